@@ -1,0 +1,4 @@
+//! The Kubernetes DaemonSet controller as a library.
+//!
+//! Data flows one way and each module (a "room") may import only what `docs/design.md` allows;
+//! `tests/arrows.rs` fails when an arrow turns.

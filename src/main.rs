@@ -1,0 +1,3 @@
+//! The `daemonset-controller` binary; everything is in the library.
+
+fn main() {}
