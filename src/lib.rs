@@ -4,3 +4,4 @@
 //! `tests/arrows.rs` fails when an arrow turns.
 pub mod model;
 pub mod plan;
+pub mod wire;
