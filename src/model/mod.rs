@@ -25,7 +25,7 @@ pub use pod::{Controller, Phase, Pod, Readiness};
 pub use revision::Revision;
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{FeatureGates, Placement, Settings, Snapshot};
-pub use taint::{Effect, Taint, Toleration};
+pub use taint::{Effect, Taint, Toleration, TolerationEntry};
 pub use template::{NodeAffinity, Template, Term};
 pub use time::Time;
 

@@ -141,6 +141,11 @@ impl Nodes {
         }
     }
 
+    /// How many pods point at a slot.
+    pub fn pods_at(&self, id: NodeId) -> u32 {
+        self.slots[id.index()].pods
+    }
+
     /// The node in a slot, if it exists.
     pub fn get(&self, id: NodeId) -> Option<&Node> {
         self.slots[id.index()].node.as_ref()

@@ -85,3 +85,12 @@ impl Toleration {
         }
     }
 }
+
+/// One entry of a daemon pod's tolerations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TolerationEntry {
+    /// The template's entry of this index, kept as it was written.
+    Template(usize),
+    /// A default.
+    Default(Toleration),
+}

@@ -2,30 +2,38 @@
 //!
 //! `spec.unschedulable` is not looked at: only the taint that comes with it counts, and it is tolerated.
 
+use std::sync::Arc;
+
 use crate::model::{FeatureGates, Node, Nodes, Template, Term, Toleration, Verdict, Verdicts};
 
 use super::tolerations;
 
 /// A template prepared to be held against many nodes.
-pub struct Eligibility<'t> {
-    template: &'t Template,
+#[derive(Debug)]
+pub struct Eligibility {
+    template: Arc<Template>,
     tolerations: Vec<Toleration>,
     gates: FeatureGates,
 }
 
-impl<'t> Eligibility<'t> {
+impl Eligibility {
     /// Prepares a template.
-    pub fn new(template: &'t Template, gates: FeatureGates) -> Self {
+    pub fn new(template: Arc<Template>, gates: FeatureGates) -> Self {
         Eligibility {
+            tolerations: tolerations::effective(&template),
             template,
-            tolerations: tolerations::effective(template),
             gates,
         }
     }
 
+    /// The template that it was prepared from.
+    pub fn template(&self) -> &Arc<Template> {
+        &self.template
+    }
+
     /// The verdict on one node. The first reason in this order counts: node name, node selector, affinity, taints.
     pub fn of(&self, node: &Node) -> Verdict {
-        let t = self.template;
+        let t = &self.template;
         if !node.readable {
             return Verdict::Unreadable;
         }

@@ -2,7 +2,7 @@
 //!
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>
 
-use crate::model::{Effect, FeatureGates, Taint, Template, Toleration};
+use crate::model::{Effect, FeatureGates, Taint, Template, Toleration, TolerationEntry};
 
 /// The default tolerations in upstream's order.
 fn defaults(host_network: bool) -> impl Iterator<Item = Toleration> {
@@ -20,26 +20,17 @@ fn defaults(host_network: bool) -> impl Iterator<Item = Toleration> {
     .map(|(name, effect)| Toleration::exists(&format!("node.kubernetes.io/{name}"), effect))
 }
 
-/// One entry of a daemon pod's tolerations.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Merged {
-    /// The template's entry of this index, kept as it is.
-    Template(usize),
-    /// A default.
-    Default(Toleration),
-}
-
 /// A daemon pod's tolerations: the template's, then the defaults.
 ///
 /// A default replaces each entry of the same key, effect, operator and value (which drops its
 /// tolerationSeconds); at an identical entry the list stays as it was.
-pub fn merged(template: &Template) -> Vec<Merged> {
+pub fn merged(template: &Template) -> Vec<TolerationEntry> {
     let own = &template.tolerations;
-    let mut list: Vec<Merged> = (0..own.len()).map(Merged::Template).collect();
+    let mut list: Vec<TolerationEntry> = (0..own.len()).map(TolerationEntry::Template).collect();
     for default in defaults(template.host_network) {
-        let entry = |m: &Merged| match m {
-            Merged::Template(i) => own[*i].clone(),
-            Merged::Default(t) => t.clone(),
+        let entry = |m: &TolerationEntry| match m {
+            TolerationEntry::Template(i) => own[*i].clone(),
+            TolerationEntry::Default(t) => t.clone(),
         };
         let alike = |t: &Toleration| {
             (&t.key, &t.effect, &t.operator, &t.value)
@@ -56,12 +47,12 @@ pub fn merged(template: &Template) -> Vec<Merged> {
         let mut replaced = false;
         for m in &mut list {
             if alike(&entry(m)) {
-                *m = Merged::Default(default.clone());
+                *m = TolerationEntry::Default(default.clone());
                 replaced = true;
             }
         }
         if !replaced {
-            list.push(Merged::Default(default));
+            list.push(TolerationEntry::Default(default));
         }
     }
     list
@@ -72,8 +63,8 @@ pub fn effective(template: &Template) -> Vec<Toleration> {
     merged(template)
         .into_iter()
         .map(|m| match m {
-            Merged::Template(i) => template.tolerations[i].clone(),
-            Merged::Default(t) => t,
+            TolerationEntry::Template(i) => template.tolerations[i].clone(),
+            TolerationEntry::Default(t) => t,
         })
         .collect()
 }
@@ -198,7 +189,10 @@ mod tests {
         five_minutes.has_seconds = true;
         let list = merged(&template(vec![five_minutes.clone(), five_minutes], false));
         assert_eq!(list.len(), 7, "both are replaced, five others are added");
-        assert!(matches!(list[0], Merged::Default(_)) && matches!(list[1], Merged::Default(_)));
+        assert!(
+            matches!(list[0], TolerationEntry::Default(_))
+                && matches!(list[1], TolerationEntry::Default(_))
+        );
     }
 
     #[test]
@@ -207,7 +201,10 @@ mod tests {
         let mut seconds = same.clone();
         seconds.has_seconds = true;
         let list = merged(&template(vec![seconds, same], false));
-        assert_eq!(&list[..2], [Merged::Template(0), Merged::Template(1)]);
+        assert_eq!(
+            &list[..2],
+            [TolerationEntry::Template(0), TolerationEntry::Template(1)]
+        );
         assert_eq!(list.len(), 7);
     }
 }

@@ -33,7 +33,8 @@ pub fn existing_data(data: &RawValue) -> serde_json::Result<(String, Option<Stri
     let form = canonical(data)?;
     let template = (|| {
         let data: BTreeMap<String, &RawValue> = serde_json::from_str(data.get()).ok()?;
-        let spec: BTreeMap<String, &RawValue> = serde_json::from_str(data.get("spec")?.get()).ok()?;
+        let spec: BTreeMap<String, &RawValue> =
+            serde_json::from_str(data.get("spec")?.get()).ok()?;
         Some(*spec.get("template")?)
     })();
     // Other data than upstream's are never ours to compare without the timestamp.
@@ -52,10 +53,15 @@ fn has_null_timestamp(metadata: &RawValue) -> serde_json::Result<bool> {
         return Ok(false);
     }
     let metadata: BTreeMap<String, &RawValue> = serde_json::from_str(metadata.get())?;
-    Ok(metadata.get("creationTimestamp").is_some_and(|t| t.get() == "null"))
+    Ok(metadata
+        .get("creationTimestamp")
+        .is_some_and(|t| t.get() == "null"))
 }
 
-fn render_template(template: &BTreeMap<String, &RawValue>, drop_timestamp: bool) -> serde_json::Result<String> {
+fn render_template(
+    template: &BTreeMap<String, &RawValue>,
+    drop_timestamp: bool,
+) -> serde_json::Result<String> {
     let mut out = String::from(r#"{"spec":{"template":{"$patch":"replace""#);
     for (key, value) in template {
         if key == "$patch" {
@@ -198,7 +204,10 @@ mod tests {
             without,
             r#"{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"x":"y"}},"spec":{"a":"\u003cb\u003e"}}}}"#
         );
-        assert_eq!(existing_data(&raw(&with)).unwrap(), (with, Some(without.clone())));
+        assert_eq!(
+            existing_data(&raw(&with)).unwrap(),
+            (with, Some(without.clone()))
+        );
         assert_eq!(existing_data(&raw(&without)).unwrap(), (without, None));
     }
 

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    DaemonSet, IntOrPercent, Interner, Labels, Malformed, NodeAffinity, Requirement, Selector, Status, Str,
-    Template, Term, Toleration, UpdateStrategy,
-    template::FieldRequirement,
+    DaemonSet, IntOrPercent, Interner, Labels, Malformed, NodeAffinity, Requirement, Selector,
+    Status, Str, Template, Term, Toleration, UpdateStrategy, template::FieldRequirement,
 };
 
 use super::{
@@ -144,7 +143,9 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Deco
         version: metadata.version(),
         generation: metadata.generation.unwrap_or(0),
         deleting: metadata.deletion_timestamp.is_some(),
-        template_generation: annotations.get(TEMPLATE_GENERATION).and_then(crate::model::selector::parse_int),
+        template_generation: annotations
+            .get(TEMPLATE_GENERATION)
+            .and_then(crate::model::selector::parse_int),
         annotations,
         selector: selector(spec.selector.as_ref()),
         template: Arc::new(template(spec.template, interner).map_err(fail)?),
@@ -200,7 +201,9 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
 }
 
 fn selector(object: Option<&LabelSelector<'_>>) -> Result<Selector, Malformed> {
-    let Some(object) = object else { return Ok(Selector::Nothing) };
+    let Some(object) = object else {
+        return Ok(Selector::Nothing);
+    };
     let mut all = Vec::new();
     for (key, value) in object.match_labels.iter().flatten() {
         all.push(Requirement::new(&key.0, "In", &[&value.0])?);
@@ -208,16 +211,25 @@ fn selector(object: Option<&LabelSelector<'_>>) -> Result<Selector, Malformed> {
     for requirement in object.match_expressions.iter().flatten() {
         let (key, operator, values) = requirement.parts();
         if matches!(operator, "Gt" | "Lt") {
-            return Err(Malformed(format!("requirement on {key:?}: {operator} is not for label selectors")));
+            return Err(Malformed(format!(
+                "requirement on {key:?}: {operator} is not for label selectors"
+            )));
         }
         all.push(Requirement::new(key, operator, values)?);
     }
-    Ok(if all.is_empty() { Selector::Everything } else { Selector::All(all) })
+    Ok(if all.is_empty() {
+        Selector::Everything
+    } else {
+        Selector::All(all)
+    })
 }
 
 fn update_strategy(object: Option<&Strategy<'_>>) -> UpdateStrategy {
     let rolling = object.and_then(|s| s.rolling_update.as_ref());
-    match object.and_then(|s| s.kind.as_ref()).map_or("RollingUpdate", |k| &k.0) {
+    match object
+        .and_then(|s| s.kind.as_ref())
+        .map_or("RollingUpdate", |k| &k.0)
+    {
         "OnDelete" => UpdateStrategy::OnDelete,
         "RollingUpdate" => UpdateStrategy::RollingUpdate {
             max_unavailable: int_or_percent(rolling.and_then(|r| r.max_unavailable), 1),
@@ -229,7 +241,9 @@ fn update_strategy(object: Option<&Strategy<'_>>) -> UpdateStrategy {
 
 /// `IntOrString` as upstream scales it: `"10%"` or a number; any other text is an error there.
 fn int_or_percent(raw: Option<&RawValue>, default: i32) -> IntOrPercent {
-    let Some(text) = raw.map(RawValue::get).filter(|t| *t != "null") else { return IntOrPercent::Int(default) };
+    let Some(text) = raw.map(RawValue::get).filter(|t| *t != "null") else {
+        return IntOrPercent::Int(default);
+    };
     if let Ok(n) = text.parse() {
         return IntOrPercent::Int(n);
     }
@@ -257,7 +271,10 @@ fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Templ
     let node_name = text(&spec.node_name);
     Ok(Template {
         raw: raw.get().into(),
-        labels: partial::labels(object.metadata.as_ref().and_then(|m| m.labels.as_ref()), interner),
+        labels: partial::labels(
+            object.metadata.as_ref().and_then(|m| m.labels.as_ref()),
+            interner,
+        ),
         node_name,
         node_selector: spec
             .node_selector
@@ -269,8 +286,13 @@ fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Templ
             .affinity
             .as_ref()
             .and_then(|a| a.node_affinity.as_ref())
-            .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref())
-            .map(|r| NodeAffinity { terms: r.node_selector_terms.iter().flatten().map(term).collect() }),
+            .and_then(|a| {
+                a.required_during_scheduling_ignored_during_execution
+                    .as_ref()
+            })
+            .map(|r| NodeAffinity {
+                terms: r.node_selector_terms.iter().flatten().map(term).collect(),
+            }),
         tolerations,
         host_network: spec.host_network.unwrap_or(false),
     })
@@ -296,13 +318,26 @@ fn term(object: &NodeSelectorTerm<'_>) -> Result<Term, Malformed> {
             let equal = match operator {
                 "In" => true,
                 "NotIn" => false,
-                other => return Err(Malformed(format!("field {key:?}: unknown operator {other:?}"))),
+                other => {
+                    return Err(Malformed(format!(
+                        "field {key:?}: unknown operator {other:?}"
+                    )));
+                }
             };
             match values {
-                [value] => Ok(FieldRequirement { key: key.into(), equal, value: (*value.0).into() }),
-                _ => Err(Malformed(format!("field {key:?}: {operator} takes exactly one value"))),
+                [value] => Ok(FieldRequirement {
+                    key: key.into(),
+                    equal,
+                    value: (*value.0).into(),
+                }),
+                _ => Err(Malformed(format!(
+                    "field {key:?}: {operator} takes exactly one value"
+                ))),
             }
         })
         .collect::<Result<_, _>>()?;
-    Ok(Term { expressions, fields })
+    Ok(Term {
+        expressions,
+        fields,
+    })
 }

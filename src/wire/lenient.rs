@@ -33,9 +33,17 @@ impl DecodeError {
     /// Reads name, UID, owner, node and version each by itself; what cannot be read stays unknown.
     pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> DecodeError {
         let object = RawObject::parse(raw).unwrap_or_default();
-        let metadata = object.get("metadata").and_then(|m| RawObject::parse(m).ok()).unwrap_or_default();
+        let metadata = object
+            .get("metadata")
+            .and_then(|m| RawObject::parse(m).ok())
+            .unwrap_or_default();
         let text = |key: &str| -> Option<Str> {
-            metadata.read::<String>(key).ok().flatten().filter(|t| !t.is_empty()).map(Str::from)
+            metadata
+                .read::<String>(key)
+                .ok()
+                .flatten()
+                .filter(|t| !t.is_empty())
+                .map(Str::from)
         };
         let controller = match metadata.read::<Vec<&RawValue>>("ownerReferences") {
             Err(_) => Controller::Unreadable,
@@ -68,7 +76,10 @@ fn node(spec: &RawValue) -> Option<Str> {
         Ok(Some(name)) if !name.is_empty() => Some(name.into()),
         _ => {
             let affinity = spec.get("affinity")?;
-            let affinity = partial::Affinity::deserialize(&mut serde_json::Deserializer::from_str(affinity.get())).ok()?;
+            let affinity = partial::Affinity::deserialize(&mut serde_json::Deserializer::from_str(
+                affinity.get(),
+            ))
+            .ok()?;
             super::pod::pinned_to(&affinity).map(Str::from)
         }
     }
@@ -93,10 +104,14 @@ mod tests {
         assert_eq!(e.version, Version(7));
         assert_eq!(e.controller, Controller::Uid(Uid::from("o")));
         assert_eq!(e.node.as_deref(), Some("a"));
-        let e = lenient(r#"{"metadata":{"name":5,"uid":"u","ownerReferences":[{"uid":5}]},"spec":[]}"#);
+        let e =
+            lenient(r#"{"metadata":{"name":5,"uid":"u","ownerReferences":[{"uid":5}]},"spec":[]}"#);
         assert_eq!((e.name, e.uid), (None, Some(Uid::from("u"))));
         assert_eq!(e.controller, Controller::Unreadable);
         assert_eq!(lenient("[]").controller, Controller::Unreadable);
-        assert_eq!(lenient(r#"{"metadata":{"name":"p"}}"#).controller, Controller::None);
+        assert_eq!(
+            lenient(r#"{"metadata":{"name":"p"}}"#).controller,
+            Controller::None
+        );
     }
 }

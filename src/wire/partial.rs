@@ -44,6 +44,8 @@ pub struct Metadata<'a> {
 #[derive(Deserialize)]
 pub struct OwnerReference<'a> {
     #[serde(borrow)]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow)]
     pub uid: Text<'a>,
     pub controller: Option<bool>,
 }
@@ -54,7 +56,9 @@ impl Metadata<'_> {
     }
 
     pub fn version(&self) -> Version {
-        self.resource_version.as_ref().map_or(Version::default(), |t| Version::parse(&t.0))
+        self.resource_version
+            .as_ref()
+            .map_or(Version::default(), |t| Version::parse(&t.0))
     }
 
     /// The creation time; the epoch where it is absent, as in a file that was written by hand.
@@ -67,6 +71,13 @@ impl Metadata<'_> {
 
     pub fn controller(&self) -> Controller {
         controller(self.owner_references.as_deref().unwrap_or_default())
+    }
+
+    /// Whether its controller is a DaemonSet, or it has none.
+    pub fn is_daemon_or_orphan(&self) -> bool {
+        let owners = self.owner_references.as_deref().unwrap_or_default();
+        let controller = owners.iter().find(|o| o.controller == Some(true));
+        controller.is_none_or(|o| o.kind.as_ref().is_some_and(|k| k.0 == "DaemonSet"))
     }
 
     pub fn labels(&self, interner: &mut Interner) -> Labels {
@@ -84,8 +95,13 @@ pub fn controller(owners: &[OwnerReference<'_>]) -> Controller {
 
 /// A label map, shared.
 pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
-    let Some(map) = map else { return Labels::default() };
-    let labels = map.iter().map(|(k, v)| (interner.text(&k.0), interner.text(&v.0))).collect();
+    let Some(map) = map else {
+        return Labels::default();
+    };
+    let labels = map
+        .iter()
+        .map(|(k, v)| (interner.text(&k.0), interner.text(&v.0)))
+        .collect();
     interner.labels(labels)
 }
 

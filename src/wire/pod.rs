@@ -42,6 +42,8 @@ struct Status<'a> {
 pub struct DecodedPod {
     /// `metadata.namespace`.
     pub namespace: Str,
+    /// Whether a DaemonSet controls it or nobody does: any other pod only matters for its name.
+    pub relevant: bool,
     /// The pod, without its node.
     pub pod: Pod,
     /// The node that it runs on or is pinned to.
@@ -53,21 +55,41 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Dec
     let fail = |why: String| DecodeError::new("Pod", why, raw);
     let object: PodObject<'_> = serde_json::from_str(raw.get()).map_err(|e| fail(e.to_string()))?;
     let metadata = &object.metadata;
-    let spec_node = object.spec.as_ref().and_then(|s| s.node_name.as_ref()).map(|n| &*n.0).filter(|n| !n.is_empty());
-    let node = match (spec_node, object.spec.as_ref().and_then(|s| s.affinity.as_ref())) {
+    let spec_node = object
+        .spec
+        .as_ref()
+        .and_then(|s| s.node_name.as_ref())
+        .map(|n| &*n.0)
+        .filter(|n| !n.is_empty());
+    let node = match (
+        spec_node,
+        object.spec.as_ref().and_then(|s| s.affinity.as_ref()),
+    ) {
         (Some(name), _) => Some(interner.text(name)),
         (None, Some(affinity)) => pinned_to(affinity).map(|n| interner.text(n)),
         (None, None) => None,
     };
-    let phase = match object.status.as_ref().and_then(|s| s.phase.as_ref()).map(|p| &*p.0) {
+    let phase = match object
+        .status
+        .as_ref()
+        .and_then(|s| s.phase.as_ref())
+        .map(|p| &*p.0)
+    {
         Some("Failed") => Phase::Failed,
         Some("Succeeded") => Phase::Succeeded,
         _ => Phase::Active,
     };
-    let readiness = readiness(object.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default())
-        .map_err(fail)?;
+    let readiness = readiness(
+        object
+            .status
+            .as_ref()
+            .and_then(|s| s.conditions.as_deref())
+            .unwrap_or_default(),
+    )
+    .map_err(fail)?;
     Ok(DecodedPod {
         namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
+        relevant: metadata.is_daemon_or_orphan(),
         pod: Pod {
             name: metadata.name.0.as_ref().into(),
             uid: metadata.uid(),
@@ -90,6 +112,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Dec
 pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
     Some(DecodedPod {
         namespace: e.namespace.clone()?,
+        relevant: true,
         pod: Pod {
             name: e.name.clone()?,
             uid: e.uid.clone()?,
@@ -110,14 +133,19 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
 
 /// The one value of `metadata.name In [...]`; with any other number of values there is none (upstream's rule).
 pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
-    let required = affinity.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()?;
+    let required = affinity
+        .node_affinity
+        .as_ref()?
+        .required_during_scheduling_ignored_during_execution
+        .as_ref()?;
     let mut fields = required
         .node_selector_terms
         .iter()
         .flatten()
         .flat_map(|t| t.match_fields.iter().flatten())
         .map(|f| f.parts());
-    let (_, _, values) = fields.find(|(key, operator, _)| *key == "metadata.name" && *operator == "In")?;
+    let (_, _, values) =
+        fields.find(|(key, operator, _)| *key == "metadata.name" && *operator == "In")?;
     match values {
         [one] => Some(&one.0),
         _ => None,
@@ -126,7 +154,9 @@ pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
 
 fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
     let is = |t: &Option<Text<'_>>, what: &str| t.as_ref().is_some_and(|t| t.0 == what);
-    let Some(ready) = conditions.iter().find(|c| is(&c.kind, "Ready")) else { return Ok(Readiness::NotReady) };
+    let Some(ready) = conditions.iter().find(|c| is(&c.kind, "Ready")) else {
+        return Ok(Readiness::NotReady);
+    };
     if !is(&ready.status, "True") {
         return Ok(Readiness::NotReady);
     }
