@@ -1,0 +1,4 @@
+//! What runs: watches, the queue, and the clients they use.
+
+pub mod list_watch;
+pub mod trouble;
