@@ -1,4 +1,5 @@
 //! What runs: watches, the queue, and the clients they use.
 
+pub mod client;
 pub mod list_watch;
 pub mod trouble;

@@ -10,6 +10,8 @@ use std::io;
 use kube::Error;
 use kube::core::Status;
 
+use crate::apply::request::{NO_STATUS, chain};
+
 /// What was attempted when the error came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -259,9 +261,6 @@ fn message_of(status: &Status) -> String {
     format!(": {message}")
 }
 
-/// The reason given to an answer that is an error by its HTTP code but no `Status` of Kubernetes.
-pub const NO_STATUS: &str = "NoStatus";
-
 fn explain_transport(error: &Error, attempt: &Attempt) -> Trouble {
     let server = &attempt.server;
     let text = chain(error);
@@ -319,21 +318,6 @@ fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
         at = error.source();
     }
     None
-}
-
-/// The texts of an error and its sources, each once (many errors repeat their source in their own text).
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(error) = at {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        at = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use crate::runtime::trouble::{Attempt, NO_STATUS, Trouble, explain};
+use crate::apply::request::status_of;
+use crate::runtime::trouble::{Attempt, Trouble, explain};
 
 /// A page of a list must be here, body and all, within this time.
 const PAGE_PATIENCE: Duration = Duration::from_secs(60);
@@ -111,7 +112,7 @@ impl Source for ApiSource {
             if code.is_success() {
                 Ok(body)
             } else {
-                Err(refused(code, &body))
+                Err(Error::Api(status_of(code, &body).boxed()))
             }
         };
         match timeout(PAGE_PATIENCE, whole).await {
@@ -212,18 +213,6 @@ fn late(trouble: Trouble) -> Failure {
         answered: false,
         retry_after: None,
     }
-}
-
-/// The error that a response with this code and body stands for.
-fn refused(code: http::StatusCode, body: &[u8]) -> Error {
-    let mut status = serde_json::from_slice::<Status>(body)
-        .ok()
-        .filter(|status| !status.reason.is_empty() || !status.message.is_empty())
-        .unwrap_or_else(|| Status::failure("", NO_STATUS));
-    if status.code == 0 {
-        status.code = code.as_u16();
-    }
-    Error::Api(status.boxed())
 }
 
 /// A page of a list, items undecoded and borrowed from the body.
@@ -377,17 +366,5 @@ mod tests {
         ] {
             assert!(decode_event(bad.as_bytes()).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn an_answer_that_is_no_status_keeps_its_code_and_nothing_else() {
-        let Error::Api(status) = refused(http::StatusCode::BAD_GATEWAY, b"<html>secret</html>")
-        else {
-            panic!("not an API error");
-        };
-        assert_eq!(
-            (status.code, &*status.reason, &*status.message),
-            (502, NO_STATUS, "")
-        );
     }
 }
