@@ -2,4 +2,5 @@
 
 pub mod client;
 pub mod list_watch;
+pub mod queue;
 pub mod trouble;
