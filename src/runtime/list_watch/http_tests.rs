@@ -425,3 +425,53 @@ async fn a_stop_drops_everything_at_once() {
         assert_eq!(before.elapsed(), Duration::ZERO);
     }
 }
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("said").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trouble_is_said_once_another_one_once_and_their_end_once() {
+    let said = Said::default();
+    let writer = said.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let start = Instant::now();
+    let stage = Stage::new(Box::new(move |target| match start.elapsed().as_secs() {
+        0..600 => Answer::Refused,
+        600..1200 if target.contains("watch=true") => {
+            Answer::Whole(403, "{\"code\":403,\"message\":\"no\"}")
+        }
+        _ if target.contains("watch=true") => QUIET(),
+        _ => Answer::Whole(200, EMPTY),
+    }));
+    sleep(Duration::from_secs(1250)).await;
+    drop(stage);
+    let said = String::from_utf8(said.0.lock().expect("said").clone()).expect("UTF-8");
+    let lines: Vec<_> = said.lines().map(str::trim_start).collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    assert!(
+        lines[0].starts_with("WARN")
+            && lines[0].contains("no API server listens at https://test:6443")
+    );
+    assert!(
+        lines[1].starts_with("WARN")
+            && lines[1].contains("cannot watch pods at cluster scope: denied (403: no)")
+    );
+    assert!(lines[2].starts_with("INFO") && lines[2].contains("works again"));
+}

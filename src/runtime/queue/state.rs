@@ -313,55 +313,71 @@ mod tests {
 
     /// The same rules over a list, each time from the beginning.
     struct Model {
-        keys: Vec<(
-            u8,
-            Option<(Instant, u64)>,
-            bool,
-            Option<Instant>,
-            u32,
-            Duration,
-        )>,
+        keys: Vec<Known>,
         arrivals: u64,
         rng: StdRng,
+    }
+
+    struct Known {
+        key: u8,
+        slot: Option<Slot>,
+        processing: bool,
+        again: Vec<Instant>,
+        failures: u32,
+        delay: Duration,
+    }
+
+    impl Known {
+        fn is_ready(&self, now: Instant) -> bool {
+            self.slot.is_some_and(|(at, _)| at <= now)
+        }
     }
 
     impl Model {
         fn add(&mut self, key: u8, at: Instant, now: Instant) {
             let at = at.max(now);
-            if !self.keys.iter().any(|k| k.0 == key) {
-                self.keys.push((key, None, false, None, 0, Duration::ZERO));
+            if !self.keys.iter().any(|known| known.key == key) {
+                self.keys.push(Known {
+                    key,
+                    slot: None,
+                    processing: false,
+                    again: Vec::new(),
+                    failures: 0,
+                    delay: Duration::ZERO,
+                });
             }
-            let k = self.keys.iter_mut().find(|k| k.0 == key).expect("pushed");
-            if k.2 {
-                k.3 = Some(k.3.into_iter().chain([at]).min().expect("one"));
-            } else if k.1.is_none_or(|(old, _)| at < old) {
-                k.1 = Some((at, self.arrivals));
+            let known = self.keys.iter_mut().find(|known| known.key == key);
+            let known = known.expect("pushed");
+            if known.processing {
+                known.again.push(at);
+            } else if known.slot.is_none_or(|(old, _)| at < old) {
+                known.slot = Some((at, self.arrivals));
                 self.arrivals += 1;
             }
         }
 
         fn take(&mut self, now: Instant) -> Option<u8> {
-            let ready = self
-                .keys
-                .iter_mut()
-                .filter(|k| k.1.is_some_and(|(at, _)| at <= now));
-            let first = ready.min_by_key(|k| k.1)?;
-            (first.1, first.2) = (None, true);
-            Some(first.0)
+            let ready = self.keys.iter_mut().filter(|known| known.is_ready(now));
+            let first = ready.min_by_key(|known| known.slot)?;
+            first.slot = None;
+            first.processing = true;
+            Some(first.key)
         }
 
         fn done(&mut self, key: u8, retry: bool, now: Instant) {
-            let Some(k) = self.keys.iter_mut().find(|k| k.0 == key && k.2) else {
-                return;
-            };
-            k.2 = false;
-            let mut times: Vec<Instant> = k.3.take().into_iter().collect();
+            let known = self
+                .keys
+                .iter_mut()
+                .find(|known| known.key == key && known.processing);
+            let Some(known) = known else { return };
+            known.processing = false;
+            let mut times = std::mem::take(&mut known.again);
             if retry {
-                k.5 = k.5.max(delay(k.4, &mut self.rng));
-                k.4 += 1;
-                times.push(now + k.5);
+                known.delay = known.delay.max(delay(known.failures, &mut self.rng));
+                known.failures += 1;
+                times.push(now + known.delay);
             } else {
-                (k.4, k.5) = (0, Duration::ZERO);
+                (known.failures, known.delay) = (0, Duration::ZERO);
             }
             if let Some(at) = times.into_iter().min() {
                 self.add(key, at, now);
@@ -392,10 +408,11 @@ mod tests {
                     }
                     _ => now += Duration::from_millis(time),
                 }
-                let ready = model.keys.iter().filter(|k| k.1.is_some_and(|(at, _)| at <= now)).count();
+                let ready = model.keys.iter().filter(|known| known.is_ready(now)).count();
                 prop_assert_eq!(queue.ready(now), ready);
-                prop_assert_eq!(queue.processing(), model.keys.iter().filter(|k| k.2).count());
-                prop_assert_eq!(queue.next_at(), model.keys.iter().filter_map(|k| k.1).map(|(at, _)| at).min());
+                prop_assert_eq!(queue.processing(), model.keys.iter().filter(|known| known.processing).count());
+                let next = model.keys.iter().filter_map(|known| known.slot).min();
+                prop_assert_eq!(queue.next_at(), next.map(|(at, _)| at));
             }
         }
     }
