@@ -8,4 +8,5 @@ pub mod cache;
 pub mod model;
 pub mod plan;
 pub mod runtime;
+pub mod sim;
 pub mod wire;

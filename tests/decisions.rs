@@ -7,8 +7,8 @@ use std::{
 };
 
 use daemonset_controller::{
-    cache::{Cache, Kind},
-    model::{FeatureGates, Key, Settings, Time},
+    cache::Cache,
+    model::{FeatureGates, Key, Kind, Settings, Time},
     plan::{self, Phase, Plan, names},
     wire,
 };

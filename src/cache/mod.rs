@@ -9,14 +9,13 @@ mod pods;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use feed::Kind;
 pub use ledger::Ticket;
 
 use crate::{
     model::{
-        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, Interner, Key, Labels, Node,
-        NodeId, Nodes, Phase, Pod, Readiness, Revision, Settings, Snapshot, Time, Uid, Verdict,
-        Verdicts, Version,
+        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, Interner, Key, Kind, Labels,
+        Node, NodeId, Nodes, Phase, Pod, Readiness, Revision, Settings, Snapshot, Time, Uid,
+        Verdict, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };

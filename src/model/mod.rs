@@ -4,6 +4,7 @@
 pub mod backoff;
 pub mod daemon_set;
 pub mod intern;
+pub mod kind;
 pub mod labels;
 pub mod node;
 pub mod pod;
@@ -19,6 +20,7 @@ use std::{fmt, sync::Arc};
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use daemon_set::{DaemonSet, IntOrPercent, Status, UpdateStrategy};
 pub use intern::Interner;
+pub use kind::Kind;
 pub use labels::Labels;
 pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
 pub use pod::{Controller, Phase, Pod, Readiness};

@@ -100,6 +100,7 @@ impl LeftAlone {
             kind: EventType::Warning,
             reason,
             message,
+            node: None,
         })
     }
 }
@@ -303,4 +304,6 @@ pub struct Event {
     pub reason: &'static str,
     /// `message`.
     pub message: String,
+    /// The node whose action it speaks of; it is sent with that action.
+    pub node: Option<Str>,
 }

@@ -288,6 +288,7 @@ fn sort_out<'a>(
                             "Found failed daemon pod {}/{} on node {}, will try to kill it",
                             ds.namespace, pod.name, node.name
                         ),
+                        node: Some(node.name.clone()),
                     },
                 ),
                 BackoffKind::Succeeded => (
@@ -300,6 +301,7 @@ fn sort_out<'a>(
                             "Found succeeded daemon pod {}/{} on node {}, will try to delete it",
                             ds.namespace, pod.name, node.name
                         ),
+                        node: Some(node.name.clone()),
                     },
                 ),
             };

@@ -1,6 +1,7 @@
 //! What is read from and written to the API: partial types that know only what decisions need, and
 //! raw JSON for everything that must survive unread.
 
+pub mod body;
 pub mod canonical;
 pub mod daemon_set;
 mod lenient;

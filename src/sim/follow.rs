@@ -1,0 +1,169 @@
+//! List, then watch, for the actors of the simulation: one stream of events that never ends.
+//!
+//! The shortest loop that is right: pages of the list are gathered before they are shown, a watch that ends is
+//! taken up again where it ended, 410 leads to a new list, and failures are retried after a pause. The live
+//! controller has its own, stricter one; this one only has to keep actors informed.
+
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use kube::api::{ListParams, WatchParams};
+use kube::core::{ObjectList, Request, WatchEvent};
+use serde::de::DeserializeOwned;
+
+/// What was learnt about one kind of object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<T> {
+    /// Everything there is, as of now; what is not in it is gone.
+    Listed(Vec<T>),
+    /// One object was created or changed.
+    Applied(T),
+    /// One object was deleted; this is its last state.
+    Deleted(T),
+}
+
+/// An object that can be followed: it must say which version of itself it is.
+pub trait Followed: Clone + DeserializeOwned + Send + 'static {
+    /// `metadata.resourceVersion`.
+    fn version(&self) -> &str;
+}
+
+/// What to follow.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// The collection's path, e.g. `/api/v1/pods`.
+    pub path: String,
+    /// Field selector, if any.
+    pub fields: Option<String>,
+    /// Label selector, if any.
+    pub labels: Option<String>,
+}
+
+/// The pause after a failed call, and after a watch that ended at once.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How many objects a page of a list holds.
+const PAGE: u32 = 500;
+
+enum State<T> {
+    List,
+    Connect(String),
+    Watch(String, BoxStream<'static, kube::Result<WatchEvent<T>>>),
+}
+
+/// Follows `target`: first [`Event::Listed`], then single changes, and [`Event::Listed`] again whenever the
+/// history was lost. Never ends; failures are logged at debug level and retried.
+pub fn follow<T: Followed>(
+    client: kube::Client,
+    target: Target,
+) -> impl Stream<Item = Event<T>> + Send {
+    stream::unfold(State::List, move |mut state| {
+        let (client, target) = (client.clone(), target.clone());
+        async move {
+            loop {
+                let (event, next) = step(&client, &target, state).await;
+                state = next;
+                if let Some(event) = event {
+                    return Some((event, state));
+                }
+            }
+        }
+    })
+}
+
+async fn step<T: Followed>(
+    client: &kube::Client,
+    target: &Target,
+    state: State<T>,
+) -> (Option<Event<T>>, State<T>) {
+    match state {
+        State::List => match list(client, target).await {
+            Ok((items, version)) => (Some(Event::Listed(items)), State::Connect(version)),
+            Err(error) => pause(target, &error, State::List).await,
+        },
+        State::Connect(version) => match connect(client, target, &version).await {
+            Ok(stream) => (None, State::Watch(version, stream)),
+            Err(error) if gone(&error) => (None, State::List),
+            Err(error) => pause(target, &error, State::Connect(version)).await,
+        },
+        State::Watch(version, mut stream) => match stream.next().await {
+            Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                let version = object.version().to_owned();
+                (Some(Event::Applied(object)), State::Watch(version, stream))
+            }
+            Some(Ok(WatchEvent::Deleted(object))) => {
+                let version = object.version().to_owned();
+                (Some(Event::Deleted(object)), State::Watch(version, stream))
+            }
+            Some(Ok(WatchEvent::Bookmark(bookmark))) => (
+                None,
+                State::Watch(bookmark.metadata.resource_version, stream),
+            ),
+            Some(Ok(WatchEvent::Error(status))) if status.code == 410 => (None, State::List),
+            Some(Ok(WatchEvent::Error(status))) => {
+                pause(target, &kube::Error::Api(status), State::Connect(version)).await
+            }
+            Some(Err(error)) if gone(&error) => (None, State::List),
+            Some(Err(error)) => pause(target, &error, State::Connect(version)).await,
+            None => {
+                tokio::time::sleep(PAUSE / 10).await;
+                (None, State::Connect(version))
+            }
+        },
+    }
+}
+
+async fn pause<T>(
+    target: &Target,
+    error: &kube::Error,
+    next: State<T>,
+) -> (Option<Event<T>>, State<T>) {
+    tracing::debug!(path = target.path, %error, "cannot follow, trying again");
+    tokio::time::sleep(PAUSE).await;
+    (None, next)
+}
+
+fn gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 410)
+}
+
+async fn list<T: Followed>(
+    client: &kube::Client,
+    target: &Target,
+) -> kube::Result<(Vec<T>, String)> {
+    let mut items = Vec::new();
+    let mut page = None;
+    loop {
+        let params = ListParams {
+            field_selector: target.fields.clone(),
+            label_selector: target.labels.clone(),
+            limit: Some(PAGE),
+            continue_token: page,
+            ..ListParams::default()
+        };
+        let request = Request::new(&target.path)
+            .list(&params)
+            .map_err(kube::Error::BuildRequest)?;
+        let list: ObjectList<T> = client.request(request).await?;
+        items.extend(list.items);
+        page = list.metadata.continue_.filter(|token| !token.is_empty());
+        if page.is_none() {
+            return Ok((items, list.metadata.resource_version.unwrap_or_default()));
+        }
+    }
+}
+
+async fn connect<T: Followed>(
+    client: &kube::Client,
+    target: &Target,
+    version: &str,
+) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<T>>>> {
+    let params = WatchParams {
+        field_selector: target.fields.clone(),
+        label_selector: target.labels.clone(),
+        ..WatchParams::default()
+    };
+    let request = Request::new(&target.path)
+        .watch(&params, version)
+        .map_err(kube::Error::BuildRequest)?;
+    Ok(client.request_events::<T>(request).await?.boxed())
+}

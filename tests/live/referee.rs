@@ -1,0 +1,388 @@
+//! The referee of promise S1: watches every version of the pods of a namespace and reports each moment at
+//! which two live pods of one owner are on, or pinned to, one node.
+//!
+//! Live: no deletionTimestamp, and neither Failed nor Succeeded. The rule is [`Book`], which knows no API;
+//! [`Referee`] feeds it from a watch.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use daemonset_controller::sim::follow::{Event, Followed, Target, follow};
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What the referee knows of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Its UID.
+    pub uid: String,
+    /// Its name.
+    pub name: String,
+    /// UID of its controller, if it has one.
+    pub owner: Option<String>,
+    /// Where it is, or may only go.
+    pub node: Option<String>,
+    /// Whether it counts.
+    pub live: bool,
+}
+
+/// Two pods where one should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The resourceVersion at which it came about.
+    pub version: String,
+    /// The owner's UID.
+    pub owner: String,
+    /// The node.
+    pub node: String,
+    /// The names of the live pods there.
+    pub pods: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            owner,
+            node,
+            pods,
+        } = self;
+        write!(
+            f,
+            "at resourceVersion {version} owner {owner} has {} live pods on {node}: {}",
+            pods.len(),
+            pods.join(", ")
+        )
+    }
+}
+
+/// The state of all pods at one version, and the rule.
+#[derive(Debug, Default)]
+pub struct Book {
+    pods: BTreeMap<String, Fact>,
+}
+
+impl Book {
+    /// Takes in a pod's new state; says so if it is one too many.
+    pub fn see(&mut self, fact: Fact, version: &str) -> Option<Violation> {
+        let uid = fact.uid.clone();
+        self.pods.insert(uid.clone(), fact);
+        let fact = &self.pods[&uid];
+        let (true, Some(owner), Some(node)) = (fact.live, &fact.owner, &fact.node) else {
+            return None;
+        };
+        let there =
+            |other: &&Fact| other.live && other.owner == fact.owner && other.node == fact.node;
+        let mut pods: Vec<String> = self
+            .pods
+            .values()
+            .filter(there)
+            .map(|pod| pod.name.clone())
+            .collect();
+        pods.sort();
+        (pods.len() > 1).then(|| Violation {
+            version: version.to_owned(),
+            owner: owner.clone(),
+            node: node.clone(),
+            pods,
+        })
+    }
+
+    /// A pod is gone.
+    pub fn gone(&mut self, uid: &str) {
+        self.pods.remove(uid);
+    }
+}
+
+/// What the referee saw.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Every moment that broke the rule.
+    pub violations: Vec<Violation>,
+    /// How many versions were looked at.
+    pub versions: usize,
+    /// How often the history was lost (the API server had forgotten it), so that moments may have been missed.
+    pub gaps: usize,
+    finished: bool,
+}
+
+impl Verdict {
+    /// Panics unless no moment broke the rule, none was missed, and at least `versions` were seen.
+    pub fn expect_clean(&self, versions: usize) {
+        let list: Vec<String> = self.violations.iter().map(ToString::to_string).collect();
+        assert!(list.is_empty(), "two pods on a node:\n{}", list.join("\n"));
+        assert_eq!(self.gaps, 0, "the referee missed part of the history");
+        assert!(
+            self.versions >= versions,
+            "the referee saw only {} versions, not {versions}",
+            self.versions
+        );
+    }
+}
+
+/// A referee at work on one namespace.
+pub struct Referee {
+    client: kube::Client,
+    namespace: String,
+    verdict: watch::Receiver<Option<Verdict>>,
+    task: JoinHandle<()>,
+}
+
+/// The pod by which a referee knows that it has seen everything before it.
+const LAST: &str = "the-referee-leaves";
+
+impl Referee {
+    /// Starts watching; every change from the moment this returns is seen.
+    pub async fn start(client: kube::Client, namespace: &str) -> Self {
+        let (sender, mut verdict) = watch::channel(None);
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let events = follow::<PodView>(
+            client.clone(),
+            Target {
+                path,
+                ..Target::default()
+            },
+        );
+        let task = tokio::spawn(async move {
+            let mut events = Box::pin(events);
+            let mut book = Book::default();
+            while let Some(event) = events.next().await {
+                sender.send_modify(|verdict| take(&mut book, verdict, event));
+            }
+        });
+        verdict
+            .wait_for(Option::is_some)
+            .await
+            .expect("the referee's task runs");
+        Self {
+            client,
+            namespace: namespace.to_owned(),
+            verdict,
+            task,
+        }
+    }
+
+    /// Waits until everything up to now was seen, and gives the verdict.
+    pub async fn finish(mut self) -> Verdict {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": LAST },
+            "spec": { "schedulerName": "nobody", "containers": [{ "name": "c", "image": "none" }] },
+        });
+        let collection =
+            kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", self.namespace));
+        let request = collection
+            .create(&Default::default(), pod.to_string().into_bytes())
+            .expect("a valid request");
+        self.client
+            .request_text(request)
+            .await
+            .expect("the referee's last pod can be created");
+        let finished = self
+            .verdict
+            .wait_for(|verdict| verdict.as_ref().is_some_and(|v| v.finished));
+        let verdict = tokio::time::timeout(Duration::from_secs(60), finished)
+            .await
+            .expect("the referee sees its last pod within a minute")
+            .expect("the referee's task runs");
+        verdict.clone().expect("there is a verdict")
+    }
+}
+
+impl Drop for Referee {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
+    let first = verdict.is_none();
+    let verdict = verdict.get_or_insert_default();
+    match event {
+        Event::Listed(pods) => {
+            verdict.gaps += usize::from(!first);
+            *book = Book::default();
+            for pod in pods {
+                verdict
+                    .violations
+                    .extend(book.see(pod.fact(), pod.version()));
+            }
+        }
+        Event::Applied(pod) => {
+            verdict.versions += 1;
+            verdict.finished |= pod.metadata.name == LAST;
+            verdict
+                .violations
+                .extend(book.see(pod.fact(), pod.version()));
+        }
+        Event::Deleted(pod) => {
+            verdict.versions += 1;
+            book.gone(&pod.metadata.uid);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct PodView {
+    metadata: Meta,
+    spec: Value,
+    status: Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Meta {
+    name: String,
+    uid: String,
+    resource_version: String,
+    deletion_timestamp: Option<String>,
+    owner_references: Vec<Owner>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Owner {
+    uid: String,
+    controller: bool,
+}
+
+impl Followed for PodView {
+    fn version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
+impl PodView {
+    fn fact(&self) -> Fact {
+        let terminal = matches!(self.status["phase"].as_str(), Some("Failed" | "Succeeded"));
+        let owner = self
+            .metadata
+            .owner_references
+            .iter()
+            .find(|owner| owner.controller);
+        Fact {
+            uid: self.metadata.uid.clone(),
+            name: self.metadata.name.clone(),
+            owner: owner.map(|owner| owner.uid.clone()),
+            node: target(&self.spec),
+            live: self.metadata.deletion_timestamp.is_none() && !terminal,
+        }
+    }
+}
+
+/// `spec.nodeName`, else the one value of the required node affinity's `metadata.name In [...]`.
+pub fn target(spec: &Value) -> Option<String> {
+    if let Some(node) = spec["nodeName"].as_str().filter(|node| !node.is_empty()) {
+        return Some(node.to_owned());
+    }
+    let required =
+        &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let terms = required["nodeSelectorTerms"].as_array()?;
+    terms
+        .iter()
+        .filter_map(|term| term["matchFields"].as_array())
+        .flatten()
+        .find_map(|field| {
+            let values = field["values"].as_array()?;
+            let one =
+                field["key"] == "metadata.name" && field["operator"] == "In" && values.len() == 1;
+            one.then(|| values[0].as_str().map(str::to_owned))?
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(uid: &str, node: Option<&str>) -> Fact {
+        Fact {
+            uid: uid.to_owned(),
+            name: format!("pod-{uid}"),
+            owner: Some("ds".to_owned()),
+            node: node.map(str::to_owned),
+            live: true,
+        }
+    }
+
+    #[test]
+    fn a_second_live_pod_is_reported_with_both_names() {
+        let mut book = Book::default();
+        assert_eq!(book.see(pod("1", Some("n")), "1"), None);
+        let violation = book.see(pod("2", Some("n")), "2").expect("two pods on n");
+        assert_eq!(violation.pods, ["pod-1", "pod-2"]);
+        assert_eq!(
+            (violation.version.as_str(), violation.node.as_str()),
+            ("2", "n")
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_bound_later_is_reported_then() {
+        let mut book = Book::default();
+        assert_eq!(book.see(pod("1", Some("n")), "1"), None);
+        assert_eq!(book.see(pod("2", None), "2"), None);
+        assert!(book.see(pod("2", Some("n")), "3").is_some());
+    }
+
+    #[test]
+    fn what_is_not_a_second_live_pod_is_fine() {
+        let cases: [(&str, fn(&mut Fact)); 5] = [
+            ("another node", |pod| pod.node = Some("m".to_owned())),
+            ("another owner", |pod| pod.owner = Some("other".to_owned())),
+            ("no owner", |pod| pod.owner = None),
+            ("terminating or terminal", |pod| pod.live = false),
+            ("the same pod again", |pod| pod.uid = "1".to_owned()),
+        ];
+        for (case, change) in cases {
+            let mut book = Book::default();
+            book.see(pod("1", Some("n")), "1");
+            let mut second = pod("2", Some("n"));
+            change(&mut second);
+            assert_eq!(book.see(second, "2"), None, "{case}");
+        }
+    }
+
+    #[test]
+    fn once_the_first_is_gone_or_ends_there_is_room() {
+        let mut book = Book::default();
+        book.see(pod("1", Some("n")), "1");
+        book.gone("1");
+        assert_eq!(book.see(pod("2", Some("n")), "3"), None);
+        book.see(
+            Fact {
+                live: false,
+                ..pod("2", Some("n"))
+            },
+            "4",
+        );
+        assert_eq!(book.see(pod("3", Some("n")), "5"), None);
+    }
+
+    #[test]
+    fn a_pod_is_where_it_is_bound_or_pinned() {
+        let pinned = |operator: &str, values: &[&str]| {
+            json!({ "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{ "matchFields": [
+                    { "key": "metadata.name", "operator": operator, "values": values }] }] } } } })
+        };
+        assert_eq!(target(&json!({ "nodeName": "n" })).as_deref(), Some("n"));
+        assert_eq!(target(&pinned("In", &["n"])).as_deref(), Some("n"));
+        assert_eq!(target(&pinned("In", &["n", "m"])), None);
+        assert_eq!(target(&pinned("NotIn", &["n"])), None);
+        assert_eq!(target(&json!({})), None);
+    }
+
+    #[test]
+    fn a_lost_history_is_no_clean_verdict() {
+        let (mut book, mut verdict) = (Book::default(), None);
+        take(&mut book, &mut verdict, Event::Listed(Vec::new()));
+        take(&mut book, &mut verdict, Event::Listed(Vec::new()));
+        let verdict = verdict.expect("a verdict");
+        assert_eq!(verdict.gaps, 1);
+        assert!(std::panic::catch_unwind(|| verdict.expect_clean(0)).is_err());
+    }
+}
