@@ -166,6 +166,29 @@ impl Referee {
         }
     }
 
+    /// Waits until that many versions were seen in all, to act in the middle of something.
+    pub async fn until_versions(&mut self, versions: usize) {
+        let seen = self
+            .verdict
+            .wait_for(|verdict| verdict.as_ref().is_some_and(|v| v.versions >= versions));
+        let seen = tokio::time::timeout(Duration::from_secs(60), seen).await;
+        assert!(
+            seen.is_ok(),
+            "within a minute there were not {versions} changes of pods in {}",
+            self.namespace
+        );
+    }
+
+    /// Waits for that many versions more.
+    pub async fn until_more_versions(&mut self, versions: usize) {
+        let now = self
+            .verdict
+            .borrow()
+            .as_ref()
+            .map_or(0, |verdict| verdict.versions);
+        self.until_versions(now + versions).await;
+    }
+
     /// Waits until everything up to now was seen, and gives the verdict.
     pub async fn finish(mut self) -> Verdict {
         let pod = json!({
@@ -330,7 +353,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_second_live_pod_is_fine() {
-        let cases: [(&str, fn(&mut Fact)); 5] = [
+        type Change = fn(&mut Fact);
+        let cases: [(&str, Change); 5] = [
             ("another node", |pod| pod.node = Some("m".to_owned())),
             ("another owner", |pod| pod.owner = Some("other".to_owned())),
             ("no owner", |pod| pod.owner = None),
