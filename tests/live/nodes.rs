@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cluster::{LAB, Lab, SOON, name_of, node_of, same};
-use crate::controller::Controller;
+use crate::controller::{Controller, built_in};
 
 async fn names(lab: &Lab) -> Vec<String> {
     lab.pods()
@@ -59,6 +59,11 @@ async fn no_schedule_keeps_what_runs_and_no_execute_removes_it() {
     let taint = |effect: &str| json!({ "spec": { "taints": [{ "key": "live.test/t", "effect": effect }] } });
     let before = names(&lab).await;
     lab.patch_node(&node, &taint("NoSchedule")).await;
+    if built_in() {
+        // It looks again only when something else happens to the DaemonSet.
+        lab.kubectl_ok(&["annotate", "daemonset", "agent", "look=again"])
+            .await;
+    }
     lab.until("one node misscheduled", SOON, async || {
         let status = lab.get("agent").await.status.unwrap_or_default();
         same(

@@ -118,6 +118,18 @@ async fn a_pod_relabelled_by_hand_is_released_and_replaced() {
     let _controller = Controller::start(&lab);
     lab.create(&lab.daemon_set("agent")).await;
     lab.until_covered("agent", 3, SOON).await;
+    // Ages are compared by the second.
+    let pods = lab.pods().await;
+    let created = pods
+        .iter()
+        .filter_map(|pod| pod.metadata.creation_timestamp.as_ref())
+        .map(|time| time.0.as_second());
+    let newest = created.max().expect("pods have a creation time");
+    lab.until("the next second", SOON, async || {
+        same(jiff::Timestamp::now().as_second() > newest, true)
+    })
+    .await;
+
     let stolen = lab.pods().await.remove(1);
     let name = name_of(&stolen);
     lab.kubectl_ok(&["label", "pod", name, "app=debugging", "--overwrite"])
