@@ -40,12 +40,9 @@ async fn finish(lab: &Lab, referee: Referee) {
     let _second = Controller::start(lab);
     lab.until_covered("agent", NODES as i32, 2 * SOON).await;
     assert_eq!(lab.until_pods(NODES, SOON).await.len(), NODES);
-    assert_eq!(
-        created(lab),
-        NODES,
-        "every node got its pod by one successful create"
-    );
-    referee.finish().await.expect_clean(NODES * 2);
+    let verdict = referee.finish().await;
+    verdict.expect_clean(NODES * 2);
+    assert_eq!(verdict.pods.len(), NODES, "no pod was made and thrown away");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,11 +62,11 @@ async fn sigterm_in_the_middle_of_250_creates_ends_within_ten_seconds() {
         (1..NODES).contains(&at_the_end),
         "{at_the_end} creates: that was not the middle"
     );
-    // Calls in flight were finished, not cut off: what exists is what was answered, and no more comes.
-    lab.until("as many pods as answered creates", SOON, async || {
-        same(lab.pods().await.len(), created(&lab))
-    })
-    .await;
+    if !built_in() {
+        // Calls in flight were finished, not cut off: what exists is what was answered with 201.
+        let pods = lab.pods().await.len();
+        assert_eq!(pods, at_the_end, "some creates were cut off in the middle");
+    }
     finish(&lab, referee).await;
 }
 

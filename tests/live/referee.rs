@@ -4,7 +4,7 @@
 //! Live: no deletionTimestamp, and neither Failed nor Succeeded. The rule is [`Book`], which knows no API;
 //! [`Referee`] feeds it from a watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -105,6 +105,8 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// How many versions were looked at.
     pub versions: usize,
+    /// The UIDs of all pods that ever had a controller.
+    pub pods: BTreeSet<String>,
     /// How often the history was lost (the API server had forgotten it), so that moments may have been missed.
     pub gaps: usize,
     finished: bool,
@@ -229,6 +231,7 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
             verdict.gaps += usize::from(!first);
             *book = Book::default();
             for pod in pods {
+                verdict.pods.extend(pod.owned());
                 verdict
                     .violations
                     .extend(book.see(pod.fact(), pod.version()));
@@ -237,6 +240,7 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
         Event::Applied(pod) => {
             verdict.versions += 1;
             verdict.finished |= pod.metadata.name == LAST;
+            verdict.pods.extend(pod.owned());
             verdict
                 .violations
                 .extend(book.see(pod.fact(), pod.version()));
@@ -280,6 +284,16 @@ impl Followed for PodView {
 }
 
 impl PodView {
+    /// Its UID, if it has a controller.
+    fn owned(&self) -> Option<String> {
+        let owned = self
+            .metadata
+            .owner_references
+            .iter()
+            .any(|owner| owner.controller);
+        owned.then(|| self.metadata.uid.clone())
+    }
+
     fn fact(&self) -> Fact {
         let terminal = matches!(self.status["phase"].as_str(), Some("Failed" | "Succeeded"));
         let owner = self
