@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() {
     tracing_subscriber::fmt()
-        .with_env_filter("info,kube_client=off")
+        .with_env_filter("info,daemonset_controller=debug,kube_client=off")
         .with_writer(std::io::stderr)
         .init();
     let args: Vec<String> = std::env::args().collect();
@@ -30,7 +30,9 @@ async fn main() {
         std::future::pending::<()>().await;
     });
     let options = runtime::run::Options {
-        namespace: None,
+        namespace: args
+            .iter()
+            .find_map(|a| a.strip_prefix("--namespace=").map(str::to_owned)),
         concurrent_syncs: 2,
         burst: 250,
         max_in_flight: 32,

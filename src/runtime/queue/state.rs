@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn two_turns_of_a_key_are_a_gap_apart_and_other_keys_do_not_wait() {
         let t = Instant::now();
-        let mut queue = State::new(StdRng::seed_from_u64(3), Duration::from_secs(2));
+        let mut queue = State::new(StdRng::seed_from_u64(3), Duration::from_millis(2));
         queue.add(1, t, t);
         assert_eq!(queue.take(t), Some(1), "the first turn begins at once");
         queue.add(1, t, t);
