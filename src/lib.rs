@@ -2,3 +2,6 @@
 //!
 //! Data flows one way and each module (a "room") may import only what `docs/design.md` allows;
 //! `tests/arrows.rs` fails when an arrow turns.
+
+pub mod cli;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! What is read from files and the API, and what is written to it.
+
+pub mod raw;
