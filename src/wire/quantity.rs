@@ -136,7 +136,7 @@ fn parse(text: &str) -> Option<Amount> {
     };
     if format == Format::Binary {
         amount.scale = -places;
-        amount.digits = digits.checked_mul(1 << power).unwrap_or(u128::MAX);
+        amount.digits = digits.saturating_mul(1 << power);
     }
     if amount.scale < NANO {
         round_up(&mut amount, NANO);
