@@ -115,7 +115,7 @@ mod tests {
     fn the_digest_is_a_format() {
         assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
         assert_ne!(digest(&["ab", ""]), digest(&["a", "b"]));
-        assert_eq!(digest(&["uid", "node-1", ""]), "PLACEHOLDER");
+        assert_eq!(digest(&["uid", "node-1", ""]), "pj8xfrcb2w");
         assert!(digest(&[]).bytes().all(|b| ALPHABET.contains(&b)));
     }
 
