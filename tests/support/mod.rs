@@ -6,6 +6,8 @@
 // Each test binary and bench uses a part of it.
 #![allow(dead_code)]
 
+pub mod fleet;
+
 use std::time::Duration;
 
 use daemonset_controller::{
