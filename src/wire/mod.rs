@@ -4,6 +4,7 @@
 pub mod body;
 pub mod canonical;
 pub mod daemon_set;
+pub mod defaults;
 mod lenient;
 pub mod manifest;
 
