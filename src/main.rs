@@ -1,3 +1,7 @@
 //! The `daemonset-controller` binary; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemonset_controller::cli::main()
+}
