@@ -251,6 +251,10 @@ fn add(
         return add_items(items, &origin, implied, out);
     }
     let metadata: Metadata = match head.metadata.filter(|metadata| !is_null(metadata)) {
+        Some(metadata) if other_than_object(metadata).is_some() => {
+            let message = format!("{kind}: metadata must be a mapping");
+            return Err(FileError::Malformed { origin, message });
+        }
         Some(metadata) => {
             serde_json::from_str(metadata.get()).map_err(|error| FileError::Malformed {
                 origin: origin.clone(),

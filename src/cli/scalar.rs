@@ -202,7 +202,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         .filter(|b| !matches!(b, b'\n' | b'\r'))
         .collect();
     let padding = symbols.iter().rev().take_while(|b| **b == b'=').count();
-    if symbols.len() % 4 != 0 || padding > 2 {
+    if !symbols.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     let mut out = Vec::with_capacity(symbols.len() / 4 * 3);
