@@ -43,6 +43,7 @@ pub async fn load(
         cache: lists.cache,
         key,
         notes: lists.notes,
+        skipped: None,
     })
 }
 

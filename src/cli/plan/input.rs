@@ -9,7 +9,7 @@ use crate::{
     cache::Cache,
     cli::files::{Document, Origin},
     model::{FeatureGates, Key, Kind},
-    wire::{defaults, raw::RawObject},
+    wire::{daemon_set::TEMPLATE_GENERATION, defaults, raw::RawObject},
 };
 
 use super::{Loaded, PlanError, Wanted};
@@ -33,33 +33,75 @@ pub fn load(
     wanted: Wanted<'_>,
     gates: FeatureGates,
 ) -> Result<Loaded, PlanError> {
-    let (known, mut notes) = sort_out(&documents, wanted.namespace)?;
+    let (known, skipped) = sort_out(&documents, wanted.namespace)?;
     let chosen = choose(&known, &documents, wanted)?;
     let key = chosen.key.clone();
+    let mut notes = Vec::new();
     let mut cache = Cache::new(gates);
     for object in known.iter().filter(|k| k.kind != Kind::DaemonSet) {
         let json = completed(object, None).map_err(|why| bad(object, why))?;
         observe(&mut cache, object, &json)?;
     }
-    let owner = owner_uid(&known, chosen);
-    let json = completed(chosen, owner.as_deref()).map_err(|why| bad(chosen, why))?;
+    let json = daemon_set(&known, chosen, &mut notes)?;
+    observe(&mut cache, chosen, &json)?;
+    Ok(Loaded {
+        cache,
+        key,
+        notes,
+        skipped,
+    })
+}
+
+/// The DaemonSet with what the API server would give it; `notes` get what that is.
+fn daemon_set(
+    known: &[Known<'_>],
+    chosen: &Known<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Box<RawValue>, PlanError> {
+    let owner = owner_uid(known, chosen);
+    let fail = |why: serde_json::Error| bad(chosen, why);
+    let json = completed(chosen, owner.as_deref()).map_err(fail)?;
+    let defaults::Defaulted {
+        mut json,
+        mut added,
+    } = defaults::daemon_set(&json).map_err(|why| bad(chosen, why))?;
     if !has_uid(chosen.document) {
-        notes.push(match owner {
-            Some(uid) => format!("DaemonSet {key} has no metadata.uid: {uid} is taken, as what it owns has it"),
+        let key = &chosen.key;
+        notes.push(match &owner {
+            Some(uid) => {
+                format!("DaemonSet {key} has no metadata.uid: {uid} is taken, as what it owns has it")
+            }
             None => format!(
                 "DaemonSet {key} has no metadata.uid: in a cluster, names of new pods and revisions will differ"
             ),
         });
+        if owner.is_none() {
+            json = as_created(&json, &mut added).map_err(fail)?;
+        }
     }
-    let defaulted = defaults::daemon_set(&json).map_err(|why| bad(chosen, why))?;
-    if !defaulted.added.is_empty() {
-        notes.push(format!(
-            "what the API server would set by itself was added: {}",
-            defaulted.added.join(", ")
-        ));
+    if !added.is_empty() {
+        notes.push("what the API server would set by itself was added:".to_owned());
+        notes.extend(added.iter().map(|field| format!("  {field}")));
     }
-    observe(&mut cache, chosen, &defaulted.json)?;
-    Ok(Loaded { cache, key, notes })
+    Ok(json)
+}
+
+/// A new object gets its first generation, and the deprecated one with it.
+fn as_created(json: &RawValue, added: &mut Vec<String>) -> serde_json::Result<Box<RawValue>> {
+    let mut all = RawObject::parse(json)?;
+    let mut metadata: RawObject = all.read("metadata")?.unwrap_or_default();
+    if !metadata.has("generation") {
+        metadata.put("generation", &1)?;
+        added.push("metadata.generation=1".to_owned());
+    }
+    let mut annotations: RawObject = metadata.read("annotations")?.unwrap_or_default();
+    if !annotations.has(TEMPLATE_GENERATION) {
+        annotations.put(TEMPLATE_GENERATION, "1")?;
+        metadata.set("annotations", annotations.to_raw());
+        added.push(format!("metadata.annotations.{TEMPLATE_GENERATION}=1"));
+    }
+    all.set("metadata", metadata.to_raw());
+    Ok(all.to_raw())
 }
 
 /// The objects of the four kinds, and what is to be said of the others. The same object twice is an error: which
@@ -67,7 +109,7 @@ pub fn load(
 fn sort_out<'a>(
     documents: &'a [Document],
     namespace: Option<&str>,
-) -> Result<(Vec<Known<'a>>, Vec<String>), PlanError> {
+) -> Result<(Vec<Known<'a>>, Option<String>), PlanError> {
     let mut known = Vec::with_capacity(documents.len());
     let mut seen: HashMap<(Kind, Key), &Origin> = HashMap::new();
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
@@ -95,11 +137,11 @@ fn sort_out<'a>(
             document,
         });
     }
-    let notes = (!skipped.is_empty()).then(|| {
+    let skipped = (!skipped.is_empty()).then(|| {
         let kinds: Vec<String> = skipped.iter().map(|(k, n)| format!("{n} {k}")).collect();
         format!("objects of other kinds were skipped: {}", kinds.join(", "))
     });
-    Ok((known, notes.into_iter().collect()))
+    Ok((known, skipped))
 }
 
 /// Which of the four kinds it is, if any; one of them in a version that nobody serves any more is an error.

@@ -35,8 +35,10 @@ pub struct Loaded {
     pub cache: Cache,
     /// The DaemonSet.
     pub key: Key,
-    /// What people should know: defaults added, objects skipped or not understood.
+    /// What is to be known to understand the plan: defaults added, objects not understood.
     pub notes: Vec<String>,
+    /// What was not looked at.
+    pub skipped: Option<String>,
 }
 
 /// Which DaemonSet is wanted.
@@ -132,10 +134,10 @@ fn try_run(args: &PlanArgs) -> Result<(), PlanError> {
         .now
         .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
     let out = answer(&mut loaded, args, now)?;
-    if args.output == Output::Json {
-        for note in &loaded.notes {
-            eprintln!("note: {note}");
-        }
+    // Standard output holds nothing but JSON then; text has the notes in it.
+    let notes = loaded.notes.iter().filter(|_| args.output == Output::Json);
+    for note in loaded.skipped.iter().chain(notes) {
+        eprintln!("note: {note}");
     }
     let mut stdout = io::stdout().lock();
     stdout.write_all(out.as_bytes())?;
@@ -162,7 +164,9 @@ fn load(args: &PlanArgs) -> Result<Loaded, PlanError> {
 
 /// Plans, and puts the plan into words or JSON.
 fn answer(loaded: &mut Loaded, args: &PlanArgs, now: Time) -> Result<String, PlanError> {
-    let Loaded { cache, key, notes } = loaded;
+    let Loaded {
+        cache, key, notes, ..
+    } = loaded;
     let answer = cache.snapshot(key, args.shared.settings(), |snapshot| {
         let plan = plan::plan(snapshot, now);
         notes.extend(notes::about(snapshot.daemon_set));

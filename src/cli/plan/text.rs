@@ -57,7 +57,7 @@ pub fn render(
 
 fn head(out: &mut String, ds: &DaemonSet, plan: &Plan, now: Time) {
     let mut line = |name: &str, text: &str| {
-        let _ = writeln!(out, "{name:<11}{text}");
+        let _ = writeln!(out, "{name:<12}{text}");
     };
     line("DaemonSet", &format!("{}/{}", ds.namespace, ds.name));
     if let Some(r) = &plan.revision {
