@@ -1,6 +1,29 @@
-//! The commands.
+//! The commands: `run` is the controller, `plan` says what it would do.
 
+pub mod args;
 pub mod documents;
 pub mod files;
+pub mod log;
+pub mod plan;
+pub mod run;
 pub mod scalar;
 pub mod yaml;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Does what the command line asks for. Wrong arguments end the process with 2, as clap has it.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::run(&args),
+    }
+}
+
+/// Says on standard error why a command ends, as every command does.
+fn complain(why: &dyn std::fmt::Display) {
+    eprintln!("error: {why}");
+}

@@ -1,7 +1,7 @@
 //! The kinds of objects that are watched.
 
 /// A kind of objects that is kept in the cache.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Kind {
     /// `apps/v1` DaemonSets.
     DaemonSet = 0,

@@ -78,6 +78,18 @@ pub enum LeftAlone {
 }
 
 impl LeftAlone {
+    /// In one word, for programs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            LeftAlone::BeingDeleted => "BeingDeleted",
+            LeftAlone::SelectingAll => "SelectingAll",
+            LeftAlone::MalformedSelector(_) => "MalformedSelector",
+            LeftAlone::Unreadable => "Unreadable",
+            LeftAlone::UnreadablePod(_) => "UnreadablePod",
+            LeftAlone::UnreadableRevision(_) => "UnreadableRevision",
+        }
+    }
+
     /// The event that goes with it. A DaemonSet being deleted is no news.
     fn event(&self) -> Option<Event> {
         let (reason, message) = match self {

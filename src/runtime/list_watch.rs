@@ -23,8 +23,8 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub use source::{ApiSource, ApiStream, Failure, Read, Source, Stream};
-use source::{Event, Page, decode_event, failed, version_of};
+pub use source::{ApiSource, ApiStream, Failure, Page, PageMetadata, Read, Source, Stream};
+use source::{Event, decode_event, failed, version_of};
 
 use crate::runtime::trouble::{Kind, Trouble, undecodable};
 

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The deprecated annotation that template generations live in.
-const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 #[derive(Deserialize)]
 struct DaemonSetObject<'a> {

@@ -217,7 +217,7 @@ fn late(trouble: Trouble) -> Failure {
 
 /// A page of a list, items undecoded and borrowed from the body.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page<'a> {
+pub struct Page<'a> {
     /// Version and continue token.
     pub metadata: PageMetadata,
     /// Absent or null where there is none.
@@ -228,7 +228,7 @@ pub(super) struct Page<'a> {
 /// What is read of a list's metadata.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PageMetadata {
+pub struct PageMetadata {
     /// The version the list is of.
     #[serde(default)]
     pub resource_version: String,

@@ -1,0 +1,321 @@
+//! Objects from files, made ready for the cache: which DaemonSet is meant, and what hand-written objects lack.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    cache::Cache,
+    cli::files::{Document, Origin},
+    model::{FeatureGates, Key, Kind},
+    wire::{daemon_set::TEMPLATE_GENERATION, defaults, raw::RawObject},
+};
+
+use super::{Loaded, PlanError, Wanted};
+
+/// The namespace of objects that name none, as kubectl has it without a cluster.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// At most so many objects are named in an error.
+const NAMED: usize = 5;
+
+/// An object of a kind that is looked at.
+struct Known<'a> {
+    kind: Kind,
+    key: Key,
+    document: &'a Document,
+}
+
+/// Chooses the DaemonSet and fills a cache with it and what is around it.
+pub fn load(
+    documents: Vec<Document>,
+    wanted: Wanted<'_>,
+    gates: FeatureGates,
+) -> Result<Loaded, PlanError> {
+    let (known, skipped) = sort_out(&documents, wanted.namespace)?;
+    let chosen = choose(&known, &documents, wanted)?;
+    let key = chosen.key.clone();
+    let mut notes = Vec::new();
+    let mut cache = Cache::new(gates);
+    for object in known.iter().filter(|k| k.kind != Kind::DaemonSet) {
+        let json = completed(object, None).map_err(|why| bad(object, why))?;
+        observe(&mut cache, object, &json)?;
+    }
+    let json = daemon_set(&known, chosen, &mut notes)?;
+    observe(&mut cache, chosen, &json)?;
+    Ok(Loaded {
+        cache,
+        key,
+        notes,
+        skipped,
+    })
+}
+
+/// The DaemonSet with what the API server would give it; `notes` get what that is.
+fn daemon_set(
+    known: &[Known<'_>],
+    chosen: &Known<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Box<RawValue>, PlanError> {
+    let owner = owner_uid(known, chosen);
+    let fail = |why: serde_json::Error| bad(chosen, why);
+    let json = completed(chosen, owner.as_deref()).map_err(fail)?;
+    let defaults::Defaulted {
+        mut json,
+        mut added,
+    } = defaults::daemon_set(&json).map_err(|why| bad(chosen, why))?;
+    if !has_uid(chosen.document) {
+        let key = &chosen.key;
+        notes.push(match &owner {
+            Some(uid) => {
+                format!("DaemonSet {key} has no metadata.uid: {uid} is taken, as what it owns has it")
+            }
+            None => format!(
+                "DaemonSet {key} has no metadata.uid: in a cluster, names of new pods and revisions will differ"
+            ),
+        });
+        if owner.is_none() {
+            json = as_created(&json, &mut added).map_err(fail)?;
+        }
+    }
+    if !added.is_empty() {
+        notes.push("what the API server would set by itself was added:".to_owned());
+        notes.extend(added.iter().map(|field| format!("  {field}")));
+    }
+    Ok(json)
+}
+
+/// A new object gets its first generation, and the deprecated one with it.
+fn as_created(json: &RawValue, added: &mut Vec<String>) -> serde_json::Result<Box<RawValue>> {
+    let mut all = RawObject::parse(json)?;
+    let mut metadata: RawObject = all.read("metadata")?.unwrap_or_default();
+    if !metadata.has("generation") {
+        metadata.put("generation", &1)?;
+        added.push("metadata.generation=1".to_owned());
+    }
+    let mut annotations: RawObject = metadata.read("annotations")?.unwrap_or_default();
+    if !annotations.has(TEMPLATE_GENERATION) {
+        annotations.put(TEMPLATE_GENERATION, "1")?;
+        metadata.set("annotations", annotations.to_raw());
+        added.push(format!("metadata.annotations.{TEMPLATE_GENERATION}=1"));
+    }
+    all.set("metadata", metadata.to_raw());
+    Ok(all.to_raw())
+}
+
+/// The objects of the four kinds, and what is to be said of the others. The same object twice is an error: which
+/// one counts would be a guess.
+fn sort_out<'a>(
+    documents: &'a [Document],
+    namespace: Option<&str>,
+) -> Result<(Vec<Known<'a>>, Option<String>), PlanError> {
+    let mut known = Vec::with_capacity(documents.len());
+    let mut seen: HashMap<(Kind, Key), &Origin> = HashMap::new();
+    let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
+    for document in documents {
+        let Some(kind) = kind(document)? else {
+            *skipped.entry(&document.kind).or_default() += 1;
+            continue;
+        };
+        let own = document.namespace.as_deref().or(namespace);
+        let key = match kind {
+            Kind::Node => Key::new("", &*document.name),
+            _ => Key::new(own.unwrap_or(DEFAULT_NAMESPACE), &*document.name),
+        };
+        if let Some(first) = seen.insert((kind, key.clone()), &document.origin) {
+            return Err(PlanError::Input(format!(
+                "{}: {} {} is in {first} already",
+                document.origin,
+                document.kind,
+                display(&key),
+            )));
+        }
+        known.push(Known {
+            kind,
+            key,
+            document,
+        });
+    }
+    let skipped = (!skipped.is_empty()).then(|| {
+        let kinds: Vec<String> = skipped.iter().map(|(k, n)| format!("{n} {k}")).collect();
+        format!("objects of other kinds were skipped: {}", kinds.join(", "))
+    });
+    Ok((known, skipped))
+}
+
+/// Which of the four kinds it is, if any; one of them in a version that nobody serves any more is an error.
+fn kind(document: &Document) -> Result<Option<Kind>, PlanError> {
+    let (group, version) = document
+        .api_version
+        .split_once('/')
+        .unwrap_or(("", &document.api_version));
+    let kind = Kind::ALL.into_iter().find(|k| k.as_str() == document.kind);
+    let needed = match (kind, group) {
+        (Some(Kind::DaemonSet), "apps" | "extensions") => "apps/v1",
+        (Some(Kind::Revision), "apps") => "apps/v1",
+        (Some(Kind::Node | Kind::Pod), "") => "v1",
+        _ => return Ok(None),
+    };
+    if document.api_version == needed {
+        return Ok(kind);
+    }
+    Err(PlanError::Input(format!(
+        "{}: {} {} is of version {group}{}{version}, {needed} is needed",
+        document.origin,
+        document.kind,
+        document.name,
+        if group.is_empty() { "" } else { "/" },
+    )))
+}
+
+/// The one DaemonSet that is meant.
+fn choose<'k, 'a>(
+    known: &'k [Known<'a>],
+    documents: &[Document],
+    wanted: Wanted<'_>,
+) -> Result<&'k Known<'a>, PlanError> {
+    let all: Vec<&Known<'_>> = known.iter().filter(|k| k.kind == Kind::DaemonSet).collect();
+    let candidates: Vec<&Known<'_>> = all.iter().copied().filter(|k| wanted.is(&k.key)).collect();
+    let list = |of: &[&Known<'_>]| {
+        some(
+            of.iter()
+                .map(|k| format!("{} ({})", k.key, k.document.origin)),
+        )
+    };
+    match candidates[..] {
+        [one] => Ok(one),
+        [] if !all.is_empty() => Err(PlanError::Input(format!(
+            "{} in the files; there is {}",
+            wanted.none(),
+            list(&all)
+        ))),
+        [] if documents.is_empty() => Err(PlanError::Input(
+            "a DaemonSet is needed, and there is no object in the files".to_owned(),
+        )),
+        [] => Err(PlanError::Input(format!(
+            "a DaemonSet is needed, and there is only {}",
+            some(
+                documents
+                    .iter()
+                    .map(|d| format!("{} {} ({})", d.kind, d.name, d.origin))
+            )
+        ))),
+        _ => Err(PlanError::Input(format!(
+            "there are several DaemonSets, say which one with -d NAMESPACE/NAME: {}",
+            list(&candidates)
+        ))),
+    }
+}
+
+/// The first few of them.
+pub(super) fn some(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(NAMED);
+    let mut text = items.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+fn bad(object: &Known<'_>, why: impl std::fmt::Display) -> PlanError {
+    PlanError::Input(format!(
+        "{}: {} {} cannot be used: {}",
+        object.document.origin,
+        object.document.kind,
+        display(&object.key),
+        without_position(&why.to_string())
+    ))
+}
+
+/// Nodes have no namespace.
+fn display(key: &Key) -> String {
+    if key.namespace.is_empty() {
+        key.name.to_string()
+    } else {
+        key.to_string()
+    }
+}
+
+/// serde_json's words without a position, which would be one in the converted text.
+fn without_position(text: &str) -> &str {
+    text.rfind(" at line ").map_or(text, |at| &text[..at])
+}
+
+fn observe(cache: &mut Cache, object: &Known<'_>, json: &RawValue) -> Result<(), PlanError> {
+    cache
+        .observe(object.kind, json)
+        .map_err(|e| bad(object, e.why))
+}
+
+/// The object with a namespace and a UID, where it lacks them.
+fn completed(object: &Known<'_>, uid: Option<&str>) -> serde_json::Result<Box<RawValue>> {
+    let json = &object.document.json;
+    let needs_namespace = object.kind != Kind::Node && object.document.namespace.is_none();
+    let needs_uid = !has_uid(object.document);
+    if !needs_namespace && !needs_uid {
+        return Ok(json.clone());
+    }
+    let mut all = RawObject::parse(json)?;
+    let mut metadata: RawObject = all.read("metadata")?.unwrap_or_default();
+    if needs_namespace {
+        metadata.put("namespace", &*object.key.namespace)?;
+    }
+    if needs_uid {
+        // Any text does, as long as no two objects have the same.
+        let made_up = format!("no-uid:{}/{}", object.kind.as_str(), display(&object.key));
+        metadata.put("uid", uid.unwrap_or(&made_up))?;
+    }
+    all.set("metadata", metadata.to_raw());
+    Ok(all.to_raw())
+}
+
+/// What is read of an object to see who it is and whose.
+#[derive(Deserialize)]
+struct Belongs {
+    metadata: Option<BelongsMetadata>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BelongsMetadata {
+    uid: Option<String>,
+    owner_references: Option<Vec<Owner>>,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    kind: Option<String>,
+    name: Option<String>,
+    uid: Option<String>,
+    controller: Option<bool>,
+}
+
+/// What cannot be read is said when the object is decoded.
+fn metadata(document: &Document) -> Option<BelongsMetadata> {
+    let object: Belongs = serde_json::from_str(document.json.get()).ok()?;
+    object.metadata
+}
+
+fn has_uid(document: &Document) -> bool {
+    metadata(document).is_none_or(|m| m.uid.is_some_and(|uid| !uid.is_empty()))
+}
+
+/// The UID by which pods and revisions in the files know this DaemonSet. So a manifest without UID can be held
+/// against the objects of a cluster. None where they do not agree.
+fn owner_uid(known: &[Known<'_>], daemon_set: &Known<'_>) -> Option<String> {
+    let around = known.iter().filter(|k| {
+        matches!(k.kind, Kind::Pod | Kind::Revision) && k.key.namespace == daemon_set.key.namespace
+    });
+    let owners = around
+        .filter_map(|k| metadata(k.document)?.owner_references)
+        .flatten()
+        .filter(|o| {
+            o.controller == Some(true)
+                && o.kind.as_deref() == Some("DaemonSet")
+                && o.name.as_deref() == Some(&*daemon_set.key.name)
+        });
+    let uids: BTreeSet<String> = owners.filter_map(|o| o.uid).collect();
+    let mut uids = uids.into_iter();
+    uids.next().filter(|_| uids.next().is_none())
+}

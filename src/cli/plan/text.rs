@@ -1,0 +1,320 @@
+//! A plan in words, for people. Everything is in a stated order, so that two plans can be compared.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use crate::{
+    model::{DaemonSet, IntOrPercent, Snapshot, Status, Time, UpdateStrategy},
+    plan::{DeleteCause, Phase, Plan, PodRef, eligibility, revisions::RevisionRef},
+};
+
+use super::{
+    report::{Node, Report},
+    table::{self, Row},
+};
+
+/// At most so many node names are listed for a reason.
+const NAMED: usize = 10;
+
+/// The whole answer: head, actions, notes, nodes left out, status, events and a line that sums it up.
+pub fn render(
+    snapshot: &Snapshot<'_>,
+    plan: &Plan,
+    report: &Report,
+    now: Time,
+    notes: &[String],
+) -> String {
+    let ds = snapshot.daemon_set;
+    let mut out = String::new();
+    head(&mut out, ds, plan, now);
+    if plan.left_alone.is_none() {
+        let rows = actions(snapshot, plan);
+        if !rows.is_empty() {
+            let heading = ["ACTION", "OBJECT", "NODE", "PHASE", "CAUSE"];
+            let _ = write!(out, "\n{}", table::render(heading, &rows));
+        }
+    }
+    section(&mut out, "Notes", notes);
+    let manifests: Vec<&str> = report
+        .create
+        .iter()
+        .filter_map(|c| c.manifest.as_ref())
+        .map(|m| m.get())
+        .collect();
+    section(&mut out, "Manifests", &manifests);
+    section(&mut out, "Not eligible", &not_eligible(&report.nodes));
+    if let Some(status) = &plan.status {
+        section(&mut out, "Status", &[counts(&ds.status, status)]);
+    }
+    let events: Vec<String> = report
+        .events
+        .iter()
+        .map(|e| format!("{} {}: {}", e.kind, e.reason, e.message))
+        .collect();
+    section(&mut out, "Events", &events);
+    let _ = writeln!(out, "\n{}", summary(snapshot, plan, now));
+    out
+}
+
+fn head(out: &mut String, ds: &DaemonSet, plan: &Plan, now: Time) {
+    let mut line = |name: &str, text: &str| {
+        let _ = writeln!(out, "{name:<12}{text}");
+    };
+    line("DaemonSet", &format!("{}/{}", ds.namespace, ds.name));
+    if let Some(r) = &plan.revision {
+        let what = if r.create { ", to be created" } else { "" };
+        line(
+            "Revision",
+            &format!("{}, number {}, hash {}{what}", r.name, r.number, r.hash),
+        );
+    }
+    line("Strategy", &strategy(&ds.update_strategy));
+    line("Time", &now.to_string());
+    if let Some(why) = &plan.left_alone {
+        line("Left alone", &why.to_string());
+    }
+}
+
+fn strategy(strategy: &UpdateStrategy) -> String {
+    let text = |n: &IntOrPercent| match n {
+        IntOrPercent::Int(n) => n.to_string(),
+        IntOrPercent::Percent(p) => format!("{p}%"),
+        IntOrPercent::Invalid(text) => format!("{text:?}"),
+    };
+    match strategy {
+        UpdateStrategy::OnDelete => "OnDelete".to_owned(),
+        UpdateStrategy::RollingUpdate {
+            max_unavailable,
+            max_surge,
+        } => format!(
+            "RollingUpdate, maxUnavailable {}, maxSurge {}",
+            text(max_unavailable),
+            text(max_surge)
+        ),
+        UpdateStrategy::Other(kind) => format!("{kind:?}, which is not known"),
+    }
+}
+
+fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}");
+    for line in lines {
+        for line in line.as_ref().lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+}
+
+/// A row without a node and a phase of its own.
+fn about(action: &str, object: String, cause: impl Into<String>) -> Row<5> {
+    [action.into(), object, "-".into(), "-".into(), cause.into()]
+}
+
+/// Revisions first, then claims, then what happens on the nodes.
+fn actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
+    let mut rows = revision_actions(plan);
+    let pod = |p: &PodRef| format!("pod/{}", p.name);
+    for p in &plan.claims.adopt {
+        rows.push(about(
+            "adopt",
+            pod(p),
+            "it matches the selector and has no controller",
+        ));
+    }
+    for p in &plan.claims.release {
+        rows.push(about(
+            "release",
+            pod(p),
+            "it does not match the selector any more",
+        ));
+    }
+    for r in &plan.relabels {
+        let cause = format!("its revision equals the current one: hash {}", r.hash);
+        rows.push(about("relabel", pod(&r.pod), cause));
+    }
+    rows.extend(pod_actions(snapshot, plan));
+    rows
+}
+
+fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
+    let revision = |name: &str| format!("controllerrevision/{name}");
+    let ops = &plan.revision_ops;
+    let mut rows = Vec::new();
+    let mut each = |action: &str, list: &[RevisionRef], cause: &str| {
+        for r in list {
+            rows.push(about(action, revision(&r.name), cause));
+        }
+    };
+    each(
+        "adopt",
+        &ops.adopt,
+        "it matches the selector and has no controller",
+    );
+    each(
+        "release",
+        &ops.release,
+        "it does not match the selector any more",
+    );
+    for (r, hash) in &ops.set_label {
+        rows.push(about(
+            "label",
+            revision(&r.name),
+            format!("it has no hash label: {hash}"),
+        ));
+    }
+    if let Some(n) = ops.collision_count {
+        let cause = format!("the revision's name is taken: collisionCount {n}");
+        rows.push(about("count", "status".into(), cause));
+    }
+    if let Some(r) = plan.revision.as_ref().filter(|r| r.create) {
+        let cause = format!(
+            "no revision has the template's content: number {}",
+            r.number
+        );
+        rows.push(about("create", revision(&r.name), cause));
+    }
+    if let Some((r, n)) = &ops.set_number {
+        let cause = format!("the template is back to it: number {n}");
+        rows.push(about("number", revision(&r.name), cause));
+    }
+    for r in &ops.delete_duplicates {
+        rows.push(about(
+            "delete",
+            revision(&r.name),
+            "it equals the current one",
+        ));
+    }
+    for r in &ops.delete_old {
+        let cause = "beyond revisionHistoryLimit, and no pod is of it";
+        rows.push(about("delete", revision(&r.name), cause));
+    }
+    rows
+}
+
+/// By node; on one node in the order of the plan: a successor is created before anything is deleted, all else after.
+fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
+    let mut rows: Vec<(&str, bool, Row<5>)> = Vec::new();
+    for c in &plan.creates {
+        let row = [
+            "create".to_owned(),
+            format!("pod/{}", c.pod_name),
+            c.node.to_string(),
+            c.phase.as_str().to_owned(),
+            c.cause.describe().to_owned(),
+        ];
+        rows.push((&c.node, c.phase != Phase::Successor, row));
+    }
+    for d in &plan.deletes {
+        let mut cause = d.cause.describe().to_owned();
+        if let DeleteCause::NodeNotEligible(verdict) = d.cause
+            && let Some((_, node)) = snapshot.nodes.by_name(&d.node)
+        {
+            let template = &snapshot.daemon_set.template;
+            let _ = write!(cause, ": {}", eligibility::message(verdict, template, node));
+        }
+        let row = [
+            "delete".to_owned(),
+            format!("pod/{}", d.pod.name),
+            d.node.to_string(),
+            d.phase.as_str().to_owned(),
+            cause,
+        ];
+        rows.push((&d.node, d.phase == Phase::Successor, row));
+    }
+    // Stable: deletes on one node stay in the order of their names.
+    rows.sort_by(|a, b| a.0.cmp(b.0).then(a.1.cmp(&b.1)));
+    rows.into_iter().map(|(_, _, row)| row).collect()
+}
+
+/// Nodes that get no pod, grouped by what keeps it away.
+fn not_eligible(nodes: &[Node]) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for node in nodes.iter().filter(|n| !n.should_run) {
+        groups
+            .entry((&node.reason, &node.message))
+            .or_default()
+            .push(&node.name);
+    }
+    let mut lines = Vec::new();
+    for ((reason, message), names) in groups {
+        lines.push(format!("{reason}: {message}"));
+        let mut list = names[..names.len().min(NAMED)].join(", ");
+        if names.len() > NAMED {
+            let _ = write!(list, " and {} more", names.len() - NAMED);
+        }
+        lines.push(format!("  {list}"));
+    }
+    lines
+}
+
+/// All counts, with what they were where that differs.
+fn counts(old: &Status, new: &Status) -> String {
+    let optional = |n: Option<i32>| n.map_or("none".to_owned(), |n| n.to_string());
+    let mut text = String::new();
+    let mut add = |name: &str, old: String, new: String| {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        let _ = if old == new {
+            write!(text, "{name} {new}")
+        } else {
+            write!(text, "{name} {old} -> {new}")
+        };
+    };
+    for (name, of) in [
+        (
+            "desired",
+            (|s| s.desired_number_scheduled) as fn(&Status) -> i32,
+        ),
+        ("current", |s| s.current_number_scheduled),
+        ("up to date", |s| s.updated_number_scheduled),
+        ("ready", |s| s.number_ready),
+        ("available", |s| s.number_available),
+        ("unavailable", |s| s.number_unavailable),
+        ("misscheduled", |s| s.number_misscheduled),
+    ] {
+        add(name, of(old).to_string(), of(new).to_string());
+    }
+    add(
+        "observed generation",
+        old.observed_generation.to_string(),
+        new.observed_generation.to_string(),
+    );
+    if old.collision_count.is_some() || new.collision_count.is_some() {
+        add(
+            "collisions",
+            optional(old.collision_count),
+            optional(new.collision_count),
+        );
+    }
+    text
+}
+
+fn summary(snapshot: &Snapshot<'_>, plan: &Plan, now: Time) -> String {
+    if plan.left_alone.is_some() {
+        return "Nothing is done.".to_owned();
+    }
+    let (creates, deletes) = (plan.creates.len(), plan.deletes.len());
+    let pods = |n: usize| if n == 1 { "pod" } else { "pods" };
+    let mut text = match (creates, deletes) {
+        (0, 0) if plan.is_settled() => "Nothing to do".to_owned(),
+        (0, 0) => "No pod to create or delete".to_owned(),
+        (0, d) => format!("{d} {} to delete", pods(d)),
+        (c, 0) => format!("{c} {} to create", pods(c)),
+        (c, d) => format!("{c} {} to create, {d} to delete", pods(c)),
+    };
+    let nodes = snapshot.nodes.iter();
+    let eligible = nodes
+        .filter(|(id, _)| snapshot.verdicts.get(*id).should_run())
+        .count();
+    let all = snapshot.nodes.len();
+    let noun = if eligible == 1 { "node" } else { "nodes" };
+    let _ = write!(text, "; {eligible} {noun} eligible of {all}");
+    if let Some(at) = plan.wake_at {
+        let seconds = (at.since(now).as_secs_f64() * 10.0).ceil() / 10.0;
+        let _ = write!(text, "; next look in {seconds} s");
+    }
+    text.push('.');
+    text
+}

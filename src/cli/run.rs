@@ -1,0 +1,90 @@
+//! `run`: the controller.
+
+use std::{process::ExitCode, sync::Arc};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::runtime::{
+    client,
+    run::{Connections, Options, run as run_controller},
+};
+
+use super::{args::RunArgs, complain, log};
+
+/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to: an API server that is away,
+/// or refuses, is said and waited for.
+pub fn run(args: RunArgs) -> ExitCode {
+    log::init(args.shared.log_format);
+    match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(start(&args)),
+        Err(why) => {
+            complain(&format_args!("cannot start threads: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(args: &RunArgs) -> ExitCode {
+    let clients = match client::clients(&args.shared.access()).await {
+        Ok(clients) => clients,
+        Err(why) => {
+            complain(&why);
+            return ExitCode::FAILURE;
+        }
+    };
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(why) => {
+            complain(&format_args!("cannot listen for SIGTERM: {why}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let options = Options {
+        namespace: args.shared.namespace().map(str::to_owned),
+        concurrent_syncs: args.concurrent_syncs.into(),
+        burst: args.burst.into(),
+        max_in_flight: args.max_in_flight.into(),
+        settings: args.shared.settings(),
+        seed: rand::random(),
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server = clients.server,
+        namespace = options.namespace.as_deref().unwrap_or("(all)"),
+        "starting"
+    );
+    let connections = Connections {
+        watches: clients.watches,
+        writes: clients.writes,
+        server: clients.server,
+    };
+    let clock = Arc::new(|| jiff::Timestamp::now().into());
+    run_controller(connections, options, clock, stop).await;
+    ExitCode::SUCCESS
+}
+
+/// Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once.
+fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        for count in 0.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if count > 0 {
+                std::process::exit(130);
+            }
+            let _ = stop.send(true);
+        }
+    });
+    Ok(stopped)
+}
