@@ -3,4 +3,10 @@
 //! Data flows one way and each module (a "room") may import only what `docs/design.md` allows;
 //! `tests/arrows.rs` fails when an arrow turns.
 
+pub mod apply;
+pub mod cache;
+pub mod model;
+pub mod plan;
+pub mod runtime;
 pub mod sim;
+pub mod wire;

@@ -50,7 +50,7 @@ async fn two_controllers_with_no_leader_never_make_a_second_pod() {
                     .await;
             }
         }
-        referee.until_more_versions(20).await;
+        referee.until_more_versions(8).await;
         if round == 15 {
             second.kill(); // and it comes back in the middle
             second = Launch::new(&lab).user("controller-b").start();

@@ -1,0 +1,200 @@
+//! What became of a call that did not succeed, and what it means.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why a call did not succeed. Never holds a body that was sent or received, only what a Kubernetes `Status` says.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ApiError {
+    /// The API server answered with an error.
+    #[error("{code} {reason}: {message}")]
+    Status {
+        /// HTTP code.
+        code: u16,
+        /// Kubernetes' reason, e.g. `AlreadyExists`.
+        reason: String,
+        /// For people.
+        message: String,
+        /// Details, in order.
+        causes: Vec<Cause>,
+        /// How long the API server asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No answer in time. What was asked for may have been done, or may be done yet.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection failed. What was asked for may have been done.
+    #[error("{0}")]
+    Transport(String),
+    /// Nothing was sent: we are shutting down, or the request cannot be built.
+    #[error("not sent")]
+    Dropped,
+}
+
+/// A detail of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Kubernetes' reason, e.g. `NamespaceTerminating`, `FieldValueInvalid`.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The field that is meant, e.g. `metadata.uid`.
+    pub field: String,
+}
+
+impl ApiError {
+    /// The HTTP code, where there was an answer.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Status { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Kubernetes' reason, empty where there was no answer.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Status { reason, .. } => reason,
+            _ => "",
+        }
+    }
+
+    /// How long the API server asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// 404: the object, or what it lives in, is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// 409 by a resourceVersion or a precondition; not [`is_already_exists`](Self::is_already_exists).
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409) && !self.is_already_exists()
+    }
+
+    /// 409: the name is taken.
+    pub fn is_already_exists(&self) -> bool {
+        self.reason() == "AlreadyExists"
+    }
+
+    /// 410: a version or a continue token is too old.
+    pub fn is_gone(&self) -> bool {
+        self.code() == Some(410)
+    }
+
+    /// 422: what was sent is not valid, which is also what a patch with the UID of a predecessor meets.
+    pub fn is_invalid(&self) -> bool {
+        self.code() == Some(422)
+    }
+
+    /// 429: too much is asked for; also an eviction that a disruption budget does not allow.
+    pub fn is_throttled(&self) -> bool {
+        self.code() == Some(429)
+    }
+
+    /// Nothing can be created because the namespace is being deleted.
+    pub fn is_namespace_terminating(&self) -> bool {
+        self.has_cause("NamespaceTerminating")
+    }
+
+    /// Whether any cause has this reason.
+    pub fn has_cause(&self, wanted: &str) -> bool {
+        match self {
+            Self::Status { causes, .. } => causes.iter().any(|cause| cause.reason == wanted),
+            _ => false,
+        }
+    }
+
+    /// Whether what was asked for may have been done all the same. An error of 5xx may come after the write (etcd
+    /// changed its leader, the API server's time was up); an admission webhook that fails comes before it.
+    pub fn outcome_unknown(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Transport(_) => true,
+            Self::Dropped => false,
+            Self::Status { code, message, .. } => {
+                *code >= 500 && !message.contains("failed calling webhook")
+            }
+        }
+    }
+
+    /// Whether the same call may succeed later, with nothing else changed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Transport(_) => true,
+            Self::Dropped => false,
+            Self::Status { code, .. } => *code == 429 || *code >= 500,
+        }
+    }
+
+    /// One of a small fixed set of words, for metrics and logs.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Transport(_) => "transport",
+            Self::Dropped => "dropped",
+            Self::Status { .. } if self.is_already_exists() => "already_exists",
+            Self::Status { code, .. } => match code {
+                400 => "bad_request",
+                401 => "unauthorized",
+                403 => "forbidden",
+                404 => "not_found",
+                409 => "conflict",
+                410 => "gone",
+                422 => "invalid",
+                429 => "throttled",
+                500.. => "server_error",
+                _ => "other",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16, reason: &str, message: &str) -> ApiError {
+        ApiError::Status {
+            code,
+            reason: reason.into(),
+            message: message.into(),
+            causes: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn the_two_kinds_of_409_are_told_apart() {
+        let (exists, conflict) = (
+            status(409, "AlreadyExists", ""),
+            status(409, "Conflict", ""),
+        );
+        assert!(exists.is_already_exists() && !exists.is_conflict());
+        assert!(conflict.is_conflict() && !conflict.is_already_exists());
+        assert_eq!(
+            (exists.category(), conflict.category()),
+            ("already_exists", "conflict")
+        );
+    }
+
+    #[test]
+    fn only_errors_that_may_come_after_the_write_leave_the_outcome_unknown() {
+        assert!(status(500, "InternalError", "etcdserver: leader changed").outcome_unknown());
+        assert!(status(504, "Timeout", "").outcome_unknown());
+        let webhook = "Internal error occurred: failed calling webhook \"x\": refused";
+        assert!(!status(500, "InternalError", webhook).outcome_unknown());
+        assert!(!status(429, "TooManyRequests", "").outcome_unknown());
+        assert!(!status(403, "Forbidden", "exceeded quota").outcome_unknown());
+    }
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<ApiError>() <= 128);
+    }
+}

@@ -1,0 +1,376 @@
+//! Decides which events are written, and as what: the rules of client-go's event correlator, as they are observed.
+//!
+//! Pure: an event and the time go in, at most one write comes out. In turn,
+//!  1. similar events (all the same but for the message) of which there are many become one, "combined from similar
+//!     events", as long as they keep coming;
+//!  2. an event that was there before (the combined one, or one with the same message) is counted up, not written anew;
+//!  3. each object has a budget of writes, because a broken DaemonSet must not fill etcd.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::lru::Lru;
+
+/// Who says it.
+pub const COMPONENT: &str = "daemonset-controller";
+
+/// With this many different messages, similar events are combined.
+const COMBINE_AT: usize = 10;
+
+/// Similar events are strangers to each other after this much silence.
+const COMBINE_WITHIN: SignedDuration = SignedDuration::from_secs(600);
+
+/// What comes before the message of a combined event.
+const COMBINED: &str = "(combined from similar events): ";
+
+/// Writes an object may have at once.
+const BURST: f64 = 25.0;
+
+/// Time in which an object earns one more write.
+const REFILL_SECONDS: f64 = 300.0;
+
+/// How many objects, or events, are remembered.
+const REMEMBERED: usize = 4096;
+
+/// Whether all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum EventKind {
+    /// It is.
+    Normal,
+    /// Something needs attention.
+    Warning,
+}
+
+/// Something that happened to a DaemonSet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Normal or Warning.
+    pub kind: EventKind,
+    /// One word in camel case, for machines.
+    pub reason: Cow<'static, str>,
+    /// A sentence, for people.
+    pub message: String,
+}
+
+/// The DaemonSet that it happened to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The version of it that was looked at.
+    pub resource_version: String,
+}
+
+/// An event as it is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The DaemonSet.
+    pub object: ObjectRef,
+    /// Normal or Warning.
+    pub kind: EventKind,
+    /// The reason.
+    pub reason: Cow<'static, str>,
+    /// The message, which says so if it is combined.
+    pub message: String,
+    /// Name of the event, unique: the DaemonSet's and a time.
+    pub name: String,
+    /// When it was seen first.
+    pub first: Timestamp,
+    /// When it was seen last.
+    pub last: Timestamp,
+    /// How often it was seen. One is written anew; more is a patch of what was written before.
+    pub count: u32,
+    /// Whether it stands for several with different messages.
+    pub combined: bool,
+}
+
+/// An object without its version: events of all its versions belong together.
+type Subject = (String, String, String);
+
+/// What similar events have in common.
+type Similar = (Subject, EventKind, Cow<'static, str>);
+
+/// What has been seen so far.
+#[derive(Debug)]
+pub struct Correlator {
+    similar: Lru<Similar, Messages>,
+    /// By message, or without one for the combined.
+    written: Lru<(Similar, Option<String>), Written>,
+    budgets: Lru<Subject, Budget>,
+    /// The last name given, as a number; the next is above it even if the clock stands still.
+    last_name: i128,
+}
+
+#[derive(Debug)]
+struct Messages {
+    different: BTreeSet<String>,
+    last: Timestamp,
+}
+
+#[derive(Debug)]
+struct Written {
+    name: String,
+    first: Timestamp,
+    count: u32,
+}
+
+#[derive(Debug)]
+struct Budget {
+    writes: f64,
+    at: Timestamp,
+}
+
+impl Default for Correlator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Correlator {
+    /// Nothing has been seen.
+    pub fn new() -> Self {
+        Self {
+            similar: Lru::new(REMEMBERED),
+            written: Lru::new(REMEMBERED),
+            budgets: Lru::new(REMEMBERED),
+            last_name: 0,
+        }
+    }
+
+    /// What to write for an event; nothing where the object has used up its budget.
+    pub fn correlate(&mut self, object: ObjectRef, event: Event, now: Timestamp) -> Option<Write> {
+        let Event {
+            kind,
+            reason,
+            message,
+        } = event;
+        let subject = (
+            object.namespace.clone(),
+            object.name.clone(),
+            object.uid.clone(),
+        );
+        let similar = (subject.clone(), kind, reason.clone());
+        let combined = self.is_one_of_many(similar.clone(), &message, now);
+        let message = if combined {
+            format!("{COMBINED}{message}")
+        } else {
+            message
+        };
+
+        let key = (!combined).then(|| message.clone());
+        let last_name = &mut self.last_name;
+        let written = self.written.entry((similar, key), || {
+            *last_name = now.as_nanosecond().max(*last_name + 1);
+            Written {
+                name: format!("{}.{:x}", object.name, *last_name),
+                first: now,
+                count: 0,
+            }
+        });
+        // Counted whether it is written or not, so that the next one that is written has the right number.
+        written.count = written.count.saturating_add(1);
+        let write = Write {
+            object,
+            kind,
+            reason,
+            message,
+            name: written.name.clone(),
+            first: written.first,
+            last: now,
+            count: written.count,
+            combined,
+        };
+        self.is_within_budget(subject, now).then_some(write)
+    }
+
+    fn is_one_of_many(&mut self, similar: Similar, message: &str, now: Timestamp) -> bool {
+        let messages = self.similar.entry(similar, || Messages {
+            different: BTreeSet::new(),
+            last: now,
+        });
+        if now.duration_since(messages.last) > COMBINE_WITHIN {
+            messages.different.clear();
+        }
+        messages.last = now;
+        messages.different.insert(message.to_owned());
+        if messages.different.len() < COMBINE_AT {
+            return false;
+        }
+        // Which one goes does not matter; the set must not grow.
+        messages.different.pop_first();
+        true
+    }
+
+    fn is_within_budget(&mut self, subject: Subject, now: Timestamp) -> bool {
+        let budget = self.budgets.entry(subject, || Budget {
+            writes: BURST,
+            at: now,
+        });
+        let earned = now.duration_since(budget.at).as_secs_f64().max(0.0) / REFILL_SECONDS;
+        budget.writes = (budget.writes + earned).min(BURST);
+        budget.at = budget.at.max(now);
+        if budget.writes < 1.0 {
+            return false;
+        }
+        budget.writes -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str) -> ObjectRef {
+        ObjectRef {
+            namespace: "default".into(),
+            name: name.into(),
+            uid: format!("uid-{name}"),
+            resource_version: "1".into(),
+        }
+    }
+
+    fn event(reason: &'static str, message: impl Into<String>) -> Event {
+        Event {
+            kind: EventKind::Normal,
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+    }
+
+    #[test]
+    fn a_thousand_creates_leave_nine_events_a_combined_one_and_25_writes() {
+        let mut correlator = Correlator::new();
+        let writes: Vec<_> = (0..1000)
+            .filter_map(|n| {
+                correlator.correlate(
+                    object("web"),
+                    event("SuccessfulCreate", format!("pod {n}")),
+                    at(n / 500),
+                )
+            })
+            .collect();
+        assert_eq!(writes.len(), 25);
+        assert!(
+            writes[..9]
+                .iter()
+                .all(|write| write.count == 1 && !write.combined)
+        );
+        assert_eq!(writes[9].message, "(combined from similar events): pod 9");
+        let counts: Vec<_> = writes[9..].iter().map(|write| write.count).collect();
+        assert_eq!(counts, (1..=16).collect::<Vec<_>>());
+        assert!(
+            writes[9..]
+                .iter()
+                .all(|write| write.combined && write.name == writes[9].name)
+        );
+        let names: BTreeSet<_> = writes.iter().map(|write| &write.name).collect();
+        assert_eq!(
+            names.len(),
+            10,
+            "names are unique though the clock stands still"
+        );
+        assert_eq!(writes[0].name, format!("web.{:x}", at(0).as_nanosecond()));
+    }
+
+    #[test]
+    fn what_is_not_written_is_counted_all_the_same() {
+        let mut correlator = Correlator::new();
+        for n in 0..1000 {
+            correlator.correlate(
+                object("web"),
+                event("SuccessfulCreate", format!("pod {n}")),
+                at(0),
+            );
+        }
+        let write =
+            correlator.correlate(object("web"), event("SuccessfulCreate", "pod x"), at(301));
+        let write = write.expect("one more is earned");
+        assert_eq!(
+            (write.count, write.first, write.last),
+            (992, at(0), at(301))
+        );
+        assert!(
+            correlator
+                .correlate(object("web"), event("SuccessfulCreate", "pod y"), at(301))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_same_event_again_is_counted_up() {
+        let mut correlator = Correlator::new();
+        let denied = || event("FailedCreate", "Error creating: denied");
+        let first = correlator
+            .correlate(object("web"), denied(), at(0))
+            .expect("written");
+        let mut later = object("web");
+        later.resource_version = "99".into();
+        let second = correlator
+            .correlate(later, denied(), at(5))
+            .expect("written");
+        assert_eq!((first.count, second.count), (1, 2));
+        assert_eq!((&first.name, first.first), (&second.name, second.first));
+        let other = correlator.correlate(
+            object("web"),
+            event("FailedDelete", "Error creating: denied"),
+            at(5),
+        );
+        assert_eq!(other.expect("written").count, 1);
+    }
+
+    #[test]
+    fn an_object_has_a_budget_for_all_its_reasons_and_others_have_theirs() {
+        let mut correlator = Correlator::new();
+        let mut write = |name: &str, reason, second| {
+            correlator
+                .correlate(object(name), event(reason, "same"), at(second))
+                .is_some()
+        };
+        assert_eq!((0..40).filter(|_| write("web", "A", 0)).count(), 25);
+        assert!(!write("web", "B", 299));
+        assert!(write("other", "A", 299));
+        assert!(write("web", "B", 302));
+        assert!(!write("web", "A", 302));
+        assert_eq!((0..40).filter(|_| write("web", "A", 1_000_000)).count(), 25);
+    }
+
+    #[test]
+    fn after_ten_minutes_of_silence_events_stand_for_themselves_again() {
+        let mut correlator = Correlator::new();
+        for n in 0..15 {
+            correlator.correlate(object("web"), event("A", format!("{n}")), at(0));
+        }
+        let combined = correlator
+            .correlate(object("web"), event("A", "x"), at(600))
+            .expect("written");
+        assert!(combined.combined);
+        let alone = correlator
+            .correlate(object("web"), event("A", "y"), at(1201))
+            .expect("written");
+        assert!(!alone.combined);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_no_harm() {
+        let mut correlator = Correlator::new();
+        let first = correlator
+            .correlate(object("web"), event("A", "1"), at(100))
+            .expect("written");
+        let second = correlator
+            .correlate(object("web"), event("A", "2"), at(0))
+            .expect("written");
+        assert!(second.name > first.name);
+    }
+}

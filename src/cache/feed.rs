@@ -1,0 +1,247 @@
+//! How the cache is fed: objects as JSON, by list, by watch, or as the answer to a request.
+
+use serde_json::value::RawValue;
+
+use crate::{
+    model::{Key, Kind, Uid, Version},
+    wire::{self, DecodeError},
+};
+
+use super::{Cache, ledger::Admission};
+
+/// A decoded object, or what remains of one that did not decode.
+enum Object {
+    DaemonSet(Box<crate::model::DaemonSet>),
+    Node(crate::model::Node),
+    Revision(crate::model::Revision),
+    Pod {
+        pod: crate::model::Pod,
+        node: Option<crate::model::Str>,
+        relevant: bool,
+    },
+}
+
+struct Decoded {
+    key: Key,
+    uid: Uid,
+    version: Version,
+    object: Object,
+}
+
+impl Cache {
+    /// A state of an object, from whatever source. Does nothing when it is not news.
+    ///
+    /// An object that does not decode is not gone: what can be read of it is kept and its place counts as
+    /// taken; the error is returned to be said.
+    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
+        self.take(kind, raw, false)
+    }
+
+    /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
+    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), DecodeError> {
+        self.take(Kind::Pod, raw, true)
+    }
+
+    fn take(&mut self, kind: Kind, raw: &RawValue, keep: bool) -> Result<(), DecodeError> {
+        let (decoded, error) = self.decode(kind, raw);
+        let result = error.map_or(Ok(()), Err);
+        let Some(Decoded {
+            key,
+            uid,
+            version,
+            object,
+        }) = decoded
+        else {
+            let namespace = result.as_ref().err().and_then(|e| e.namespace.clone());
+            if let Err(e) = &result {
+                self.nameless
+                    .push((kind, namespace.clone(), super::nameless()));
+                let keys = self
+                    .daemon_sets
+                    .keys()
+                    .filter(|k| namespace.as_ref().is_none_or(|n| *n == k.namespace));
+                let keys: Vec<Key> = keys.cloned().collect();
+                self.dirty.extend(keys);
+                tracing::debug!(kind = e.kind, "an object without a readable name");
+            }
+            return result;
+        };
+        let known = self.known(kind, &key);
+        let admission =
+            self.ledgers[kind as usize].admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version);
+        match admission {
+            Admission::Stale => return result,
+            Admission::Take => {}
+            Admission::Replace => self.remove(kind, &key),
+        }
+        match object {
+            Object::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),
+            Object::Node(node) => self.put_node(node),
+            Object::Revision(revision) => self.put_revision(key, revision),
+            // Once kept, always kept: a pod that changed hands still holds its name.
+            Object::Pod {
+                pod,
+                node,
+                relevant,
+            } if relevant || keep || known.is_some() => {
+                self.put_pod(key, pod, node.as_deref());
+            }
+            Object::Pod { .. } => {}
+        }
+        result
+    }
+
+    /// An object is gone, says a watch.
+    pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
+        let e = DecodeError::new(kind.as_str(), "", raw);
+        let (Some(name), Some(uid)) = (e.name, e.uid) else {
+            return;
+        };
+        let key = Key {
+            namespace: e.namespace.unwrap_or_else(|| "".into()),
+            name,
+        };
+        let ledger = &mut self.ledgers[kind as usize];
+        ledger.bury(uid.clone(), true, &self.requests);
+        ledger.sweep(&self.requests);
+        if self
+            .known(kind, &key)
+            .is_some_and(|(known, _)| known == uid)
+        {
+            self.remove(kind, &key);
+        }
+    }
+
+    /// A list of this kind begins.
+    pub fn list_began(&mut self, kind: Kind) {
+        self.ledgers[kind as usize].list_began(&mut self.requests);
+        self.nameless.retain(|(k, _, _)| *k != kind);
+    }
+
+    /// The list has this object.
+    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
+        let e = DecodeError::new(kind.as_str(), "", raw);
+        if let Some(name) = e.name {
+            self.ledgers[kind as usize].listed(Key {
+                namespace: e.namespace.unwrap_or_else(|| "".into()),
+                name,
+            });
+        }
+        self.observe(kind, raw)
+    }
+
+    /// The list broke off.
+    pub fn list_failed(&mut self, kind: Kind) {
+        self.ledgers[kind as usize].list_dropped(&mut self.requests);
+    }
+
+    /// The list is complete: what is absent from it and not newer is gone.
+    pub fn list_completed(&mut self, kind: Kind, version: Version) {
+        let rows: Vec<(Key, Uid, Version)> = match kind {
+            Kind::DaemonSet => self
+                .daemon_sets
+                .iter()
+                .map(|(k, e)| (k.clone(), e.daemon_set.uid.clone(), e.daemon_set.version))
+                .collect(),
+            Kind::Node => self
+                .nodes
+                .iter()
+                .map(|(_, n)| (Key::new("", n.name.clone()), n.uid.clone(), n.version))
+                .collect(),
+            Kind::Revision => self
+                .revisions
+                .iter()
+                .map(|(k, r)| (k.clone(), r.uid.clone(), r.version))
+                .collect(),
+            Kind::Pod => self
+                .pods
+                .iter()
+                .map(|(k, p)| (k.clone(), p.uid.clone(), p.version))
+                .collect(),
+        };
+        let was_synced = self.is_synced();
+        let ledger = &mut self.ledgers[kind as usize];
+        let gone = ledger.list_completed(
+            version,
+            rows.iter().map(|(k, _, v)| (k, *v)),
+            &mut self.requests,
+        );
+        for key in gone {
+            if let Some((uid, _)) = self.known(kind, &key) {
+                self.ledgers[kind as usize].bury(uid, true, &self.requests);
+            }
+            self.remove(kind, &key);
+        }
+        self.ledgers[kind as usize].sweep(&self.requests);
+        self.interner.sweep();
+        if !was_synced && self.is_synced() {
+            let all = self.daemon_sets();
+            self.dirty.extend(all);
+        }
+    }
+
+    fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Decoded>, Option<DecodeError>) {
+        let interner = &mut self.interner;
+        let (result, error) = match kind {
+            Kind::DaemonSet => split(
+                wire::daemon_set::decode(raw, interner),
+                wire::daemon_set::from_error,
+            ),
+            Kind::Node => {
+                let (node, e) = split(wire::node::decode(raw, interner), wire::node::from_error);
+                let decoded = node.map(|n| Decoded {
+                    key: Key::new("", n.name.clone()),
+                    uid: n.uid.clone(),
+                    version: n.version,
+                    object: Object::Node(n),
+                });
+                return (decoded, e);
+            }
+            Kind::Revision => {
+                let (revision, e) = split(
+                    wire::revision::decode(raw, interner),
+                    wire::revision::from_error,
+                );
+                let decoded = revision.map(|(namespace, r)| Decoded {
+                    key: Key::new(namespace, r.name.clone()),
+                    uid: r.uid.clone(),
+                    version: r.version,
+                    object: Object::Revision(r),
+                });
+                return (decoded, e);
+            }
+            Kind::Pod => {
+                let (pod, e) = split(wire::pod::decode(raw, interner), wire::pod::from_error);
+                let decoded = pod.map(|d| Decoded {
+                    key: Key::new(d.namespace, d.pod.name.clone()),
+                    uid: d.pod.uid.clone(),
+                    version: d.pod.version,
+                    object: Object::Pod {
+                        pod: d.pod,
+                        node: d.node,
+                        relevant: d.relevant,
+                    },
+                });
+                return (decoded, e);
+            }
+        };
+        let decoded = result.map(|ds| Decoded {
+            key: Key::new(ds.namespace.clone(), ds.name.clone()),
+            uid: ds.uid.clone(),
+            version: ds.version,
+            object: Object::DaemonSet(Box::new(ds)),
+        });
+        (decoded, error)
+    }
+}
+
+/// The object or what remains of it, and the error if there was one.
+fn split<T>(
+    result: Result<T, DecodeError>,
+    rest: impl FnOnce(&DecodeError) -> Option<T>,
+) -> (Option<T>, Option<DecodeError>) {
+    match result {
+        Ok(object) => (Some(object), None),
+        Err(e) => (rest(&e), Some(e)),
+    }
+}

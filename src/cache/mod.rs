@@ -1,0 +1,475 @@
+//! What is known of the cluster, own writes included, and which DaemonSets a change concerns.
+//!
+//! Sans IO: lists, watches and the answers to our own writes are fed in from outside, snapshots are
+//! taken, dirty DaemonSets are asked for. Feeding the same thing twice, or late, does nothing.
+
+mod feed;
+mod ledger;
+mod pods;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub use ledger::Ticket;
+
+use crate::{
+    model::{
+        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, Interner, Key, Kind, Labels,
+        Node, NodeId, Nodes, Phase, Pod, Readiness, Revision, Settings, Snapshot, Time, Uid,
+        Verdict, Verdicts, Version,
+    },
+    plan::eligibility::Eligibility,
+};
+
+use ledger::{Ledger, Requests};
+use pods::Pods;
+
+/// A DaemonSet and what is remembered for its plans.
+#[derive(Debug)]
+struct Entry {
+    daemon_set: DaemonSet,
+    eligibility: Eligibility,
+    /// Node to verdict, for this template.
+    verdicts: Verdicts,
+    /// Its pods have been read consistently since it is known (see [`Cache::needs_priming`]).
+    primed: bool,
+}
+
+/// The cache.
+#[derive(Default, Debug)]
+pub struct Cache {
+    interner: Interner,
+    gates: FeatureGates,
+    nodes: Nodes,
+    pods: Pods,
+    /// Namespace and name to DaemonSet.
+    daemon_sets: HashMap<Key, Entry>,
+    /// UID to namespace and name.
+    by_uid: HashMap<Uid, Key>,
+    /// Namespace and name to revision.
+    revisions: HashMap<Key, Revision>,
+    /// Objects of which not even the name could be read, until the next list of their kind.
+    nameless: Vec<(Kind, Option<crate::model::Str>, Pod)>,
+    ledgers: [Ledger; 4],
+    requests: Requests,
+    backoff: Backoff,
+    dirty: BTreeSet<Key>,
+}
+
+impl Cache {
+    /// An empty cache.
+    pub fn new(gates: FeatureGates) -> Cache {
+        Cache {
+            gates,
+            ..Cache::default()
+        }
+    }
+
+    /// Whether every kind has been listed once.
+    pub fn is_synced(&self) -> bool {
+        Kind::ALL.into_iter().all(|k| self.is_kind_synced(k))
+    }
+
+    /// Whether this kind has been listed once.
+    pub fn is_kind_synced(&self, kind: Kind) -> bool {
+        self.ledgers[kind as usize].is_synced()
+    }
+
+    /// The DaemonSets that changes since the last call concern, sorted. Nothing before the cache is synced.
+    pub fn take_dirty(&mut self) -> BTreeSet<Key> {
+        if !self.is_synced() {
+            return BTreeSet::new();
+        }
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// A request begins whose answer will be fed in; hand the ticket to [`Cache::request_ended`] afterwards.
+    pub fn request_began(&mut self) -> Ticket {
+        self.requests.begin()
+    }
+
+    /// The request's answer, if any, has been fed in.
+    pub fn request_ended(&mut self, ticket: Ticket) {
+        self.requests.end(ticket);
+        for ledger in &mut self.ledgers {
+            ledger.sweep(&self.requests);
+        }
+    }
+
+    /// Whether this DaemonSet's pods must be read from the API server before its first plan: it was not
+    /// there at the start, so the watch of pods may not yet tell what another controller made for it.
+    pub fn needs_priming(&self, key: &Key) -> bool {
+        self.daemon_sets.get(key).is_some_and(|e| !e.primed)
+    }
+
+    /// Its pods have been read.
+    pub fn primed(&mut self, key: &Key, uid: &Uid) {
+        if let Some(entry) = self.daemon_sets.get_mut(key)
+            && entry.daemon_set.uid == *uid
+        {
+            entry.primed = true;
+        }
+    }
+
+    /// All DaemonSets, sorted.
+    pub fn daemon_sets(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.daemon_sets.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
+    /// A DaemonSet.
+    pub fn daemon_set(&self, key: &Key) -> Option<&DaemonSet> {
+        self.daemon_sets.get(key).map(|e| &e.daemon_set)
+    }
+
+    /// A pod.
+    pub fn pod(&self, key: &Key) -> Option<&Pod> {
+        self.pods.get(key)
+    }
+
+    /// A revision.
+    pub fn revision(&self, key: &Key) -> Option<&Revision> {
+        self.revisions.get(key)
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// How many pods are kept.
+    pub fn pods(&self) -> usize {
+        self.pods.len()
+    }
+
+    /// Lends a snapshot of one DaemonSet to `f`; None when there is no such DaemonSet.
+    pub fn snapshot<R>(
+        &mut self,
+        key: &Key,
+        settings: Settings,
+        f: impl FnOnce(&Snapshot<'_>) -> R,
+    ) -> Option<R> {
+        let entry = self.daemon_sets.get_mut(key)?;
+        entry.eligibility.refresh(&mut entry.verdicts, &self.nodes);
+        let entry = &self.daemon_sets[key];
+        let uid = &entry.daemon_set.uid;
+        let mut pods = self.pods.around(uid, &key.namespace);
+        let nameless = self.nameless.iter().filter(|(kind, namespace, _)| {
+            *kind == Kind::Pod && namespace.as_ref().is_none_or(|n| *n == key.namespace)
+        });
+        pods.extend(nameless.map(|(_, _, pod)| pod));
+        let mut revisions: Vec<&Revision> = self
+            .revisions
+            .iter()
+            .filter(|(k, r)| {
+                k.namespace == key.namespace
+                    && (r.controller.is(uid) || !matches!(r.controller, Controller::Uid(_)))
+            })
+            .map(|(_, r)| r)
+            .collect();
+        revisions.sort_by(|a, b| a.name.cmp(&b.name));
+        let named = |name: &str| Key {
+            namespace: key.namespace.clone(),
+            name: name.into(),
+        };
+        let snapshot = Snapshot {
+            daemon_set: &entry.daemon_set,
+            nodes: &self.nodes,
+            pods,
+            revisions,
+            find_pod: &|name| self.pods.get(&named(name)),
+            revision_exists: &|name| self.revisions.contains_key(&named(name)),
+            verdicts: &entry.verdicts,
+            backoff: &self.backoff,
+            settings,
+        };
+        Some(f(&snapshot))
+    }
+
+    /// The attempts of a plan that is about to be carried out.
+    pub fn attempt(&mut self, changes: &[BackoffChange], now: Time) {
+        for key in changes {
+            self.backoff.attempt(key.clone(), now);
+        }
+    }
+
+    /// A delete of a pod is about to be sent: it counts as terminating until an answer, a watch event or a
+    /// read settles it.
+    pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
+        self.pods.delete_pending(key, uid)
+    }
+
+    /// The DaemonSet's pods whose delete is on its way or had an outcome that is not known.
+    pub fn pending_deletes(&self, key: &Key) -> Vec<(Key, Uid)> {
+        self.daemon_set(key)
+            .map(|ds| self.pods.pending(&ds.uid))
+            .unwrap_or_default()
+    }
+
+    /// The delete is known not to have happened.
+    pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
+        if self.pods.delete_settled(key, uid)
+            && let Some(pod) = self.pods.get(key)
+        {
+            let pod = pod.clone();
+            self.mark_pod(key, &pod);
+        }
+    }
+
+    /// An object is gone, says the API server in answer to a request of ours (404, or a UID that differs).
+    pub fn gone(&mut self, kind: Kind, key: &Key, uid: &Uid) {
+        self.ledgers[kind as usize].bury(uid.clone(), false, &self.requests);
+        if self
+            .known(kind, key)
+            .is_some_and(|(known, _)| known == *uid)
+        {
+            self.remove(kind, key);
+        }
+    }
+
+    /// Plan this DaemonSet again.
+    pub fn mark(&mut self, key: Key) {
+        self.dirty.insert(key);
+    }
+
+    /// Forgets what nothing needs any more; call it now and then.
+    pub fn sweep(&mut self, now: Time) {
+        self.backoff.sweep(now);
+        self.interner.sweep();
+        for ledger in &mut self.ledgers {
+            ledger.sweep(&self.requests);
+        }
+    }
+
+    fn known(&self, kind: Kind, key: &Key) -> Option<(Uid, Version)> {
+        match kind {
+            Kind::DaemonSet => self
+                .daemon_sets
+                .get(key)
+                .map(|e| (e.daemon_set.uid.clone(), e.daemon_set.version)),
+            Kind::Node => self
+                .nodes
+                .by_name(&key.name)
+                .map(|(_, n)| (n.uid.clone(), n.version)),
+            Kind::Pod => self.pods.get(key).map(|p| (p.uid.clone(), p.version)),
+            Kind::Revision => self.revisions.get(key).map(|r| (r.uid.clone(), r.version)),
+        }
+    }
+
+    fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
+        let primed_at_start = !self.is_kind_synced(Kind::Pod);
+        match self.daemon_sets.get_mut(&key) {
+            Some(entry) if entry.daemon_set.uid == daemon_set.uid => {
+                let mut same = daemon_set.clone();
+                same.version = entry.daemon_set.version;
+                if same != entry.daemon_set {
+                    self.dirty.insert(key.clone());
+                }
+                if *entry.eligibility.template() != daemon_set.template {
+                    entry.eligibility = Eligibility::new(daemon_set.template.clone(), self.gates);
+                    entry.verdicts = Verdicts::default();
+                }
+                entry.daemon_set = daemon_set;
+            }
+            other => {
+                if let Some(old) = other {
+                    let old = old.daemon_set.uid.clone();
+                    self.by_uid.remove(&old);
+                    self.backoff.forget(&old);
+                }
+                self.by_uid.insert(daemon_set.uid.clone(), key.clone());
+                self.dirty.insert(key.clone());
+                let entry = Entry {
+                    eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
+                    verdicts: Verdicts::default(),
+                    primed: primed_at_start,
+                    daemon_set,
+                };
+                self.daemon_sets.insert(key, entry);
+            }
+        }
+    }
+
+    fn put_node(&mut self, node: Node) {
+        let name = node.name.clone();
+        let known = self.nodes.by_name(&name).is_some();
+        let before = self.verdicts_on(
+            known
+                .then(|| self.nodes.by_name(&name))
+                .flatten()
+                .map(|(_, n)| n),
+        );
+        if !self.nodes.put(node) {
+            return;
+        }
+        let (id, node) = self.nodes.by_name(&name).expect("just put");
+        let after = self.verdicts_on(Some(node));
+        self.mark_node(id, &before, &after);
+    }
+
+    fn remove_node(&mut self, name: &str) {
+        let Some((id, node)) = self.nodes.by_name(name) else {
+            return;
+        };
+        let before = self.verdicts_on(Some(node));
+        self.mark_node(id, &before, &HashMap::new());
+        self.nodes.remove(name);
+    }
+
+    /// What each DaemonSet thinks of a node. Empty before the cache is synced: all are dirty then anyway.
+    fn verdicts_on(&self, node: Option<&Node>) -> HashMap<Key, Verdict> {
+        match node {
+            Some(node) if self.is_synced() => self
+                .daemon_sets
+                .iter()
+                .map(|(k, e)| (k.clone(), e.eligibility.of(node)))
+                .collect(),
+            _ => HashMap::new(),
+        }
+    }
+
+    /// A node's change concerns the DaemonSets whose verdict on it changed, and, where it came or went,
+    /// those that have pods there.
+    fn mark_node(
+        &mut self,
+        id: NodeId,
+        before: &HashMap<Key, Verdict>,
+        after: &HashMap<Key, Verdict>,
+    ) {
+        let came_or_went = before.is_empty() != after.is_empty();
+        let has_pods = self.nodes.pods_at(id) > 0;
+        let keys: Vec<Key> = self
+            .daemon_sets
+            .iter()
+            .filter(|(key, entry)| {
+                let bits =
+                    |v: Option<&Verdict>| v.map(|v| (v.should_run(), v.should_continue_running()));
+                let (b, a) = (bits(before.get(key)), bits(after.get(key)));
+                if !came_or_went {
+                    return a != b;
+                }
+                a.or(b).is_some_and(|(runs, _)| runs)
+                    || has_pods
+                        && self
+                            .pods
+                            .around(&entry.daemon_set.uid, &key.namespace)
+                            .iter()
+                            .any(|p| p.node == Some(id))
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.dirty.extend(keys);
+    }
+
+    /// A pod concerns its controller; an orphan those whose selector it matches; one whose owner cannot be
+    /// read all of its namespace.
+    fn mark_pod(&mut self, key: &Key, pod: &Pod) {
+        match &pod.controller {
+            Controller::Uid(uid) => {
+                if let Some(owner) = self.by_uid.get(uid) {
+                    self.dirty.insert(owner.clone());
+                }
+            }
+            Controller::None => self.mark_matching(key, Some(&pod.labels)),
+            Controller::Unreadable => self.mark_matching(key, None),
+        }
+    }
+
+    fn mark_matching(&mut self, key: &Key, labels: Option<&Labels>) {
+        let keys: Vec<Key> = self
+            .daemon_sets
+            .iter()
+            .filter(|(k, e)| {
+                k.namespace == key.namespace
+                    && labels
+                        .is_none_or(|l| e.daemon_set.selector.as_ref().is_ok_and(|s| s.matches(l)))
+            })
+            .map(|(k, _)| k.clone())
+            .collect();
+        self.dirty.extend(keys);
+    }
+
+    fn put_pod(&mut self, key: Key, mut pod: Pod, node: Option<&str>) {
+        pod.node = node.map(|n| self.nodes.point(n));
+        let new = pod.clone();
+        let old = self.pods.put(key.clone(), pod);
+        if let Some(old) = &old {
+            if let Some(id) = old.node {
+                self.nodes.unpoint(id);
+            }
+            let mut same = new.clone();
+            same.version = old.version;
+            same.deleting |= self.pods.get(&key).is_some_and(|p| p.deleting);
+            if same == *old {
+                return;
+            }
+            if old.controller != new.controller || old.labels != new.labels {
+                self.mark_pod(&key, old);
+            }
+        }
+        self.mark_pod(&key, &new);
+    }
+
+    fn put_revision(&mut self, key: Key, revision: Revision) {
+        self.mark_revision(&key, &revision);
+        if let Some(old) = self.revisions.insert(key.clone(), revision) {
+            self.mark_revision(&key, &old);
+        }
+    }
+
+    fn mark_revision(&mut self, key: &Key, revision: &Revision) {
+        match &revision.controller {
+            Controller::Uid(uid) => {
+                if let Some(owner) = self.by_uid.get(uid) {
+                    self.dirty.insert(owner.clone());
+                }
+            }
+            Controller::None => self.mark_matching(key, Some(&revision.labels)),
+            Controller::Unreadable => self.mark_matching(key, None),
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, key: &Key) {
+        match kind {
+            Kind::DaemonSet => {
+                if let Some(entry) = self.daemon_sets.remove(key) {
+                    self.by_uid.remove(&entry.daemon_set.uid);
+                    self.backoff.forget(&entry.daemon_set.uid);
+                    self.dirty.insert(key.clone());
+                }
+            }
+            Kind::Node => self.remove_node(&key.name),
+            Kind::Pod => {
+                if let Some(pod) = self.pods.remove(key) {
+                    if let Some(id) = pod.node {
+                        self.nodes.unpoint(id);
+                    }
+                    self.mark_pod(key, &pod);
+                }
+            }
+            Kind::Revision => {
+                if let Some(revision) = self.revisions.remove(key) {
+                    self.mark_revision(key, &revision);
+                }
+            }
+        }
+    }
+}
+
+/// A pod or revision of which not even the name could be read stands for "one that may be anywhere".
+fn nameless() -> Pod {
+    Pod {
+        name: "(name unreadable)".into(),
+        uid: Uid::from(""),
+        version: Version::default(),
+        created: Time::from_secs(0),
+        controller: Controller::Unreadable,
+        labels: Labels::default(),
+        node: None,
+        scheduled: false,
+        phase: Phase::Active,
+        readiness: Readiness::NotReady,
+        deleting: false,
+        readable: false,
+    }
+}

@@ -1,0 +1,188 @@
+//! Rows of pods, by name and by owner, in a slab: a plan walks a DaemonSet's pods without hashing.
+
+use std::collections::HashMap;
+
+use crate::model::{Controller, Key, Pod, Str, Uid};
+
+/// Who a pod is listed under.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Owner {
+    /// A controller, by UID.
+    Uid(Uid),
+    /// Nobody, in this namespace.
+    Nobody(Str),
+    /// It cannot be told, in this namespace.
+    Unreadable(Str),
+}
+
+impl Owner {
+    fn of(pod: &Pod, namespace: &Str) -> Owner {
+        match &pod.controller {
+            Controller::Uid(uid) => Owner::Uid(uid.clone()),
+            Controller::None => Owner::Nobody(namespace.clone()),
+            Controller::Unreadable => Owner::Unreadable(namespace.clone()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Row {
+    key: Key,
+    pod: Pod,
+    /// A delete of ours is on its way.
+    pending: bool,
+    /// Where it stands in its owner's list.
+    position: u32,
+}
+
+/// All pods that matter.
+#[derive(Default, Debug)]
+pub struct Pods {
+    rows: Vec<Option<Row>>,
+    free: Vec<u32>,
+    by_key: HashMap<Key, u32>,
+    by_owner: HashMap<Owner, Vec<u32>>,
+}
+
+impl Pods {
+    /// The pod of that name.
+    pub fn get(&self, key: &Key) -> Option<&Pod> {
+        self.by_key.get(key).map(|&i| &self.row(i).pod)
+    }
+
+    /// All pods.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Pod)> {
+        self.rows.iter().flatten().map(|r| (&r.key, &r.pod))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// The pods that this DaemonSet controls, then those of its namespace that nobody does or whose owner cannot be read.
+    pub fn around<'a>(&'a self, uid: &Uid, namespace: &Str) -> Vec<&'a Pod> {
+        let lists = [
+            self.by_owner.get(&Owner::Uid(uid.clone())),
+            self.by_owner.get(&Owner::Nobody(namespace.clone())),
+            self.by_owner.get(&Owner::Unreadable(namespace.clone())),
+        ];
+        let mut pods = Vec::with_capacity(lists.iter().flatten().map(|l| l.len()).sum());
+        pods.extend(
+            lists
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|&i| &self.row(i).pod),
+        );
+        pods
+    }
+
+    /// Puts a state in; a pending delete stays pending. Returns what was there before.
+    pub fn put(&mut self, key: Key, mut pod: Pod) -> Option<Pod> {
+        let Some(&at) = self.by_key.get(&key) else {
+            self.insert(key, pod, false);
+            return None;
+        };
+        let row = self.row_mut(at);
+        // A deletionTimestamp settles it.
+        let pending = row.pending && row.pod.uid == pod.uid && !pod.deleting;
+        if row.pod.controller == pod.controller {
+            row.pending = pending;
+            pod.deleting |= pending;
+            return Some(std::mem::replace(&mut row.pod, pod));
+        }
+        let old = self.remove(&key);
+        self.insert(key, pod, pending);
+        old
+    }
+
+    fn insert(&mut self, key: Key, mut pod: Pod, pending: bool) {
+        pod.deleting |= pending;
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(None);
+            u32::try_from(self.rows.len() - 1).expect("fewer than 2^32 pods")
+        });
+        let list = self
+            .by_owner
+            .entry(Owner::of(&pod, &key.namespace))
+            .or_default();
+        let position = u32::try_from(list.len()).expect("fewer than 2^32 pods");
+        list.push(at);
+        self.by_key.insert(key.clone(), at);
+        self.rows[at as usize] = Some(Row {
+            key,
+            pod,
+            pending,
+            position,
+        });
+    }
+
+    /// Takes a pod out.
+    pub fn remove(&mut self, key: &Key) -> Option<Pod> {
+        let at = self.by_key.remove(key)?;
+        let row = self.rows[at as usize].take().expect("indexed rows exist");
+        self.free.push(at);
+        let owner = Owner::of(&row.pod, &row.key.namespace);
+        let list = self
+            .by_owner
+            .get_mut(&owner)
+            .expect("every row is listed under its owner");
+        list.swap_remove(row.position as usize);
+        let moved = list.get(row.position as usize).copied();
+        if list.is_empty() {
+            self.by_owner.remove(&owner);
+        }
+        if let Some(moved) = moved {
+            self.row_mut(moved).position = row.position;
+        }
+        Some(row.pod)
+    }
+
+    /// A delete of ours is sent: the pod counts as terminating from now on. False when it is not there any more.
+    pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
+        let Some(&at) = self.by_key.get(key) else {
+            return false;
+        };
+        let row = self.row_mut(at);
+        if row.pod.uid != *uid {
+            return false;
+        }
+        if !row.pod.deleting {
+            row.pending = true;
+            row.pod.deleting = true;
+        }
+        true
+    }
+
+    /// The delete is known not to have happened. True when the pod counts as it did again.
+    pub fn delete_settled(&mut self, key: &Key, uid: &Uid) -> bool {
+        let Some(&at) = self.by_key.get(key) else {
+            return false;
+        };
+        let row = self.row_mut(at);
+        let was = row.pending && row.pod.uid == *uid;
+        if was {
+            row.pending = false;
+            row.pod.deleting = false;
+        }
+        was
+    }
+
+    /// The pods of this owner whose delete is on its way.
+    pub fn pending(&self, uid: &Uid) -> Vec<(Key, Uid)> {
+        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
+        let rows = list.into_iter().flatten().map(|&i| self.row(i));
+        rows.filter(|r| r.pending)
+            .map(|r| (r.key.clone(), r.pod.uid.clone()))
+            .collect()
+    }
+
+    fn row(&self, at: u32) -> &Row {
+        self.rows[at as usize].as_ref().expect("indexed rows exist")
+    }
+
+    fn row_mut(&mut self, at: u32) -> &mut Row {
+        self.rows[at as usize].as_mut().expect("indexed rows exist")
+    }
+}

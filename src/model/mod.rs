@@ -1,0 +1,107 @@
+//! Plain domain types: what the controller knows about a cluster, without Kubernetes' client types,
+//! async or IO. Everything here is cheap to clone (texts are shared) and small in memory.
+
+pub mod backoff;
+pub mod daemon_set;
+pub mod intern;
+pub mod kind;
+pub mod labels;
+pub mod node;
+pub mod pod;
+pub mod revision;
+pub mod selector;
+pub mod snapshot;
+pub mod taint;
+pub mod template;
+pub mod time;
+
+use std::{fmt, sync::Arc};
+
+pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
+pub use daemon_set::{DaemonSet, IntOrPercent, Status, UpdateStrategy};
+pub use intern::Interner;
+pub use kind::Kind;
+pub use labels::Labels;
+pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
+pub use pod::{Controller, Phase, Pod, Readiness};
+pub use revision::Revision;
+pub use selector::{Malformed, Requirement, Selector};
+pub use snapshot::{FeatureGates, Placement, Settings, Snapshot};
+pub use taint::{Effect, Taint, Toleration, TolerationEntry};
+pub use template::{NodeAffinity, Template, Term};
+pub use time::Time;
+
+/// A shared, immutable text.
+pub type Str = Arc<str>;
+
+/// `metadata.uid`: what makes an object this one and not another of the same name.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(pub Str);
+
+impl Uid {
+    /// The UID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Uid {
+    fn from(text: &str) -> Self {
+        Uid(text.into())
+    }
+}
+
+/// `metadata.resourceVersion` as the decimal number that it is. Versions of one resource are ordered
+/// (KEP-5504); 0 stands for "not known", older than everything.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// Reads a resourceVersion; what is no decimal number is "not known".
+    pub fn parse(text: &str) -> Version {
+        Version(text.parse().unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Namespace and name of a namespaced object.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Key {
+    /// `metadata.namespace`.
+    pub namespace: Str,
+    /// `metadata.name`.
+    pub name: Str,
+}
+
+impl Key {
+    /// A key from its two parts.
+    pub fn new(namespace: impl Into<Str>, name: impl Into<Str>) -> Key {
+        Key {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

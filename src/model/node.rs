@@ -1,0 +1,297 @@
+//! Nodes in dense slots, so that per-node facts of a plan are plain vectors.
+
+use std::collections::HashMap;
+
+use super::{Labels, Str, Taint, Uid, Version};
+
+/// What placement needs to know of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// `metadata.name`.
+    pub name: Str,
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.resourceVersion`.
+    pub version: Version,
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.taints`.
+    pub taints: Box<[Taint]>,
+    /// False for a node that could not be decoded: it exists, and nothing else is known.
+    pub readable: bool,
+}
+
+/// Index of a node name's slot in [`Nodes`]. Valid while the node exists or a pod points at it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The slot's position.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: Str,
+    node: Option<Node>,
+    /// Changes whenever labels or taints do, or the slot gets another tenant.
+    stamp: u32,
+    /// Pods that point here.
+    pods: u32,
+}
+
+/// All nodes, and the names of gone nodes that pods still point at.
+#[derive(Default, Debug)]
+pub struct Nodes {
+    slots: Vec<Slot>,
+    by_name: HashMap<Str, NodeId>,
+    free: Vec<NodeId>,
+    stamp: u32,
+    present: usize,
+}
+
+impl Nodes {
+    /// Puts a node in, or a new state of it. True when something that placement looks at has changed.
+    pub fn put(&mut self, node: Node) -> bool {
+        let id = self.slot(&node.name);
+        let slot = &mut self.slots[id.index()];
+        let changed = match &slot.node {
+            Some(old) => {
+                old.labels != node.labels
+                    || old.taints != node.taints
+                    || old.readable != node.readable
+                    || old.uid != node.uid
+            }
+            None => true,
+        };
+        self.present += usize::from(slot.node.is_none());
+        slot.node = Some(node);
+        if changed {
+            self.stamp += 1;
+            slot.stamp = self.stamp;
+        }
+        changed
+    }
+
+    /// Takes a node out. True when it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let Some(&id) = self.by_name.get(name) else {
+            return false;
+        };
+        let slot = &mut self.slots[id.index()];
+        let was = slot.node.take().is_some();
+        if was {
+            self.present -= 1;
+            self.stamp += 1;
+            slot.stamp = self.stamp;
+        }
+        self.release_if_empty(id);
+        was
+    }
+
+    /// The slot of a node's name, for a pod that points at it; hand it back with [`Nodes::unpoint`].
+    pub fn point(&mut self, name: &str) -> NodeId {
+        let id = match self.by_name.get(name) {
+            Some(&id) => id,
+            None => self.slot(&name.into()),
+        };
+        self.slots[id.index()].pods += 1;
+        id
+    }
+
+    /// A pod no longer points at the slot.
+    pub fn unpoint(&mut self, id: NodeId) {
+        self.slots[id.index()].pods -= 1;
+        self.release_if_empty(id);
+    }
+
+    fn slot(&mut self, name: &Str) -> NodeId {
+        if let Some(&id) = self.by_name.get(name) {
+            return id;
+        }
+        self.stamp += 1;
+        let slot = Slot {
+            name: name.clone(),
+            node: None,
+            stamp: self.stamp,
+            pods: 0,
+        };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id.index()] = slot;
+                id
+            }
+            None => {
+                let id = NodeId(u32::try_from(self.slots.len()).expect("fewer than 2^32 nodes"));
+                self.slots.push(slot);
+                id
+            }
+        };
+        self.by_name.insert(name.clone(), id);
+        id
+    }
+
+    fn release_if_empty(&mut self, id: NodeId) {
+        let slot = &self.slots[id.index()];
+        if slot.node.is_none() && slot.pods == 0 {
+            self.by_name.remove(&slot.name);
+            self.free.push(id);
+        }
+    }
+
+    /// How many pods point at a slot.
+    pub fn pods_at(&self, id: NodeId) -> u32 {
+        self.slots[id.index()].pods
+    }
+
+    /// The node in a slot, if it exists.
+    pub fn get(&self, id: NodeId) -> Option<&Node> {
+        self.slots[id.index()].node.as_ref()
+    }
+
+    /// The node of that name, if it exists.
+    pub fn by_name(&self, name: &str) -> Option<(NodeId, &Node)> {
+        let id = *self.by_name.get(name)?;
+        Some((id, self.get(id)?))
+    }
+
+    /// The name a slot stands for, whether or not the node exists.
+    pub fn name(&self, id: NodeId) -> &Str {
+        &self.slots[id.index()].name
+    }
+
+    /// All nodes that exist, in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        (0..)
+            .map(NodeId)
+            .zip(&self.slots)
+            .filter_map(|(id, s)| Some((id, s.node.as_ref()?)))
+    }
+
+    /// One more than the largest slot in use: the length of per-node vectors.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many nodes exist.
+    pub fn len(&self) -> usize {
+        self.present
+    }
+
+    /// Whether no node exists.
+    pub fn is_empty(&self) -> bool {
+        self.present == 0
+    }
+
+    /// Rises whenever anything that placement looks at changes on any node.
+    pub fn stamp(&self) -> u32 {
+        self.stamp
+    }
+
+    /// The slot's own stamp: the value of [`Nodes::stamp`] at its last change.
+    pub fn slot_stamp(&self, id: NodeId) -> u32 {
+        self.slots[id.index()].stamp
+    }
+}
+
+/// Whether a DaemonSet's pods belong on a node, and the first reason why not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The node gets a pod.
+    Eligible,
+    /// The template's `spec.nodeName` names another node.
+    NodeName,
+    /// This entry of the template's nodeSelector (by key order) does not match.
+    NodeSelector(u16),
+    /// No term of the required node affinity matches.
+    NodeAffinity,
+    /// This taint (by index) is not tolerated; a running pod stays.
+    NoSchedule(u16),
+    /// This taint (by index) is not tolerated; a running pod goes.
+    NoExecute(u16),
+    /// The node could not be decoded: what runs there stays, nothing is added.
+    Unreadable,
+}
+
+impl Verdict {
+    /// Whether a node without a pod gets one.
+    pub fn should_run(self) -> bool {
+        self == Verdict::Eligible
+    }
+
+    /// Whether a pod that is there stays.
+    pub fn should_continue_running(self) -> bool {
+        matches!(
+            self,
+            Verdict::Eligible | Verdict::NoSchedule(_) | Verdict::Unreadable
+        )
+    }
+}
+
+/// The verdicts on all nodes for one template, remembered between plans (by slot).
+#[derive(Clone, Default, Debug)]
+pub struct Verdicts {
+    /// [`Nodes::stamp`] that they are good for.
+    pub stamp: u32,
+    /// Each slot's own stamp and verdict; the verdict of an empty slot means nothing.
+    pub by_slot: Vec<(u32, Verdict)>,
+}
+
+impl Verdicts {
+    /// The verdict on the node in this slot.
+    pub fn get(&self, id: NodeId) -> Verdict {
+        self.by_slot[id.index()].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, zone: &str) -> Node {
+        Node {
+            name: name.into(),
+            uid: Uid::from(name),
+            version: Version(1),
+            labels: [("zone", zone)].into_iter().collect(),
+            taints: Box::default(),
+            readable: true,
+        }
+    }
+
+    #[test]
+    fn a_slot_lives_while_a_node_or_a_pod_needs_it() {
+        let mut nodes = Nodes::default();
+        assert!(nodes.put(node("a", "1")));
+        let pod = nodes.point("a");
+        assert!(nodes.remove("a"));
+        assert_eq!(&**nodes.name(pod), "a");
+        assert_eq!(nodes.len(), 0);
+        assert!(nodes.put(node("a", "1")));
+        assert_eq!(nodes.by_name("a").unwrap().0, pod);
+        nodes.remove("a");
+        nodes.unpoint(pod);
+        assert!(nodes.put(node("b", "1")));
+        assert_eq!(
+            nodes.by_name("b").unwrap().0,
+            pod,
+            "the free slot is used again"
+        );
+        assert!(nodes.by_name("a").is_none());
+    }
+
+    #[test]
+    fn the_stamp_moves_with_what_placement_looks_at_only() {
+        let mut nodes = Nodes::default();
+        nodes.put(node("a", "1"));
+        let before = nodes.stamp();
+        let mut heartbeat = node("a", "1");
+        heartbeat.version = Version(9);
+        assert!(!nodes.put(heartbeat));
+        assert_eq!(nodes.stamp(), before);
+        assert!(nodes.put(node("a", "2")));
+        assert!(nodes.stamp() > before);
+    }
+}

@@ -1,0 +1,57 @@
+//! All that a plan is made from, borrowed from wherever it is kept.
+
+use super::{Backoff, DaemonSet, Nodes, Pod, Revision, Verdicts};
+
+/// Who binds a pod to its node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Placement {
+    /// The scheduler that the template names: pods are pinned by node affinity.
+    #[default]
+    Scheduler,
+    /// The controller: pods are created with `spec.nodeName`.
+    NodeName,
+}
+
+/// Feature gates, by the names that Kubernetes components use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FeatureGates {
+    /// `TaintTolerationComparisonOperators` (KEP-5471): tolerations with `Lt` and `Gt`.
+    pub taint_toleration_comparison_operators: bool,
+}
+
+/// What the operator chose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// Who binds pods.
+    pub placement: Placement,
+    /// Feature gates.
+    pub gates: FeatureGates,
+}
+
+/// Finds a pod of the DaemonSet's namespace by name, whoever controls it.
+pub type FindPod<'a> = dyn Fn(&str) -> Option<&'a Pod> + 'a;
+
+/// Tells whether a ControllerRevision of that name is in the DaemonSet's namespace.
+pub type RevisionExists<'a> = dyn Fn(&str) -> bool + 'a;
+
+/// A DaemonSet and what is known around it at one moment.
+pub struct Snapshot<'a> {
+    /// The DaemonSet.
+    pub daemon_set: &'a DaemonSet,
+    /// All nodes.
+    pub nodes: &'a Nodes,
+    /// The pods of its namespace that it controls, that nobody controls, or whose controller cannot be read. Any order.
+    pub pods: Vec<&'a Pod>,
+    /// The revisions of its namespace, likewise.
+    pub revisions: Vec<&'a Revision>,
+    /// Who holds a pod name.
+    pub find_pod: &'a FindPod<'a>,
+    /// Whether a revision name is held.
+    pub revision_exists: &'a RevisionExists<'a>,
+    /// The verdicts on all nodes for the DaemonSet's template.
+    pub verdicts: &'a Verdicts,
+    /// Failed and finished pods' backoff.
+    pub backoff: &'a Backoff,
+    /// What the operator chose.
+    pub settings: Settings,
+}

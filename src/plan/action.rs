@@ -1,0 +1,309 @@
+//! What a plan is made of. Every action carries its cause.
+
+use crate::model::{
+    BackoffChange, Malformed, NodeId, Pod, Status, Str, Time, Uid, Verdict, Version,
+};
+
+use super::revisions::{CurrentRevision, RevisionOps};
+
+/// A decision, whole: what is to be done for one DaemonSet, in a stated order.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Plan {
+    /// Why nothing is done at all; everything else is empty then.
+    pub left_alone: Option<LeftAlone>,
+    /// The current revision.
+    pub revision: Option<CurrentRevision>,
+    /// What is to be done about revisions.
+    pub revision_ops: RevisionOps,
+    /// Pods whose hash label changes because their revision duplicates the current one, by name.
+    pub relabels: Vec<Relabel>,
+    /// Pods adopted and released, by name.
+    pub claims: Claims,
+    /// Pods to create, by node name; at most one a node.
+    pub creates: Vec<Create>,
+    /// Pods to delete, by node name, then pod name.
+    pub deletes: Vec<Delete>,
+    /// The status that the snapshot calls for (before any action of this plan).
+    pub status: Option<Status>,
+    /// Events of the decision, by node; those of carrying it out come from whoever does.
+    pub events: Vec<Event>,
+    /// Backoffs that begin or grow with this plan's deletes.
+    pub backoff: Vec<BackoffChange>,
+    /// When to plan again although nothing changes.
+    pub wake_at: Option<Time>,
+}
+
+impl Plan {
+    /// A plan that does nothing, and says why.
+    pub fn leave_alone(why: LeftAlone) -> Plan {
+        Plan {
+            events: why.event().into_iter().collect(),
+            left_alone: Some(why),
+            ..Plan::default()
+        }
+    }
+
+    /// Whether it changes nothing but perhaps the status.
+    pub fn is_settled(&self) -> bool {
+        self.relabels.is_empty()
+            && self.claims == Claims::default()
+            && self.creates.is_empty()
+            && self.deletes.is_empty()
+            && self.revision_ops == RevisionOps::default()
+            && self.revision.as_ref().is_none_or(|r| !r.create)
+    }
+}
+
+/// Why a DaemonSet is left alone.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LeftAlone {
+    /// The garbage collector's work; no history can be trusted meanwhile.
+    #[error("it is being deleted")]
+    BeingDeleted,
+    /// The empty selector.
+    #[error("it selects all pods; a non-empty selector is required")]
+    SelectingAll,
+    /// Its selector cannot be compiled.
+    #[error("its selector cannot be used: {0}; correct spec.selector")]
+    MalformedSelector(Malformed),
+    /// It could not be decoded.
+    #[error("it could not be decoded by this build")]
+    Unreadable,
+    /// A pod that may be its own could not be decoded, and its node is not known.
+    #[error("pod {0} could not be decoded and may be its own on any node")]
+    UnreadablePod(Str),
+    /// A revision that may be its own could not be decoded.
+    #[error("controllerrevision {0} could not be decoded and may be its own")]
+    UnreadableRevision(Str),
+}
+
+impl LeftAlone {
+    /// The event that goes with it. A DaemonSet being deleted is no news.
+    fn event(&self) -> Option<Event> {
+        let (reason, message) = match self {
+            LeftAlone::BeingDeleted | LeftAlone::Unreadable => return None,
+            LeftAlone::SelectingAll => (
+                "SelectingAll",
+                "This daemon set is selecting all pods. A non-empty selector is required."
+                    .to_owned(),
+            ),
+            LeftAlone::MalformedSelector(_) => (
+                "InvalidSelector",
+                format!("This daemon set is left alone: {self}."),
+            ),
+            LeftAlone::UnreadablePod(_) | LeftAlone::UnreadableRevision(_) => (
+                "UnreadableObject",
+                format!("This daemon set is left alone: {self}."),
+            ),
+        };
+        Some(Event {
+            kind: EventType::Warning,
+            reason,
+            message,
+            node: None,
+        })
+    }
+}
+
+/// An existing pod as an action refers to it: with what was seen of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PodRef {
+    /// Its name.
+    pub name: Str,
+    /// Its UID: another pod of the same name is not meant.
+    pub uid: Uid,
+    /// The version that was seen.
+    pub version: Version,
+}
+
+impl From<&Pod> for PodRef {
+    fn from(p: &Pod) -> Self {
+        PodRef {
+            name: p.name.clone(),
+            uid: p.uid.clone(),
+            version: p.version,
+        }
+    }
+}
+
+/// A pod's hash label changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Relabel {
+    /// The pod.
+    pub pod: PodRef,
+    /// The label's new value.
+    pub hash: Str,
+}
+
+/// Pods that change hands.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Claims {
+    /// Matching orphans, which become ours.
+    pub adopt: Vec<PodRef>,
+    /// Ours that stopped matching.
+    pub release: Vec<PodRef>,
+}
+
+/// Which part of the plan an action belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// A pod on every eligible node, and none elsewhere.
+    Manage,
+    /// A failed or finished pod and the one created before it goes.
+    Successor,
+    /// A rolling update.
+    Rollout,
+}
+
+impl Phase {
+    /// In the JSON contract's words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Manage => "manage",
+            Phase::Successor => "successor",
+            Phase::Rollout => "rollout",
+        }
+    }
+}
+
+/// Why a pod is created.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CreateCause {
+    /// The node is eligible and has no pod.
+    NodeWithoutPod,
+    /// The node's pod failed.
+    PodFailed,
+    /// The node's pod finished.
+    PodSucceeded,
+    /// Surging, and all pods on the node are on their way out.
+    OnlyDepartingPods,
+}
+
+impl CreateCause {
+    /// In one word, for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CreateCause::NodeWithoutPod => "NodeWithoutPod",
+            CreateCause::PodFailed => "PodFailed",
+            CreateCause::PodSucceeded => "PodSucceeded",
+            CreateCause::OnlyDepartingPods => "OnlyDepartingPods",
+        }
+    }
+
+    /// As a phrase, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            CreateCause::NodeWithoutPod => "the node is eligible and has no pod",
+            CreateCause::PodFailed => "takes the place of a failed pod",
+            CreateCause::PodSucceeded => "takes the place of a finished pod",
+            CreateCause::OnlyDepartingPods => "surging: the node's pods are all on their way out",
+        }
+    }
+}
+
+/// Why a pod is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeleteCause {
+    /// It failed.
+    PodFailed,
+    /// It finished.
+    PodSucceeded,
+    /// Its node is not, or no longer, one of ours.
+    NodeNotEligible(Verdict),
+    /// An older pod of ours is on the node.
+    Duplicate,
+    /// It was never scheduled and its node is gone.
+    NodeGone,
+    /// Surging: the node's pod of the current revision is available.
+    Replaced,
+    /// Surging: it is old and not ready, and a newer pod is there.
+    OldNotReady,
+}
+
+impl DeleteCause {
+    /// In one word, for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeleteCause::PodFailed => "PodFailed",
+            DeleteCause::PodSucceeded => "PodSucceeded",
+            DeleteCause::NodeNotEligible(_) => "NodeNotEligible",
+            DeleteCause::Duplicate => "Duplicate",
+            DeleteCause::NodeGone => "NodeGone",
+            DeleteCause::Replaced => "Replaced",
+            DeleteCause::OldNotReady => "OldNotReady",
+        }
+    }
+
+    /// As a phrase, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            DeleteCause::PodFailed => "the pod failed",
+            DeleteCause::PodSucceeded => "the pod finished",
+            DeleteCause::NodeNotEligible(_) => "the node is not eligible",
+            DeleteCause::Duplicate => "an older pod is on the node",
+            DeleteCause::NodeGone => "never scheduled, and its node is gone",
+            DeleteCause::Replaced => "surging: its successor is available",
+            DeleteCause::OldNotReady => "surging: old and not ready, its successor is there",
+        }
+    }
+}
+
+/// A pod to create.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Create {
+    /// The node's slot.
+    pub node_id: NodeId,
+    /// The node's name.
+    pub node: Str,
+    /// The pod's name.
+    pub pod_name: Str,
+    /// Which part of the plan it belongs to.
+    pub phase: Phase,
+    /// Why.
+    pub cause: CreateCause,
+}
+
+/// A pod to delete.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delete {
+    /// The pod.
+    pub pod: PodRef,
+    /// The name of the node that it is on or pinned to.
+    pub node: Str,
+    /// Which part of the plan it belongs to. `successor`: only after that node's create succeeded or was denied.
+    pub phase: Phase,
+    /// Why.
+    pub cause: DeleteCause,
+}
+
+/// Severity of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventType {
+    /// As it should be.
+    Normal,
+    /// Something to look at.
+    Warning,
+}
+
+impl EventType {
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
+        }
+    }
+}
+
+/// An event on the DaemonSet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Severity.
+    pub kind: EventType,
+    /// `reason`.
+    pub reason: &'static str,
+    /// `message`.
+    pub message: String,
+    /// The node whose action it speaks of; it is sent with that action.
+    pub node: Option<Str>,
+}

@@ -1,0 +1,182 @@
+//! Which nodes a DaemonSet's pods belong on: node name, node selector, required node affinity, taints.
+//!
+//! `spec.unschedulable` is not looked at: only the taint that comes with it counts, and it is tolerated.
+
+use std::sync::Arc;
+
+use crate::model::{FeatureGates, Node, Nodes, Template, Term, Toleration, Verdict, Verdicts};
+
+use super::tolerations;
+
+/// A template prepared to be held against many nodes.
+#[derive(Debug)]
+pub struct Eligibility {
+    template: Arc<Template>,
+    tolerations: Vec<Toleration>,
+    gates: FeatureGates,
+}
+
+impl Eligibility {
+    /// Prepares a template.
+    pub fn new(template: Arc<Template>, gates: FeatureGates) -> Self {
+        Eligibility {
+            tolerations: tolerations::effective(&template),
+            template,
+            gates,
+        }
+    }
+
+    /// The template that it was prepared from.
+    pub fn template(&self) -> &Arc<Template> {
+        &self.template
+    }
+
+    /// The verdict on one node. The first reason in this order counts: node name, node selector, affinity, taints.
+    pub fn of(&self, node: &Node) -> Verdict {
+        let t = &self.template;
+        if !node.readable {
+            return Verdict::Unreadable;
+        }
+        if !t.node_name.is_empty() && t.node_name != node.name {
+            return Verdict::NodeName;
+        }
+        if let Some(i) = t
+            .node_selector
+            .iter()
+            .position(|r| !r.matches(&node.labels))
+        {
+            return Verdict::NodeSelector(index(i));
+        }
+        if let Some(affinity) = &t.node_affinity
+            && !affinity
+                .terms
+                .iter()
+                .flatten()
+                .any(|term| term_matches(term, node))
+        {
+            return Verdict::NodeAffinity;
+        }
+        let mut first = None;
+        for (i, taint) in node.taints.iter().enumerate() {
+            if !tolerations::keeps_away(&taint.effect) || self.tolerates(taint) {
+                continue;
+            }
+            if taint.effect == crate::model::Effect::NoExecute {
+                return Verdict::NoExecute(index(i));
+            }
+            first.get_or_insert(index(i));
+        }
+        first.map_or(Verdict::Eligible, Verdict::NoSchedule)
+    }
+
+    fn tolerates(&self, taint: &crate::model::Taint) -> bool {
+        self.tolerations
+            .iter()
+            .any(|t| tolerations::tolerates(t, taint, self.gates))
+    }
+
+    /// Brings remembered verdicts up to date: only nodes that changed since are looked at again.
+    /// Start with [`Verdicts::default`] for every new template.
+    pub fn refresh(&self, verdicts: &mut Verdicts, nodes: &Nodes) {
+        if verdicts.stamp == nodes.stamp() && verdicts.by_slot.len() == nodes.slots() {
+            return;
+        }
+        verdicts
+            .by_slot
+            .resize(nodes.slots(), (0, Verdict::Unreadable));
+        for (id, node) in nodes.iter() {
+            let stamp = nodes.slot_stamp(id);
+            let entry = &mut verdicts.by_slot[id.index()];
+            if entry.0 != stamp {
+                *entry = (stamp, self.of(node));
+            }
+        }
+        verdicts.stamp = nodes.stamp();
+    }
+}
+
+/// Indices beyond 16 bits point at the last entry; no object is that large.
+fn index(i: usize) -> u16 {
+    u16::try_from(i).unwrap_or(u16::MAX)
+}
+
+fn term_matches(term: &Term, node: &Node) -> bool {
+    if term.expressions.is_empty() && term.fields.is_empty() {
+        return false;
+    }
+    term.expressions.iter().all(|r| r.matches(&node.labels))
+        && term.fields.iter().all(|f| {
+            // A field that nodes do not have reads as empty.
+            let value = if &*f.key == "metadata.name" {
+                &*node.name
+            } else {
+                ""
+            };
+            (value == &*f.value) == f.equal
+        })
+}
+
+/// A verdict in one word, for programs.
+pub fn reason(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Eligible => "Eligible",
+        Verdict::NodeName => "NodeNameMismatch",
+        Verdict::NodeSelector(_) => "NodeSelectorMismatch",
+        Verdict::NodeAffinity => "NodeAffinityMismatch",
+        Verdict::NoSchedule(_) => "UntoleratedNoScheduleTaint",
+        Verdict::NoExecute(_) => "UntoleratedNoExecuteTaint",
+        Verdict::Unreadable => "NodeUnreadable",
+    }
+}
+
+/// A verdict as a sentence, for people.
+pub fn message(verdict: Verdict, template: &Template, node: &Node) -> String {
+    let taint = |i: u16| {
+        node.taints
+            .get(usize::from(i))
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    match verdict {
+        Verdict::Eligible => "the node gets a pod".into(),
+        Verdict::NodeName => format!("the template's nodeName is {}", template.node_name),
+        Verdict::NodeSelector(i) => match template.node_selector.get(usize::from(i)) {
+            Some(r) => match node.labels.get(&r.key) {
+                Some(has) => format!(
+                    "the template's nodeSelector asks for {r}, the node has {}={has}",
+                    r.key
+                ),
+                None => format!(
+                    "the template's nodeSelector asks for {r}, the node has no label {}",
+                    r.key
+                ),
+            },
+            None => "the template's nodeSelector does not match".into(),
+        },
+        Verdict::NodeAffinity => {
+            let malformed: Vec<String> = template
+                .node_affinity
+                .iter()
+                .flat_map(|a| &a.terms)
+                .filter_map(|t| t.as_ref().err().map(|e| e.to_string()))
+                .collect();
+            if malformed.is_empty() {
+                "no term of the template's required node affinity matches the node".into()
+            } else {
+                format!(
+                    "no term of the template's required node affinity matches the node (malformed: {})",
+                    malformed.join("; ")
+                )
+            }
+        }
+        Verdict::NoSchedule(i) => format!(
+            "the taint {} is not tolerated; a pod that runs there stays",
+            taint(i)
+        ),
+        Verdict::NoExecute(i) => format!(
+            "the taint {} is not tolerated; a pod that runs there goes",
+            taint(i)
+        ),
+        Verdict::Unreadable => "the node could not be decoded; what runs there stays".into(),
+    }
+}

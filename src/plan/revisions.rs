@@ -1,0 +1,245 @@
+//! The history of templates: which ControllerRevision is the current one, and what is to be done so
+//! that there is exactly one of it.
+//!
+//! A revision is the current one when its data equal the template's canonical form; only where none
+//! is, one that differs in just a template `creationTimestamp: null` (API servers up to 1.33 wrote it).
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::model::{DaemonSet, Labels, Pod, Revision, Selector, Str, Uid, Version};
+
+use super::{
+    claim::{Claim, claim},
+    names,
+};
+
+/// The label that ties a pod to its revision.
+pub const HASH_LABEL: &str = "controller-revision-hash";
+
+/// An existing revision as an action refers to it: with what was seen of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevisionRef {
+    /// Its name.
+    pub name: Str,
+    /// Its UID: another object of the same name is not meant.
+    pub uid: Uid,
+    /// The version that was seen.
+    pub version: Version,
+}
+
+impl From<&Revision> for RevisionRef {
+    fn from(r: &Revision) -> Self {
+        RevisionRef {
+            name: r.name.clone(),
+            uid: r.uid.clone(),
+            version: r.version,
+        }
+    }
+}
+
+/// The current revision.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CurrentRevision {
+    /// Its name.
+    pub name: Str,
+    /// The hash that its pods carry.
+    pub hash: Str,
+    /// Its number, after the plan.
+    pub number: i64,
+    /// Whether it does not exist yet.
+    pub create: bool,
+}
+
+/// What is to be done about revisions, each list sorted by name unless said otherwise.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RevisionOps {
+    /// Raise `status.collisionCount` to this first.
+    pub collision_count: Option<i32>,
+    /// Matching orphans, which become ours.
+    pub adopt: Vec<RevisionRef>,
+    /// Ours that stopped matching, which are let go.
+    pub release: Vec<RevisionRef>,
+    /// Revisions without a hash label get their name as one.
+    pub set_label: Vec<(RevisionRef, Str)>,
+    /// The current revision's number, raised above all others on a rollback.
+    pub set_number: Option<(RevisionRef, i64)>,
+    /// Duplicates of the current revision, deleted after their pods were relabelled.
+    pub delete_duplicates: Vec<RevisionRef>,
+    /// Old revisions beyond the history limit that no pod carries, oldest first.
+    pub delete_old: Vec<RevisionRef>,
+}
+
+/// The outcome for one DaemonSet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct History {
+    /// The current revision.
+    pub current: CurrentRevision,
+    /// What is to be done.
+    pub ops: RevisionOps,
+    /// Hashes of the duplicates: pods that carry one are relabelled and count as up to date at once.
+    pub duplicate_hashes: Vec<Str>,
+}
+
+/// A revision with the hash label that it has or is given.
+struct Known<'a> {
+    revision: &'a Revision,
+    hash: Str,
+}
+
+/// Sorts out the history. The history limit is applied later, by [`delete_old`].
+pub fn history<'a>(
+    ds: &DaemonSet,
+    selector: &Selector,
+    revisions: &[&'a Revision],
+    exists: &dyn Fn(&str) -> bool,
+) -> (History, Vec<(&'a Revision, Str)>) {
+    let mut ops = RevisionOps::default();
+    let mut known = Vec::new();
+    let mut sorted: Vec<&'a Revision> = revisions.to_vec();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    for revision in sorted {
+        match claim(
+            &ds.uid,
+            selector,
+            &revision.controller,
+            &revision.labels,
+            revision.deleting,
+        ) {
+            Claim::Leave => continue,
+            Claim::Release => {
+                ops.release.push(revision.into());
+                continue;
+            }
+            Claim::Adopt => ops.adopt.push(revision.into()),
+            Claim::Keep => {}
+        }
+        let hash = match revision.labels.get_shared(HASH_LABEL) {
+            Some(hash) => hash.clone(),
+            None => {
+                ops.set_label.push((revision.into(), revision.name.clone()));
+                revision.name.clone()
+            }
+        };
+        known.push(Known { revision, hash });
+    }
+
+    let (mut alike, mut old): (Vec<Known>, Vec<Known>) = known
+        .into_iter()
+        .partition(|k| k.revision.data == ds.revision_data);
+    if alike.is_empty()
+        && let Some(at) = (0..old.len())
+            .filter(|&i| {
+                old[i].revision.data_without_timestamp == ds.revision_data_without_timestamp
+            })
+            .max_by_key(|&i| (old[i].revision.number, i))
+    {
+        alike.push(old.remove(at));
+    }
+
+    let next = old
+        .iter()
+        .map(|k| k.revision.number)
+        .max()
+        .unwrap_or(0)
+        .max(0)
+        + 1;
+    let mut duplicate_hashes = Vec::new();
+    let current = match (0..alike.len()).max_by_key(|&i| (alike[i].revision.number, i)) {
+        Some(at) => {
+            let keep = alike.remove(at);
+            if keep.revision.number < next {
+                ops.set_number = Some((keep.revision.into(), next));
+            }
+            duplicate_hashes.extend(
+                alike
+                    .iter()
+                    .map(|k| k.hash.clone())
+                    .filter(|h| *h != keep.hash),
+            );
+            ops.delete_duplicates = alike.iter().map(|k| k.revision.into()).collect();
+            CurrentRevision {
+                name: keep.revision.name.clone(),
+                hash: keep.hash,
+                number: keep.revision.number.max(next),
+                create: false,
+            }
+        }
+        None => new_revision(ds, next, exists, &mut ops),
+    };
+    let old = old.into_iter().map(|k| (k.revision, k.hash)).collect();
+    (
+        History {
+            current,
+            ops,
+            duplicate_hashes,
+        },
+        old,
+    )
+}
+
+/// A revision that is to be created: its name must be free, else the collision count rises.
+fn new_revision(
+    ds: &DaemonSet,
+    number: i64,
+    exists: &dyn Fn(&str) -> bool,
+    ops: &mut RevisionOps,
+) -> CurrentRevision {
+    let mut count = ds.status.collision_count;
+    loop {
+        let hash = names::of_revision(ds, count);
+        let name = format!("{}-{hash}", ds.name);
+        if !exists(&name) {
+            return CurrentRevision {
+                name: name.into(),
+                hash: hash.into(),
+                number,
+                create: true,
+            };
+        }
+        count = Some(count.unwrap_or(0) + 1);
+        ops.collision_count = count;
+    }
+}
+
+/// The old revisions that go: beyond the limit, oldest number first, never one whose hash a pod with a node carries.
+pub fn delete_old(
+    mut old: Vec<(&Revision, Str)>,
+    limit: i32,
+    live_hashes: &HashSet<&str>,
+) -> Vec<RevisionRef> {
+    let surplus = old
+        .len()
+        .saturating_sub(usize::try_from(limit).unwrap_or(0));
+    old.sort_by(|(a, _), (b, _)| a.number.cmp(&b.number).then_with(|| a.name.cmp(&b.name)));
+    old.iter()
+        .filter(|(_, hash)| !live_hashes.contains(&**hash))
+        .take(surplus)
+        .map(|(r, _)| RevisionRef::from(*r))
+        .collect()
+}
+
+/// The labels of a new revision: the template's and its hash.
+pub fn labels(template_labels: &Labels, hash: &str) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<String, String> = template_labels
+        .iter()
+        .map(|(k, v)| (k.into(), v.into()))
+        .collect();
+    labels.insert(HASH_LABEL.into(), hash.into());
+    labels
+}
+
+/// Whether a pod is of the current revision: by hash, or by the deprecated template generation.
+pub fn is_updated(labels: &Labels, hash: &str, template_generation: Option<&str>) -> bool {
+    labels.get(HASH_LABEL) == Some(hash)
+        || template_generation.is_some_and(|g| labels.get("pod-template-generation") == Some(g))
+}
+
+/// The hash that a pod counts with, its revision's duplicate merged.
+pub fn hash_of<'p>(pod: &'p Pod, history: &'p History) -> Option<&'p Str> {
+    let own = pod.labels.get_shared(HASH_LABEL)?;
+    Some(if history.duplicate_hashes.contains(own) {
+        &history.current.hash
+    } else {
+        own
+    })
+}

@@ -1,0 +1,67 @@
+//! `status`: what is counted, and when the count will change by itself.
+
+use crate::model::{Labels, Pod, Status, Time, Verdict};
+
+use super::{revisions, upkeep::Facts};
+
+/// The counts at this moment.
+pub struct Counted {
+    /// The status, but for the collision count.
+    pub status: Status,
+    /// When the next pod becomes available by waiting.
+    pub wake_at: Option<Time>,
+}
+
+/// Counts, looking at one pod a node: the oldest, failed and terminating ones included. A pod relabelled
+/// in this plan counts with its new hash.
+pub fn plan(facts: &Facts<'_, '_>) -> Counted {
+    let ds = facts.ds();
+    let hash = &*facts.history.current.hash;
+    let generation = facts.template_generation.as_deref();
+    let mut s = Status {
+        // It never falls: upstream's own write may be newer than what is seen here.
+        observed_generation: ds.status.observed_generation.max(ds.generation),
+        ..Status::default()
+    };
+    let mut wake_at: Option<Time> = None;
+    // Pods of one revision share one label set: most answers are those of the pod before.
+    let mut last: Option<(&Labels, bool)> = None;
+    for (id, _) in facts.snapshot.nodes.iter() {
+        let verdict = facts.snapshot.verdicts.get(id);
+        if verdict == Verdict::Unreadable {
+            continue;
+        }
+        let should_run = verdict.should_run();
+        let oldest: Option<&Pod> = facts.visible(id).min_by(|a, b| a.oldest_first(b));
+        let Some(pod) = oldest else {
+            s.desired_number_scheduled += i32::from(should_run);
+            continue;
+        };
+        if !should_run {
+            s.number_misscheduled += 1;
+            continue;
+        }
+        s.desired_number_scheduled += 1;
+        s.current_number_scheduled += 1;
+        if pod.is_ready() {
+            s.number_ready += 1;
+            match pod.available_at(ds.min_ready_seconds) {
+                Some(at) if at <= facts.now => s.number_available += 1,
+                Some(at) => wake_at = Some(wake_at.map_or(at, |t| t.min(at))),
+                None => {}
+            }
+        }
+        let updated = match last {
+            Some((labels, updated)) if labels.same(&pod.labels) => updated,
+            _ => {
+                let updated = facts.has_current_hash(pod)
+                    || revisions::is_updated(&pod.labels, hash, generation);
+                last = Some((&pod.labels, updated));
+                updated
+            }
+        };
+        s.updated_number_scheduled += i32::from(updated);
+    }
+    s.number_unavailable = s.desired_number_scheduled - s.number_available;
+    Counted { status: s, wake_at }
+}

@@ -1,0 +1,241 @@
+//! Makes the clients: where the API server is, who we are, and how long we wait.
+//!
+//! Watches, writes and the lease have a client each, with connections of its own, so that none waits behind another.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use thiserror::Error;
+
+use crate::apply::request::chain;
+
+/// What every request says about who sends it.
+pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));
+
+/// A connection must be made within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A backstop where nothing comes on a connection; calls and watches have their own, shorter limits, and a watch ends
+/// after 80 s at the most.
+const READ_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Where to find the API server. With neither, as kubectl does: `$KUBECONFIG`, `~/.kube/config`, and then the pod that we
+/// run in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A kubeconfig file.
+    pub kubeconfig: Option<PathBuf>,
+    /// A context in the kubeconfig; its current one where none is given.
+    pub context: Option<String>,
+}
+
+/// The clients, and what they know of where they connect to.
+#[derive(Clone)]
+pub struct Clients {
+    /// For lists and watches.
+    pub watches: Client,
+    /// For reads and writes of single objects.
+    pub writes: Client,
+    /// For the lease.
+    pub lease: Client,
+    /// URL of the API server, for messages.
+    pub server: String,
+    /// The namespace that the context or the pod is in.
+    pub namespace: String,
+}
+
+/// Why there are no clients, with what to do.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum AccessError {
+    /// The kubeconfig cannot be read or makes no sense.
+    #[error("cannot use kubeconfig {}: {why}", file.display())]
+    Kubeconfig {
+        /// The file, or the list of files of `$KUBECONFIG`.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no kubeconfig and we are in no pod.
+    #[error(
+        "no cluster to talk to: no kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config), and not in a pod either ({why})"
+    )]
+    Nowhere {
+        /// Why we are in no pod.
+        why: String,
+    },
+    /// The configuration was read and no client can be made with it.
+    #[error("cannot connect to {server} with this configuration: {why}")]
+    Unusable {
+        /// URL of the API server.
+        server: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Makes the clients. Nothing is sent yet, but an exec plugin of the kubeconfig may run.
+pub async fn clients(access: &Access) -> Result<Clients, AccessError> {
+    let config = with_our_rules(config(access).await?);
+    let server = config
+        .cluster_url
+        .to_string()
+        .trim_end_matches('/')
+        .to_owned();
+    let client = || {
+        Client::try_from(config.clone()).map_err(|error| AccessError::Unusable {
+            server: server.clone(),
+            why: chain(&error),
+        })
+    };
+    Ok(Clients {
+        watches: client()?,
+        writes: client()?,
+        lease: client()?,
+        namespace: config.default_namespace.clone(),
+        server,
+    })
+}
+
+fn with_our_rules(mut config: Config) -> Config {
+    // The client would retry POSTs too, behind our back and without our knowing what became of the first.
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    // Otherwise the time that a connection lay idle before a request counts as time without an answer to it.
+    config.reset_reader_on_write = true;
+    config
+        .headers
+        .push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    config
+}
+
+async fn config(access: &Access) -> Result<Config, AccessError> {
+    let Some(file) = kubeconfig_file(access) else {
+        return Config::incluster().map_err(|error| AccessError::Nowhere { why: chain(&error) });
+    };
+    let options = KubeConfigOptions {
+        context: access.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let result = match &access.kubeconfig {
+        Some(file) => match Kubeconfig::read_from(file) {
+            Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
+            Err(error) => Err(error),
+        },
+        None => Config::from_kubeconfig(&options).await,
+    };
+    // One that is there and broken is an error: to go on with the pod's own identity would be a surprise.
+    result.map_err(|error| AccessError::Kubeconfig {
+        file,
+        why: chain(&error),
+    })
+}
+
+/// The kubeconfig that is meant, if any is: for messages, and to know that one is.
+fn kubeconfig_file(access: &Access) -> Option<PathBuf> {
+    if let Some(file) = &access.kubeconfig {
+        return Some(file.clone());
+    }
+    if let Some(files) = env::var_os("KUBECONFIG").filter(|files| !files.is_empty()) {
+        return Some(files.into());
+    }
+    let home = env::home_dir().map(|home| home.join(".kube").join("config"));
+    // A context can only be meant in a file, so that a missing file is then what to complain about.
+    home.filter(|file| access.context.is_some() || Path::exists(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: a
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts:
+- {name: a, context: {cluster: c, user: u}}
+- {name: b, context: {cluster: c, user: u, namespace: logging}}
+"#;
+
+    fn access(text: &str, context: Option<&str>) -> (tempfile::TempDir, Access) {
+        let directory = tempfile::tempdir().expect("directory");
+        let file = directory.path().join("config");
+        std::fs::write(&file, text).expect("write");
+        let access = Access {
+            kubeconfig: Some(file),
+            context: context.map(str::to_owned),
+        };
+        (directory, access)
+    }
+
+    #[tokio::test]
+    async fn the_context_says_the_server_and_the_namespace() {
+        let (_directory, access) = access(KUBECONFIG, Some("b"));
+        let clients = clients(&access).await.expect("clients");
+        assert_eq!(
+            (&*clients.server, &*clients.namespace),
+            ("http://127.0.0.1:1", "logging")
+        );
+    }
+
+    #[tokio::test]
+    async fn our_rules_hold() {
+        let (_directory, access) = access(KUBECONFIG, None);
+        let config = with_our_rules(config(&access).await.expect("config"));
+        assert!(!config.default_retry && config.reset_reader_on_write);
+        assert_eq!(config.connect_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(
+            config.headers,
+            [(USER_AGENT, HeaderValue::from_static(AGENT))]
+        );
+    }
+
+    #[tokio::test]
+    async fn errors_name_the_file() {
+        let missing = Access {
+            kubeconfig: Some("/nowhere/config".into()),
+            context: None,
+        };
+        let error = clients(&missing).await.err().expect("missing").to_string();
+        assert!(
+            error.starts_with("cannot use kubeconfig /nowhere/config: "),
+            "{error}"
+        );
+        let (_directory, access) = access(KUBECONFIG, Some("none"));
+        let error = clients(&access)
+            .await
+            .err()
+            .expect("no such context")
+            .to_string();
+        assert!(error.contains("none"), "{error}");
+    }
+
+    /// Over a real socket: the text of a refused connection comes from several crates, and must be recognised.
+    #[tokio::test]
+    async fn a_refused_connection_is_recognised() {
+        use crate::runtime::trouble::{Attempt, Kind, explain};
+        let (_directory, access) = access(KUBECONFIG, None);
+        let clients = clients(&access).await.expect("clients");
+        let request = http::Request::get("/api/v1/pods")
+            .body(Vec::new())
+            .expect("request");
+        let error = clients
+            .watches
+            .request_text(request)
+            .await
+            .expect_err("nobody there");
+        let attempt = Attempt {
+            verb: "list",
+            server: clients.server,
+            path: "/api/v1/pods".into(),
+        };
+        assert_eq!(explain(&error, &attempt).kind, Kind::Refused, "{error:?}");
+    }
+}

@@ -1,0 +1,370 @@
+//! Where lists and watches come from: the API server, through kube's client, or a script in tests.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::io::{AsyncBufRead, AsyncBufReadExt};
+use kube::core::params::{ListParams, WatchParams};
+use kube::core::{Request, Status};
+use kube::{Client, Error};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+
+use crate::apply::request::status_of;
+use crate::runtime::trouble::{Attempt, Trouble, explain};
+
+/// A page of a list must be here, body and all, within this time.
+const PAGE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The headers of a watch must be here within this time.
+const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a request or a stream failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// 410: what we ask for is too old. Not a trouble; the list must be read again.
+    Gone,
+    /// Anything else, in words.
+    Trouble {
+        /// What to say.
+        trouble: Trouble,
+        /// The API server itself answered, so that it is there and this request is what it does not like.
+        answered: bool,
+        /// The API server asks not to be asked again before this.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// One line of a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A whole line is in the buffer.
+    Line,
+    /// The stream has ended.
+    End,
+}
+
+/// Makes requests for one resource.
+pub trait Source: Send {
+    /// An open watch.
+    type Stream: Stream;
+
+    /// Reads one page: the first, or the one a continue token stands for. Bounded in time by itself.
+    fn page(&mut self, next: Option<&str>) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+
+    /// Opens a watch of what comes after `version`, which the server ends after `seconds`. Bounded in time by itself.
+    fn watch(
+        &mut self,
+        version: &str,
+        seconds: u32,
+    ) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+
+    /// What is attempted, to put troubles into words.
+    fn attempt(&self, verb: &'static str) -> Attempt;
+}
+
+/// An open watch.
+pub trait Stream: Send {
+    /// Appends to `line` up to the end of the current line. May be dropped and called again with the same buffer: then
+    /// nothing is lost.
+    fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, Failure>> + Send;
+}
+
+/// A [`Source`] that asks the API server.
+pub struct ApiSource {
+    client: Client,
+    request: Request,
+    page_size: u32,
+    server: String,
+}
+
+impl ApiSource {
+    /// Asks for the resource at `path`; `server` is where the client connects to, for messages.
+    pub fn new(client: Client, server: String, path: &str, page_size: u32) -> Self {
+        Self {
+            client,
+            request: Request::new(path),
+            page_size,
+            server,
+        }
+    }
+}
+
+impl Source for ApiSource {
+    type Stream = ApiStream;
+
+    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, Failure> {
+        let attempt = self.attempt("list");
+        // No resourceVersion: a consistent read. Any other could go back in time.
+        let params = ListParams {
+            limit: (self.page_size > 0).then_some(self.page_size),
+            continue_token: next.map(str::to_owned),
+            ..ListParams::default()
+        };
+        let request = self.request.list(&params);
+        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        let whole = async {
+            let response = self.client.send(request.map(Into::into)).await?;
+            let code = response.status();
+            let body = response.into_body().collect_bytes().await?;
+            if code.is_success() {
+                Ok(body)
+            } else {
+                Err(Error::Api(status_of(code, &body).boxed()))
+            }
+        };
+        match timeout(PAGE_PATIENCE, whole).await {
+            Ok(result) => result.map_err(|error| failed(error, &attempt)),
+            Err(_) => Err(late(attempt.timed_out("list within a minute"))),
+        }
+    }
+
+    async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, Failure> {
+        let attempt = self.attempt("watch");
+        // `WatchParams` asks for bookmarks unless told otherwise, and not for the initial events.
+        let params = WatchParams::default().timeout(seconds);
+        let request = self.request.watch(&params, version);
+        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        match timeout(HEADERS_PATIENCE, self.client.request_stream(request)).await {
+            Ok(Ok(reader)) => Ok(ApiStream {
+                reader: Box::new(reader),
+                attempt,
+            }),
+            Ok(Err(error)) => Err(failed(error, &attempt)),
+            Err(_) => Err(late(
+                attempt.timed_out("answer to a watch within half a minute"),
+            )),
+        }
+    }
+
+    fn attempt(&self, verb: &'static str) -> Attempt {
+        Attempt {
+            verb,
+            server: self.server.clone(),
+            path: self.request.url_path.clone(),
+        }
+    }
+}
+
+/// The open watch of an [`ApiSource`].
+pub struct ApiStream {
+    reader: Box<dyn AsyncBufRead + Send + Unpin>,
+    attempt: Attempt,
+}
+
+impl Stream for ApiStream {
+    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, Failure> {
+        match self.reader.read_until(b'\n', line).await {
+            // What is left without its end of line was cut off: nothing to go by.
+            Ok(_) if line.last() == Some(&b'\n') => Ok(Read::Line),
+            Ok(_) => Ok(Read::End),
+            // A connection that is cut is an ordinary end of a watch: what comes next shows whether more is wrong.
+            Err(error) => {
+                let error = Error::ReadEvents(error);
+                tracing::debug!(error = %explain(&error, &self.attempt), "a watch was cut off");
+                Ok(Read::End)
+            }
+        }
+    }
+}
+
+/// What an error of the client means for list and watch.
+pub(super) fn failed(error: Error, attempt: &Attempt) -> Failure {
+    let (answered, retry_after) = match &error {
+        Error::Api(status)
+            if status.code == 410 || matches!(&*status.reason, "Expired" | "Gone") =>
+        {
+            return Failure::Gone;
+        }
+        Error::Api(status) => {
+            let seconds = status
+                .details
+                .as_ref()
+                .map_or(0, |details| details.retry_after_seconds);
+            // A server that is busy or in trouble says nothing about the request itself, unless it is behind the
+            // version that we ask for: it was restored from a backup and may never get there.
+            let causes = status
+                .details
+                .as_ref()
+                .map_or(&[][..], |details| &details.causes);
+            let about_us = !matches!(status.code, 429 | 500..)
+                || causes
+                    .iter()
+                    .any(|cause| cause.reason == "ResourceVersionTooLarge");
+            (
+                about_us,
+                (seconds > 0).then(|| Duration::from_secs(seconds.into())),
+            )
+        }
+        _ => (false, None),
+    };
+    Failure::Trouble {
+        trouble: explain(&error, attempt),
+        answered,
+        retry_after,
+    }
+}
+
+fn late(trouble: Trouble) -> Failure {
+    Failure::Trouble {
+        trouble,
+        answered: false,
+        retry_after: None,
+    }
+}
+
+/// A page of a list, items undecoded and borrowed from the body.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<'a> {
+    /// Version and continue token.
+    pub metadata: PageMetadata,
+    /// Absent or null where there is none.
+    #[serde(borrow, default)]
+    pub items: Option<Vec<&'a RawValue>>,
+}
+
+/// What is read of a list's metadata.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageMetadata {
+    /// The version the list is of.
+    #[serde(default)]
+    pub resource_version: String,
+    /// Stands for the next page; empty at the last.
+    #[serde(default, rename = "continue")]
+    pub next: Option<String>,
+}
+
+/// A line of a watch, its object undecoded and borrowed from the line.
+#[derive(Debug)]
+pub(super) enum Event<'a> {
+    /// ADDED or MODIFIED.
+    Changed(&'a RawValue),
+    /// DELETED.
+    Deleted(&'a RawValue),
+    /// BOOKMARK.
+    Bookmark(&'a RawValue),
+    /// ERROR, or a bare `Status`.
+    Error(Box<Status>),
+}
+
+/// Reads a line of a watch; the error says what is wrong with it, without quoting it.
+pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(rename = "type", borrow)]
+        event: &'a str,
+        #[serde(borrow)]
+        object: &'a RawValue,
+    }
+    let status = |text: &[u8]| {
+        let status: Status =
+            serde_json::from_slice(text).map_err(|_| "an error that is no Status")?;
+        Ok(Event::Error(status.boxed()))
+    };
+    match serde_json::from_slice::<Line<'_>>(line) {
+        Ok(Line { event, object }) => match event {
+            "ADDED" | "MODIFIED" => Ok(Event::Changed(object)),
+            "DELETED" => Ok(Event::Deleted(object)),
+            "BOOKMARK" => Ok(Event::Bookmark(object)),
+            "ERROR" => status(object.get().as_bytes()),
+            _ => Err("a watch event of an unknown type"),
+        },
+        Err(_) => {
+            #[derive(Deserialize)]
+            struct Kind {
+                kind: String,
+            }
+            match serde_json::from_slice::<Kind>(line) {
+                Ok(Kind { kind }) if kind == "Status" => status(line),
+                _ => Err("a line that is no watch event"),
+            }
+        }
+    }
+}
+
+/// The resourceVersion of an object, of which nothing else needs to be in order.
+pub(super) fn version_of(object: &RawValue) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow)]
+        metadata: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(borrow)]
+        resource_version: &'a RawValue,
+    }
+    let object: Object<'_> = serde_json::from_str(object.get()).ok()?;
+    let metadata: Metadata<'_> = serde_json::from_str(object.metadata.get()).ok()?;
+    let version = metadata.resource_version.get().trim_matches('"');
+    // Also guards against a version that would mean "any" or would need escaping in a URL.
+    (version != "0" && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
+        .then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> &RawValue {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn a_version_is_read_from_objects_that_nothing_else_can_be_read_from() {
+        assert_eq!(
+            version_of(raw(
+                r#"{"spec":7,"metadata":{"name":[],"resourceVersion":"12"}}"#
+            )),
+            Some("12")
+        );
+        assert_eq!(
+            version_of(raw(r#"{"metadata":{"resourceVersion":12}}"#)),
+            Some("12")
+        );
+        for none in [
+            r#"{}"#,
+            "7",
+            r#"{"metadata":7}"#,
+            r#"{"metadata":{"resourceVersion":""}}"#,
+        ] {
+            assert_eq!(version_of(raw(none)), None);
+        }
+        assert_eq!(
+            version_of(raw(r#"{"metadata":{"resourceVersion":"0"}}"#)),
+            None
+        );
+        assert_eq!(
+            version_of(raw(r#"{"metadata":{"resourceVersion":"1&x"}}"#)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_line_is_read_in_either_order() {
+        assert!(matches!(
+            decode_event(br#"{"type":"ADDED","object":{}}"#),
+            Ok(Event::Changed(_))
+        ));
+        assert!(matches!(
+            decode_event(br#"{"object":{},"type":"DELETED"}"#),
+            Ok(Event::Deleted(_))
+        ));
+        assert!(
+            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(Event::Error(s)) if s.code == 410)
+        );
+        for bad in [
+            "",
+            "{",
+            "<html>",
+            r#"{"type":"NEW","object":{}}"#,
+            r#"{"type":"ERROR","object":7}"#,
+        ] {
+            assert!(decode_event(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! The loop against a script: no HTTP, no client.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use rand::SeedableRng;
+
+use super::*;
+use crate::runtime::trouble::Attempt;
+
+/// Writes down what it is given, one word or two a call.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(super) fn write(&self, entry: impl Into<String>) {
+        self.0.lock().expect("log").push(entry.into());
+    }
+
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("log"))
+    }
+}
+
+fn name(item: &RawValue) -> String {
+    let value: serde_json::Value = serde_json::from_str(item.get()).expect("JSON");
+    value["metadata"]["name"].as_str().unwrap_or("?").to_owned()
+}
+
+impl Sink for Log {
+    fn list_began(&mut self) {
+        self.write("began");
+    }
+    fn listed(&mut self, item: &RawValue) {
+        self.write(format!("listed {}", name(item)));
+    }
+    fn list_completed(&mut self, version: &str) {
+        self.write(format!("completed {version}"));
+    }
+    fn list_failed(&mut self) {
+        self.write("failed");
+    }
+    fn changed(&mut self, item: &RawValue) {
+        self.write(format!("changed {}", name(item)));
+    }
+    fn deleted(&mut self, item: &RawValue) {
+        self.write(format!("deleted {}", name(item)));
+    }
+    fn bookmark(&mut self, version: &str) {
+        self.write(format!("bookmark {version}"));
+    }
+}
+
+/// What the script answers, in order; a page must meet a list and a watch a watch.
+pub(super) enum Answer {
+    Page(&'static str),
+    Watch(Vec<Step>),
+    Fail(Failure),
+}
+
+pub(super) enum Step {
+    Line(&'static str),
+    Wait(Duration),
+    End,
+}
+
+struct Script {
+    answers: VecDeque<Answer>,
+    log: Log,
+}
+
+struct Lines(VecDeque<Step>);
+
+impl Source for Script {
+    type Stream = Lines;
+
+    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, Failure> {
+        self.log.write(format!("page {}", next.unwrap_or("-")));
+        match self.answers.pop_front() {
+            Some(Answer::Page(body)) => Ok(Bytes::from_static(body.as_bytes())),
+            Some(Answer::Fail(failure)) => Err(failure),
+            Some(Answer::Watch(_)) => panic!("a list where a watch was expected"),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn watch(&mut self, version: &str, seconds: u32) -> Result<Lines, Failure> {
+        assert!((60..=80).contains(&seconds));
+        self.log.write(format!("watch {version}"));
+        match self.answers.pop_front() {
+            Some(Answer::Watch(steps)) => Ok(Lines(steps.into())),
+            Some(Answer::Fail(failure)) => Err(failure),
+            Some(Answer::Page(_)) => panic!("a watch where a list was expected"),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn attempt(&self, verb: &'static str) -> Attempt {
+        Attempt {
+            verb,
+            server: "script".into(),
+            path: "/api/v1/pods".into(),
+        }
+    }
+}
+
+impl Stream for Lines {
+    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, Failure> {
+        loop {
+            match self.0.front() {
+                Some(Step::Line(text)) => {
+                    line.extend_from_slice(text.as_bytes());
+                    self.0.pop_front();
+                    return Ok(Read::Line);
+                }
+                Some(Step::Wait(time)) => {
+                    // Dropped and called again, it waits the rest of the time.
+                    let end = Instant::now() + *time;
+                    let half = *time / 2;
+                    sleep(half).await;
+                    self.0[0] = Step::Wait(end - Instant::now());
+                    if half.is_zero() {
+                        self.0.pop_front();
+                    }
+                }
+                Some(Step::End) | None => return Ok(Read::End),
+            }
+        }
+    }
+}
+
+/// Runs a script to its end, and a little longer; says what happened and how long the script took.
+async fn play(answers: Vec<Answer>) -> (Vec<String>, Duration) {
+    let log = Log::default();
+    let script = Script {
+        answers: answers.into(),
+        log: log.clone(),
+    };
+    let mut it = ListWatch::new(script, "Pod", log.clone(), StdRng::seed_from_u64(1));
+    let start = Instant::now();
+    let mut state = State::Unlisted;
+    while !it.source.answers.is_empty() || matches!(state, State::Watching(_)) {
+        state = it.step(state).await;
+    }
+    let took = start.elapsed();
+    // The request that the script has no answer to any more.
+    let _ = timeout_at(Instant::now() + Duration::from_millis(1), it.step(state)).await;
+    (log.take(), took)
+}
+
+const EMPTY: &str = r#"{"metadata":{"resourceVersion":"10"},"items":[]}"#;
+
+fn trouble(answered: bool) -> Answer {
+    let attempt = Attempt {
+        verb: "watch",
+        server: "script".into(),
+        path: "/api/v1/pods".into(),
+    };
+    Answer::Fail(Failure::Trouble {
+        trouble: attempt.short_lived(),
+        answered,
+        retry_after: None,
+    })
+}
+
+fn lived() -> Answer {
+    Answer::Watch(vec![Step::Wait(Duration::from_secs(60)), Step::End])
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_read_in_turn_and_the_watch_goes_on_from_the_last_pages_version() {
+    let (log, took) = play(vec![
+        Answer::Page(r#"{"metadata":{"resourceVersion":"9","continue":"c1"},"items":[{"metadata":{"name":"a"}}]}"#),
+        Answer::Page(r#"{"metadata":{"resourceVersion":"9","continue":""},"items":[{"metadata":{"name":"b"}},7]}"#),
+    ])
+    .await;
+    let expected = [
+        "began",
+        "page -",
+        "listed a",
+        "page c1",
+        "listed b",
+        "listed ?",
+        "completed 9",
+        "watch 9",
+    ];
+    assert_eq!(log, expected);
+    assert_eq!(took, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_expires_between_pages_is_read_again_at_once_but_not_for_ever_at_once() {
+    let first =
+        || Answer::Page(r#"{"metadata":{"resourceVersion":"9","continue":"c1"},"items":null}"#);
+    let (log, took) = play(vec![
+        first(),
+        Answer::Fail(Failure::Gone),
+        Answer::Page(EMPTY),
+    ])
+    .await;
+    let expected = [
+        "began",
+        "page -",
+        "page c1",
+        "failed",
+        "began",
+        "page -",
+        "completed 10",
+        "watch 10",
+    ];
+    assert_eq!(log, expected);
+    assert_eq!(took, Duration::ZERO);
+
+    let mut script = Vec::new();
+    for _ in 0..20 {
+        script.extend([first(), Answer::Fail(Failure::Gone)]);
+    }
+    assert!(play(script).await.1 > Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_go_to_the_sink_and_their_versions_are_where_the_next_watch_begins() {
+    let (log, _) = play(vec![
+        Answer::Page(EMPTY),
+        Answer::Watch(vec![
+            Step::Line(
+                r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}"#,
+            ),
+            Step::Line("\n"),
+            Step::Line(r#"{"type":"MODIFIED","object":{"metadata":7,"undecodable":true}}"#),
+            Step::Line(
+                r#"{"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"12"}}}"#,
+            ),
+            Step::Wait(Duration::from_secs(6)),
+            Step::Line(r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"40"}}}"#),
+        ]),
+    ])
+    .await;
+    let expected = [
+        "began",
+        "page -",
+        "completed 10",
+        "watch 10",
+        "changed a",
+        "changed ?",
+        "deleted a",
+        "bookmark 40",
+        "watch 40",
+    ];
+    assert_eq!(log, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_gone_lists_at_once_the_first_time_and_slower_each_time_after() {
+    let gone = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#;
+    let (log, took) = play(vec![
+        Answer::Page(EMPTY),
+        Answer::Watch(vec![Step::Line(gone)]),
+        Answer::Page(EMPTY),
+    ])
+    .await;
+    assert_eq!(
+        log.iter().filter(|entry| *entry == "completed 10").count(),
+        2
+    );
+    assert_eq!(took, Duration::ZERO);
+
+    let mut script = Vec::new();
+    for _ in 0..20 {
+        script.extend([Answer::Page(EMPTY), Answer::Fail(Failure::Gone)]);
+    }
+    assert!(
+        play(script).await.1 > Duration::from_secs(150),
+        "a hot loop of lists"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_lived_makes_the_next_failure_the_first_again() {
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend((0..10).map(|_| trouble(false)));
+    script.extend([lived(), trouble(false)]);
+    let (log, took) = play(script).await;
+    assert!(!log.contains(&"failed".to_owned()));
+    // Ten failures with growing pauses, a minute of watch, one short pause.
+    let pauses = took - Duration::from_secs(60);
+    assert!(
+        pauses > Duration::from_secs(60) && pauses < Duration::from_secs(190),
+        "{pauses:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_the_server_refuses_is_given_up_and_one_it_could_not_be_asked_about_is_kept()
+{
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend((0..30).map(|_| trouble(false)));
+    let (log, _) = play(script).await;
+    assert_eq!(
+        log.iter().filter(|entry| entry.starts_with("page")).count(),
+        1
+    );
+
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend((0..5).map(|_| trouble(true)));
+    script.push(Answer::Page(EMPTY));
+    let (log, _) = play(script).await;
+    assert_eq!(
+        log.iter().filter(|entry| *entry == "completed 10").count(),
+        2
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_none_is_dropped_and_asked_for_again() {
+    let (log, took) = play(vec![
+        Answer::Page("<html>"),
+        Answer::Page(r#"{"metadata":{},"items":[{"metadata":{"name":"a"}}]}"#),
+        Answer::Page(EMPTY),
+    ])
+    .await;
+    let expected = [
+        "began",
+        "page -",
+        "failed",
+        "began",
+        "page -",
+        "failed",
+        "began",
+        "page -",
+        "completed 10",
+        "watch 10",
+    ];
+    assert_eq!(log, expected);
+    assert!(took >= Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_heeded() {
+    let Answer::Fail(Failure::Trouble { trouble, .. }) = trouble(false) else {
+        panic!()
+    };
+    let busy = Failure::Trouble {
+        trouble,
+        answered: false,
+        retry_after: Some(Duration::from_secs(20)),
+    };
+    let (_, took) = play(vec![Answer::Fail(busy), Answer::Page(EMPTY)]).await;
+    assert_eq!(took, Duration::from_secs(20));
+}

@@ -1,0 +1,333 @@
+//! The queue between watches and workers: keys go in, each waits once, and workers take them in turn.
+//!
+//! [`state::State`] decides; this adds the clock, the lock, and the waiting.
+
+pub mod state;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+pub use state::Outcome;
+use state::State;
+
+/// A queue that many may share, in an `Arc`.
+#[derive(Debug)]
+pub struct Queue<K> {
+    inner: Mutex<Inner<K>>,
+    /// Wakes one worker: something may be ready, or the next time to wait for has changed.
+    changed: Notify,
+    /// Wakes whoever waits for the end of all processing.
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct Inner<K> {
+    state: State<K>,
+    closed: bool,
+}
+
+/// What a worker finds.
+enum Found<K> {
+    Key(K),
+    Nothing(Option<Instant>),
+    Closed,
+}
+
+impl<K: Ord + Clone> Queue<K> {
+    /// An empty queue. `rng` makes the jitter of delays; two turns of one key begin at least `gap` apart.
+    pub fn new(rng: StdRng, gap: Duration) -> Self {
+        let inner = Inner {
+            state: State::new(rng, gap),
+            closed: false,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            changed: Notify::new(),
+            idle: Notify::new(),
+        }
+    }
+
+    /// The key is to be worked on as soon as its turn comes, even if it was to wait for a later time.
+    pub fn add(&self, key: K) {
+        self.add_at(key, Instant::now());
+    }
+
+    /// The key is to be worked on at `at`, or at an earlier time that it waits for already.
+    pub fn add_at(&self, key: K, at: Instant) {
+        self.lock().state.add(key, at, Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// Waits for a key, which nobody else gets until [`done`](Self::done) is called with it. `None` once the queue is
+    /// closed. May be dropped while it waits, by a worker that calls it again.
+    pub async fn take(&self) -> Option<K> {
+        loop {
+            let found = self.find();
+            match found {
+                Found::Key(key) => {
+                    // What is left is for another worker, which may wait for a time that is no longer the next.
+                    self.changed.notify_one();
+                    return Some(key);
+                }
+                Found::Nothing(Some(at)) => {
+                    tokio::select! {
+                        biased;
+                        () = self.changed.notified() => {}
+                        () = sleep_until(at) => {}
+                    }
+                }
+                Found::Nothing(None) => self.changed.notified().await,
+                Found::Closed => {
+                    // A wake-up is for one worker; each passes it on.
+                    self.changed.notify_one();
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn find(&self) -> Found<K> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Found::Closed;
+        }
+        match inner.state.take(Instant::now()) {
+            Some(key) => Found::Key(key),
+            None => Found::Nothing(inner.state.next_at()),
+        }
+    }
+
+    /// The work on a key has ended.
+    pub fn done(&self, key: &K, outcome: Outcome) {
+        let idle = {
+            let mut inner = self.lock();
+            inner.state.done(key, outcome, Instant::now());
+            inner.state.processing() == 0
+        };
+        self.changed.notify_one();
+        if idle {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Drops what is known of a key: that it waits, and its backoff.
+    pub fn forget(&self, key: &K) {
+        self.lock().state.forget(key);
+    }
+
+    /// No key is given out any more, and whoever waits for one gets `None` at once.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_waiters();
+        self.changed.notify_one();
+    }
+
+    /// Waits until no key is in processing; of use after [`close`](Self::close).
+    pub async fn drained(&self) {
+        loop {
+            // Made before looking, so that what happens in between wakes it.
+            let idle = self.idle.notified();
+            if self.lock().state.processing() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// How many keys wait for a worker (not for a time).
+    pub fn len(&self) -> usize {
+        self.lock().state.ready(Instant::now())
+    }
+
+    /// Whether no key waits for a worker.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many keys wait for a time to come.
+    pub fn delayed(&self) -> usize {
+        self.lock().state.delayed(Instant::now())
+    }
+
+    /// How many keys are in processing.
+    pub fn processing(&self) -> usize {
+        self.lock().state.processing()
+    }
+
+    /// For how long the key at the head of the queue has waited for a worker.
+    pub fn oldest(&self) -> Option<Duration> {
+        self.lock().state.oldest(Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<K>> {
+        // No step of the state leaves it half done, so that a panic elsewhere does not spoil it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    fn queue() -> Arc<Queue<u32>> {
+        Arc::new(Queue::new(StdRng::seed_from_u64(1), Duration::ZERO))
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_waits_for_a_late_key_gets_an_earlier_one() {
+        let queue = queue();
+        let start = Instant::now();
+        queue.add_at(1, start + 60 * SECOND);
+        let worker = tokio::spawn({
+            let queue = queue.clone();
+            async move { (queue.take().await, queue.take().await) }
+        });
+        sleep(SECOND).await;
+        queue.add_at(2, start + 5 * SECOND);
+        assert_eq!((queue.len(), queue.delayed()), (0, 2));
+        assert_eq!(worker.await.expect("no panic"), (Some(2), Some(1)));
+        assert_eq!(start.elapsed(), 60 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_goes_off_with_a_key_leaves_the_times_to_another() {
+        let queue = queue();
+        let start = Instant::now();
+        let worker = || {
+            let queue = queue.clone();
+            tokio::spawn(async move {
+                let key = queue.take().await;
+                let at = start.elapsed();
+                sleep(100 * SECOND).await;
+                (key, at)
+            })
+        };
+        let (first, second) = (worker(), worker());
+        sleep(SECOND).await;
+        // One wake-up for the time, and one for the key, which the same worker may get.
+        queue.add_at(2, start + 5 * SECOND);
+        queue.add(1);
+        let mut got = [
+            first.await.expect("no panic"),
+            second.await.expect("no panic"),
+        ];
+        got.sort();
+        assert_eq!(got, [(Some(1), SECOND), (Some(2), 5 * SECOND)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_wakes_all_workers_and_draining_waits_for_those_at_work() {
+        let queue = queue();
+        queue.add(1);
+        queue.add(2);
+        let worker = |work: Duration| {
+            let queue = queue.clone();
+            tokio::spawn(async move {
+                let mut count = 0;
+                while let Some(key) = queue.take().await {
+                    sleep(work).await;
+                    queue.done(&key, Outcome::Ok);
+                    count += 1;
+                }
+                count
+            })
+        };
+        let workers: Vec<_> = (1..=8).map(|seconds| worker(seconds * SECOND)).collect();
+        sleep(SECOND / 2).await;
+        assert_eq!(queue.processing(), 2);
+        queue.add(3);
+        queue.add(1);
+        sleep(SECOND / 10).await;
+        queue.close();
+        let start = Instant::now();
+        queue.drained().await;
+        assert!(start.elapsed() > SECOND);
+        queue.drained().await;
+        let mut total = 0;
+        for worker in workers {
+            total += timeout(SECOND, worker)
+                .await
+                .expect("woken")
+                .expect("no panic");
+        }
+        assert_eq!(total, 3);
+        assert_eq!(queue.take().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_broken_key_does_not_slow_the_others() {
+        let queue = queue();
+        for key in 0..100 {
+            queue.add(key);
+        }
+        let start = Instant::now();
+        let worker = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                let mut done = Vec::new();
+                while let Some(key) = queue.take().await {
+                    let broken = key % 10 == 0;
+                    let outcome = if broken {
+                        Outcome::Retry { at_least: None }
+                    } else {
+                        Outcome::Ok
+                    };
+                    queue.done(&key, outcome);
+                    if !broken {
+                        done.push(start.elapsed());
+                    }
+                }
+                done
+            }
+        });
+        sleep(3600 * SECOND).await;
+        queue.close();
+        assert_eq!(worker.await.expect("no panic"), vec![Duration::ZERO; 90]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_key_is_lost_and_none_is_given_out_twice_at_a_time() {
+        let queue = queue();
+        let held = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+        let seen = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let (queue, held, seen) = (queue.clone(), held.clone(), seen.clone());
+                tokio::spawn(async move {
+                    while let Some(key) = queue.take().await {
+                        assert!(held.lock().unwrap().insert(key));
+                        tokio::task::yield_now().await;
+                        seen.lock().unwrap().insert(key);
+                        assert!(held.lock().unwrap().remove(&key));
+                        queue.done(&key, Outcome::Ok);
+                    }
+                })
+            })
+            .collect();
+        for key in 0..5000 {
+            queue.add(key);
+            queue.add(key % 7);
+        }
+        let all = async {
+            while seen.lock().unwrap().len() < 5000 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(20 * SECOND, all).await.expect("every key");
+        queue.close();
+        for worker in workers {
+            worker.await.expect("no panic");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The bodies of what is written to the API. Everything that changes an existing object says which
+//! object was seen: by UID, and by resourceVersion where a newer state would change the decision.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::model::{DaemonSet, Status, Uid, Version};
+
+use super::{manifest::owner_reference, raw::RawObject};
+
+fn render(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("texts, numbers and maps of them have a JSON form")
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Seen<'a> {
+    uid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_version: Option<String>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(uid: &'a Uid, version: Option<Version>) -> Seen<'a> {
+        Seen {
+            uid: uid.as_str(),
+            resource_version: version.map(|v| v.to_string()),
+        }
+    }
+}
+
+/// DeleteOptions for just the object that was seen.
+pub fn delete(uid: &Uid, version: Option<Version>) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct DeleteOptions<'a> {
+        api_version: &'static str,
+        kind: &'static str,
+        preconditions: Seen<'a>,
+    }
+    render(&DeleteOptions {
+        api_version: "v1",
+        kind: "DeleteOptions",
+        preconditions: Seen::new(uid, version),
+    })
+}
+
+/// A merge patch of `status`: the fields that the controller owns; conditions and unknown fields stay.
+pub fn status(ds: &DaemonSet, status: &Status) -> String {
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Seen<'a>,
+        status: Fields,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Fields {
+        current_number_scheduled: i32,
+        number_misscheduled: i32,
+        desired_number_scheduled: i32,
+        number_ready: i32,
+        updated_number_scheduled: i32,
+        number_available: i32,
+        number_unavailable: i32,
+        observed_generation: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        collision_count: Option<i32>,
+    }
+    render(&Patch {
+        metadata: Seen::new(&ds.uid, Some(ds.version)),
+        status: Fields {
+            current_number_scheduled: status.current_number_scheduled,
+            number_misscheduled: status.number_misscheduled,
+            desired_number_scheduled: status.desired_number_scheduled,
+            number_ready: status.number_ready,
+            updated_number_scheduled: status.updated_number_scheduled,
+            number_available: status.number_available,
+            number_unavailable: status.number_unavailable,
+            observed_generation: status.observed_generation,
+            collision_count: status.collision_count,
+        },
+    })
+}
+
+/// A merge patch that raises `status.collisionCount` and nothing else.
+pub fn collision_count(ds: &DaemonSet, count: i32) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Count {
+        collision_count: i32,
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Seen<'a>,
+        status: Count,
+    }
+    render(&Patch {
+        metadata: Seen::new(&ds.uid, Some(ds.version)),
+        status: Count {
+            collision_count: count,
+        },
+    })
+}
+
+/// A strategic merge patch that makes the DaemonSet the object's controller.
+pub fn adopt(ds: &DaemonSet, uid: &Uid, version: Version) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(flatten)]
+        seen: Seen<'a>,
+        owner_references: [Box<RawValue>; 1],
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Metadata<'a>,
+    }
+    let seen = Seen::new(uid, Some(version));
+    render(&Patch {
+        metadata: Metadata {
+            seen,
+            owner_references: [owner_reference(ds)],
+        },
+    })
+}
+
+/// A strategic merge patch that takes the DaemonSet out of the object's owners.
+pub fn release(ds: &DaemonSet, uid: &Uid, version: Version) -> String {
+    #[derive(Serialize)]
+    struct Gone<'a> {
+        #[serde(rename = "$patch")]
+        patch: &'static str,
+        uid: &'a str,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(flatten)]
+        seen: Seen<'a>,
+        owner_references: [Gone<'a>; 1],
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Metadata<'a>,
+    }
+    let seen = Seen::new(uid, Some(version));
+    let gone = Gone {
+        patch: "delete",
+        uid: ds.uid.as_str(),
+    };
+    render(&Patch {
+        metadata: Metadata {
+            seen,
+            owner_references: [gone],
+        },
+    })
+}
+
+/// A merge patch of one label, on just the object that was seen, in whatever state it is.
+pub fn label(uid: &Uid, key: &str, value: &str) -> String {
+    #[derive(Serialize)]
+    struct Metadata<'a> {
+        uid: &'a str,
+        labels: BTreeMap<&'a str, &'a str>,
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Metadata<'a>,
+    }
+    render(&Patch {
+        metadata: Metadata {
+            uid: uid.as_str(),
+            labels: [(key, value)].into(),
+        },
+    })
+}
+
+/// A merge patch of a ControllerRevision's number.
+pub fn revision_number(uid: &Uid, version: Option<Version>, number: i64) -> String {
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Seen<'a>,
+        revision: i64,
+    }
+    render(&Patch {
+        metadata: Seen::new(uid, version),
+        revision: number,
+    })
+}
+
+/// A new ControllerRevision, as upstream makes it: the DaemonSet's annotations, the template's labels and the hash.
+pub fn revision(
+    ds: &DaemonSet,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    number: i64,
+) -> String {
+    let mut metadata = RawObject::new();
+    let mut object = RawObject::new();
+    let built = (|| {
+        metadata.put("name", name)?;
+        metadata.put("namespace", &*ds.namespace)?;
+        metadata.put("labels", labels)?;
+        let annotations: BTreeMap<&str, &str> = ds.annotations.iter().collect();
+        if !annotations.is_empty() {
+            metadata.put("annotations", &annotations)?;
+        }
+        metadata.put("ownerReferences", &[owner_reference(ds)])?;
+        object.put("apiVersion", "apps/v1")?;
+        object.put("kind", "ControllerRevision")?;
+        object.set("metadata", metadata.to_raw());
+        object.set("data", RawValue::from_string(ds.revision_data.to_string())?);
+        object.put("revision", &number)
+    })();
+    built.expect("texts, numbers and the canonical data are JSON");
+    object.to_raw().get().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deletes_and_patches_say_what_they_saw() {
+        let (uid, version) = (Uid::from("u"), Version(7));
+        assert_eq!(
+            delete(&uid, Some(version)),
+            r#"{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"u","resourceVersion":"7"}}"#
+        );
+        assert_eq!(
+            label(&uid, "k", "v"),
+            r#"{"metadata":{"uid":"u","labels":{"k":"v"}}}"#
+        );
+        assert_eq!(
+            revision_number(&uid, Some(version), 3),
+            r#"{"metadata":{"uid":"u","resourceVersion":"7"},"revision":3}"#
+        );
+    }
+}

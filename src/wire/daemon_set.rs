@@ -1,0 +1,343 @@
+//! DaemonSets: placement is parsed, the template stays as it came.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{
+    DaemonSet, IntOrPercent, Interner, Labels, Malformed, NodeAffinity, Requirement, Selector,
+    Status, Str, Template, Term, Toleration, UpdateStrategy, template::FieldRequirement,
+};
+
+use super::{
+    DecodeError, canonical,
+    partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+};
+
+/// The deprecated annotation that template generations live in.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+#[derive(Deserialize)]
+struct DaemonSetObject<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Spec<'a>,
+    status: Option<StatusObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    #[serde(borrow)]
+    selector: Option<LabelSelector<'a>>,
+    #[serde(borrow)]
+    template: &'a RawValue,
+    #[serde(borrow)]
+    update_strategy: Option<Strategy<'a>>,
+    min_ready_seconds: Option<i32>,
+    revision_history_limit: Option<i32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LabelSelector<'a> {
+    #[serde(borrow)]
+    match_labels: Option<Map<'a>>,
+    #[serde(borrow)]
+    match_expressions: Option<Vec<SelectorRequirement<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Strategy<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    rolling_update: Option<RollingUpdate<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RollingUpdate<'a> {
+    #[serde(borrow)]
+    max_unavailable: Option<&'a RawValue>,
+    #[serde(borrow)]
+    max_surge: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct StatusObject {
+    current_number_scheduled: i32,
+    number_misscheduled: i32,
+    desired_number_scheduled: i32,
+    number_ready: i32,
+    updated_number_scheduled: i32,
+    number_available: i32,
+    number_unavailable: i32,
+    observed_generation: i64,
+    collision_count: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct TemplateObject<'a> {
+    #[serde(borrow)]
+    metadata: Option<TemplateMetadata<'a>>,
+    #[serde(borrow)]
+    spec: PodSpec<'a>,
+}
+
+#[derive(Deserialize)]
+struct TemplateMetadata<'a> {
+    #[serde(borrow)]
+    labels: Option<Map<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec<'a> {
+    #[serde(borrow)]
+    node_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    node_selector: Option<Map<'a>>,
+    #[serde(borrow)]
+    affinity: Option<Affinity<'a>>,
+    #[serde(borrow)]
+    tolerations: Option<Vec<TolerationObject<'a>>>,
+    host_network: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TolerationObject<'a> {
+    #[serde(borrow)]
+    key: Option<Text<'a>>,
+    #[serde(borrow)]
+    operator: Option<Text<'a>>,
+    #[serde(borrow)]
+    value: Option<Text<'a>>,
+    #[serde(borrow)]
+    effect: Option<Text<'a>>,
+    toleration_seconds: Option<i64>,
+}
+
+/// Reads a DaemonSet.
+///
+/// Absent fields read as the API server's defaults where it has some (an object from the API always has
+/// them). A malformed affinity term or generation annotation is no error, as upstream has it.
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, DecodeError> {
+    let fail = |e: serde_json::Error| DecodeError::new("DaemonSet", e, raw);
+    let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
+    let metadata = &object.metadata;
+    let spec = &object.spec;
+    let (data, without) = canonical::revision_data(spec.template).map_err(fail)?;
+    let data = Str::from(data);
+    let annotations = partial::labels(metadata.annotations.as_ref(), interner);
+    let status = object.status.unwrap_or_default();
+    Ok(DaemonSet {
+        namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
+        name: interner.text(&metadata.name.0),
+        uid: metadata.uid(),
+        version: metadata.version(),
+        generation: metadata.generation.unwrap_or(0),
+        deleting: metadata.deletion_timestamp.is_some(),
+        template_generation: annotations
+            .get(TEMPLATE_GENERATION)
+            .and_then(crate::model::selector::parse_int),
+        annotations,
+        selector: selector(spec.selector.as_ref()),
+        template: Arc::new(template(spec.template, interner).map_err(fail)?),
+        revision_data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
+        revision_data: data,
+        update_strategy: update_strategy(spec.update_strategy.as_ref()),
+        min_ready_seconds: spec.min_ready_seconds.unwrap_or(0),
+        revision_history_limit: spec.revision_history_limit.unwrap_or(10),
+        status: Status {
+            current_number_scheduled: status.current_number_scheduled,
+            number_misscheduled: status.number_misscheduled,
+            desired_number_scheduled: status.desired_number_scheduled,
+            number_ready: status.number_ready,
+            updated_number_scheduled: status.updated_number_scheduled,
+            number_available: status.number_available,
+            number_unavailable: status.number_unavailable,
+            observed_generation: status.observed_generation,
+            collision_count: status.collision_count,
+        },
+        readable: true,
+    })
+}
+
+/// What remains of a DaemonSet that did not decode; None when not even its name and UID could be read.
+pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
+    Some(DaemonSet {
+        namespace: e.namespace.clone()?,
+        name: e.name.clone()?,
+        uid: e.uid.clone()?,
+        version: e.version,
+        generation: 0,
+        deleting: false,
+        annotations: Labels::default(),
+        template_generation: None,
+        selector: Ok(Selector::Nothing),
+        template: Arc::new(Template {
+            raw: "{}".into(),
+            labels: Labels::default(),
+            node_name: "".into(),
+            node_selector: Vec::new(),
+            node_affinity: None,
+            tolerations: Vec::new(),
+            host_network: false,
+        }),
+        revision_data: "".into(),
+        revision_data_without_timestamp: "".into(),
+        update_strategy: UpdateStrategy::OnDelete,
+        min_ready_seconds: 0,
+        revision_history_limit: 0,
+        status: Status::default(),
+        readable: false,
+    })
+}
+
+fn selector(object: Option<&LabelSelector<'_>>) -> Result<Selector, Malformed> {
+    let Some(object) = object else {
+        return Ok(Selector::Nothing);
+    };
+    let mut all = Vec::new();
+    for (key, value) in object.match_labels.iter().flatten() {
+        all.push(Requirement::new(&key.0, "In", &[&value.0])?);
+    }
+    for requirement in object.match_expressions.iter().flatten() {
+        let (key, operator, values) = requirement.parts();
+        if matches!(operator, "Gt" | "Lt") {
+            return Err(Malformed(format!(
+                "requirement on {key:?}: {operator} is not for label selectors"
+            )));
+        }
+        all.push(Requirement::new(key, operator, values)?);
+    }
+    Ok(if all.is_empty() {
+        Selector::Everything
+    } else {
+        Selector::All(all)
+    })
+}
+
+fn update_strategy(object: Option<&Strategy<'_>>) -> UpdateStrategy {
+    let rolling = object.and_then(|s| s.rolling_update.as_ref());
+    match object
+        .and_then(|s| s.kind.as_ref())
+        .map_or("RollingUpdate", |k| &k.0)
+    {
+        "OnDelete" => UpdateStrategy::OnDelete,
+        "RollingUpdate" => UpdateStrategy::RollingUpdate {
+            max_unavailable: int_or_percent(rolling.and_then(|r| r.max_unavailable), 1),
+            max_surge: int_or_percent(rolling.and_then(|r| r.max_surge), 0),
+        },
+        other => UpdateStrategy::Other(other.into()),
+    }
+}
+
+/// `IntOrString` as upstream scales it: `"10%"` or a number; any other text is an error there.
+fn int_or_percent(raw: Option<&RawValue>, default: i32) -> IntOrPercent {
+    let Some(text) = raw.map(RawValue::get).filter(|t| *t != "null") else {
+        return IntOrPercent::Int(default);
+    };
+    if let Ok(n) = text.parse() {
+        return IntOrPercent::Int(n);
+    }
+    match serde_json::from_str::<String>(text) {
+        Ok(s) => match s.strip_suffix('%').and_then(|p| p.parse().ok()) {
+            Some(p) => IntOrPercent::Percent(p),
+            None => IntOrPercent::Invalid(s.into()),
+        },
+        Err(_) => IntOrPercent::Invalid(text.into()),
+    }
+}
+
+fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Template> {
+    let object: TemplateObject<'_> = serde_json::from_str(raw.get())?;
+    let spec = &object.spec;
+    let mut text = |t: &Option<Text<'_>>| interner.text(t.as_ref().map_or("", |t| &t.0));
+    let tolerations = spec.tolerations.iter().flatten().map(|t| Toleration {
+        key: text(&t.key),
+        operator: text(&t.operator),
+        value: text(&t.value),
+        effect: text(&t.effect),
+        has_seconds: t.toleration_seconds.is_some(),
+    });
+    let tolerations = tolerations.collect();
+    let node_name = text(&spec.node_name);
+    Ok(Template {
+        raw: raw.get().into(),
+        labels: partial::labels(
+            object.metadata.as_ref().and_then(|m| m.labels.as_ref()),
+            interner,
+        ),
+        node_name,
+        node_selector: spec
+            .node_selector
+            .iter()
+            .flatten()
+            .map(|(k, v)| Requirement::equals(&k.0, &v.0))
+            .collect(),
+        node_affinity: spec
+            .affinity
+            .as_ref()
+            .and_then(|a| a.node_affinity.as_ref())
+            .and_then(|a| {
+                a.required_during_scheduling_ignored_during_execution
+                    .as_ref()
+            })
+            .map(|r| NodeAffinity {
+                terms: r.node_selector_terms.iter().flatten().map(term).collect(),
+            }),
+        tolerations,
+        host_network: spec.host_network.unwrap_or(false),
+    })
+}
+
+/// A malformed requirement spoils its term.
+fn term(object: &NodeSelectorTerm<'_>) -> Result<Term, Malformed> {
+    let expressions = object
+        .match_expressions
+        .iter()
+        .flatten()
+        .map(|r| {
+            let (key, operator, values) = r.parts();
+            Requirement::new(key, operator, values)
+        })
+        .collect::<Result<_, _>>()?;
+    let fields = object
+        .match_fields
+        .iter()
+        .flatten()
+        .map(|r| {
+            let (key, operator, values) = r.parts();
+            let equal = match operator {
+                "In" => true,
+                "NotIn" => false,
+                other => {
+                    return Err(Malformed(format!(
+                        "field {key:?}: unknown operator {other:?}"
+                    )));
+                }
+            };
+            match values {
+                [value] => Ok(FieldRequirement {
+                    key: key.into(),
+                    equal,
+                    value: (*value.0).into(),
+                }),
+                _ => Err(Malformed(format!(
+                    "field {key:?}: {operator} takes exactly one value"
+                ))),
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Term {
+        expressions,
+        fields,
+    })
+}

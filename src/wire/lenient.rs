@@ -1,0 +1,117 @@
+//! What can still be said of an object that does not decode: such an object is not gone.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{Controller, Str, Uid, Version};
+
+use super::{partial, raw::RawObject};
+
+/// An object did not decode; what could be read of it nevertheless.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {}/{} could not be decoded: {why}", .namespace.as_deref().unwrap_or("?"), .name.as_deref().unwrap_or("?"))]
+pub struct DecodeError {
+    /// `Pod`, `Node`, …
+    pub kind: &'static str,
+    /// What is wrong.
+    pub why: String,
+    /// `metadata.namespace`.
+    pub namespace: Option<Str>,
+    /// `metadata.name`.
+    pub name: Option<Str>,
+    /// `metadata.uid`.
+    pub uid: Option<Uid>,
+    /// `metadata.resourceVersion`.
+    pub version: Version,
+    /// Who controls it.
+    pub controller: Controller,
+    /// For a pod: the node it runs on or is pinned to.
+    pub node: Option<Str>,
+}
+
+impl DecodeError {
+    /// Reads name, UID, owner, node and version each by itself; what cannot be read stays unknown.
+    pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> DecodeError {
+        let object = RawObject::parse(raw).unwrap_or_default();
+        let metadata = object
+            .get("metadata")
+            .and_then(|m| RawObject::parse(m).ok())
+            .unwrap_or_default();
+        let text = |key: &str| -> Option<Str> {
+            metadata
+                .read::<String>(key)
+                .ok()
+                .flatten()
+                .filter(|t| !t.is_empty())
+                .map(Str::from)
+        };
+        let controller = match metadata.read::<Vec<&RawValue>>("ownerReferences") {
+            Err(_) => Controller::Unreadable,
+            Ok(None) if object.has("metadata") => Controller::None,
+            Ok(None) => Controller::Unreadable,
+            Ok(Some(owners)) => {
+                let owners: Result<Vec<_>, _> = owners
+                    .iter()
+                    .map(|o| serde_json::from_str::<partial::OwnerReference<'_>>(o.get()))
+                    .collect();
+                owners.map_or(Controller::Unreadable, |o| partial::controller(&o))
+            }
+        };
+        DecodeError {
+            kind,
+            why: why.to_string(),
+            namespace: text("namespace"),
+            name: text("name"),
+            uid: text("uid").map(Uid),
+            version: text("resourceVersion").map_or(Version::default(), |v| Version::parse(&v)),
+            controller,
+            node: object.get("spec").and_then(node),
+        }
+    }
+}
+
+fn node(spec: &RawValue) -> Option<Str> {
+    let spec = RawObject::parse(spec).ok()?;
+    match spec.read::<String>("nodeName") {
+        Ok(Some(name)) if !name.is_empty() => Some(name.into()),
+        _ => {
+            let affinity = spec.get("affinity")?;
+            let affinity = partial::Affinity::deserialize(&mut serde_json::Deserializer::from_str(
+                affinity.get(),
+            ))
+            .ok()?;
+            super::pod::pinned_to(&affinity).map(Str::from)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lenient(text: &str) -> DecodeError {
+        DecodeError::new("Pod", "x", &RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn each_piece_is_read_by_itself() {
+        let e = lenient(
+            r#"{"metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"7","labels":3,
+                "ownerReferences":[{"uid":"o","controller":true}]},"spec":{"nodeName":"a"}}"#,
+        );
+        assert_eq!(e.name.as_deref(), Some("p"));
+        assert_eq!(e.uid, Some(Uid::from("u")));
+        assert_eq!(e.version, Version(7));
+        assert_eq!(e.controller, Controller::Uid(Uid::from("o")));
+        assert_eq!(e.node.as_deref(), Some("a"));
+        let e =
+            lenient(r#"{"metadata":{"name":5,"uid":"u","ownerReferences":[{"uid":5}]},"spec":[]}"#);
+        assert_eq!((e.name, e.uid), (None, Some(Uid::from("u"))));
+        assert_eq!(e.controller, Controller::Unreadable);
+        assert_eq!(lenient("[]").controller, Controller::Unreadable);
+        assert_eq!(
+            lenient(r#"{"metadata":{"name":"p"}}"#).controller,
+            Controller::None
+        );
+    }
+}

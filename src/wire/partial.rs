@@ -1,0 +1,185 @@
+//! The few fields of API objects that are parsed, borrowed from the text they came in. Everything
+//! else is skipped, so a new API version adds nothing to the cost and cannot break the reading.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::Deserialize;
+
+use crate::model::{Controller, Interner, Labels, Time, Uid, Version};
+
+/// A text that borrows where it has no escapes.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// A map of texts.
+pub type Map<'a> = BTreeMap<Text<'a>, Text<'a>>;
+
+/// `metadata`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub resource_version: Option<Text<'a>>,
+    pub generation: Option<i64>,
+    #[serde(borrow)]
+    pub creation_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub deletion_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub labels: Option<Map<'a>>,
+    #[serde(borrow)]
+    pub annotations: Option<Map<'a>>,
+    #[serde(borrow)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Deserialize)]
+pub struct OwnerReference<'a> {
+    #[serde(borrow)]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    pub controller: Option<bool>,
+}
+
+impl Metadata<'_> {
+    pub fn uid(&self) -> Uid {
+        Uid::from(self.uid.as_ref().map_or("", |t| &t.0))
+    }
+
+    pub fn version(&self) -> Version {
+        self.resource_version
+            .as_ref()
+            .map_or(Version::default(), |t| Version::parse(&t.0))
+    }
+
+    /// The creation time; the epoch where it is absent, as in a file that was written by hand.
+    pub fn created(&self) -> Result<Time, String> {
+        match &self.creation_timestamp {
+            Some(t) => parse_time(&t.0),
+            None => Ok(Time::from_secs(0)),
+        }
+    }
+
+    pub fn controller(&self) -> Controller {
+        controller(self.owner_references.as_deref().unwrap_or_default())
+    }
+
+    /// Whether its controller is a DaemonSet, or it has none.
+    pub fn is_daemon_or_orphan(&self) -> bool {
+        let owners = self.owner_references.as_deref().unwrap_or_default();
+        let controller = owners.iter().find(|o| o.controller == Some(true));
+        controller.is_none_or(|o| o.kind.as_ref().is_some_and(|k| k.0 == "DaemonSet"))
+    }
+
+    pub fn labels(&self, interner: &mut Interner) -> Labels {
+        labels(self.labels.as_ref(), interner)
+    }
+}
+
+/// The owner that controls, of these.
+pub fn controller(owners: &[OwnerReference<'_>]) -> Controller {
+    owners
+        .iter()
+        .find(|o| o.controller == Some(true))
+        .map_or(Controller::None, |o| Controller::Uid(Uid::from(&*o.uid.0)))
+}
+
+/// A label map, shared.
+pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
+    let Some(map) = map else {
+        return Labels::default();
+    };
+    let labels = map
+        .iter()
+        .map(|(k, v)| (interner.text(&k.0), interner.text(&v.0)))
+        .collect();
+    interner.labels(labels)
+}
+
+/// RFC 3339 as the API writes it.
+pub fn parse_time(text: &str) -> Result<Time, String> {
+    text.parse().map_err(|_| format!("{text:?} is no time"))
+}
+
+/// One requirement of a selector or affinity term.
+#[derive(Deserialize)]
+pub struct SelectorRequirement<'a> {
+    #[serde(borrow)]
+    pub key: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub operator: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub values: Option<Vec<Text<'a>>>,
+}
+
+impl SelectorRequirement<'_> {
+    /// Key, operator and values, empty where absent.
+    pub fn parts(&self) -> (&str, &str, &[Text<'_>]) {
+        (
+            self.key.as_ref().map_or("", |t| &t.0),
+            self.operator.as_ref().map_or("", |t| &t.0),
+            self.values.as_deref().unwrap_or_default(),
+        )
+    }
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `affinity`, as far as it is required node affinity.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Affinity<'a> {
+    #[serde(borrow)]
+    pub node_affinity: Option<NodeAffinity<'a>>,
+}
+
+/// `nodeAffinity`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeAffinity<'a> {
+    #[serde(borrow)]
+    pub required_during_scheduling_ignored_during_execution: Option<NodeSelector<'a>>,
+}
+
+/// A node selector.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeSelector<'a> {
+    #[serde(borrow)]
+    pub node_selector_terms: Option<Vec<NodeSelectorTerm<'a>>>,
+}
+
+/// A term of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeSelectorTerm<'a> {
+    #[serde(borrow)]
+    pub match_expressions: Option<Vec<SelectorRequirement<'a>>>,
+    #[serde(borrow)]
+    pub match_fields: Option<Vec<SelectorRequirement<'a>>>,
+}
+
+/// `conditions`, as far as readiness goes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub last_transition_time: Option<Text<'a>>,
+}

@@ -1,0 +1,169 @@
+//! Pods.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{Interner, Labels, Phase, Pod, Readiness, Str, Time};
+
+use super::{
+    DecodeError,
+    partial::{Affinity, Condition, Metadata, Text, parse_time},
+};
+
+#[derive(Deserialize)]
+struct PodObject<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    #[serde(borrow)]
+    node_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    affinity: Option<Affinity<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Status<'a> {
+    #[serde(borrow)]
+    phase: Option<Text<'a>>,
+    #[serde(borrow)]
+    conditions: Option<Vec<Condition<'a>>>,
+}
+
+/// A pod as it was read: its node is still a name.
+#[derive(Debug)]
+pub struct DecodedPod {
+    /// `metadata.namespace`.
+    pub namespace: Str,
+    /// Whether a DaemonSet controls it or nobody does: any other pod only matters for its name.
+    pub relevant: bool,
+    /// The pod, without its node.
+    pub pod: Pod,
+    /// The node that it runs on or is pinned to.
+    pub node: Option<Str>,
+}
+
+/// Reads a pod.
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, DecodeError> {
+    let fail = |why: String| DecodeError::new("Pod", why, raw);
+    let object: PodObject<'_> = serde_json::from_str(raw.get()).map_err(|e| fail(e.to_string()))?;
+    let metadata = &object.metadata;
+    let spec_node = object
+        .spec
+        .as_ref()
+        .and_then(|s| s.node_name.as_ref())
+        .map(|n| &*n.0)
+        .filter(|n| !n.is_empty());
+    let node = match (
+        spec_node,
+        object.spec.as_ref().and_then(|s| s.affinity.as_ref()),
+    ) {
+        (Some(name), _) => Some(interner.text(name)),
+        (None, Some(affinity)) => pinned_to(affinity).map(|n| interner.text(n)),
+        (None, None) => None,
+    };
+    let phase = match object
+        .status
+        .as_ref()
+        .and_then(|s| s.phase.as_ref())
+        .map(|p| &*p.0)
+    {
+        Some("Failed") => Phase::Failed,
+        Some("Succeeded") => Phase::Succeeded,
+        _ => Phase::Active,
+    };
+    let readiness = readiness(
+        object
+            .status
+            .as_ref()
+            .and_then(|s| s.conditions.as_deref())
+            .unwrap_or_default(),
+    )
+    .map_err(fail)?;
+    Ok(DecodedPod {
+        namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
+        relevant: metadata.is_daemon_or_orphan(),
+        pod: Pod {
+            name: metadata.name.0.as_ref().into(),
+            uid: metadata.uid(),
+            version: metadata.version(),
+            created: metadata.created().map_err(fail)?,
+            controller: metadata.controller(),
+            labels: metadata.labels(interner),
+            node: None,
+            scheduled: spec_node.is_some(),
+            phase,
+            readiness,
+            deleting: metadata.deletion_timestamp.is_some(),
+            readable: true,
+        },
+        node,
+    })
+}
+
+/// What remains of a pod that did not decode; None when not even its name and UID could be read.
+pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
+    Some(DecodedPod {
+        namespace: e.namespace.clone()?,
+        relevant: true,
+        pod: Pod {
+            name: e.name.clone()?,
+            uid: e.uid.clone()?,
+            version: e.version,
+            created: Time::from_secs(0),
+            controller: e.controller.clone(),
+            labels: Labels::default(),
+            node: None,
+            scheduled: false,
+            phase: Phase::Active,
+            readiness: Readiness::NotReady,
+            deleting: false,
+            readable: false,
+        },
+        node: e.node.clone(),
+    })
+}
+
+/// The one value of `metadata.name In [...]`; with any other number of values there is none (upstream's rule).
+pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
+    let required = affinity
+        .node_affinity
+        .as_ref()?
+        .required_during_scheduling_ignored_during_execution
+        .as_ref()?;
+    let mut fields = required
+        .node_selector_terms
+        .iter()
+        .flatten()
+        .flat_map(|t| t.match_fields.iter().flatten())
+        .map(|f| f.parts());
+    let (_, _, values) =
+        fields.find(|(key, operator, _)| *key == "metadata.name" && *operator == "In")?;
+    match values {
+        [one] => Some(&one.0),
+        _ => None,
+    }
+}
+
+fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
+    let is = |t: &Option<Text<'_>>, what: &str| t.as_ref().is_some_and(|t| t.0 == what);
+    let Some(ready) = conditions.iter().find(|c| is(&c.kind, "Ready")) else {
+        return Ok(Readiness::NotReady);
+    };
+    if !is(&ready.status, "True") {
+        return Ok(Readiness::NotReady);
+    }
+    match &ready.last_transition_time {
+        // Go's zero time, which is also what null is read as.
+        None => Ok(Readiness::SinceUnknown),
+        Some(t) if t.0 == "0001-01-01T00:00:00Z" => Ok(Readiness::SinceUnknown),
+        Some(t) => parse_time(&t.0).map(Readiness::Since),
+    }
+}

@@ -1,0 +1,157 @@
+//! A JSON object whose values stay text.
+//!
+//! Templates and other objects pass through this program without being understood in full, so an edit
+//! must leave everything else exactly as it was: unknown fields, the spelling of numbers, nested objects.
+//! A [`RawObject`] opens one level of an object and keeps each value as the JSON text it was read from;
+//! deeper levels are opened, changed and put back in the same way. Keys are sorted; of keys that occur
+//! twice the last one wins, as in Go.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// One level of a JSON object: sorted keys, values as JSON text.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct RawObject(pub BTreeMap<String, Box<RawValue>>);
+
+impl RawObject {
+    /// An object without keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens one level of `raw`, which must be a JSON object.
+    pub fn parse(raw: &RawValue) -> serde_json::Result<Self> {
+        serde_json::from_str(raw.get())
+    }
+
+    /// The value of `key` as JSON text.
+    pub fn get(&self, key: &str) -> Option<&RawValue> {
+        self.0.get(key).map(|value| &**value)
+    }
+
+    /// The value of `key` read as `T`; `None` where it is missing or null.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self, key: &str) -> serde_json::Result<Option<T>> {
+        match self.get(key) {
+            Some(value) if !is_null(value) => serde_json::from_str(value.get()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether `key` is there and not null.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| !is_null(value))
+    }
+
+    /// Puts JSON text under `key`, replacing what was there.
+    pub fn set(&mut self, key: impl Into<String>, value: Box<RawValue>) {
+        self.0.insert(key.into(), value);
+    }
+
+    /// Puts `value`, written as JSON, under `key`; fails where `T` has no JSON form.
+    pub fn put<T: Serialize + ?Sized>(
+        &mut self,
+        key: impl Into<String>,
+        value: &T,
+    ) -> serde_json::Result<()> {
+        self.set(key, to_raw_value(value)?);
+        Ok(())
+    }
+
+    /// Takes `key` out.
+    pub fn remove(&mut self, key: &str) -> Option<Box<RawValue>> {
+        self.0.remove(key)
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// This level written as JSON text, each value as it was read.
+    pub fn to_raw(&self) -> Box<RawValue> {
+        let values: usize = self
+            .0
+            .iter()
+            .map(|(k, v)| k.len() + v.get().len() + 4)
+            .sum();
+        let mut text = String::with_capacity(values + 2);
+        text.push('{');
+        for (key, value) in &self.0 {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            // A `String` always has a JSON form, and `Value`'s Display cannot fail.
+            text.push_str(&serde_json::Value::from(key.as_str()).to_string());
+            text.push(':');
+            text.push_str(value.get());
+        }
+        text.push('}');
+        RawValue::from_string(text).expect("an object of JSON texts is a JSON text")
+    }
+}
+
+/// Whether `raw` is the JSON `null`.
+pub fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+/// Opens a JSON array, each element as JSON text.
+pub fn parse_array(raw: &RawValue) -> serde_json::Result<Vec<Box<RawValue>>> {
+    serde_json::from_str(raw.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn values_survive_as_they_were_written() {
+        let text = r#"{"b":[1.0, 1e3, 123456789012345678901234567890],"a":{"z": "\u0041", "y":null},"q\"":-0}"#;
+        let object = RawObject::parse(&raw(text)).unwrap();
+        assert_eq!(
+            object.to_raw().get(),
+            r#"{"a":{"z": "\u0041", "y":null},"b":[1.0, 1e3, 123456789012345678901234567890],"q\"":-0}"#
+        );
+    }
+
+    #[test]
+    fn set_get_remove() {
+        let mut object = RawObject::new();
+        assert!(object.is_empty());
+        assert_eq!(object.to_raw().get(), "{}");
+        object.set("k", raw("[1]"));
+        object.put("s", "x").unwrap();
+        object.set("n", raw("null"));
+        assert!(object.has("k") && !object.has("n") && !object.has("absent"));
+        assert_eq!(object.read::<Vec<u8>>("k").unwrap(), Some(vec![1]));
+        assert_eq!(object.read::<String>("n").unwrap(), None);
+        assert!(object.read::<u8>("s").is_err());
+        assert_eq!(object.remove("k").unwrap().get(), "[1]");
+        assert_eq!(object.to_raw().get(), r#"{"n":null,"s":"x"}"#);
+    }
+
+    #[test]
+    fn only_objects_open() {
+        assert!(RawObject::parse(&raw("[]")).is_err());
+        assert!(RawObject::parse(&raw("null")).is_err());
+        assert_eq!(parse_array(&raw("[1, {}]")).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn of_keys_that_occur_twice_the_last_wins() {
+        assert_eq!(
+            RawObject::parse(&raw(r#"{"a":1,"a":2}"#))
+                .unwrap()
+                .to_raw()
+                .get(),
+            r#"{"a":2}"#
+        );
+    }
+}

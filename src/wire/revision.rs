@@ -1,0 +1,63 @@
+//! ControllerRevisions.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{Interner, Labels, Revision, Str};
+
+use super::{DecodeError, canonical, partial::Metadata};
+
+#[derive(Deserialize)]
+struct RevisionObject<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    revision: Option<i64>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// Reads a revision. Returns its namespace with it.
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<(Str, Revision), DecodeError> {
+    let fail = |e: serde_json::Error| DecodeError::new("ControllerRevision", e, raw);
+    let object: RevisionObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
+    let (data, without) = match object.data {
+        Some(data) => canonical::existing_data(data).map_err(fail)?,
+        None => ("null".to_owned(), None),
+    };
+    let data = Str::from(data);
+    let metadata = &object.metadata;
+    Ok((
+        interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
+        Revision {
+            name: interner.text(&metadata.name.0),
+            uid: metadata.uid(),
+            version: metadata.version(),
+            controller: metadata.controller(),
+            labels: metadata.labels(interner),
+            deleting: metadata.deletion_timestamp.is_some(),
+            number: object.revision.unwrap_or(0),
+            data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
+            data,
+            readable: true,
+        },
+    ))
+}
+
+/// What remains of a revision that did not decode; None when not even its name and UID could be read.
+pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
+    Some((
+        e.namespace.clone()?,
+        Revision {
+            name: e.name.clone()?,
+            uid: e.uid.clone()?,
+            version: e.version,
+            controller: e.controller.clone(),
+            labels: Labels::default(),
+            deleting: false,
+            number: 0,
+            data: "".into(),
+            data_without_timestamp: "".into(),
+            readable: false,
+        },
+    ))
+}
