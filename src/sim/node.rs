@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::follow::Followed;
-use super::lifecycle::Metadata;
+use super::lifecycle::{Condition, Metadata};
 
 /// A node to register.
 #[derive(Debug, Clone, Default)]
@@ -120,6 +120,7 @@ pub(super) struct Node {
 #[serde(default)]
 pub(super) struct NodeStatus {
     addresses: Vec<NodeAddress>,
+    conditions: Vec<Condition>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -131,6 +132,14 @@ struct NodeAddress {
 }
 
 impl Node {
+    /// Whether its Ready condition is true; the node lifecycle controller sets it to unknown after a silence.
+    pub fn ready(&self) -> bool {
+        self.status
+            .conditions
+            .iter()
+            .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
     /// Its internal address, or an empty text.
     pub fn ip(&self) -> &str {
         self.status

@@ -367,13 +367,14 @@ impl Server {
         }
     }
 
-    /// Renews a node's lease: patch it, create it where there is none.
+    /// A sign of life for a node, unless it is silent.
     fn beat(&mut self, node: String) {
         let client = self.client.clone();
         let silent = self.nodes.get(&node).is_none_or(silent);
-        let now = format!("{:.6}", (self.options.clock)());
+        let ready = self.nodes.get(&node).is_some_and(Node::ready);
+        let now = (self.options.clock)();
         self.work.push(Box::pin(async move {
-            if !silent && let Err(error) = renew(&client, &node, &now).await {
+            if !silent && let Err(error) = renew(&client, &node, now, ready).await {
                 tracing::debug!(node, %error, "cannot renew the lease");
             }
             (
@@ -386,7 +387,26 @@ impl Server {
     }
 }
 
-async fn renew(client: &kube::Client, node: &str, now: &str) -> kube::Result<()> {
+/// Renews a node's lease (creates it where there is none), and says that the node is ready where that is not
+/// known any more.
+async fn renew(
+    client: &kube::Client,
+    node: &str,
+    now: jiff::Timestamp,
+    ready: bool,
+) -> kube::Result<()> {
+    if !ready {
+        let time = format!("{now:.0}");
+        let patch = Patch::Strategic(json!({ "status": { "conditions": [{
+            "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "simulated",
+            "lastHeartbeatTime": time, "lastTransitionTime": time,
+        }] } }));
+        let request = Request::new("/api/v1/nodes")
+            .patch_subresource("status", node, &PatchParams::default(), &patch)
+            .map_err(kube::Error::BuildRequest)?;
+        client.request_text(request).await?;
+    }
+    let now = format!("{now:.6}");
     let leases = Request::new(LEASES);
     let spec = json!({ "holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": now });
     let patch = Patch::Merge(json!({ "spec": spec }));

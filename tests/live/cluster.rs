@@ -76,6 +76,22 @@ impl Lab {
         .await
     }
 
+    /// A control plane of its own, whose nodes are lost after some seconds of silence.
+    pub async fn with_node_lifecycle(name: &str) -> Self {
+        let plane = ControlPlane::start(
+            name,
+            Options {
+                node_lifecycle: true,
+            },
+        )
+        .await;
+        let mut lab = Self::on(plane, name, "default", true).await;
+        let mut options = KubeletOptions::new(name);
+        options.heartbeat = Some(Duration::from_secs(1));
+        lab.kubelets = Kubelets::start(lab.plane.client("kubelets").await, options);
+        lab
+    }
+
     async fn on(plane: Arc<ControlPlane>, group: &str, namespace: &str, alone: bool) -> Self {
         let api = plane.client("admin").await;
         let mut options = KubeletOptions::new(group);

@@ -65,7 +65,8 @@ pub struct Answer {
 /// How a control plane differs from the usual one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Run the node lifecycle and taint eviction controllers (kubelets then need a heartbeat).
+    /// Run the node lifecycle and taint eviction controllers (kubelets then need a heartbeat):
+    /// a node is unreachable after eight seconds of silence.
     pub node_lifecycle: bool,
 }
 
@@ -451,10 +452,12 @@ fn controller_manager_command(binaries: &Path, dir: &Path) -> Command {
 
 fn spawn_controller_manager(binaries: &Path, dir: &Path, options: Options) -> Process {
     let mut controllers = "--controllers=*,-daemonset-controller".to_owned();
-    if !options.node_lifecycle {
+    let mut command = controller_manager_command(binaries, dir);
+    if options.node_lifecycle {
+        command.args(["--node-monitor-period=1s", "--node-monitor-grace-period=8s"]);
+    } else {
         controllers += ",-node-lifecycle-controller,-taint-eviction-controller";
     }
-    let mut command = controller_manager_command(binaries, dir);
     Process::spawn(
         "kube-controller-manager",
         command.arg(controllers),

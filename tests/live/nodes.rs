@@ -147,3 +147,47 @@ async fn a_node_that_is_gone_counts_no_more() {
     lab.register(vec![lab.node(1)]).await;
     lab.until_covered("agent", 3, SOON).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_falls_silent_keeps_its_pod_and_counts_again_when_it_is_back() {
+    let mut lab = Lab::with_node_lifecycle("silent").await;
+    lab.add_nodes(1..=3).await;
+    let _controller = Controller::start(&lab);
+    lab.create(&lab.daemon_set("agent")).await;
+    lab.until_covered("agent", 3, SOON).await;
+    let before = names(&lab).await;
+    let node = lab.node_name(2);
+    let silent = |value: serde_json::Value| json!({ "metadata": { "annotations": { "sim.daemonset-controller.io/silent": value } } });
+    lab.patch_node(&node, &silent(json!("true"))).await;
+    // Tolerated is unreachable:NoExecute, not the NoSchedule that comes with it: the pod stays, uncounted.
+    lab.until(
+        "the node is unreachable and misscheduled",
+        SOON,
+        async || {
+            let taints = lab
+                .node_api()
+                .get(&node)
+                .await
+                .expect("the node")
+                .spec
+                .and_then(|spec| spec.taints);
+            let taints = taints.unwrap_or_default();
+            let lost = taints.iter().any(|taint| {
+                taint.key == "node.kubernetes.io/unreachable" && taint.effect == "NoExecute"
+            });
+            let status = lab.get("agent").await.status.unwrap_or_default();
+            same(
+                (
+                    lost,
+                    status.desired_number_scheduled,
+                    status.number_misscheduled,
+                ),
+                (true, 2, 1),
+            )
+        },
+    )
+    .await;
+    lab.patch_node(&node, &silent(json!(null))).await;
+    lab.until_covered("agent", 3, SOON).await;
+    assert_eq!(names(&lab).await, before, "the same pods all along");
+}
