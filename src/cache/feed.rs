@@ -34,16 +34,22 @@ impl Cache {
     /// An object that does not decode is not gone: what can be read of it is kept and its place counts as
     /// taken; the error is returned to be said.
     pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        self.take(kind, raw, false)
+        let decoded = self.decode(kind, raw);
+        self.take(kind, decoded, false)
     }
 
     /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
     pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), DecodeError> {
-        self.take(Kind::Pod, raw, true)
+        let decoded = self.decode(Kind::Pod, raw);
+        self.take(Kind::Pod, decoded, true)
     }
 
-    fn take(&mut self, kind: Kind, raw: &RawValue, keep: bool) -> Result<(), DecodeError> {
-        let (decoded, error) = self.decode(kind, raw);
+    fn take(
+        &mut self,
+        kind: Kind,
+        (decoded, error): (Option<Decoded>, Option<DecodeError>),
+        keep: bool,
+    ) -> Result<(), DecodeError> {
         let result = error.map_or(Ok(()), Err);
         let Some(Decoded {
             key,
@@ -120,14 +126,24 @@ impl Cache {
 
     /// The list has this object.
     pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        let e = DecodeError::new(kind.as_str(), "", raw);
-        if let Some(name) = e.name {
-            self.ledgers[kind as usize].listed(Key {
-                namespace: e.namespace.unwrap_or_else(|| "".into()),
+        let decoded = self.decode(kind, raw);
+        let key = match &decoded {
+            (Some(object), _) => Some(object.key.clone()),
+            (
+                None,
+                Some(DecodeError {
+                    namespace, name, ..
+                }),
+            ) => name.clone().map(|name| Key {
+                namespace: namespace.clone().unwrap_or_else(|| "".into()),
                 name,
-            });
+            }),
+            (None, None) => None,
+        };
+        if let Some(key) = key {
+            self.ledgers[kind as usize].listed(key);
         }
-        self.observe(kind, raw)
+        self.take(kind, decoded, false)
     }
 
     /// The list broke off.
