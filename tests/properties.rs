@@ -4,12 +4,18 @@
 
 #[path = "support/arbitrary.rs"]
 mod arbitrary;
+#[path = "support/closed_loop.rs"]
+mod closed_loop;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
 use arbitrary::{World, world};
+use closed_loop::Loop;
 use daemonset_controller::{
     model::{Controller, NodeId, Pod, Uid, Verdict},
     plan::{DeleteCause, Phase, Plan, revisions::HASH_LABEL},
@@ -212,5 +218,51 @@ proptest! {
         prop_assert!(s.number_ready <= s.current_number_scheduled);
         prop_assert!(s.current_number_scheduled <= s.desired_number_scheduled);
         prop_assert_eq!(s.number_unavailable, s.desired_number_scheduled - s.number_available);
+    }
+}
+
+/// So many rounds are enough for nine pods, the longest backoffs among them.
+const ROUNDS: usize = 60;
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    /// L1, and S1 on the way.
+    #[test]
+    fn carried_out_again_and_again_a_plan_settles_and_stays_settled(
+        world in world(),
+        graceful in any::<bool>(),
+    ) {
+        let mut all = Loop::new(&world, graceful);
+        let most = if world.surging() { 2 } else { 1 };
+        let crowded = |live: &BTreeMap<String, BTreeSet<String>>| live.values().any(|p| p.len() > most);
+        let crowded_at_first = crowded(&all.live());
+        let mut rounds = 0;
+        while let Some(plan) = all.round() {
+            rounds += 1;
+            prop_assert!(rounds < ROUNDS, "it never settles: {plan:#?}");
+            let live = all.live();
+            prop_assert!(crowded_at_first || !crowded(&live), "{live:?} (S1)");
+        }
+        let settled = all.cluster.plan();
+        prop_assert!(settled.is_settled() && settled.events.is_empty(), "{settled:#?}");
+
+        let live = all.live();
+        let verdicts: Vec<(String, Verdict)> = all.cluster.snapshot(|s| {
+            let nodes = s.nodes.iter();
+            nodes.map(|(id, n)| (n.name.to_string(), s.verdicts.get(id))).collect()
+        });
+        for (node, verdict) in verdicts {
+            let pods = live.get(&node).map_or(0, BTreeSet::len);
+            let expected = match verdict {
+                Verdict::Eligible => 1..=most,
+                v if v.should_continue_running() => 0..=most,
+                _ => 0..=0,
+            };
+            prop_assert!(expected.contains(&pods), "{pods} pods on {node}, {verdict:?}");
+        }
+
+        all.cluster.now = all.cluster.now + Duration::from_secs(3_600);
+        prop_assert_eq!(&all.cluster.plan(), &settled, "an hour later");
     }
 }
