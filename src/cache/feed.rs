@@ -21,6 +21,17 @@ enum Object {
     },
 }
 
+/// What is to become of a state that was told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// By a watch or an answer.
+    Once,
+    /// By an answer about a pod that is kept whoever owns it.
+    Holder,
+    /// By a list.
+    Listed,
+}
+
 struct Decoded {
     key: Key,
     uid: Uid,
@@ -35,20 +46,20 @@ impl Cache {
     /// taken; the error is returned to be said.
     pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
         let decoded = self.decode(kind, raw);
-        self.take(kind, decoded, false)
+        self.take(kind, decoded, Told::Once)
     }
 
     /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
     pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), DecodeError> {
         let decoded = self.decode(Kind::Pod, raw);
-        self.take(Kind::Pod, decoded, true)
+        self.take(Kind::Pod, decoded, Told::Holder)
     }
 
     fn take(
         &mut self,
         kind: Kind,
         (decoded, error): (Option<Decoded>, Option<DecodeError>),
-        keep: bool,
+        told: Told,
     ) -> Result<(), DecodeError> {
         let result = error.map_or(Ok(()), Err);
         let Some(Decoded {
@@ -73,12 +84,21 @@ impl Cache {
             return result;
         };
         let known = self.known(kind, &key);
-        let admission =
-            self.ledgers[kind as usize].admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version);
-        match admission {
+        let ledger = &mut self.ledgers[kind as usize];
+        if known.is_none() && told != Told::Listed && ledger.predates_list(version, &self.requests)
+        {
+            return result;
+        }
+        match ledger.admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version) {
             Admission::Stale => return result,
             Admission::Take => {}
-            Admission::Replace => self.remove(kind, &key),
+            Admission::Replace => {
+                // A watch that lags behind the answer that told of the new one may still tell of the old.
+                if let Some((old, _)) = &known {
+                    ledger.bury(old.clone(), told == Told::Listed, &self.requests);
+                }
+                self.remove(kind, &key);
+            }
         }
         match object {
             Object::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),
@@ -89,7 +109,7 @@ impl Cache {
                 pod,
                 node,
                 relevant,
-            } if relevant || keep || known.is_some() => {
+            } if relevant || told == Told::Holder || known.is_some() => {
                 self.put_pod(key, pod, node.as_deref());
             }
             Object::Pod { .. } => {}
@@ -143,7 +163,7 @@ impl Cache {
         if let Some(key) = key {
             self.ledgers[kind as usize].listed(key);
         }
-        self.take(kind, decoded, false)
+        self.take(kind, decoded, Told::Listed)
     }
 
     /// The list broke off.
