@@ -361,7 +361,7 @@ fn same_as_fresh(run: &mut Run) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(500))]
 
     #[test]
     fn pods_end_as_the_server_has_them(steps in prop::collection::vec(step(), 0..60)) {
@@ -381,5 +381,43 @@ proptest! {
     #[test]
     fn daemon_sets_end_as_the_server_has_them(steps in prop::collection::vec(step(), 0..60)) {
         run(Kind::DaemonSet, &steps)?;
+    }
+}
+
+/// Found by the properties above: nothing would ever have taken the row away again.
+#[test]
+fn an_answer_from_before_a_list_does_not_bring_back_what_the_list_did_not_have() {
+    use Step::*;
+    for kind in Kind::ALL {
+        let get = Begin(0, Ask::Get);
+        let steps = [get, Write(0, 6), Serve(0), Write(0, 0), Next, Answer(0)];
+        run(kind, &steps).unwrap_or_else(|e| panic!("{kind:?}: {e}"));
+    }
+}
+
+#[test]
+fn a_watch_that_lags_does_not_bring_back_the_former_life_of_a_name() {
+    use Step::*;
+    for kind in Kind::ALL {
+        let steps = [
+            Write(0, 6),
+            Next,
+            Next,
+            // Changed, deleted and created anew: the watch is yet to tell.
+            Write(0, 6),
+            Write(0, 0),
+            Write(0, 6),
+            // The new one is read, and deleted by us: first it terminates, then it is gone.
+            Begin(0, Ask::Get),
+            Serve(0),
+            Answer(0),
+            Begin(0, Ask::Delete),
+            Serve(0),
+            Answer(0),
+            Begin(0, Ask::Delete),
+            Serve(0),
+            Answer(0),
+        ];
+        run(kind, &steps).unwrap_or_else(|e| panic!("{kind:?}: {e}"));
     }
 }
