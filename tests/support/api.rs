@@ -126,7 +126,7 @@ impl Api {
         if uid.is_some_and(|u| *u != identity(&object).0) {
             return None;
         }
-        if self.version % 2 == 0 {
+        if self.version.is_multiple_of(2) {
             self.put(object.deleting());
             return self.get(key);
         }
