@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod cache;
+pub mod cli;
 pub mod model;
 pub mod plan;
 pub mod runtime;

@@ -421,3 +421,17 @@ fn a_watch_that_lags_does_not_bring_back_the_former_life_of_a_name() {
         run(kind, &steps).unwrap_or_else(|e| panic!("{kind:?}: {e}"));
     }
 }
+
+#[test]
+fn an_object_whose_uid_a_list_cannot_read_is_not_gone() {
+    let mut cache = Cache::default();
+    let known = pod("p").on("a");
+    cache.observe(Kind::Pod, &known.raw()).expect("it decodes");
+    cache.list_began(Kind::Pod);
+    let broken = known
+        .clone()
+        .with(serde_json::json!({"metadata": {"uid": 5}}));
+    assert!(cache.listed(Kind::Pod, &broken.raw()).is_err());
+    cache.list_completed(Kind::Pod, Version(99));
+    assert!(cache.pod(&known.key()).is_some());
+}

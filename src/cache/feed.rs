@@ -21,15 +21,15 @@ enum Object {
     },
 }
 
-/// What is to become of a state that was told.
+/// Where a state comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// By a watch or an answer.
-    Once,
-    /// By an answer about a pod that is kept whoever owns it.
-    Holder,
-    /// By a list.
+enum How {
+    /// A watch, or an answer.
+    News,
+    /// The list that is being read.
     Listed,
+    /// A read of whoever holds a name.
+    Holder,
 }
 
 struct Decoded {
@@ -44,23 +44,17 @@ impl Cache {
     ///
     /// An object that does not decode is not gone: what can be read of it is kept and its place counts as
     /// taken; the error is returned to be said.
-    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        let decoded = self.decode(kind, raw);
-        self.take(kind, decoded, Told::Once)
+    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw, How::News)
     }
 
     /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
-    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), DecodeError> {
-        let decoded = self.decode(Kind::Pod, raw);
-        self.take(Kind::Pod, decoded, Told::Holder)
+    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(Kind::Pod, raw, How::Holder)
     }
 
-    fn take(
-        &mut self,
-        kind: Kind,
-        (decoded, error): (Option<Decoded>, Option<DecodeError>),
-        told: Told,
-    ) -> Result<(), DecodeError> {
+    fn take(&mut self, kind: Kind, raw: &RawValue, how: How) -> Result<(), Box<DecodeError>> {
+        let (decoded, error) = self.decode(kind, raw);
         let result = error.map_or(Ok(()), Err);
         let Some(Decoded {
             key,
@@ -79,14 +73,21 @@ impl Cache {
                     .filter(|k| namespace.as_ref().is_none_or(|n| *n == k.namespace));
                 let keys: Vec<Key> = keys.cloned().collect();
                 self.dirty.extend(keys);
-                tracing::debug!(kind = e.kind, "an object without a readable name");
+                if let (How::Listed, Some(name)) = (how, &e.name) {
+                    // Its name is in the list: what is known under it is not gone.
+                    let namespace = namespace.unwrap_or_else(|| "".into());
+                    self.ledgers[kind as usize].listed(Key::new(namespace, name.clone()));
+                }
+                tracing::debug!(kind = e.kind, "an object without a readable name or UID");
             }
             return result;
         };
+        if how == How::Listed {
+            self.ledgers[kind as usize].listed(key.clone());
+        }
         let known = self.known(kind, &key);
         let ledger = &mut self.ledgers[kind as usize];
-        if known.is_none() && told != Told::Listed && ledger.predates_list(version, &self.requests)
-        {
+        if known.is_none() && how != How::Listed && ledger.predates_list(version, &self.requests) {
             return result;
         }
         match ledger.admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version) {
@@ -95,7 +96,7 @@ impl Cache {
             Admission::Replace => {
                 // A watch that lags behind the answer that told of the new one may still tell of the old.
                 if let Some((old, _)) = &known {
-                    ledger.bury(old.clone(), told == Told::Listed, &self.requests);
+                    ledger.bury(old.clone(), how == How::Listed, &self.requests);
                 }
                 self.remove(kind, &key);
             }
@@ -109,7 +110,7 @@ impl Cache {
                 pod,
                 node,
                 relevant,
-            } if relevant || told == Told::Holder || known.is_some() => {
+            } if relevant || how == How::Holder || known.is_some() => {
                 self.put_pod(key, pod, node.as_deref());
             }
             Object::Pod { .. } => {}
@@ -119,13 +120,9 @@ impl Cache {
 
     /// An object is gone, says a watch.
     pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
-        let e = DecodeError::new(kind.as_str(), "", raw);
-        let (Some(name), Some(uid)) = (e.name, e.uid) else {
+        // Without a name and UID nothing can be said to be gone; the next list tells.
+        let Some((key, uid)) = wire::identity(raw) else {
             return;
-        };
-        let key = Key {
-            namespace: e.namespace.unwrap_or_else(|| "".into()),
-            name,
         };
         let ledger = &mut self.ledgers[kind as usize];
         ledger.bury(uid.clone(), true, &self.requests);
@@ -145,25 +142,8 @@ impl Cache {
     }
 
     /// The list has this object.
-    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        let decoded = self.decode(kind, raw);
-        let key = match &decoded {
-            (Some(object), _) => Some(object.key.clone()),
-            (
-                None,
-                Some(DecodeError {
-                    namespace, name, ..
-                }),
-            ) => name.clone().map(|name| Key {
-                namespace: namespace.clone().unwrap_or_else(|| "".into()),
-                name,
-            }),
-            (None, None) => None,
-        };
-        if let Some(key) = key {
-            self.ledgers[kind as usize].listed(key);
-        }
-        self.take(kind, decoded, Told::Listed)
+    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw, How::Listed)
     }
 
     /// The list broke off.
@@ -216,7 +196,11 @@ impl Cache {
         }
     }
 
-    fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Decoded>, Option<DecodeError>) {
+    fn decode(
+        &mut self,
+        kind: Kind,
+        raw: &RawValue,
+    ) -> (Option<Decoded>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
         let (result, error) = match kind {
             Kind::DaemonSet => split(
@@ -273,9 +257,9 @@ impl Cache {
 
 /// The object or what remains of it, and the error if there was one.
 fn split<T>(
-    result: Result<T, DecodeError>,
+    result: Result<T, Box<DecodeError>>,
     rest: impl FnOnce(&DecodeError) -> Option<T>,
-) -> (Option<T>, Option<DecodeError>) {
+) -> (Option<T>, Option<Box<DecodeError>>) {
     match result {
         Ok(object) => (Some(object), None),
         Err(e) => (rest(&e), Some(e)),

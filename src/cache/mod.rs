@@ -199,6 +199,13 @@ impl Cache {
         self.pods.delete_pending(key, uid)
     }
 
+    /// The DaemonSet's pods whose delete is on its way or had an outcome that is not known.
+    pub fn pending_deletes(&self, key: &Key) -> Vec<(Key, Uid)> {
+        self.daemon_set(key)
+            .map(|ds| self.pods.pending(&ds.uid))
+            .unwrap_or_default()
+    }
+
     /// The delete is known not to have happened.
     pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
         if self.pods.delete_settled(key, uid)

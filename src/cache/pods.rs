@@ -169,6 +169,15 @@ impl Pods {
         was
     }
 
+    /// The pods of this owner whose delete is on its way.
+    pub fn pending(&self, uid: &Uid) -> Vec<(Key, Uid)> {
+        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
+        let rows = list.into_iter().flatten().map(|&i| self.row(i));
+        rows.filter(|r| r.pending)
+            .map(|r| (r.key.clone(), r.pod.uid.clone()))
+            .collect()
+    }
+
     fn row(&self, at: u32) -> &Row {
         self.rows[at as usize].as_ref().expect("indexed rows exist")
     }

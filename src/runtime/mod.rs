@@ -1,6 +1,9 @@
-//! What runs: watches, the queue, and the clients they use.
+//! What runs: watches, the queue, workers, and the clients they use.
 
 pub mod client;
 pub mod list_watch;
 pub mod queue;
+pub mod run;
+pub mod shared;
+pub mod sync;
 pub mod trouble;

@@ -38,10 +38,10 @@ enum Found<K> {
 }
 
 impl<K: Ord + Clone> Queue<K> {
-    /// An empty queue. `rng` makes the jitter of delays.
-    pub fn new(rng: StdRng) -> Self {
+    /// An empty queue. `rng` makes the jitter of delays; two turns of one key begin at least `gap` apart.
+    pub fn new(rng: StdRng, gap: Duration) -> Self {
         let inner = Inner {
-            state: State::new(rng),
+            state: State::new(rng, gap),
             closed: false,
         };
         Self {
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn queue() -> Arc<Queue<u32>> {
-        Arc::new(Queue::new(StdRng::seed_from_u64(1)))
+        Arc::new(Queue::new(StdRng::seed_from_u64(1), Duration::ZERO))
     }
 
     const SECOND: Duration = Duration::from_secs(1);

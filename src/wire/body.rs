@@ -178,14 +178,14 @@ pub fn label(uid: &Uid, key: &str, value: &str) -> String {
 }
 
 /// A merge patch of a ControllerRevision's number.
-pub fn revision_number(uid: &Uid, version: Version, number: i64) -> String {
+pub fn revision_number(uid: &Uid, version: Option<Version>, number: i64) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
         metadata: Seen<'a>,
         revision: i64,
     }
     render(&Patch {
-        metadata: Seen::new(uid, Some(version)),
+        metadata: Seen::new(uid, version),
         revision: number,
     })
 }
@@ -234,7 +234,7 @@ mod tests {
             r#"{"metadata":{"uid":"u","labels":{"k":"v"}}}"#
         );
         assert_eq!(
-            revision_number(&uid, version, 3),
+            revision_number(&uid, Some(version), 3),
             r#"{"metadata":{"uid":"u","resourceVersion":"7"},"revision":3}"#
         );
     }

@@ -4,13 +4,17 @@
 pub mod body;
 pub mod canonical;
 pub mod daemon_set;
+pub mod defaults;
+pub mod edit;
+mod image;
 mod lenient;
 pub mod manifest;
-
 pub mod node;
+mod normal;
 mod partial;
 pub mod pod;
+pub mod quantity;
 pub mod raw;
 pub mod revision;
 
-pub use lenient::DecodeError;
+pub use lenient::{DecodeError, identity};

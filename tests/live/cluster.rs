@@ -13,6 +13,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::control_plane::{Answer, ControlPlane, Options};
+use crate::controller::built_in;
 
 /// The label that ties nodes to a test.
 pub const LAB: &str = "live.test/lab";
@@ -34,33 +35,55 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A part of the shared control plane; `name` must be the test's own.
+    /// A part of the shared control plane; `name` must be the test's own. (One of its own for the built-in
+    /// controller, which cannot be kept to a namespace.)
     pub async fn shared(name: &str) -> Self {
-        Self::on(ControlPlane::shared().await, name, false).await
+        if built_in() {
+            return Self::alone(name).await;
+        }
+        let lab = Self::on(ControlPlane::shared().await, name, name, false).await;
+        lab.plane
+            .kubectl(&["create", "namespace", name])
+            .await
+            .expect_ok("create namespace");
+        lab
     }
 
     /// A control plane of its own.
     pub async fn alone(name: &str) -> Self {
+        let lab = Self::on(
+            ControlPlane::start(name, Options::default()).await,
+            name,
+            name,
+            true,
+        )
+        .await;
+        lab.plane
+            .kubectl(&["create", "namespace", name])
+            .await
+            .expect_ok("create namespace");
+        lab
+    }
+
+    /// A control plane of its own, of which it uses the namespace `default`.
+    pub async fn alone_in_default(name: &str) -> Self {
         Self::on(
             ControlPlane::start(name, Options::default()).await,
             name,
+            "default",
             true,
         )
         .await
     }
 
-    async fn on(plane: Arc<ControlPlane>, name: &str, alone: bool) -> Self {
+    async fn on(plane: Arc<ControlPlane>, group: &str, namespace: &str, alone: bool) -> Self {
         let api = plane.client("admin").await;
-        let mut options = KubeletOptions::new(name);
-        options.namespace = Some(name.to_owned());
+        let mut options = KubeletOptions::new(group);
+        options.namespace = Some(namespace.to_owned());
         let kubelets = Kubelets::start(plane.client("kubelets").await, options);
-        plane
-            .kubectl(&["create", "namespace", name])
-            .await
-            .expect_ok("create namespace");
         Self {
             plane,
-            namespace: name.to_owned(),
+            namespace: namespace.to_owned(),
             alone,
             api,
             kubelets,

@@ -24,6 +24,7 @@ const USERS: &[(&str, &str)] = &[
     ("controller", "controllers-under-test"),
     ("controller-b", "controllers-under-test"),
     ("nobody", "nobodies"),
+    ("partial", "nobodies"),
     ("system:kube-scheduler", "components"),
     ("system:kube-controller-manager", "components"),
 ];
@@ -74,7 +75,6 @@ pub struct ControlPlane {
     dir: PathBuf,
     api_port: u16,
     etcd_port: u16,
-    options: Options,
     etcd: Mutex<Process>,
     api_server: Mutex<Process>,
     scheduler: Mutex<Process>,
@@ -131,7 +131,6 @@ impl ControlPlane {
             dir,
             api_port,
             etcd_port,
-            options,
             etcd: Mutex::new(etcd),
             api_server: Mutex::new(api_server),
             scheduler: Mutex::new(scheduler),
@@ -277,11 +276,6 @@ impl ControlPlane {
         .into_iter()
         .map(|component| self.component(component).tail(lines))
         .fold(etcd, |all, one| all + &one)
-    }
-
-    /// The options it was started with.
-    pub fn options(&self) -> Options {
-        self.options
     }
 
     fn component(&self, component: Component) -> MutexGuard<'_, Process> {

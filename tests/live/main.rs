@@ -5,7 +5,18 @@
 mod audit;
 mod cluster;
 mod control_plane;
+mod controller;
 mod process;
 mod referee;
 
+mod access;
+mod coverage;
+mod crashes;
+mod deletion;
+mod denied;
+mod kubectl;
+mod nodes;
 mod rig;
+mod stored;
+mod two;
+mod upkeep;

@@ -4,7 +4,7 @@
 //! Live: no deletionTimestamp, and neither Failed nor Succeeded. The rule is [`Book`], which knows no API;
 //! [`Referee`] feeds it from a watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -105,6 +105,8 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// How many versions were looked at.
     pub versions: usize,
+    /// The UIDs of all pods that ever had a controller.
+    pub pods: BTreeSet<String>,
     /// How often the history was lost (the API server had forgotten it), so that moments may have been missed.
     pub gaps: usize,
     finished: bool,
@@ -166,6 +168,29 @@ impl Referee {
         }
     }
 
+    /// Waits until that many versions were seen in all, to act in the middle of something.
+    pub async fn until_versions(&mut self, versions: usize) {
+        let seen = self
+            .verdict
+            .wait_for(|verdict| verdict.as_ref().is_some_and(|v| v.versions >= versions));
+        let seen = tokio::time::timeout(Duration::from_secs(60), seen).await;
+        assert!(
+            seen.is_ok(),
+            "within a minute there were not {versions} changes of pods in {}",
+            self.namespace
+        );
+    }
+
+    /// Waits for that many versions more.
+    pub async fn until_more_versions(&mut self, versions: usize) {
+        let now = self
+            .verdict
+            .borrow()
+            .as_ref()
+            .map_or(0, |verdict| verdict.versions);
+        self.until_versions(now + versions).await;
+    }
+
     /// Waits until everything up to now was seen, and gives the verdict.
     pub async fn finish(mut self) -> Verdict {
         let pod = json!({
@@ -206,6 +231,7 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
             verdict.gaps += usize::from(!first);
             *book = Book::default();
             for pod in pods {
+                verdict.pods.extend(pod.owned());
                 verdict
                     .violations
                     .extend(book.see(pod.fact(), pod.version()));
@@ -214,6 +240,7 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
         Event::Applied(pod) => {
             verdict.versions += 1;
             verdict.finished |= pod.metadata.name == LAST;
+            verdict.pods.extend(pod.owned());
             verdict
                 .violations
                 .extend(book.see(pod.fact(), pod.version()));
@@ -257,6 +284,16 @@ impl Followed for PodView {
 }
 
 impl PodView {
+    /// Its UID, if it has a controller.
+    fn owned(&self) -> Option<String> {
+        let owned = self
+            .metadata
+            .owner_references
+            .iter()
+            .any(|owner| owner.controller);
+        owned.then(|| self.metadata.uid.clone())
+    }
+
     fn fact(&self) -> Fact {
         let terminal = matches!(self.status["phase"].as_str(), Some("Failed" | "Succeeded"));
         let owner = self
@@ -330,7 +367,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_second_live_pod_is_fine() {
-        let cases: [(&str, fn(&mut Fact)); 5] = [
+        type Change = fn(&mut Fact);
+        let cases: [(&str, Change); 5] = [
             ("another node", |pod| pod.node = Some("m".to_owned())),
             ("another owner", |pod| pod.owner = Some("other".to_owned())),
             ("no owner", |pod| pod.owner = None),

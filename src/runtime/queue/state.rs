@@ -40,6 +40,8 @@ pub struct State<K> {
     /// How many slots there have ever been.
     arrivals: u64,
     rng: StdRng,
+    /// Two turns of one key begin at least so far apart.
+    gap: Duration,
 }
 
 /// A time and a number that tells apart what has the same time.
@@ -55,27 +57,31 @@ struct Entry {
     again: Option<Instant>,
     /// Failures in a row.
     failures: u32,
+    /// When its next turn may begin.
+    rested: Option<Instant>,
     /// The last delay, which the next one is never below, whatever the jitter.
     delay: Duration,
 }
 
 impl<K: Ord + Clone> State<K> {
-    /// Nothing to do. `rng` makes the jitter.
-    pub fn new(rng: StdRng) -> Self {
+    /// Nothing to do. `rng` makes the jitter; two turns of one key begin at least `gap` apart, so that a burst of
+    /// changes is one turn's work. With a gap, keys are remembered until [`forget`](Self::forget).
+    pub fn new(rng: StdRng, gap: Duration) -> Self {
         Self {
             keys: BTreeMap::new(),
             waiting: BTreeMap::new(),
             processing: 0,
             arrivals: 0,
             rng,
+            gap,
         }
     }
 
     /// The key is to be worked on at `at`, or now where that is past. The earliest time counts: a key that waits for an
     /// earlier time keeps it, one that waits for a later one (a backoff too) is moved forward.
     pub fn add(&mut self, key: K, at: Instant, now: Instant) {
-        let at = at.max(now);
         let entry = self.keys.entry(key.clone()).or_default();
+        let at = at.max(now).max(entry.rested.unwrap_or(now));
         if entry.processing {
             entry.again = Some(entry.again.map_or(at, |again| again.min(at)));
             return;
@@ -102,6 +108,7 @@ impl<K: Ord + Clone> State<K> {
         let entry = self.keys.entry(key.clone()).or_default();
         entry.slot = None;
         entry.processing = true;
+        entry.rested = (!self.gap.is_zero()).then(|| now + self.gap);
         self.processing += 1;
         Some(key)
     }
@@ -128,9 +135,10 @@ impl<K: Ord + Clone> State<K> {
         }
         match at {
             Some(at) => self.add(key.clone(), at, now),
-            None => {
+            None if entry.rested.is_none() => {
                 self.keys.remove(key);
             }
+            None => {}
         }
     }
 
@@ -201,7 +209,10 @@ mod tests {
     }
 
     fn state() -> (State<u8>, Instant) {
-        (State::new(StdRng::seed_from_u64(3)), Instant::now())
+        (
+            State::new(StdRng::seed_from_u64(3), Duration::ZERO),
+            Instant::now(),
+        )
     }
 
     #[test]
@@ -292,6 +303,30 @@ mod tests {
         queue.take(at(t, 9000));
         queue.done(&1, RETRY, at(t, 9000));
         assert!(queue.next_at().expect("a retry") <= at(t, 9111));
+    }
+
+    #[test]
+    fn two_turns_of_a_key_are_a_gap_apart_and_other_keys_do_not_wait() {
+        let t = Instant::now();
+        let mut queue = State::new(StdRng::seed_from_u64(3), Duration::from_millis(2));
+        queue.add(1, t, t);
+        assert_eq!(queue.take(t), Some(1), "the first turn begins at once");
+        queue.add(1, t, t);
+        queue.done(&1, Outcome::Ok, t);
+        queue.add(2, t, t);
+        assert_eq!(queue.take(t), Some(2));
+        assert_eq!(queue.take(at(t, 1)), None);
+        assert_eq!(queue.take(at(t, 2)), Some(1));
+        queue.done(&1, Outcome::Ok, at(t, 2));
+        queue.add(1, at(t, 3), at(t, 3));
+        assert_eq!(
+            queue.next_at(),
+            Some(at(t, 4)),
+            "added while nothing waited"
+        );
+        queue.forget(&1);
+        queue.add(1, at(t, 3), at(t, 3));
+        assert_eq!(queue.take(at(t, 3)), Some(1));
     }
 
     #[test]

@@ -1,0 +1,30 @@
+# The same recipes for people and for CI; .ci/run calls the same commands without needing just.
+
+# What a fresh machine with nothing but Rust can do.
+test:
+    cargo test
+
+# Formatting and lints, warnings denied.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --all-features -- -D warnings
+
+# Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go).
+control-plane:
+    tests/control-plane/build.sh
+
+# The tests against a real control plane; a word narrows them down: just live crashes
+live *words: control-plane
+    cargo test --release --features live --test live -- --test-threads=2 {{words}}
+
+# The same with the built-in controller in our place, to see which of two is wrong.
+live-built-in *words: control-plane
+    LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=2 {{words}}
+
+# The built-in controller and ours one after the other on 1,000 simulated nodes, side by side.
+bench-live *args: control-plane
+    cargo bench --features live --bench live -- {{args}}
+
+# Everything that CI does.
+ci:
+    .ci/run

@@ -1,0 +1,6 @@
+//! The commands.
+
+pub mod documents;
+pub mod files;
+pub mod scalar;
+pub mod yaml;

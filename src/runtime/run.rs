@@ -1,0 +1,231 @@
+//! The controller: watches fill the cache, workers sync what is dirty, and a signal ends it.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::Client;
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    apply::{CarryOut, events::events, request::Api},
+    cache::Cache,
+    model::{Kind, Settings},
+};
+
+use super::{
+    list_watch::{self, Resource},
+    queue::Queue,
+    shared::{Clock, Feed, Shared},
+    sync::Syncer,
+};
+
+/// How long calls in flight may take to finish after a stop was asked for.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A call is given up after this time: webhooks may take 30 s.
+const PATIENCE: Duration = Duration::from_secs(35);
+
+/// Two syncs of one DaemonSet are at least so far apart: what a burst of events changes is planned once.
+const SYNC_GAP: Duration = Duration::from_millis(20);
+
+/// How often what nothing needs any more is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// What the operator chose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only DaemonSets of this namespace; all where none is given.
+    pub namespace: Option<String>,
+    /// Workers: DaemonSets synced at the same time.
+    pub concurrent_syncs: usize,
+    /// Creates, and deletes, a plan.
+    pub burst: usize,
+    /// Calls to the API server under way at a time.
+    pub max_in_flight: usize,
+    /// Placement and feature gates.
+    pub settings: Settings,
+    /// Seed of all jitter.
+    pub seed: u64,
+}
+
+/// What the controller talks to.
+#[derive(Clone)]
+pub struct Connections {
+    /// For lists and watches.
+    pub watches: Client,
+    /// For reads and writes.
+    pub writes: Client,
+    /// The API server's URL, for messages.
+    pub server: String,
+}
+
+/// Runs until `shutdown` becomes true and what was under way has ended. The clock is the wall clock, or a simulated one.
+pub async fn run(
+    connections: Connections,
+    options: Options,
+    clock: Clock,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let mut seeds = Seeds(options.seed);
+    let queue = Queue::new(seeds.next(), SYNC_GAP);
+    let shared = Shared::new(Cache::new(options.settings.gates), queue, clock.clone());
+    let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
+    // Events have their own few calls: they never wait for pods, nor pods for them.
+    let event_api = Api::new(connections.writes.clone(), 2, PATIENCE);
+    let (sink, publisher) = events(event_api.clone(), Arc::new(move || clock().timestamp()));
+    let publisher = tokio::spawn(publisher.run());
+    let carry_out = CarryOut::new(
+        api.clone(),
+        shared.clone(),
+        sink,
+        options.settings,
+        options.burst,
+        options.max_in_flight,
+    );
+    let syncer = Arc::new(Syncer::new(
+        shared.clone(),
+        carry_out,
+        api.clone(),
+        options.settings,
+    ));
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watches(
+        connections,
+        options.clone(),
+        shared.clone(),
+        seeds.next(),
+        shutdown.clone(),
+    ));
+    tasks.spawn(sweep(shared.clone(), shutdown.clone()));
+    let mut workers = JoinSet::new();
+    for _ in 0..options.concurrent_syncs.max(1) {
+        workers.spawn(work(shared.clone(), syncer.clone()));
+    }
+
+    // The sender is gone: nobody can ask for a stop any more, which is one too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+    tracing::info!(
+        "stopping: no new work, calls under way have {} s to finish",
+        GRACE.as_secs()
+    );
+    let deadline = Instant::now() + GRACE;
+    shared.queue.close();
+    api.close();
+    tasks.shutdown().await;
+    if timeout(GRACE, async {
+        while workers.join_next().await.is_some() {}
+    })
+    .await
+    .is_err()
+    {
+        tracing::warn!(
+            "calls were still under way after {} s and are given up",
+            GRACE.as_secs()
+        );
+        workers.shutdown().await;
+    }
+    // All sinks are gone with the workers' syncer, so the publisher ends when all is written.
+    drop(syncer);
+    let left = deadline
+        .saturating_duration_since(Instant::now())
+        .min(Duration::from_secs(2));
+    let abort = publisher.abort_handle();
+    if timeout(left, publisher).await.is_err() {
+        abort.abort();
+    }
+    tracing::info!("stopped");
+}
+
+/// Lists and watches all kinds; at the start one after another, pods last.
+async fn watches(
+    connections: Connections,
+    options: Options,
+    shared: Arc<Shared>,
+    mut rng: StdRng,
+    shutdown: watch::Receiver<bool>,
+) {
+    let mut all = JoinSet::new();
+    let begun = Instant::now();
+    for kind in Kind::ALL {
+        let feed = Feed {
+            kind,
+            shared: shared.clone(),
+        };
+        let resource = resource(kind, options.namespace.as_deref());
+        let seed = StdRng::from_rng(&mut rng);
+        let (client, server) = (connections.watches.clone(), connections.server.clone());
+        let shutdown = shutdown.clone();
+        all.spawn(
+            async move { list_watch::run(client, &server, resource, feed, seed, shutdown).await },
+        );
+        shared.wait_for(kind).await;
+    }
+    {
+        let cache = shared.cache();
+        tracing::info!(
+            daemonsets = cache.daemon_sets().len(),
+            nodes = cache.nodes().len(),
+            pods = cache.pods(),
+            "all is known after {:.1} s, starting to sync",
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    while all.join_next().await.is_some() {}
+}
+
+fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
+    let (group, plural, page_size) = match kind {
+        Kind::DaemonSet => ("/apis/apps/v1", "daemonsets", 100),
+        Kind::Node => ("/api/v1", "nodes", 100),
+        Kind::Revision => ("/apis/apps/v1", "controllerrevisions", 100),
+        Kind::Pod => ("/api/v1", "pods", 200),
+    };
+    let path = match namespace {
+        Some(namespace) if kind != Kind::Node => format!("{group}/namespaces/{namespace}/{plural}"),
+        _ => format!("{group}/{plural}"),
+    };
+    Resource {
+        kind: kind.as_str(),
+        path,
+        page_size,
+    }
+}
+
+/// One worker.
+async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>) {
+    while let Some(key) = shared.queue.take().await {
+        let outcome = syncer.sync(&key).await;
+        shared.queue.done(&key, outcome);
+        // Under the cache's lock: one that is created meanwhile is queued after this, not before.
+        let cache = shared.cache();
+        if cache.daemon_set(&key).is_none() {
+            shared.queue.forget(&key);
+        }
+    }
+}
+
+/// Forgets, now and then.
+async fn sweep(shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
+    let mut next = Instant::now();
+    while !*shutdown.borrow() {
+        next += SWEEP_EVERY;
+        sleep_until(next).await;
+        let now = (shared.clock)();
+        shared.cache().sweep(now);
+    }
+}
+
+/// Seeds for everything that jitters.
+struct Seeds(u64);
+
+impl Seeds {
+    fn next(&mut self) -> StdRng {
+        self.0 = self.0.wrapping_add(1);
+        StdRng::seed_from_u64(self.0)
+    }
+}

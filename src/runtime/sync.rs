@@ -1,0 +1,301 @@
+//! One sync of one DaemonSet: plan, carry out, plan again for the status, write it if it changed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use kube::{api::ListParams, core::Request};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::{
+    apply::{CarryOut, Failure, Known, error::ApiError, request::Api},
+    model::{DaemonSet, Key, Kind, Settings},
+    plan::{self, LeftAlone, Plan},
+};
+
+use super::{queue::Outcome, shared::Shared};
+
+/// Two status writes of one DaemonSet are at least so far apart: while a thousand pods become ready, ten
+/// writes a second say as much as a thousand.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Pods a page when a new DaemonSet's pods are read.
+const PAGE: u32 = 500;
+
+/// Syncs DaemonSets; shared by all workers.
+pub struct Syncer {
+    shared: Arc<Shared>,
+    carry_out: CarryOut,
+    api: Api,
+    settings: Settings,
+    /// DaemonSet to what was last said and done for it.
+    notes: Mutex<HashMap<Key, Notes>>,
+}
+
+#[derive(Default, Clone)]
+struct Notes {
+    /// When its status was last written.
+    status_written: Option<Instant>,
+    /// Why its last sync failed, to be said once.
+    trouble: Option<String>,
+    /// Why it is left alone, to be said once.
+    left_alone: Option<LeftAlone>,
+}
+
+impl Syncer {
+    /// Syncs with this API what `shared` knows.
+    pub fn new(shared: Arc<Shared>, carry_out: CarryOut, api: Api, settings: Settings) -> Syncer {
+        Syncer {
+            shared,
+            carry_out,
+            api,
+            settings,
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Syncs one DaemonSet; tells the queue how it went.
+    pub async fn sync(&self, key: &Key) -> Outcome {
+        let ticket = self.shared.cache().request_began();
+        let result = self.try_sync(key).await;
+        self.shared.cache().request_ended(ticket);
+        match result {
+            Ok(again) => {
+                if let Some(trouble) = self.note(key, |n| n.trouble.take()) {
+                    tracing::info!(daemonset = %key, "in order again; the trouble was: {trouble}");
+                }
+                if again {
+                    Outcome::Retry { at_least: None }
+                } else {
+                    Outcome::Ok
+                }
+            }
+            Err(failures) => {
+                let at_least = failures.iter().filter_map(|f| f.error.retry_after()).max();
+                self.say(key, &failures);
+                Outcome::Retry { at_least }
+            }
+        }
+    }
+
+    /// Ok(true): plan again soon.
+    async fn try_sync(&self, key: &Key) -> Result<bool, Vec<Failure>> {
+        if self.shared.cache().daemon_set(key).is_none() {
+            self.notes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(key);
+            return Ok(false);
+        }
+        self.settle_deletes(key).await;
+        self.prime(key).await.map_err(|f| vec![f])?;
+        let begun = Instant::now();
+        let Some((ds, plan)) = self.plan(key) else {
+            return Ok(false);
+        };
+        self.say_left_alone(key, &plan);
+        let outcome = if plan.left_alone.is_some() || !plan.is_settled() {
+            self.carry_out.run(key, &ds, &plan, begun).await
+        } else {
+            crate::apply::Outcome {
+                revision_known: true,
+                ..Default::default()
+            }
+        };
+        let mut failures = outcome.failures;
+        let mut again = outcome.again;
+        if outcome.revision_known && plan.left_alone.is_none() {
+            match self.status(key).await {
+                Ok(conflict) => again |= conflict,
+                Err(f) => failures.push(f),
+            }
+        }
+        if failures.is_empty() {
+            Ok(again)
+        } else {
+            Err(failures)
+        }
+    }
+
+    fn plan(&self, key: &Key) -> Option<(DaemonSet, Plan)> {
+        let now = (self.shared.clock)();
+        let mut cache = self.shared.cache();
+        cache.snapshot(key, self.settings, |s| {
+            (s.daemon_set.clone(), plan::plan(s, now))
+        })
+    }
+
+    /// Writes the status that what is known now calls for. True when it met another state of the DaemonSet.
+    async fn status(&self, key: &Key) -> Result<bool, Failure> {
+        let Some((ds, plan)) = self.plan(key) else {
+            return Ok(false);
+        };
+        if let Some(at) = plan.wake_at {
+            let now = (self.shared.clock)();
+            self.shared
+                .queue
+                .add_at(key.clone(), Instant::now() + at.since(now));
+        }
+        let Some(status) = plan.status.filter(|s| *s != ds.status) else {
+            return Ok(false);
+        };
+        if plan.revision.is_none_or(|r| r.create) {
+            return Ok(false);
+        }
+        // A new generation is acknowledged at once, whoever waits for it.
+        let soonest = self
+            .note(key, |n| n.status_written)
+            .map(|at| at + STATUS_INTERVAL);
+        if let Some(at) = soonest
+            && at > Instant::now()
+            && status.observed_generation == ds.status.observed_generation
+        {
+            self.shared.queue.add_at(key.clone(), at);
+            return Ok(false);
+        }
+        self.note(key, |n| n.status_written = Some(Instant::now()));
+        match self.carry_out.status(key, &ds, &status).await {
+            Ok(_) => Ok(false),
+            Err(f) if f.error.is_conflict() || f.error.is_invalid() => {
+                // The watch brings the newer state and with it the next sync; read it in case it does not.
+                self.read_daemon_set(key).await;
+                Ok(true)
+            }
+            Err(f) => Err(f),
+        }
+    }
+
+    async fn read_daemon_set(&self, key: &Key) {
+        let path = format!(
+            "/apis/apps/v1/namespaces/{}/daemonsets/{}",
+            key.namespace, key.name
+        );
+        if let Ok(answer) = self.api.get(&path).await
+            && let Ok(raw) = serde_json::from_slice::<&RawValue>(&answer)
+        {
+            Known::observe(&*self.shared, Kind::DaemonSet, raw);
+        }
+    }
+
+    /// Deletes whose outcome an earlier sync could not learn are read back before anything is planned.
+    async fn settle_deletes(&self, key: &Key) {
+        let pending = self.shared.cache().pending_deletes(key);
+        for (pod, uid) in pending {
+            self.carry_out.read_pod_back(&pod, &uid).await;
+        }
+    }
+
+    /// Reads the pods of a DaemonSet that was not there at the start, once, consistently.
+    async fn prime(&self, key: &Key) -> Result<(), Failure> {
+        let (uid, selector) = {
+            let cache = self.shared.cache();
+            match cache.daemon_set(key) {
+                Some(ds) if cache.needs_priming(key) => (
+                    ds.uid.clone(),
+                    ds.selector
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .unwrap_or_default(),
+                ),
+                _ => return Ok(()),
+            }
+        };
+        let what = || format!("read the pods of the new daemonset {key}");
+        let mut continue_token = None;
+        loop {
+            let params = ListParams {
+                label_selector: Some(selector.clone()),
+                limit: Some(PAGE),
+                continue_token: continue_token.take(),
+                ..ListParams::default()
+            };
+            let request = Request::new(format!("/api/v1/namespaces/{}/pods", key.namespace))
+                .list(&params)
+                .map_err(|e| Failure {
+                    what: what(),
+                    error: ApiError::Transport(e.to_string()),
+                })?;
+            let page = self
+                .api
+                .get(&request.uri().to_string())
+                .await
+                .map_err(|error| Failure {
+                    what: what(),
+                    error,
+                })?;
+            match self.take_page(&page) {
+                Ok(Some(token)) => continue_token = Some(token),
+                Ok(None) => break,
+                Err(e) => {
+                    return Err(Failure {
+                        what: what(),
+                        error: ApiError::Transport(e.to_string()),
+                    });
+                }
+            }
+        }
+        self.shared.cache().primed(key, &uid);
+        Ok(())
+    }
+
+    fn take_page(&self, page: &Bytes) -> serde_json::Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Page<'a> {
+            metadata: PageMetadata,
+            #[serde(borrow)]
+            items: Option<Vec<&'a RawValue>>,
+        }
+        #[derive(Deserialize)]
+        struct PageMetadata {
+            #[serde(rename = "continue")]
+            token: Option<String>,
+        }
+        let page: Page<'_> = serde_json::from_slice(page)?;
+        for item in page.items.unwrap_or_default() {
+            Known::observe(&*self.shared, Kind::Pod, item);
+        }
+        Ok(page.metadata.token.filter(|t| !t.is_empty()))
+    }
+
+    fn note<R>(&self, key: &Key, f: impl FnOnce(&mut Notes) -> R) -> R {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        f(notes.entry(key.clone()).or_default())
+    }
+
+    fn say_left_alone(&self, key: &Key, plan: &Plan) {
+        let before = self.note(key, |n| {
+            std::mem::replace(&mut n.left_alone, plan.left_alone.clone())
+        });
+        match &plan.left_alone {
+            Some(LeftAlone::BeingDeleted) | None => {}
+            why if *why == before => {}
+            Some(why) => tracing::warn!(daemonset = %key, "left alone: {why}"),
+        }
+    }
+
+    /// Says once what keeps a DaemonSet from being synced.
+    fn say(&self, key: &Key, failures: &[Failure]) {
+        let Some(first) = failures.iter().find(|f| f.error != ApiError::Dropped) else {
+            return;
+        };
+        // Names in it change with every attempt; what is said once is the kind of trouble.
+        let kind = format!("{} {}", first.error.category(), first.error.reason());
+        let before = self.note(key, |n| n.trouble.replace(kind.clone()));
+        if before.as_ref() != Some(&kind) {
+            let more = failures.len() - 1;
+            let more = if more > 0 {
+                format!(" (and {more} more)")
+            } else {
+                String::new()
+            };
+            tracing::warn!(daemonset = %key, "{first}{more}; it is tried again, with growing pauses");
+        } else {
+            tracing::debug!(daemonset = %key, "{first}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Changing JSON text in place: one level at a time, with a list of what was changed.
+//!
+//! What is not changed keeps its text to the letter, as a level is written anew only if something in it changed.
+
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::raw::{RawObject, is_null, parse_array};
+
+/// A value that has not the type that its field needs.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{path}: {needed} is needed here")]
+pub struct WrongType {
+    /// The field, as `spec.template.spec.containers[0]`.
+    pub path: String,
+    /// What is needed.
+    pub needed: &'static str,
+}
+
+/// Where an edit stands, and what was changed so far.
+#[derive(Debug, Default)]
+pub struct Edit {
+    path: String,
+    changes: usize,
+    /// What was changed, as `path=value`.
+    pub notes: Vec<String>,
+}
+
+impl Edit {
+    /// Notes that `key` of the present object has got `value`.
+    fn note(&mut self, key: &str, value: &RawValue) {
+        let text: String =
+            serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
+        let dot = if self.path.is_empty() { "" } else { "." };
+        let text = if text.is_empty() {
+            "\"\"".to_owned()
+        } else {
+            text
+        };
+        self.notes.push(format!("{}{dot}{key}={text}", self.path));
+        self.changes += 1;
+    }
+
+    /// Puts `value` under `key` and notes it.
+    pub fn set(&mut self, object: &mut RawObject, key: &str, value: Box<RawValue>) {
+        self.note(key, &value);
+        object.set(key, value);
+    }
+
+    /// Puts `json`, a JSON text, under `key` unless there is something.
+    pub fn fill(&mut self, object: &mut RawObject, key: &str, json: &str) {
+        if !object.has(key)
+            && let Ok(value) = RawValue::from_string(json.to_owned())
+        {
+            self.set(object, key, value);
+        }
+    }
+
+    /// Puts null under `key`, without a word: it means the same as nothing.
+    pub fn set_null(&mut self, object: &mut RawObject, key: &str) {
+        object.set(key, RawValue::NULL.to_owned());
+        self.changes += 1;
+    }
+
+    /// Takes `key` out, without a word: an empty field means the same as none.
+    pub fn drop(&mut self, object: &mut RawObject, key: &str) {
+        if object.remove(key).is_some() {
+            self.changes += 1;
+        }
+    }
+
+    /// Opens the object under `key`, if there is one, for `f`.
+    pub fn child<F>(&mut self, object: &mut RawObject, key: &str, f: F) -> Result<(), WrongType>
+    where
+        F: FnOnce(&mut Self, &mut RawObject) -> Result<(), WrongType>,
+    {
+        let Some(value) = object.get(key).filter(|value| !is_null(value)) else {
+            return Ok(());
+        };
+        let depth = self.descend(key);
+        let opened = self.open(value, f)?;
+        self.path.truncate(depth);
+        if let Some(changed) = opened {
+            object.set(key, changed);
+        }
+        Ok(())
+    }
+
+    /// Opens each object of the list under `key`, if there is one, for `f`.
+    pub fn each<F>(&mut self, object: &mut RawObject, key: &str, mut f: F) -> Result<(), WrongType>
+    where
+        F: FnMut(&mut Self, &mut RawObject) -> Result<(), WrongType>,
+    {
+        let Some(value) = object.get(key).filter(|value| !is_null(value)) else {
+            return Ok(());
+        };
+        let depth = self.descend(key);
+        let mut items = parse_array(value).map_err(|_| self.wrong("a sequence"))?;
+        let before = self.changes;
+        let list = self.path.len();
+        for (i, item) in items.iter_mut().enumerate() {
+            self.path.push_str(&format!("[{i}]"));
+            if let Some(changed) = self.open(item, &mut f)? {
+                *item = changed;
+            }
+            self.path.truncate(list);
+        }
+        self.path.truncate(depth);
+        if self.changes > before {
+            let texts: Vec<_> = items.iter().map(|item| item.get()).collect();
+            if let Ok(list) = RawValue::from_string(format!("[{}]", texts.join(","))) {
+                object.set(key, list);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the opened object to `f`; the object's new text if it was changed.
+    fn open<F>(&mut self, value: &RawValue, f: F) -> Result<Option<Box<RawValue>>, WrongType>
+    where
+        F: FnOnce(&mut Self, &mut RawObject) -> Result<(), WrongType>,
+    {
+        let mut inside = RawObject::parse(value).map_err(|_| self.wrong("a mapping"))?;
+        let before = self.changes;
+        f(self, &mut inside)?;
+        Ok((self.changes > before).then(|| inside.to_raw()))
+    }
+
+    /// An error at the present path.
+    pub fn wrong(&self, needed: &'static str) -> WrongType {
+        WrongType {
+            path: self.path.clone(),
+            needed,
+        }
+    }
+
+    /// Goes down to `key`; the path's length before.
+    fn descend(&mut self, key: &str) -> usize {
+        let depth = self.path.len();
+        if depth > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        depth
+    }
+}

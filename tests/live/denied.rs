@@ -1,0 +1,117 @@
+//! Creation that is denied: the status is written all the same, people are told, and it goes on once allowed.
+
+use serde_json::json;
+
+use crate::cluster::{Lab, SOON, same};
+use crate::controller::Controller;
+
+async fn until_counts(lab: &Lab, desired: i32, current: i32) {
+    lab.until(
+        &format!("{current} of {desired} nodes have a pod"),
+        SOON,
+        async || {
+            let set = lab.get("agent").await;
+            let status = set.status.unwrap_or_default();
+            same(status.observed_generation, set.metadata.generation)?;
+            same(
+                (
+                    status.desired_number_scheduled,
+                    status.current_number_scheduled,
+                ),
+                (desired, current),
+            )
+        },
+    )
+    .await;
+}
+
+async fn until_told(lab: &Lab, why: &str) {
+    lab.until(
+        &format!("a FailedCreate event about {why}"),
+        SOON,
+        async || {
+            let events = lab.events("FailedCreate").await;
+            let messages: Vec<&str> = events
+                .iter()
+                .filter_map(|event| event.message.as_deref())
+                .collect();
+            let told = messages
+                .iter()
+                .any(|message| message.contains("Error creating: ") && message.contains(why));
+            if told {
+                Ok(())
+            } else {
+                Err(format!("{messages:?}"))
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_is_respected_and_coverage_goes_on_when_it_is_lifted() {
+    let mut lab = Lab::shared("quota").await;
+    lab.add_nodes(1..=8).await;
+    lab.kubectl_ok(&["create", "quota", "few", "--hard=pods=3"])
+        .await;
+    lab.until("the quota is in force", SOON, async || {
+        let used = lab
+            .kubectl_ok(&["get", "quota", "few", "-o", "jsonpath={.status.used.pods}"])
+            .await;
+        same(used.as_str(), "0")
+    })
+    .await;
+    let mut controller = Controller::start(&lab);
+    lab.create(&lab.daemon_set("agent")).await;
+    until_counts(&lab, 8, 3).await;
+    until_told(&lab, "exceeded quota").await;
+    lab.kubectl_ok(&["delete", "quota", "few"]).await;
+    lab.until_covered("agent", 8, SOON).await;
+    controller.expect_running();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admission_policy_that_denies_pods_does_not_hide_the_status() {
+    let mut lab = Lab::shared("admission").await;
+    lab.add_nodes(1..=5).await;
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": { "name": "live-no-pods" },
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": { "resourceRules": [
+                { "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"] }] },
+            "validations": [{ "expression": "false", "message": "no pods today" }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": { "name": "live-no-pods" },
+        "spec": {
+            "policyName": "live-no-pods", "validationActions": ["Deny"],
+            "matchResources": { "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": lab.namespace } } },
+        },
+    });
+    for manifest in [policy, binding] {
+        lab.plane
+            .kubectl_in(&["apply", "-f", "-"], &manifest.to_string())
+            .await
+            .expect_ok("apply");
+    }
+    let probe = ["run", "probe", "--image=none", "--dry-run=server"];
+    lab.until("the policy is in force", SOON, async || {
+        same(lab.kubectl(&probe).await.ok, false)
+    })
+    .await;
+    let mut controller = Controller::start(&lab);
+    lab.create(&lab.daemon_set("agent")).await;
+    until_counts(&lab, 5, 0).await;
+    until_told(&lab, "no pods today").await;
+    assert_eq!(lab.pods().await.len(), 0);
+    lab.plane
+        .kubectl(&["delete", "validatingadmissionpolicybinding", "live-no-pods"])
+        .await
+        .expect_ok("delete");
+    lab.until_covered("agent", 5, SOON).await;
+    controller.expect_running();
+}
