@@ -47,10 +47,15 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
         let mut verdicts = Verdicts::default();
         Eligibility::new(template, FeatureGates::default()).refresh(&mut verdicts, s.nodes);
         let fresh = Snapshot {
-            verdicts: &verdicts,
+            daemon_set: s.daemon_set,
+            nodes: s.nodes,
             pods: s.pods.clone(),
             revisions: s.revisions.clone(),
-            ..*s
+            find_pod: &|name| (s.find_pod)(name),
+            revision_exists: s.revision_exists,
+            verdicts: &verdicts,
+            backoff: s.backoff,
+            settings: s.settings,
         };
         plan::plan(&fresh, now)
     })

@@ -73,7 +73,12 @@ impl Cache {
                     .filter(|k| namespace.as_ref().is_none_or(|n| *n == k.namespace));
                 let keys: Vec<Key> = keys.cloned().collect();
                 self.dirty.extend(keys);
-                tracing::debug!(kind = e.kind, "an object without a readable name");
+                if let (How::Listed, Some(name)) = (how, &e.name) {
+                    // Its name is in the list: what is known under it is not gone.
+                    let namespace = namespace.unwrap_or_else(|| "".into());
+                    self.ledgers[kind as usize].listed(Key::new(namespace, name.clone()));
+                }
+                tracing::debug!(kind = e.kind, "an object without a readable name or UID");
             }
             return result;
         };
@@ -81,12 +86,20 @@ impl Cache {
             self.ledgers[kind as usize].listed(key.clone());
         }
         let known = self.known(kind, &key);
-        let admission =
-            self.ledgers[kind as usize].admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version);
-        match admission {
+        let ledger = &mut self.ledgers[kind as usize];
+        if known.is_none() && how != How::Listed && ledger.predates_list(version, &self.requests) {
+            return result;
+        }
+        match ledger.admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version) {
             Admission::Stale => return result,
             Admission::Take => {}
-            Admission::Replace => self.remove(kind, &key),
+            Admission::Replace => {
+                // A watch that lags behind the answer that told of the new one may still tell of the old.
+                if let Some((old, _)) = &known {
+                    ledger.bury(old.clone(), how == How::Listed, &self.requests);
+                }
+                self.remove(kind, &key);
+            }
         }
         match object {
             Object::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),

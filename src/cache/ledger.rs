@@ -52,8 +52,15 @@ pub struct Ledger {
     tombstones: HashMap<Uid, Tombstone>,
     /// Set while a list is being read.
     list: Option<Listing>,
-    /// A first list has completed.
-    synced: bool,
+    /// The last list that completed.
+    last_list: Option<Completed>,
+}
+
+#[derive(Debug)]
+struct Completed {
+    version: Version,
+    /// Requests begun later are answered with nothing older than the list.
+    ticket: Ticket,
 }
 
 #[derive(Debug)]
@@ -93,8 +100,22 @@ impl Ledger {
         }
     }
 
+    /// Whether a state of an object that is not known may be from before the last list, which did not have
+    /// it: then it is gone, and nothing would ever tell so again. Only an answer to a request begun before
+    /// that list was complete can be that late.
+    pub fn predates_list(&self, version: Version, requests: &Requests) -> bool {
+        self.last_list.as_ref().is_some_and(|list| {
+            version <= list.version
+                && version != Version::default()
+                && requests.oldest() < list.ticket
+        })
+    }
+
     /// The object is gone. `confirmed`: by a list or watch, which will not tell of it again.
     pub fn bury(&mut self, uid: Uid, confirmed: bool, requests: &Requests) {
+        if uid.as_str().is_empty() {
+            return; // Its UID could not be read: it stands for any other such object too.
+        }
         let tombstone = self.tombstones.entry(uid).or_insert(Tombstone {
             born: requests.now(),
             confirmed,
@@ -136,7 +157,10 @@ impl Ledger {
             return Vec::new();
         };
         requests.end(list.ticket);
-        self.synced = true;
+        self.last_list = Some(Completed {
+            version,
+            ticket: requests.now(),
+        });
         for tombstone in self
             .tombstones
             .values_mut()
@@ -154,7 +178,7 @@ impl Ledger {
 
     /// Whether a first list has completed.
     pub fn is_synced(&self) -> bool {
-        self.synced
+        self.last_list.is_some()
     }
 
     /// Forgets deletions that nothing under way can contradict any more.
@@ -217,6 +241,26 @@ mod tests {
             "a request begun later cannot tell of it"
         );
         requests.end(later);
+    }
+
+    #[test]
+    fn an_answer_from_before_a_list_tells_nothing_new_of_what_the_list_did_not_have() {
+        let mut requests = Requests::default();
+        let mut ledger = Ledger::default();
+        let early = requests.begin();
+        assert!(!ledger.predates_list(Version(5), &requests), "no list yet");
+        ledger.list_began(&mut requests);
+        ledger.list_completed(Version(9), std::iter::empty(), &mut requests);
+        let late = requests.begin();
+        assert!(ledger.predates_list(Version(9), &requests));
+        assert!(!ledger.predates_list(Version(10), &requests));
+        assert!(!ledger.predates_list(Version(0), &requests));
+        requests.end(early);
+        assert!(
+            !ledger.predates_list(Version(5), &requests),
+            "what is under way now was asked after the list"
+        );
+        requests.end(late);
     }
 
     #[test]

@@ -262,12 +262,17 @@ impl Cluster {
         Self::bare(daemon_set, std::iter::once(current).chain(objects))
     }
 
-    /// The DaemonSet and these.
-    pub fn bare(daemon_set: Object, objects: impl IntoIterator<Item = Object>) -> Cluster {
-        let mut cluster = Cluster {
+    /// Nothing yet.
+    pub fn empty() -> Cluster {
+        Cluster {
             cache: Cache::new(FeatureGates::default()),
             now: now(),
-        };
+        }
+    }
+
+    /// The DaemonSet and these.
+    pub fn bare(daemon_set: Object, objects: impl IntoIterator<Item = Object>) -> Cluster {
+        let mut cluster = Cluster::empty();
         cluster.put(&daemon_set);
         for object in objects {
             cluster.put(&object);
