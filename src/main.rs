@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() {
     tracing_subscriber::fmt()
-        .with_env_filter("info,daemonset_controller=debug,kube_client=off")
+        .with_env_filter("info,kube_client=off")
         .with_writer(std::io::stderr)
         .init();
     let args: Vec<String> = std::env::args().collect();

@@ -21,6 +21,17 @@ enum Object {
     },
 }
 
+/// Where a state comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// A watch, or an answer.
+    News,
+    /// The list that is being read.
+    Listed,
+    /// A read of whoever holds a name.
+    Holder,
+}
+
 struct Decoded {
     key: Key,
     uid: Uid,
@@ -33,16 +44,16 @@ impl Cache {
     ///
     /// An object that does not decode is not gone: what can be read of it is kept and its place counts as
     /// taken; the error is returned to be said.
-    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        self.take(kind, raw, false)
+    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw, How::News)
     }
 
     /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
-    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), DecodeError> {
-        self.take(Kind::Pod, raw, true)
+    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(Kind::Pod, raw, How::Holder)
     }
 
-    fn take(&mut self, kind: Kind, raw: &RawValue, keep: bool) -> Result<(), DecodeError> {
+    fn take(&mut self, kind: Kind, raw: &RawValue, how: How) -> Result<(), Box<DecodeError>> {
         let (decoded, error) = self.decode(kind, raw);
         let result = error.map_or(Ok(()), Err);
         let Some(Decoded {
@@ -66,6 +77,9 @@ impl Cache {
             }
             return result;
         };
+        if how == How::Listed {
+            self.ledgers[kind as usize].listed(key.clone());
+        }
         let known = self.known(kind, &key);
         let admission =
             self.ledgers[kind as usize].admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version);
@@ -83,7 +97,7 @@ impl Cache {
                 pod,
                 node,
                 relevant,
-            } if relevant || keep || known.is_some() => {
+            } if relevant || how == How::Holder || known.is_some() => {
                 self.put_pod(key, pod, node.as_deref());
             }
             Object::Pod { .. } => {}
@@ -93,13 +107,9 @@ impl Cache {
 
     /// An object is gone, says a watch.
     pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
-        let e = DecodeError::new(kind.as_str(), "", raw);
-        let (Some(name), Some(uid)) = (e.name, e.uid) else {
+        // Without a name and UID nothing can be said to be gone; the next list tells.
+        let Some((key, uid)) = wire::identity(raw) else {
             return;
-        };
-        let key = Key {
-            namespace: e.namespace.unwrap_or_else(|| "".into()),
-            name,
         };
         let ledger = &mut self.ledgers[kind as usize];
         ledger.bury(uid.clone(), true, &self.requests);
@@ -119,15 +129,8 @@ impl Cache {
     }
 
     /// The list has this object.
-    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), DecodeError> {
-        let e = DecodeError::new(kind.as_str(), "", raw);
-        if let Some(name) = e.name {
-            self.ledgers[kind as usize].listed(Key {
-                namespace: e.namespace.unwrap_or_else(|| "".into()),
-                name,
-            });
-        }
-        self.observe(kind, raw)
+    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw, How::Listed)
     }
 
     /// The list broke off.
@@ -180,7 +183,11 @@ impl Cache {
         }
     }
 
-    fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Decoded>, Option<DecodeError>) {
+    fn decode(
+        &mut self,
+        kind: Kind,
+        raw: &RawValue,
+    ) -> (Option<Decoded>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
         let (result, error) = match kind {
             Kind::DaemonSet => split(
@@ -237,9 +244,9 @@ impl Cache {
 
 /// The object or what remains of it, and the error if there was one.
 fn split<T>(
-    result: Result<T, DecodeError>,
+    result: Result<T, Box<DecodeError>>,
     rest: impl FnOnce(&DecodeError) -> Option<T>,
-) -> (Option<T>, Option<DecodeError>) {
+) -> (Option<T>, Option<Box<DecodeError>>) {
     match result {
         Ok(object) => (Some(object), None),
         Err(e) => (rest(&e), Some(e)),

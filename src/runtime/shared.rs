@@ -76,7 +76,7 @@ impl Shared {
     fn observe(
         &self,
         raw: &RawValue,
-        f: impl FnOnce(&mut Cache, &RawValue) -> Result<(), DecodeError>,
+        f: impl FnOnce(&mut Cache, &RawValue) -> Result<(), Box<DecodeError>>,
     ) {
         if let Err(e) = self.feed(|cache| f(cache, raw)) {
             self.say(&e);

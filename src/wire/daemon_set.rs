@@ -127,7 +127,7 @@ struct TolerationObject<'a> {
 ///
 /// Absent fields read as the API server's defaults where it has some (an object from the API always has
 /// them). A malformed affinity term or generation annotation is no error, as upstream has it.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, DecodeError> {
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<DecodeError>> {
     let fail = |e: serde_json::Error| DecodeError::new("DaemonSet", e, raw);
     let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let metadata = &object.metadata;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Controller, Str, Uid, Version};
+use crate::model::{Controller, Key, Str, Uid, Version};
 
 use super::{partial, raw::RawObject};
 
@@ -31,7 +31,7 @@ pub struct DecodeError {
 
 impl DecodeError {
     /// Reads name, UID, owner, node and version each by itself; what cannot be read stays unknown.
-    pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> DecodeError {
+    pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> Box<DecodeError> {
         let object = RawObject::parse(raw).unwrap_or_default();
         let metadata = object
             .get("metadata")
@@ -57,7 +57,7 @@ impl DecodeError {
                 owners.map_or(Controller::Unreadable, |o| partial::controller(&o))
             }
         };
-        DecodeError {
+        Box::new(DecodeError {
             kind,
             why: why.to_string(),
             namespace: text("namespace"),
@@ -66,8 +66,32 @@ impl DecodeError {
             version: text("resourceVersion").map_or(Version::default(), |v| Version::parse(&v)),
             controller,
             node: object.get("spec").and_then(node),
-        }
+        })
     }
+}
+
+/// Which object this is: namespace (empty where it has none), name and UID. None when one of them cannot be read.
+pub fn identity(raw: &RawValue) -> Option<(Key, Uid)> {
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Metadata<'a> {
+        #[serde(borrow)]
+        namespace: Option<partial::Text<'a>>,
+        #[serde(borrow)]
+        name: partial::Text<'a>,
+        #[serde(borrow)]
+        uid: partial::Text<'a>,
+    }
+    let Object { metadata } = serde_json::from_str(raw.get()).ok()?;
+    let namespace = metadata.namespace.as_ref().map_or("", |n| &n.0);
+    Some((
+        Key::new(namespace, &*metadata.name.0),
+        Uid::from(&*metadata.uid.0),
+    ))
 }
 
 fn node(spec: &RawValue) -> Option<Str> {
@@ -89,7 +113,7 @@ fn node(spec: &RawValue) -> Option<Str> {
 mod tests {
     use super::*;
 
-    fn lenient(text: &str) -> DecodeError {
+    fn lenient(text: &str) -> Box<DecodeError> {
         DecodeError::new("Pod", "x", &RawValue::from_string(text.to_owned()).unwrap())
     }
 

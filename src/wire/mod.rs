@@ -17,4 +17,4 @@ pub mod quantity;
 pub mod raw;
 pub mod revision;
 
-pub use lenient::DecodeError;
+pub use lenient::{DecodeError, identity};

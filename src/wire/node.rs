@@ -35,7 +35,7 @@ struct TaintObject<'a> {
 }
 
 /// Reads a node.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, DecodeError> {
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<DecodeError>> {
     let object: NodeObject<'_> =
         serde_json::from_str(raw.get()).map_err(|e| DecodeError::new("Node", e, raw))?;
     let taints = object.spec.and_then(|s| s.taints).unwrap_or_default();

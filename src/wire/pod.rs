@@ -51,7 +51,7 @@ pub struct DecodedPod {
 }
 
 /// Reads a pod.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, DecodeError> {
+pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box<DecodeError>> {
     let fail = |why: String| DecodeError::new("Pod", why, raw);
     let object: PodObject<'_> = serde_json::from_str(raw.get()).map_err(|e| fail(e.to_string()))?;
     let metadata = &object.metadata;

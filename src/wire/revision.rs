@@ -17,7 +17,10 @@ struct RevisionObject<'a> {
 }
 
 /// Reads a revision. Returns its namespace with it.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<(Str, Revision), DecodeError> {
+pub fn decode(
+    raw: &RawValue,
+    interner: &mut Interner,
+) -> Result<(Str, Revision), Box<DecodeError>> {
     let fail = |e: serde_json::Error| DecodeError::new("ControllerRevision", e, raw);
     let object: RevisionObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let (data, without) = match object.data {

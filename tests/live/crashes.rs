@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cluster::{Lab, SOON, node_of, same};
+use crate::cluster::{Lab, SOON, node_of};
 use crate::control_plane::{BUILT_IN, Component};
 use crate::controller::{Controller, Launch, built_in};
 use crate::referee::Referee;
