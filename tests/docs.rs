@@ -41,7 +41,8 @@ fn ours(args: &[&str]) -> String {
 
 #[test]
 fn the_readme_lists_the_flags_of_help_and_no_others() {
-    let tables = flags_of_readme(&readme());
+    let readme = readme();
+    let tables = flags_of_readme(&readme);
     let both = tables.get("Both commands:").expect("a table of both");
     for command in ["run", "plan"] {
         let own = tables.get(&*format!("`{command}`:"));
