@@ -4,9 +4,12 @@
 test:
     cargo test
 
-# Formatting and lints, warnings denied.
-lint:
+# Formatting.
+fmt:
     cargo fmt --check
+
+# Lints, warnings denied.
+clippy:
     cargo clippy --all-targets --all-features -- -D warnings
 
 # Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go).

@@ -104,7 +104,7 @@ async fn a_missing_permission_is_said_once_with_verb_and_resource_and_retried_un
         "once for a kind, not for every attempt: {said:#?}"
     );
 
-    let role = "--clusterrole=daemonset-controller-under-test";
+    let role = "--clusterrole=daemonset-controller";
     lab.plane
         .kubectl(&[
             "create",

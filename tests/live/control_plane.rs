@@ -137,10 +137,15 @@ impl ControlPlane {
             scheduler: Mutex::new(scheduler),
             controller_manager: Mutex::new(controller_manager),
         };
-        plane
-            .kubectl_in(&["apply", "-f", "-"], include_str!("rbac.yaml"))
-            .await
-            .expect_ok("apply rbac.yaml");
+        for rbac in [
+            include_str!("../../deploy/rbac.yaml"),
+            include_str!("rbac.yaml"),
+        ] {
+            plane
+                .kubectl_in(&["apply", "-f", "-"], rbac)
+                .await
+                .expect_ok("apply rbac.yaml");
+        }
         // A service account in `default` is the controller manager's sign of life.
         let wait = [
             "wait",
