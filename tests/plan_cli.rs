@@ -25,6 +25,10 @@ fn data() -> PathBuf {
 
 /// Runs `plan` where the files are.
 fn plan_of(stdin: &str, args: &[&str]) -> Answer {
+    run(stdin, args, &[])
+}
+
+fn run(stdin: &str, args: &[&str], variables: &[(&str, &str)]) -> Answer {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
@@ -34,6 +38,7 @@ fn plan_of(stdin: &str, args: &[&str]) -> Answer {
     let mut child = command
         .env_remove("RUST_LOG")
         .env("KUBECONFIG", "/nowhere/kubeconfig")
+        .envs(variables.iter().copied())
         .current_dir(data())
         .arg("plan")
         .args(args)
@@ -149,6 +154,50 @@ fn the_documented_example_is_what_comes_out() {
     if updating() {
         fs::write(&file, markdown).unwrap();
     }
+}
+
+#[test]
+fn flags_are_environment_variables_too() {
+    let args = [
+        "-f",
+        "first.yaml",
+        "-f",
+        "nodes.yaml",
+        "--now",
+        NOW,
+        "-o",
+        "json",
+        "--manifests",
+    ];
+    let by_variables = run(
+        "",
+        &[],
+        &[
+            ("DAEMONSET_CONTROLLER_FILENAME", "first.yaml,nodes.yaml"),
+            ("DAEMONSET_CONTROLLER_NOW", NOW),
+            ("DAEMONSET_CONTROLLER_OUTPUT", "json"),
+            ("DAEMONSET_CONTROLLER_MANIFESTS", "true"),
+            ("DAEMONSET_CONTROLLER_NAMESPACE", ""),
+        ],
+    );
+    assert_eq!(by_variables.stderr, plan(&args).stderr);
+    assert_eq!(by_variables.stdout, plan(&args).stdout);
+}
+
+/// The cause of a long-standing complaint about many tools: a panic when the reader has seen enough.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"))
+        .current_dir(data())
+        .args(["plan", "-f", "cluster.yaml", "-f", "nodes.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.stderr, b"");
+    assert!(output.status.success());
 }
 
 #[test]
@@ -305,6 +354,11 @@ const ERRORS: &[(&str, &str, &str)] = &[
         "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: a}\nspec: {template: [x]}\n",
         "-f -",
         "error: standard input: document 1: DaemonSet default/a cannot be used: ",
+    ),
+    (
+        "",
+        "-f odd.yaml -d logging/odd -n default",
+        "error: -d logging/odd and --namespace default contradict each other",
     ),
     ("", "-f first.yaml --now yesterday", "RFC 3339"),
     ("", "-f first.yaml -o yaml", "[possible values: text, json]"),
