@@ -37,6 +37,9 @@ pub fn load(
     let chosen = choose(&known, &documents, wanted)?;
     let key = chosen.key.clone();
     let mut notes = Vec::new();
+    if !known.iter().any(|k| k.kind == Kind::Node) {
+        notes.push("there is no Node in the files, so no pod can be planned for".to_owned());
+    }
     let mut cache = Cache::new(gates);
     for object in known.iter().filter(|k| k.kind != Kind::DaemonSet) {
         let json = completed(object, None).map_err(|why| bad(object, why))?;
@@ -58,14 +61,15 @@ fn daemon_set(
     chosen: &Known<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Box<RawValue>, PlanError> {
-    let owner = owner_uid(known, chosen);
+    let has_uid = has_uid(chosen.document);
+    let owner = (!has_uid).then(|| owner_uid(known, chosen)).flatten();
     let fail = |why: serde_json::Error| bad(chosen, why);
     let json = completed(chosen, owner.as_deref()).map_err(fail)?;
     let defaults::Defaulted {
         mut json,
         mut added,
     } = defaults::daemon_set(&json).map_err(|why| bad(chosen, why))?;
-    if !has_uid(chosen.document) {
+    if !has_uid {
         let key = &chosen.key;
         notes.push(match &owner {
             Some(uid) => {

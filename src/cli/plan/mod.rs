@@ -71,6 +71,9 @@ impl<'a> Wanted<'a> {
             (Some(target), Some(namespace)) if target.namespace.is_none() => {
                 format!("there is no DaemonSet {namespace}/{target}")
             }
+            (Some(target), Some(namespace)) if !target.is(namespace, &target.name) => format!(
+                "-d {target} and --namespace {namespace} contradict each other, so there is no such DaemonSet"
+            ),
             (Some(target), _) => format!("there is no DaemonSet {target}"),
             (None, Some(namespace)) => format!("there is no DaemonSet in namespace {namespace}"),
             (None, None) => "there is no DaemonSet".to_owned(),
