@@ -247,6 +247,7 @@ proptest! {
         let settled = all.cluster.plan();
         prop_assert!(settled.is_settled() && settled.events.is_empty(), "{settled:#?}");
 
+        prop_assert!(all.terminal().is_empty(), "{:?} wait for nothing", all.terminal());
         let live = all.live();
         let verdicts: Vec<(String, Verdict)> = all.cluster.snapshot(|s| {
             let nodes = s.nodes.iter();

@@ -12,8 +12,8 @@ use crate::support::*;
 pub struct World {
     /// The DaemonSet first.
     pub objects: Vec<Object>,
-    /// Node, kind, and how many seconds ago an attempt was made.
-    pub attempts: Vec<(String, BackoffKind, i64)>,
+    /// Node, kind, how many attempts were made, and how many seconds ago.
+    pub attempts: Vec<(String, BackoffKind, u32, i64)>,
 }
 
 impl World {
@@ -27,8 +27,10 @@ impl World {
         for i in order {
             cluster.put(&self.objects[i]);
         }
-        for (node, kind, seconds) in &self.attempts {
-            cluster.attempt(node, *kind, *seconds);
+        for (node, kind, times, seconds) in &self.attempts {
+            for _ in 0..*times {
+                cluster.attempt(node, *kind, *seconds);
+            }
         }
         cluster
     }
@@ -55,7 +57,7 @@ pub fn world() -> impl Strategy<Value = World> {
         any::<bool>(),
         0_i64..4,
     );
-    let attempts = prop::collection::vec((0..4_usize, any::<bool>(), 0_i64..4), 0..3);
+    let attempts = prop::collection::vec((0..4_usize, any::<bool>(), 1_u32..10, 0_i64..4), 0..4);
     (
         daemon_set_strategy(),
         prop::collection::vec(node_strategy(), 4),
@@ -86,13 +88,13 @@ pub fn world() -> impl Strategy<Value = World> {
                 }
                 let attempts = attempts
                     .into_iter()
-                    .map(|(node, failed, ago)| {
+                    .map(|(node, failed, times, ago)| {
                         let kind = if failed {
                             BackoffKind::Failed
                         } else {
                             BackoffKind::Succeeded
                         };
-                        (NODES[node].to_owned(), kind, ago)
+                        (NODES[node].to_owned(), kind, times, ago)
                     })
                     .collect();
                 let mut world = World { objects, attempts };
@@ -129,7 +131,7 @@ fn daemon_set_strategy() -> impl Strategy<Value = Object> {
         spec,
         prop_oneof![Just(0), Just(30)],
         0..3,
-        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.8),
     )
         .prop_map(|(strategy, spec, min_ready, limit, observed)| {
             daemon_set().with(json!({

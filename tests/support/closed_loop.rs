@@ -39,19 +39,30 @@ impl Loop {
 
     /// The names of our live pods by node.
     pub fn live(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut live: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        self.ours(|pod| !is_terminal(pod))
+    }
+
+    /// The names of our failed and finished pods by node.
+    pub fn terminal(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.ours(is_terminal)
+    }
+
+    /// The names of our pods by node that are not terminating.
+    fn ours(&self, which: impl Fn(&Object) -> bool) -> BTreeMap<String, BTreeSet<String>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for pod in self.objects.values().filter(|o| o.kind == Kind::Pod) {
-            let active = !is_terminal(pod) && pod.at("/metadata/deletionTimestamp").is_null();
+            let asked = which(pod) && pod.at("/metadata/deletionTimestamp").is_null();
             let ours = pod.at("/metadata/ownerReferences/0/uid") == DS_UID
                 || pod.at("/metadata/ownerReferences/0").is_null();
             let matching = pod.at("/metadata/labels/app") == "web";
-            if let (true, Some(node)) = (active && ours && matching, target(pod)) {
-                live.entry(node.into())
+            if let (true, Some(node)) = (asked && ours && matching, target(pod)) {
+                found
+                    .entry(node.into())
                     .or_default()
                     .insert(pod.name().into());
             }
         }
-        live
+        found
     }
 
     /// Plans, carries the plan out, and lets the cluster do its part. None when nothing changed at all and
