@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::{
     model::{Key, Kind, Uid},
     plan::{Create, Delete, Phase, tolerations},
-    wire::{body, manifest::PodManifest, raw::RawObject},
+    wire::{body, manifest::PodManifest, raw},
 };
 
 use super::{
@@ -342,15 +342,13 @@ fn words(error: &ApiError) -> String {
     }
 }
 
-fn metadata(answer: &[u8]) -> Option<RawObject> {
-    let object = serde_json::from_slice::<RawObject>(answer).ok()?;
-    object.read("metadata").ok()?
-}
-
 fn is_terminating_pod(answer: &[u8]) -> bool {
-    metadata(answer).is_some_and(|m| m.has("deletionTimestamp"))
+    let raw = serde_json::from_slice::<&RawValue>(answer).ok();
+    let timestamp = raw.and_then(|raw| raw::find(raw, &["metadata", "deletionTimestamp"]));
+    timestamp.is_some_and(|t| !raw::is_null(t))
 }
 
 fn uid_of(answer: &[u8]) -> Option<String> {
-    metadata(answer)?.read("uid").ok()?
+    let raw = serde_json::from_slice::<&RawValue>(answer).ok()?;
+    serde_json::from_str(raw::find(raw, &["metadata", "uid"])?.get()).ok()
 }

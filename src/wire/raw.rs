@@ -6,9 +6,12 @@
 //! deeper levels are opened, changed and put back in the same way. Keys are sorted; of keys that occur
 //! twice the last one wins, as in Go.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::{RawValue, to_raw_value};
 
 /// One level of a JSON object: sorted keys, values as JSON text.
@@ -93,6 +96,61 @@ impl RawObject {
     }
 }
 
+/// The value at a path of keys, as JSON text. Reads no further than it must: an object's metadata stands at its
+/// beginning, and most of an object after it.
+pub fn find<'a>(raw: &'a RawValue, path: &[&str]) -> Option<&'a RawValue> {
+    let mut found = None;
+    // Once found, the rest is not read, which the deserializer takes for an error.
+    let _ = Find {
+        path,
+        found: &mut found,
+    }
+    .deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    found
+}
+
+/// Looks for a path below the value that it is given.
+struct Find<'p, 'a> {
+    path: &'p [&'p str],
+    found: &'p mut Option<&'a RawValue>,
+}
+
+impl<'a> DeserializeSeed<'a> for Find<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.path {
+            [] => {
+                *self.found = Some(<&'a RawValue>::deserialize(deserializer)?);
+                Ok(())
+            }
+            _ => deserializer.deserialize_map(self),
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Find<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {}", self.path.join("."))
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Cow<'a, str>>()? {
+            if key == self.path[0] {
+                map.next_value_seed(Find {
+                    path: &self.path[1..],
+                    found: self.found,
+                })?;
+                return Err(M::Error::custom("read far enough"));
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
 /// Whether `raw` is the JSON `null`.
 pub fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
@@ -135,6 +193,17 @@ mod tests {
         assert!(object.read::<u8>("s").is_err());
         assert_eq!(object.remove("k").unwrap().get(), "[1]");
         assert_eq!(object.to_raw().get(), r#"{"n":null,"s":"x"}"#);
+    }
+
+    #[test]
+    fn what_stands_at_a_path_is_found_whatever_comes_after_it() {
+        let object = raw(r#"{"kind":"Pod","meta\u0064ata":{"a":[{}],"uid":"u"},"metadata":1}"#);
+        assert_eq!(find(&object, &["metadata", "uid"]).unwrap().get(), r#""u""#);
+        assert_eq!(find(&object, &["kind"]).unwrap().get(), r#""Pod""#);
+        assert_eq!(find(&object, &[]).unwrap().get(), object.get());
+        assert!(find(&object, &["metadata", "name"]).is_none());
+        assert!(find(&object, &["kind", "name"]).is_none());
+        assert!(find(&raw("[]"), &["kind"]).is_none());
     }
 
     #[test]

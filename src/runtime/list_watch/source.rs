@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::apply::request::status_of;
 use crate::runtime::trouble::{Attempt, Trouble, explain};
+use crate::wire::raw;
 
 /// A page of a list must be here, body and all, within this time.
 const PAGE_PATIENCE: Duration = Duration::from_secs(60);
@@ -287,20 +288,8 @@ pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
 
 /// The resourceVersion of an object, of which nothing else needs to be in order.
 pub(super) fn version_of(object: &RawValue) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Object<'a> {
-        #[serde(borrow)]
-        metadata: &'a RawValue,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Metadata<'a> {
-        #[serde(borrow)]
-        resource_version: &'a RawValue,
-    }
-    let object: Object<'_> = serde_json::from_str(object.get()).ok()?;
-    let metadata: Metadata<'_> = serde_json::from_str(object.metadata.get()).ok()?;
-    let version = metadata.resource_version.get().trim_matches('"');
+    let version = raw::find(object, &["metadata", "resourceVersion"])?;
+    let version = version.get().trim_matches('"');
     // Also guards against a version that would mean "any" or would need escaping in a URL.
     (version != "0" && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
         .then_some(version)
