@@ -47,6 +47,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
         let mut verdicts = Verdicts::default();
         Eligibility::new(template, FeatureGates::default()).refresh(&mut verdicts, s.nodes);
         let fresh = Snapshot {
+            blind: None,
             daemon_set: s.daemon_set,
             nodes: s.nodes,
             pods: s.pods.clone(),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     model::{BackoffChange, DaemonSet, Key, Kind, Settings, Status, Uid},
     plan::{Event, EventType, Plan},
-    wire::{body, raw::RawObject},
+    wire::{body, raw},
 };
 
 use super::{
@@ -137,6 +137,16 @@ impl CarryOut {
 
     /// Carries the plan out, but for the status. `begun` is when its snapshot was taken.
     pub async fn run(&self, key: &Key, ds: &DaemonSet, plan: &Plan, begun: Instant) -> Outcome {
+        let timely = CarryOut {
+            api: self.api.before(begun + MAX_PLAN_AGE),
+            ..self.clone()
+        };
+        let mut outcome = timely.run_timely(key, ds, plan, begun).await;
+        outcome.again |= begun.elapsed() > MAX_PLAN_AGE;
+        outcome
+    }
+
+    async fn run_timely(&self, key: &Key, ds: &DaemonSet, plan: &Plan, begun: Instant) -> Outcome {
         let mut outcome = Outcome::default();
         let job = Job {
             ds,
@@ -205,16 +215,12 @@ impl CarryOut {
         match self.api.get(&paths::daemon_set(job.key)).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
-                let fresh = serde_json::from_slice::<RawObject>(&answer)
-                    .ok()
-                    .and_then(|o| o.read::<RawObject>("metadata").ok().flatten())
-                    .unwrap_or_default();
-                let same = fresh
-                    .read::<String>("uid")
-                    .ok()
-                    .flatten()
-                    .is_some_and(|u| u == job.ds.uid.as_str());
-                if same && !fresh.has("deletionTimestamp") {
+                let fresh = serde_json::from_slice::<&RawValue>(&answer).ok();
+                let metadata = |field| fresh.and_then(|raw| raw::find(raw, &["metadata", field]));
+                let uid =
+                    metadata("uid").and_then(|u| serde_json::from_str::<String>(u.get()).ok());
+                let deleting = metadata("deletionTimestamp").is_some_and(|t| !raw::is_null(t));
+                if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !deleting {
                     return true;
                 }
                 tracing::info!(daemonset = %job.key, "adopts nothing: it is being deleted or another one by now");

@@ -27,7 +27,7 @@ pub enum ApiError {
     /// The connection failed. What was asked for may have been done.
     #[error("{0}")]
     Transport(String),
-    /// Nothing was sent: we are shutting down, or the request cannot be built.
+    /// Nothing was sent: we are shutting down, the plan has become old, or the request cannot be built.
     #[error("not sent")]
     Dropped,
 }

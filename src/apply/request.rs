@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, StatusCode};
 use kube::Client;
 use kube::core::Status;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{ApiError, Cause};
 
@@ -46,6 +46,8 @@ impl PatchType {
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    /// No call begins after this.
+    deadline: Option<Instant>,
 }
 
 struct Shared {
@@ -72,6 +74,16 @@ impl Api {
                 permits,
                 patience,
             }),
+            deadline: None,
+        }
+    }
+
+    /// The same, for the calls of one plan: one that has not begun by `deadline`, because it waited for its turn or this
+    /// process was halted, is [`ApiError::Dropped`].
+    pub fn before(&self, deadline: Instant) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            deadline: Some(deadline),
         }
     }
 
@@ -131,6 +143,12 @@ impl Api {
             .acquire()
             .await
             .map_err(|_| ApiError::Dropped)?;
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() > deadline)
+        {
+            return Err(ApiError::Dropped);
+        }
         let whole = async {
             let response = self.shared.client.send(request).await.map_err(transport)?;
             let (code, retry_after) = (response.status(), retry_after(response.headers()));
@@ -231,7 +249,7 @@ mod tests {
 
     use http::{Request, Response};
     use kube::client::Body;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -342,6 +360,20 @@ mod tests {
         assert!(results.iter().all(Result::is_ok));
         assert_eq!(start.elapsed(), Duration::from_secs(24));
         assert_eq!(seen.lock().unwrap().len(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_waited_past_its_deadline_is_not_sent() {
+        let (api, seen) = api(1, Duration::from_secs(8), || (200, "{}"));
+        let plan = api.before(Instant::now() + Duration::from_secs(15));
+        let results = futures::future::join_all((0..3).map(|_| plan.post("/p", "{}"))).await;
+        assert!(
+            results[0].is_ok() && results[1].is_ok(),
+            "begun at 0 s and 8 s"
+        );
+        assert_eq!(results[2], Err(ApiError::Dropped));
+        assert_eq!(seen.lock().unwrap().len(), 2);
+        assert!(api.get("/p").await.is_ok(), "others go on");
     }
 
     #[tokio::test(start_paused = true)]

@@ -65,12 +65,9 @@ impl Cache {
         else {
             let namespace = result.as_ref().err().and_then(|e| e.namespace.clone());
             if let Err(e) = &result {
-                self.nameless
-                    .push((kind, namespace.clone(), super::nameless()));
-                let keys = self
-                    .daemon_sets
-                    .keys()
-                    .filter(|k| namespace.as_ref().is_none_or(|n| *n == k.namespace));
+                self.nameless.insert((kind, namespace.clone()));
+                let keys = self.daemon_sets.keys();
+                let keys = keys.filter(|k| namespace.as_ref().is_none_or(|n| *n == k.namespace));
                 let keys: Vec<Key> = keys.cloned().collect();
                 self.dirty.extend(keys);
                 if let (How::Listed, Some(name)) = (how, &e.name) {
@@ -138,7 +135,7 @@ impl Cache {
     /// A list of this kind begins.
     pub fn list_began(&mut self, kind: Kind) {
         self.ledgers[kind as usize].list_began(&mut self.requests);
-        self.nameless.retain(|(k, _, _)| *k != kind);
+        self.nameless.retain(|(k, _)| *k != kind);
     }
 
     /// The list has this object.

@@ -14,8 +14,8 @@ pub use ledger::Ticket;
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, Interner, Key, Kind, Labels,
-        Node, NodeId, Nodes, Phase, Pod, Readiness, Revision, Settings, Snapshot, Time, Uid,
-        Verdict, Verdicts, Version,
+        Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdict, Verdicts,
+        Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -47,8 +47,8 @@ pub struct Cache {
     by_uid: HashMap<Uid, Key>,
     /// Namespace and name to revision.
     revisions: HashMap<Key, Revision>,
-    /// Objects of which not even the name could be read, until the next list of their kind.
-    nameless: Vec<(Kind, Option<crate::model::Str>, Pod)>,
+    /// Kind and namespace of objects of which not even the name could be read, until the next list of their kind.
+    nameless: BTreeSet<(Kind, Option<Str>)>,
     ledgers: [Ledger; 4],
     requests: Requests,
     backoff: Backoff,
@@ -153,11 +153,13 @@ impl Cache {
         entry.eligibility.refresh(&mut entry.verdicts, &self.nodes);
         let entry = &self.daemon_sets[key];
         let uid = &entry.daemon_set.uid;
-        let mut pods = self.pods.around(uid, &key.namespace);
-        let nameless = self.nameless.iter().filter(|(kind, namespace, _)| {
-            *kind == Kind::Pod && namespace.as_ref().is_none_or(|n| *n == key.namespace)
+        let pods = self.pods.around(uid, &key.namespace);
+        let blind = self.nameless.iter().find(|(kind, namespace)| {
+            let namespaced = *kind != Kind::Node && *kind != Kind::DaemonSet;
+            *kind == Kind::Node
+                || namespaced && namespace.as_ref().is_none_or(|n| *n == key.namespace)
         });
-        pods.extend(nameless.map(|(_, _, pod)| pod));
+        let blind = blind.map(|(kind, _)| *kind);
         let mut revisions: Vec<&Revision> = self
             .revisions
             .iter()
@@ -174,6 +176,7 @@ impl Cache {
         };
         let snapshot = Snapshot {
             daemon_set: &entry.daemon_set,
+            blind,
             nodes: &self.nodes,
             pods,
             revisions,
@@ -453,23 +456,5 @@ impl Cache {
                 }
             }
         }
-    }
-}
-
-/// A pod or revision of which not even the name could be read stands for "one that may be anywhere".
-fn nameless() -> Pod {
-    Pod {
-        name: "(name unreadable)".into(),
-        uid: Uid::from(""),
-        version: Version::default(),
-        created: Time::from_secs(0),
-        controller: Controller::Unreadable,
-        labels: Labels::default(),
-        node: None,
-        scheduled: false,
-        phase: Phase::Active,
-        readiness: Readiness::NotReady,
-        deleting: false,
-        readable: false,
     }
 }

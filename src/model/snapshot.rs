@@ -1,6 +1,6 @@
 //! All that a plan is made from, borrowed from wherever it is kept.
 
-use super::{Backoff, DaemonSet, Nodes, Pod, Revision, Verdicts};
+use super::{Backoff, DaemonSet, Kind, Nodes, Pod, Revision, Verdicts};
 
 /// Who binds a pod to its node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,8 @@ pub type RevisionExists<'a> = dyn Fn(&str) -> bool + 'a;
 pub struct Snapshot<'a> {
     /// The DaemonSet.
     pub daemon_set: &'a DaemonSet,
+    /// There is an object of this kind that may concern it and whose name could not even be read.
+    pub blind: Option<Kind>,
     /// All nodes.
     pub nodes: &'a Nodes,
     /// The pods of its namespace that it controls, that nobody controls, or whose controller cannot be read. Any order.

@@ -1,7 +1,7 @@
 //! What a plan is made of. Every action carries its cause.
 
 use crate::model::{
-    BackoffChange, Malformed, NodeId, Pod, Status, Str, Time, Uid, Verdict, Version,
+    BackoffChange, Kind, Malformed, NodeId, Pod, Status, Str, Time, Uid, Verdict, Version,
 };
 
 use super::revisions::{CurrentRevision, RevisionOps};
@@ -75,6 +75,9 @@ pub enum LeftAlone {
     /// A revision that may be its own could not be decoded.
     #[error("controllerrevision {0} could not be decoded and may be its own")]
     UnreadableRevision(Str),
+    /// An object that may concern it could not be decoded, not even its name.
+    #[error("a {} that may concern it could not be decoded, not even its name", .0.as_str())]
+    Unnamed(Kind),
 }
 
 impl LeftAlone {
@@ -87,6 +90,7 @@ impl LeftAlone {
             LeftAlone::Unreadable => "Unreadable",
             LeftAlone::UnreadablePod(_) => "UnreadablePod",
             LeftAlone::UnreadableRevision(_) => "UnreadableRevision",
+            LeftAlone::Unnamed(_) => "UnnamedObject",
         }
     }
 
@@ -103,7 +107,9 @@ impl LeftAlone {
                 "InvalidSelector",
                 format!("This daemon set is left alone: {self}."),
             ),
-            LeftAlone::UnreadablePod(_) | LeftAlone::UnreadableRevision(_) => (
+            LeftAlone::UnreadablePod(_)
+            | LeftAlone::UnreadableRevision(_)
+            | LeftAlone::Unnamed(_) => (
                 "UnreadableObject",
                 format!("This daemon set is left alone: {self}."),
             ),

@@ -92,6 +92,9 @@ fn left_alone<'a>(snapshot: &Snapshot<'a>) -> Result<&'a Selector, LeftAlone> {
     if ds.deleting {
         return Err(LeftAlone::BeingDeleted);
     }
+    if let Some(kind) = snapshot.blind {
+        return Err(LeftAlone::Unnamed(kind));
+    }
     // A pod or revision that may be ours and whose place is not known could make two of one.
     let unknown = |controller: &Controller| match controller {
         Controller::Unreadable => true,
