@@ -54,6 +54,14 @@ impl Cache {
     }
 
     fn take(&mut self, kind: Kind, raw: &RawValue, how: How) -> Result<(), Box<DecodeError>> {
+        if let Some(wire::Identity { key, uid, version }) = wire::identity(raw)
+            && self.is_known(kind, &key, &uid, version)
+        {
+            if how == How::Listed {
+                self.ledgers[kind as usize].listed(key);
+            }
+            return Ok(());
+        }
         let (decoded, error) = self.decode(kind, raw);
         let result = error.map_or(Ok(()), Err);
         let Some(Decoded {
@@ -118,7 +126,7 @@ impl Cache {
     /// An object is gone, says a watch.
     pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
         // Without a name and UID nothing can be said to be gone; the next list tells.
-        let Some((key, uid)) = wire::identity(raw) else {
+        let Some(wire::Identity { key, uid, .. }) = wire::identity(raw) else {
             return;
         };
         let ledger = &mut self.ledgers[kind as usize];

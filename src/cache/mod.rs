@@ -259,6 +259,14 @@ impl Cache {
         }
     }
 
+    /// Whether this state of the object, or a newer one, is what is known.
+    fn is_known(&self, kind: Kind, key: &Key, uid: &Uid, version: Version) -> bool {
+        version != Version::default()
+            && self
+                .known(kind, key)
+                .is_some_and(|(known, had)| known == *uid && version <= had)
+    }
+
     fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
         let primed_at_start = !self.is_kind_synced(Kind::Pod);
         match self.daemon_sets.get_mut(&key) {

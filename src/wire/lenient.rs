@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Controller, Key, Str, Uid, Version};
+use crate::model::{Controller, Str, Uid, Version};
 
 use super::{partial, raw::RawObject};
 
@@ -68,30 +68,6 @@ impl DecodeError {
             node: object.get("spec").and_then(node),
         })
     }
-}
-
-/// Which object this is: namespace (empty where it has none), name and UID. None when one of them cannot be read.
-pub fn identity(raw: &RawValue) -> Option<(Key, Uid)> {
-    #[derive(Deserialize)]
-    struct Object<'a> {
-        #[serde(borrow)]
-        metadata: Metadata<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Metadata<'a> {
-        #[serde(borrow)]
-        namespace: Option<partial::Text<'a>>,
-        #[serde(borrow)]
-        name: partial::Text<'a>,
-        #[serde(borrow)]
-        uid: partial::Text<'a>,
-    }
-    let Object { metadata } = serde_json::from_str(raw.get()).ok()?;
-    let namespace = metadata.namespace.as_ref().map_or("", |n| &n.0);
-    Some((
-        Key::new(namespace, &*metadata.name.0),
-        Uid::from(&*metadata.uid.0),
-    ))
 }
 
 fn node(spec: &RawValue) -> Option<Str> {

@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod daemon_set;
 pub mod defaults;
 pub mod edit;
+mod identity;
 mod image;
 mod lenient;
 pub mod manifest;
@@ -17,4 +18,5 @@ pub mod quantity;
 pub mod raw;
 pub mod revision;
 
-pub use lenient::{DecodeError, identity};
+pub use identity::{Identity, identity};
+pub use lenient::DecodeError;

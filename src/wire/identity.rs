@@ -1,0 +1,139 @@
+//! Which object a JSON text is a state of, and which state, without reading more of it than needed: most
+//! of what a watch brings after a write of our own is known already.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::model::{Key, Uid, Version};
+
+use super::partial::Text;
+
+/// An object and its state.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Namespace (empty where it has none) and name.
+    pub key: Key,
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.resourceVersion`.
+    pub version: Version,
+}
+
+/// Reads it. None when the name, UID or version cannot be read.
+pub fn identity(raw: &RawValue) -> Option<Identity> {
+    let mut found = Found::default();
+    // Once all is found, the rest is not read, which the deserializer takes for an error.
+    let object = Level::Object(&mut found);
+    let _ = object.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    Some(Identity {
+        key: Key::new(found.namespace.as_deref().unwrap_or(""), &*found.name?),
+        uid: Uid::from(&*found.uid?),
+        version: Version::parse(&found.version?),
+    })
+}
+
+#[derive(Default)]
+struct Found<'a> {
+    namespace: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    uid: Option<Cow<'a, str>>,
+    version: Option<Cow<'a, str>>,
+}
+
+impl Found<'_> {
+    fn is_complete(&self) -> bool {
+        self.namespace.is_some()
+            && self.name.is_some()
+            && self.uid.is_some()
+            && self.version.is_some()
+    }
+}
+
+/// Where the reading stands.
+enum Level<'f, 'a> {
+    Object(&'f mut Found<'a>),
+    Metadata(&'f mut Found<'a>),
+}
+
+impl<'a> DeserializeSeed<'a> for Level<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Level<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with metadata")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        match self {
+            Level::Object(found) => {
+                while let Some(Text(key)) = map.next_key()? {
+                    if key == "metadata" {
+                        map.next_value_seed(Level::Metadata(found))?;
+                        return Err(M::Error::custom("read far enough"));
+                    }
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Level::Metadata(found) => {
+                while let Some(Text(key)) = map.next_key()? {
+                    let slot = match &*key {
+                        "namespace" => &mut found.namespace,
+                        "name" => &mut found.name,
+                        "uid" => &mut found.uid,
+                        "resourceVersion" => &mut found.version,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *slot = Some(map.next_value::<Text<'a>>()?.0);
+                    if found.is_complete() {
+                        return Err(M::Error::custom("read far enough"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Option<Identity> {
+        identity(&RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn what_comes_after_it_may_be_anything() {
+        let pod = of(
+            r#"{"kind":"Pod","metadata":{"name":"p","labels":{"name":"x"},"namespace":"n","uid":"u","resourceVersion":"7","labels":3},"spec":1}"#,
+        );
+        let pod = pod.expect("all four are there");
+        assert_eq!(
+            (pod.key, pod.uid, pod.version),
+            (Key::new("n", "p"), Uid::from("u"), Version(7))
+        );
+        let node = of(r#"{"metadata":{"name":"a","uid":"u","resourceVersion":"8"}}"#)
+            .expect("no namespace");
+        assert_eq!((node.key, node.version), (Key::new("", "a"), Version(8)));
+        for none in [
+            "[]",
+            "{}",
+            r#"{"metadata":{"name":5,"uid":"u","resourceVersion":"8"}}"#,
+            r#"{"metadata":{"name":"a"}}"#,
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+}
