@@ -115,6 +115,9 @@ impl Syncer {
                 Err(f) => failures.push(f),
             }
         }
+        // A delete that could not be read back either: nothing else may ever ask for the next attempt, because a
+        // pod that was not deleted does not change.
+        again |= !self.shared.cache().pending_deletes(key).is_empty();
         if failures.is_empty() {
             Ok(again)
         } else {

@@ -16,6 +16,9 @@ pub const FIRST_DELAY: Duration = Duration::from_millis(50);
 /// No delay is longer than this, jitter of a tenth aside.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(300);
 
+/// No server can ask for a longer rest than this.
+pub const LONGEST_REST: Duration = Duration::from_secs(60);
+
 /// How the work on a key ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -23,7 +26,7 @@ pub enum Outcome {
     Ok,
     /// Again after the key's own backoff.
     Retry {
-        /// And not before this, as a `Retry-After` may ask.
+        /// And not before this, as a `Retry-After` may ask: changes do not move it forward, for up to [`LONGEST_REST`].
         at_least: Option<Duration>,
     },
 }
@@ -78,7 +81,7 @@ impl<K: Ord + Clone> State<K> {
     }
 
     /// The key is to be worked on at `at`, or now where that is past. The earliest time counts: a key that waits for an
-    /// earlier time keeps it, one that waits for a later one (a backoff too) is moved forward.
+    /// earlier time keeps it, one that waits for a later one (a backoff too) is moved forward, to the end of its rest.
     pub fn add(&mut self, key: K, at: Instant, now: Instant) {
         let entry = self.keys.entry(key.clone()).or_default();
         let at = at.max(now).max(entry.rested.unwrap_or(now));
@@ -129,7 +132,11 @@ impl<K: Ord + Clone> State<K> {
             Outcome::Retry { at_least } => {
                 entry.delay = delay(entry.failures, &mut self.rng).max(entry.delay);
                 entry.failures = entry.failures.saturating_add(1);
-                let retry = now + entry.delay.max(at_least.unwrap_or_default());
+                let at_least = at_least.unwrap_or_default();
+                let retry = now + entry.delay.max(at_least);
+                if !at_least.is_zero() {
+                    entry.rested = entry.rested.max(Some(now + at_least.min(LONGEST_REST)));
+                }
                 at = Some(at.map_or(retry, |again| again.min(retry)));
             }
         }

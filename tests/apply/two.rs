@@ -1,0 +1,65 @@
+//! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on a node.
+
+use serde_json::json;
+
+use super::server::Server;
+use super::world::*;
+
+/// Nodes come, are tainted and not, pods fail and vanish: one thing a turn, by turn number.
+fn trouble(server: &Server, turn: usize) {
+    let node_name = format!("n{}", turn * 7 % 10);
+    let live = server
+        .all("pods")
+        .into_iter()
+        .find(|p| is_live(p) && target(p) == node_name);
+    let pod_name = live.map(|p| p["metadata"]["name"].as_str().unwrap_or("").to_owned());
+    match (turn % 5, pod_name) {
+        (0, _) => server.add("nodes", node(&format!("late-{turn}"))),
+        (1, _) => server.edit("nodes", &node_name, away(true)),
+        (2, _) => (0..10).for_each(|n| server.edit("nodes", &format!("n{n}"), away(false))),
+        (3, Some(pod)) => server.edit("pods", &pod, json!({"status": ready("Failed")})),
+        (4, Some(pod)) => server.remove("pods", &pod),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_never_make_two_live_pods_on_a_node() {
+    for blind in ["pods", "nodes", "daemonsets", "controllerrevisions"] {
+        let server = world(10);
+        server.kubelet(ready("Running"));
+        let _running = [start(&server, "a"), start(&server, "b")];
+        seconds(10).await;
+        for turn in 0..60 {
+            match turn % 20 {
+                3 => server.freeze("b", blind, true),
+                15 => server.freeze("b", blind, false),
+                _ => {}
+            }
+            trouble(&server, turn);
+            seconds(31).await;
+        }
+        seconds(120).await;
+        let doubles = server.doubles();
+        assert!(doubles.is_empty(), "blind for {blind}: {doubles:?}");
+        server.assert_covered(22);
+        let by = |name| {
+            server
+                .calls(move |c| c.client == name && c.is("POST", "/pods"))
+                .len()
+        };
+        assert!(by("a") > 0 && by("b") > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_that_start_together_cover_each_node_once() {
+    let server = world(100);
+    let _running = [start(&server, "a"), start(&server, "b")];
+    seconds(30).await;
+    server.assert_covered(100);
+    assert!(server.doubles().is_empty());
+    assert_eq!(server.all("controllerrevisions").len(), 1);
+    assert!(server.deletes().is_empty());
+    assert!(server.events("FailedCreate").is_empty());
+}
