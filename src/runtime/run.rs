@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     apply::{CarryOut, events::events, request::Api},
     cache::Cache,
-    model::{Kind, Settings},
+    model::{Key, Kind, Settings},
 };
 
 use super::{
@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(35);
 /// Two syncs of one DaemonSet are at least so far apart: what a burst of events changes is planned once.
 const SYNC_GAP: Duration = Duration::from_millis(20);
 
+/// A sync that takes longer than this, because the API server is slow to answer it, gives its worker to the next one.
+const SLOW: Duration = Duration::from_millis(250);
+
 /// How often what nothing needs any more is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -40,7 +43,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Only DaemonSets of this namespace; all where none is given.
     pub namespace: Option<String>,
-    /// Workers: DaemonSets synced at the same time.
+    /// Workers: DaemonSets synced at the same time, those that wait for a slow API server aside.
     pub concurrent_syncs: usize,
     /// Creates, and deletes, a plan.
     pub burst: usize,
@@ -196,16 +199,26 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
     }
 }
 
-/// One worker.
+/// One worker. A webhook or namespace whose calls hang holds up the DaemonSets that it concerns and no others.
 async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>) {
+    let mut slow = JoinSet::new();
     while let Some(key) = shared.queue.take().await {
-        let outcome = syncer.sync(&key).await;
-        shared.queue.done(&key, outcome);
-        // Under the cache's lock: one that is created meanwhile is queued after this, not before.
-        let cache = shared.cache();
-        if cache.daemon_set(&key).is_none() {
-            shared.queue.forget(&key);
+        let mut sync = Box::pin(sync(shared.clone(), syncer.clone(), key));
+        if timeout(SLOW, &mut sync).await.is_err() {
+            slow.spawn(sync);
         }
+        while slow.try_join_next().is_some() {}
+    }
+    while slow.join_next().await.is_some() {}
+}
+
+async fn sync(shared: Arc<Shared>, syncer: Arc<Syncer>, key: Key) {
+    let outcome = syncer.sync(&key).await;
+    shared.queue.done(&key, outcome);
+    // Under the cache's lock: one that is created meanwhile is queued after this, not before.
+    let cache = shared.cache();
+    if cache.daemon_set(&key).is_none() {
+        shared.queue.forget(&key);
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     apply::{CarryOut, Failure, Known, error::ApiError, request::Api},
-    model::{DaemonSet, Key, Kind, Settings},
+    model::{DaemonSet, Key, Kind, Settings, Status},
     plan::{self, LeftAlone, Plan},
 };
 
@@ -23,6 +23,10 @@ use super::{queue::Outcome, shared::Shared};
 /// Two status writes of one DaemonSet are at least so far apart: while a thousand pods become ready, ten
 /// writes a second say as much as a thousand.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Where somebody else keeps writing another status over ours, such as a second controller that sees the cluster
+/// differently, the interval doubles up to this.
+const LONGEST_STATUS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Pods a page when a new DaemonSet's pods are read.
 const PAGE: u32 = 500;
@@ -39,12 +43,43 @@ pub struct Syncer {
 
 #[derive(Default, Clone)]
 struct Notes {
-    /// When its status was last written.
-    status_written: Option<Instant>,
+    /// Its status as it was last written.
+    written: Option<Written>,
     /// Why its last sync failed, to be said once.
     trouble: Option<String>,
     /// Why it is left alone, to be said once.
     left_alone: Option<LeftAlone>,
+}
+
+#[derive(Clone)]
+struct Written {
+    at: Instant,
+    status: Status,
+    /// How often in a row this same status had to be written again.
+    again: u32,
+}
+
+impl Written {
+    /// Writes it next. A status other than the last one is news, however long the same one was fought over.
+    fn next(before: Option<&Written>, status: &Status, at: Instant) -> Written {
+        let again = before.filter(|w| w.status == *status).map(|w| w.again + 1);
+        Written {
+            at,
+            status: *status,
+            again: again.unwrap_or(0),
+        }
+    }
+
+    /// When this status may be written after it.
+    fn soonest(&self, status: &Status) -> Instant {
+        let doublings = if self.status == *status {
+            self.again + 1
+        } else {
+            0
+        };
+        let interval = STATUS_INTERVAL * (1 << doublings.min(10));
+        self.at + interval.min(LONGEST_STATUS_INTERVAL)
+    }
 }
 
 impl Syncer {
@@ -151,9 +186,7 @@ impl Syncer {
             return Ok(false);
         }
         // A new generation is acknowledged at once, whoever waits for it.
-        let soonest = self
-            .note(key, |n| n.status_written)
-            .map(|at| at + STATUS_INTERVAL);
+        let soonest = self.note(key, |n| n.written.as_ref().map(|w| w.soonest(&status)));
         if let Some(at) = soonest
             && at > Instant::now()
             && status.observed_generation == ds.status.observed_generation
@@ -161,9 +194,14 @@ impl Syncer {
             self.shared.queue.add_at(key.clone(), at);
             return Ok(false);
         }
-        self.note(key, |n| n.status_written = Some(Instant::now()));
+        let begun = Instant::now();
         match self.carry_out.status(key, &ds, &status).await {
-            Ok(_) => Ok(false),
+            Ok(_) => {
+                self.note(key, |n| {
+                    n.written = Some(Written::next(n.written.as_ref(), &status, begun));
+                });
+                Ok(false)
+            }
             Err(f) if f.error.is_conflict() || f.error.is_invalid() => {
                 // The watch brings the newer state and with it the next sync; read it in case it does not.
                 self.read_daemon_set(key).await;

@@ -1,5 +1,7 @@
 //! A create is never repeated for a node that has a pod, whatever is known of it.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::server::Act;
@@ -109,4 +111,24 @@ async fn the_pods_of_a_new_daemon_set_are_read_before_its_first_create() {
     server.assert_covered(4);
     let reads = server.calls(|c| c.is("GET", "/pods") && c.query.contains("labelSelector"));
     assert_eq!(reads.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_has_become_old_begins_nothing_more() {
+    let server = world(100);
+    let slow = Act::Delay(Duration::from_secs(4));
+    server.rule(usize::MAX, |c| c.is("POST", "/pods"), slow);
+    let _running = start(&server, "a");
+    seconds(13).await;
+    (0..100).for_each(|n| server.edit("nodes", &format!("n{n}"), away(true)));
+    let before = server.posts().len();
+    seconds(5).await;
+    assert_eq!((before, server.posts().len()), (15, 15));
+    seconds(60).await;
+    assert!(
+        server
+            .all("pods")
+            .iter()
+            .all(|p| target(p).is_empty() || !is_live(p))
+    );
 }

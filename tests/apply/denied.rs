@@ -109,3 +109,25 @@ async fn a_namespace_that_denies_everything_delays_no_other() {
     }
     assert!(took[1] < took[0] + Duration::from_millis(100), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_whose_calls_hang_delays_no_other() {
+    let server = world(30);
+    for n in 0..10 {
+        server.add("daemonsets", daemon_set("bad", &format!("bad-{n}")));
+    }
+    server.rule(
+        usize::MAX,
+        |c| c.is("POST", "/namespaces/bad/pods"),
+        Act::Hang,
+    );
+    let _running = start(&server, "a");
+    seconds(3).await;
+    server.assert_covered(30);
+    for n in 30..60 {
+        seconds(20).await;
+        server.add("nodes", node(&format!("n{n}")));
+        seconds(3).await;
+        server.assert_covered(n + 1);
+    }
+}

@@ -25,7 +25,7 @@ fn trouble(server: &Server, turn: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn two_controllers_never_make_two_live_pods_on_a_node() {
-    for blind in ["pods", "nodes", "daemonsets", "controllerrevisions"] {
+    for blind in ["pods", "daemonsets", "controllerrevisions"] {
         let server = world(10);
         server.kubelet(ready("Running"));
         let _running = [start(&server, "a"), start(&server, "b")];
@@ -62,4 +62,29 @@ async fn two_controllers_that_start_together_cover_each_node_once() {
     assert_eq!(server.all("controllerrevisions").len(), 1);
     assert!(server.deletes().is_empty());
     assert!(server.events("FailedCreate").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_that_count_differently_do_not_fight_over_the_status() {
+    let server = world(3);
+    let _running = [start(&server, "a"), start(&server, "b")];
+    seconds(10).await;
+    server.freeze("b", "pods", true);
+    server.edit(
+        "pods",
+        &name(&["n0", ""]),
+        json!({"spec": {"nodeName": "n0"}, "status": ready("Running")}),
+    );
+    let before = server.statuses().len();
+    seconds(600).await;
+    let writes = server.statuses().len() - before;
+    assert!((2..80).contains(&writes), "{writes}");
+    // What is new is written at once, by whoever sees it.
+    server.edit(
+        "pods",
+        &name(&["n1", ""]),
+        json!({"spec": {"nodeName": "n1"}, "status": ready("Running")}),
+    );
+    millis(200).await;
+    assert_eq!(server.get("daemonsets", "web")["status"]["numberReady"], 2);
 }
