@@ -13,7 +13,10 @@ async fn a_lost_answer_to_a_create_makes_no_second_pod() {
     server.rule(1, |c| c.is("POST", "/pods"), Act::Lose);
     let _running = start(&server, "a");
     seconds(60).await;
-    assert_eq!(codes(&server.posts()), [0]);
+    // Whether the watch tells of the pod before it is asked for again is a matter of milliseconds.
+    let codes = codes(&server.posts());
+    assert_eq!(codes[0], 0);
+    assert!(codes[1..].iter().all(|code| *code == 409), "{codes:?}");
     server.assert_covered(1);
 }
 
