@@ -4,6 +4,7 @@ mod claims;
 mod creates;
 mod deletes;
 mod denied;
+mod left_alone;
 mod lists;
 mod revisions;
 mod server;
