@@ -2,8 +2,8 @@
 //! be ours must not be doubled.
 
 use crate::{
-    model::{Kind, Str, Uid},
-    plan::revisions::HASH_LABEL,
+    model::Kind,
+    plan::{PodRef, revisions::HASH_LABEL},
     wire::body,
 };
 
@@ -13,40 +13,36 @@ use super::{
     request::PatchType,
 };
 
+/// A patch of a pod, and what it is for.
+struct PodPatch {
+    verb: &'static str,
+    kind: PatchType,
+    body: String,
+}
+
 impl CarryOut {
     /// Releases, then adopts. True when all succeeded.
     pub(super) async fn claims(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+        let kind = PatchType::StrategicMerge;
         for pod in &job.plan.claims.release {
             let body = body::release(job.ds, &pod.uid, pod.version);
-            if !self
-                .patch_pod(
-                    job,
-                    "release",
-                    &pod.name,
-                    &pod.uid,
-                    PatchType::StrategicMerge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
+            let patch = PodPatch {
+                verb: "release",
+                kind,
+                body,
+            };
+            if !self.patch_pod(job, pod, patch, outcome).await {
                 return false;
             }
         }
         for pod in &job.plan.claims.adopt {
             let body = body::adopt(job.ds, &pod.uid, pod.version);
-            if !self
-                .patch_pod(
-                    job,
-                    "adopt",
-                    &pod.name,
-                    &pod.uid,
-                    PatchType::StrategicMerge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
+            let patch = PodPatch {
+                verb: "adopt",
+                kind,
+                body,
+            };
+            if !self.patch_pod(job, pod, patch, outcome).await {
                 return false;
             }
         }
@@ -56,49 +52,42 @@ impl CarryOut {
     /// Gives the pods of a duplicate revision the hash of the one that stays. True when all succeeded.
     pub(super) async fn relabel(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
         for relabel in &job.plan.relabels {
-            let pod = &relabel.pod;
-            let body = body::label(&pod.uid, HASH_LABEL, &relabel.hash);
-            if !self
-                .patch_pod(
-                    job,
-                    "relabel",
-                    &pod.name,
-                    &pod.uid,
-                    PatchType::Merge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
+            let body = body::label(&relabel.pod.uid, HASH_LABEL, &relabel.hash);
+            let patch = PodPatch {
+                verb: "relabel",
+                kind: PatchType::Merge,
+                body,
+            };
+            if !self.patch_pod(job, &relabel.pod, patch, outcome).await {
                 return false;
             }
         }
         true
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn patch_pod(
         &self,
         job: &Job<'_>,
-        verb: &str,
-        name: &Str,
-        uid: &Uid,
-        patch: PatchType,
-        body: String,
+        pod: &PodRef,
+        patch: PodPatch,
         outcome: &mut Outcome,
     ) -> bool {
-        let key = job.sibling(name);
-        match self.api.patch(&paths::pod(&key), patch, body).await {
+        let key = job.sibling(&pod.name);
+        match self
+            .api
+            .patch(&paths::pod(&key), patch.kind, patch.body)
+            .await
+        {
             Ok(answer) => self.observe(Kind::Pod, &answer),
-            Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, uid),
+            Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, &pod.uid),
             Err(e) if e.is_conflict() || e.is_invalid() => {
                 // Another state of it, or another pod of its name: see which, and plan again.
-                self.read_pod_back(&key, uid).await;
+                self.read_pod_back(&key, &pod.uid).await;
                 outcome.again = true;
                 return false;
             }
             Err(error) => {
-                outcome.fail(format!("{verb} pod {key}"), error);
+                outcome.fail(format!("{} pod {key}", patch.verb), error);
                 return false;
             }
         }
