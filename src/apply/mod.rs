@@ -6,7 +6,7 @@ pub mod error;
 pub mod event_correlator;
 pub mod events;
 pub mod lru;
-mod paths;
+pub mod paths;
 mod pods;
 pub mod request;
 mod revisions;

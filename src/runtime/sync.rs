@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    apply::{CarryOut, Failure, Known, error::ApiError, request::Api},
+    apply::{CarryOut, Failure, Known, error::ApiError, paths, request::Api},
     model::{DaemonSet, Key, Kind, Settings, Status},
     plan::{self, LeftAlone, Plan},
 };
@@ -212,11 +212,7 @@ impl Syncer {
     }
 
     async fn read_daemon_set(&self, key: &Key) {
-        let path = format!(
-            "/apis/apps/v1/namespaces/{}/daemonsets/{}",
-            key.namespace, key.name
-        );
-        if let Ok(answer) = self.api.get(&path).await
+        if let Ok(answer) = self.api.get(&paths::daemon_set(key)).await
             && let Ok(raw) = serde_json::from_slice::<&RawValue>(&answer)
         {
             Known::observe(&*self.shared, Kind::DaemonSet, raw);
@@ -255,7 +251,7 @@ impl Syncer {
                 continue_token: continue_token.take(),
                 ..ListParams::default()
             };
-            let request = Request::new(format!("/api/v1/namespaces/{}/pods", key.namespace))
+            let request = Request::new(paths::pods(&key.namespace))
                 .list(&params)
                 .map_err(|e| Failure {
                     what: what(),
