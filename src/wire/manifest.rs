@@ -209,3 +209,115 @@ fn default_toleration(t: &Toleration) -> serde_json::Result<Box<RawValue>> {
 fn open(object: &RawObject, key: &str) -> serde_json::Result<RawObject> {
     Ok(object.read(key)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::Interner;
+
+    fn daemon_set(template: &str) -> DaemonSet {
+        let raw = format!(
+            r#"{{"metadata":{{"name":"web","namespace":"x","uid":"u","annotations":{{"deprecated.daemonset.template.generation":"+5"}}}},
+                "spec":{{"selector":{{"matchLabels":{{"app":"web"}}}},"template":{template}}}}}"#
+        );
+        let raw = RawValue::from_string(raw).unwrap();
+        crate::wire::daemon_set::decode(&raw, &mut Interner::default()).unwrap()
+    }
+
+    fn body(template: &str, tolerations: &[TolerationEntry], placement: Placement) -> String {
+        let manifest =
+            PodManifest::new(&daemon_set(template), "h", tolerations, placement).unwrap();
+        manifest.body("web-abc", "node-1")
+    }
+
+    #[test]
+    fn what_this_build_does_not_know_survives_to_the_letter() {
+        let body = body(
+            r#"{"metadata":{"labels":{"app":"web"}},"spec":{"newField":{"n":1.0,"big":123456789012345678901234567890,"e":1e3},
+                "containers":[{"name":"c","future":[null,{"z":1,"a":2}]}]}}"#,
+            &[],
+            Placement::Scheduler,
+        );
+        assert!(
+            body.contains(r#""newField":{"n":1.0,"big":123456789012345678901234567890,"e":1e3}"#),
+            "{body}"
+        );
+        assert!(body.contains(r#""future":[null,{"z":1,"a":2}]"#), "{body}");
+    }
+
+    #[test]
+    fn metadata_is_the_templates_labels_annotations_and_finalizers_and_nothing_else_of_it() {
+        let body = body(
+            r#"{"metadata":{"name":"not-this","namespace":"nor-this","creationTimestamp":null,"finalizers":["f/x"],
+                "labels":{"app":"web"},"annotations":{"a":"b"}},"spec":{"containers":[]}}"#,
+            &[],
+            Placement::Scheduler,
+        );
+        let pod: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            pod["metadata"],
+            json!({
+                "name": "web-abc", "generateName": "web-", "finalizers": ["f/x"], "annotations": {"a": "b"},
+                "labels": {"app": "web", "controller-revision-hash": "h", "pod-template-generation": "5"},
+                "ownerReferences": [{
+                    "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "uid": "u",
+                    "controller": true, "blockOwnerDeletion": true,
+                }],
+            })
+        );
+    }
+
+    #[test]
+    fn required_node_affinity_is_replaced_and_all_other_affinity_stays() {
+        let template = r#"{"metadata":{},"spec":{"containers":[],"affinity":{"podAffinity":{"p":1},"nodeAffinity":{
+            "requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"k","operator":"Exists"}]}]},
+            "preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1}]}}}}"#;
+        let pod: Value = serde_json::from_str(&body(template, &[], Placement::Scheduler)).unwrap();
+        assert_eq!(
+            pod["spec"]["affinity"],
+            json!({
+                "podAffinity": {"p": 1},
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]},
+                    ]},
+                    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}],
+                },
+            })
+        );
+        assert!(pod["spec"].get("nodeName").is_none());
+        let pod: Value = serde_json::from_str(&body(template, &[], Placement::NodeName)).unwrap();
+        assert_eq!(pod["spec"]["nodeName"], "node-1");
+    }
+
+    #[test]
+    fn tolerations_of_the_template_stay_as_they_were_written() {
+        let template = r#"{"metadata":{},"spec":{"containers":[],"tolerations":[{"key":"k","operator":"Exists","later":1.50}]}}"#;
+        let entries = [
+            TolerationEntry::Template(0),
+            TolerationEntry::Default(Toleration::exists("d", "NoSchedule")),
+        ];
+        let body = body(template, &entries, Placement::Scheduler);
+        assert!(
+            body.contains(
+                r#""tolerations":[{"key":"k","operator":"Exists","later":1.50},{"effect":"NoSchedule","key":"d","operator":"Exists"}]"#
+            ),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn a_template_may_hold_what_looks_like_a_placeholder() {
+        let body = body(
+            r#"{"metadata":{"annotations":{"a":"@node-0@ @name-0@"}},"spec":{"containers":[]}}"#,
+            &[],
+            Placement::Scheduler,
+        );
+        assert!(
+            body.contains("@node-0@ @name-0@") && body.contains(r#""name":"web-abc""#),
+            "{body}"
+        );
+    }
+}
