@@ -14,6 +14,9 @@ mod audit;
 #[path = "../tests/live/cluster.rs"]
 mod cluster;
 #[allow(dead_code)]
+#[path = "../tests/live/configuration.rs"]
+mod configuration;
+#[allow(dead_code)]
 #[path = "../tests/live/control_plane.rs"]
 mod control_plane;
 #[allow(dead_code)]

@@ -4,6 +4,7 @@
 
 mod audit;
 mod cluster;
+mod configuration;
 mod control_plane;
 mod controller;
 mod process;

@@ -1,0 +1,62 @@
+//! Who may speak to the control plane, with which kubeconfig, and what of it is written down.
+
+use std::path::{Path, PathBuf};
+
+/// Users of the API server: name, which is also the token, and group. Kubelets and admin may do everything.
+pub const USERS: &[(&str, &str)] = &[
+    ("admin", "system:masters"),
+    ("kubelets", "system:masters"),
+    ("controller", "controllers-under-test"),
+    ("controller-b", "controllers-under-test"),
+    ("nobody", "nobodies"),
+    ("partial", "nobodies"),
+    ("system:kube-scheduler", "components"),
+    ("system:kube-controller-manager", "components"),
+];
+/// Only what controllers write is kept with its body.
+const AUDIT_POLICY: &str = r#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Request
+  users: [controller, controller-b, "system:serviceaccount:kube-system:daemon-set-controller"]
+  verbs: [create, update, patch, delete, deletecollection]
+- level: Metadata
+  users: [controller, controller-b, nobody, "system:serviceaccount:kube-system:daemon-set-controller"]
+- level: None
+"#;
+
+/// Where a user's kubeconfig is.
+pub fn kubeconfig_path(dir: &Path, user: &str) -> PathBuf {
+    dir.join(format!("{}.kubeconfig", user.replace(':', "-")))
+}
+
+/// Writes a kubeconfig for this user, with the user's name as the token, and says where it is.
+pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
+    let path = kubeconfig_path(dir, user);
+    let authority = dir.join("apiserver.crt");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: live\n\
+         clusters:\n- name: live\n  cluster:\n    server: https://127.0.0.1:{port}\n    certificate-authority: {}\n\
+         contexts:\n- name: live\n  context: {{cluster: live, user: live}}\n\
+         users:\n- name: live\n  user: {{token: \"{user}\"}}\n",
+        authority.display(),
+    );
+    std::fs::write(&path, text).expect("a kubeconfig can be written");
+    path
+}
+
+/// Writes the users' tokens and kubeconfigs, and what is audited.
+pub fn write_configuration(dir: &Path, api_port: u16) {
+    let tokens: String = USERS
+        .iter()
+        .map(|(user, group)| format!("\"{user}\",\"{user}\",\"{user}\",\"{group}\"\n"))
+        .collect();
+    std::fs::write(dir.join("tokens.csv"), tokens).expect("tokens can be written");
+    std::fs::write(dir.join("audit-policy.yaml"), AUDIT_POLICY)
+        .expect("the audit policy can be written");
+    for (user, _) in USERS {
+        write_kubeconfig(dir, api_port, user);
+    }
+}
