@@ -1,9 +1,9 @@
 //! The form in which Go's JSON encoder writes a value that it has read: how upstream stores a
 //! revision's `data`, byte for byte.
 //!
-//! Keys sorted, no white space; `<`, `>`, `&`, U+2028 and U+2029 escaped; numbers as Go prints the
-//! 64-bit floats that it reads them into (so 9007199254740993 becomes 9007199254740992, as in every
-//! revision that upstream ever wrote; and files and the API compare alike).
+//! Keys sorted, no white space; `<`, `>`, `&`, U+2028 and U+2029 escaped; integers of 64 bits as they are, all other
+//! numbers as Go prints the float64 that it reads them into (upstream goes by way of apimachinery's `util/json`, which
+//! tells the two apart; and so files and the API compare alike).
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -144,12 +144,12 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// A number as Go prints the float64 it reads it into. One that no float64 holds stays as it is.
+/// A number as Go prints it: an integer of 64 bits, or else the float64 it reads it into. One that no float64 holds
+/// stays as it is.
 fn write_number(text: &str, out: &mut String) {
-    // Nearly all numbers in templates are short integers, which are their own canonical form.
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.len() <= 15 && digits != "0" && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return out.push_str(text);
+    if let Ok(n) = text.parse::<i64>() {
+        let _ = write!(out, "{n}");
+        return;
     }
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() => {
@@ -178,7 +178,7 @@ mod tests {
         RawValue::from_string(text.to_owned()).unwrap()
     }
 
-    /// Each row was printed by Go 1.26: `json.Unmarshal` into `any`, then `json.Marshal`.
+    /// Each row was printed by Go 1.26: apimachinery 0.37's `util/json.Unmarshal` into a map, then `Marshal`.
     #[test]
     fn as_go_writes_it() {
         for (given, expected) in include_str!("../../tests/data/go-json.tsv")

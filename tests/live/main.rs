@@ -19,5 +19,6 @@ mod kubectl;
 mod nodes;
 mod rig;
 mod stored;
+mod takeover;
 mod two;
 mod upkeep;
