@@ -9,6 +9,7 @@ mod control_plane;
 mod controller;
 mod process;
 mod referee;
+mod webhook;
 
 mod access;
 mod coverage;

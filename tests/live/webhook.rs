@@ -1,0 +1,99 @@
+//! An admission webhook that denies every request, with the API server's own certificate.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+/// A running webhook; dropping it ends it.
+pub struct Webhook {
+    task: JoinHandle<()>,
+    /// Where it listens.
+    pub url: String,
+    /// What vouches for its certificate, as `caBundle` takes it.
+    pub authority: ByteString,
+}
+
+impl Webhook {
+    /// Denies everything with this message, on a loopback port. `dir` is the control plane's.
+    pub async fn deny(dir: &Path, message: &'static str) -> Self {
+        let certificate = dir.join("apiserver.crt");
+        let chain =
+            CertificateDer::pem_file_iter(&certificate).expect("the API server's certificate");
+        let chain = chain.collect::<Result<Vec<_>, _>>().expect("certificates");
+        let key =
+            PrivateKeyDer::from_pem_file(dir.join("apiserver.key")).expect("the API server's key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("the key fits the certificate");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a loopback port");
+        let port = listener.local_addr().expect("its address").port();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // The API server may give up on a connection; that is its affair.
+                tokio::spawn(serve(acceptor.clone(), stream, message));
+            }
+        });
+        let authority = ByteString(std::fs::read(certificate).expect("the certificate"));
+        Self {
+            task,
+            url: format!("https://127.0.0.1:{port}/"),
+            authority,
+        }
+    }
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers each AdmissionReview of one connection: HTTP/1.1 with a Content-Length, as the API server sends them.
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, message: &str) -> std::io::Result<()> {
+    let mut stream = BufReader::new(acceptor.accept(stream).await?);
+    loop {
+        let mut length = 0;
+        let mut line = String::new();
+        while stream.read_line(&mut line).await? > 0 && line != "\r\n" {
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            line.clear();
+        }
+        if line.is_empty() {
+            return Ok(());
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        let review: Value = serde_json::from_slice(&body)?;
+        let answer = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "response": { "uid": review["request"]["uid"], "allowed": false, "status": { "message": message } },
+        });
+        let answer = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await?;
+    }
+}
