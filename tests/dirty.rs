@@ -1,4 +1,4 @@
-//! A change leads to a sync of just the DaemonSets that it concerns.
+//! A change leads to a sync of just the DaemonSets that it concerns; a new DaemonSet has its pods read first.
 
 use daemonset_controller::{
     cache::Cache,
@@ -157,4 +157,29 @@ fn a_revision_concerns_its_controller() {
     );
     cache.deleted(Kind::Revision, &to_raw_value(&revision).unwrap());
     assert_eq!(dirty(&mut cache), ["everywhere"]);
+}
+
+#[test]
+fn a_daemonset_that_was_not_there_when_the_first_list_of_pods_began_has_its_pods_read() {
+    let mut cache = Cache::new(FeatureGates::default());
+    let daemon_set = |name: &str| {
+        json!({
+            "metadata": {"name": name, "namespace": "x", "uid": name, "resourceVersion": "2"},
+            "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"spec": {"containers": []}}},
+        })
+    };
+    observe(&mut cache, Kind::DaemonSet, &daemon_set("early"));
+    cache.list_began(Kind::Pod);
+    observe(&mut cache, Kind::DaemonSet, &daemon_set("meanwhile"));
+    cache.list_completed(Kind::Pod, Version(9));
+    observe(&mut cache, Kind::DaemonSet, &daemon_set("late"));
+    let needs = |cache: &Cache, name: &str| cache.needs_priming(&Key::new("x", name));
+    assert_eq!(
+        ["early", "meanwhile", "late"].map(|n| needs(&cache, n)),
+        [false, true, true]
+    );
+    cache.primed(&Key::new("x", "late"), &"another".into());
+    assert!(needs(&cache, "late"), "another of its name");
+    cache.primed(&Key::new("x", "late"), &"late".into());
+    assert!(!needs(&cache, "late"));
 }

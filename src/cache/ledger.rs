@@ -181,6 +181,11 @@ impl Ledger {
         self.last_list.is_some()
     }
 
+    /// Whether a first list has begun: what is created from now on may be missing in it.
+    pub fn has_begun(&self) -> bool {
+        self.is_synced() || self.list.is_some()
+    }
+
     /// Forgets deletions that nothing under way can contradict any more.
     pub fn sweep(&mut self, requests: &Requests) {
         let oldest = requests.oldest();

@@ -268,7 +268,8 @@ impl Cache {
     }
 
     fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
-        let primed_at_start = !self.is_kind_synced(Kind::Pod);
+        // What was there before the first list of pods began has its pods in it.
+        let primed_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
         match self.daemon_sets.get_mut(&key) {
             Some(entry) if entry.daemon_set.uid == daemon_set.uid => {
                 let mut same = daemon_set.clone();
