@@ -207,11 +207,20 @@ impl Cache {
         raw: &RawValue,
     ) -> (Option<Decoded>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
-        let (result, error) = match kind {
-            Kind::DaemonSet => split(
-                wire::daemon_set::decode(raw, interner),
-                wire::daemon_set::from_error,
-            ),
+        match kind {
+            Kind::DaemonSet => {
+                let (ds, e) = split(
+                    wire::daemon_set::decode(raw, interner),
+                    wire::daemon_set::from_error,
+                );
+                let decoded = ds.map(|ds| Decoded {
+                    key: Key::new(ds.namespace.clone(), ds.name.clone()),
+                    uid: ds.uid.clone(),
+                    version: ds.version,
+                    object: Object::DaemonSet(Box::new(ds)),
+                });
+                (decoded, e)
+            }
             Kind::Node => {
                 let (node, e) = split(wire::node::decode(raw, interner), wire::node::from_error);
                 let decoded = node.map(|n| Decoded {
@@ -220,7 +229,7 @@ impl Cache {
                     version: n.version,
                     object: Object::Node(n),
                 });
-                return (decoded, e);
+                (decoded, e)
             }
             Kind::Revision => {
                 let (revision, e) = split(
@@ -233,7 +242,7 @@ impl Cache {
                     version: r.version,
                     object: Object::Revision(r),
                 });
-                return (decoded, e);
+                (decoded, e)
             }
             Kind::Pod => {
                 let (pod, e) = split(wire::pod::decode(raw, interner), wire::pod::from_error);
@@ -247,16 +256,9 @@ impl Cache {
                         relevant: d.relevant,
                     },
                 });
-                return (decoded, e);
+                (decoded, e)
             }
-        };
-        let decoded = result.map(|ds| Decoded {
-            key: Key::new(ds.namespace.clone(), ds.name.clone()),
-            uid: ds.uid.clone(),
-            version: ds.version,
-            object: Object::DaemonSet(Box::new(ds)),
-        });
-        (decoded, error)
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl Cache {
             && let Some(pod) = self.pods.get(key)
         {
             let pod = pod.clone();
-            self.mark_pod(key, &pod);
+            self.mark_owner(key, &pod.controller, &pod.labels);
         }
     }
 
@@ -228,11 +228,6 @@ impl Cache {
         {
             self.remove(kind, key);
         }
-    }
-
-    /// Plan this DaemonSet again.
-    pub fn mark(&mut self, key: Key) {
-        self.dirty.insert(key);
     }
 
     /// Forgets what nothing needs any more; call it now and then.
@@ -304,13 +299,7 @@ impl Cache {
 
     fn put_node(&mut self, node: Node) {
         let name = node.name.clone();
-        let known = self.nodes.by_name(&name).is_some();
-        let before = self.verdicts_on(
-            known
-                .then(|| self.nodes.by_name(&name))
-                .flatten()
-                .map(|(_, n)| n),
-        );
+        let before = self.verdicts_on(self.nodes.by_name(&name).map(|(_, n)| n));
         if !self.nodes.put(node) {
             return;
         }
@@ -373,16 +362,16 @@ impl Cache {
         self.dirty.extend(keys);
     }
 
-    /// A pod concerns its controller; an orphan those whose selector it matches; one whose owner cannot be
-    /// read all of its namespace.
-    fn mark_pod(&mut self, key: &Key, pod: &Pod) {
-        match &pod.controller {
+    /// A pod or revision concerns its controller; an orphan those whose selector it matches; one whose owner cannot
+    /// be read all of its namespace.
+    fn mark_owner(&mut self, key: &Key, controller: &Controller, labels: &Labels) {
+        match controller {
             Controller::Uid(uid) => {
                 if let Some(owner) = self.by_uid.get(uid) {
                     self.dirty.insert(owner.clone());
                 }
             }
-            Controller::None => self.mark_matching(key, Some(&pod.labels)),
+            Controller::None => self.mark_matching(key, Some(labels)),
             Controller::Unreadable => self.mark_matching(key, None),
         }
     }
@@ -416,28 +405,16 @@ impl Cache {
                 return;
             }
             if old.controller != new.controller || old.labels != new.labels {
-                self.mark_pod(&key, old);
+                self.mark_owner(&key, &old.controller, &old.labels);
             }
         }
-        self.mark_pod(&key, &new);
+        self.mark_owner(&key, &new.controller, &new.labels);
     }
 
     fn put_revision(&mut self, key: Key, revision: Revision) {
-        self.mark_revision(&key, &revision);
+        self.mark_owner(&key, &revision.controller, &revision.labels);
         if let Some(old) = self.revisions.insert(key.clone(), revision) {
-            self.mark_revision(&key, &old);
-        }
-    }
-
-    fn mark_revision(&mut self, key: &Key, revision: &Revision) {
-        match &revision.controller {
-            Controller::Uid(uid) => {
-                if let Some(owner) = self.by_uid.get(uid) {
-                    self.dirty.insert(owner.clone());
-                }
-            }
-            Controller::None => self.mark_matching(key, Some(&revision.labels)),
-            Controller::Unreadable => self.mark_matching(key, None),
+            self.mark_owner(&key, &old.controller, &old.labels);
         }
     }
 
@@ -456,12 +433,12 @@ impl Cache {
                     if let Some(id) = pod.node {
                         self.nodes.unpoint(id);
                     }
-                    self.mark_pod(key, &pod);
+                    self.mark_owner(key, &pod.controller, &pod.labels);
                 }
             }
             Kind::Revision => {
                 if let Some(revision) = self.revisions.remove(key) {
-                    self.mark_revision(key, &revision);
+                    self.mark_owner(key, &revision.controller, &revision.labels);
                 }
             }
         }

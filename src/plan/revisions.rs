@@ -228,12 +228,6 @@ pub fn labels(template_labels: &Labels, hash: &str) -> BTreeMap<String, String> 
     labels
 }
 
-/// Whether a pod is of the current revision: by hash, or by the deprecated template generation.
-pub fn is_updated(labels: &Labels, hash: &str, template_generation: Option<&str>) -> bool {
-    labels.get(HASH_LABEL) == Some(hash)
-        || template_generation.is_some_and(|g| labels.get("pod-template-generation") == Some(g))
-}
-
 /// The hash that a pod counts with, its revision's duplicate merged.
 pub fn hash_of<'p>(pod: &'p Pod, history: &'p History) -> Option<&'p Str> {
     let own = pod.labels.get_shared(HASH_LABEL)?;

@@ -2,7 +2,7 @@
 
 use crate::model::{Labels, Pod, Status, Time, Verdict};
 
-use super::{revisions, upkeep::Facts};
+use super::upkeep::Facts;
 
 /// The counts at this moment.
 pub struct Counted {
@@ -16,8 +16,6 @@ pub struct Counted {
 /// in this plan counts with its new hash.
 pub fn plan(facts: &Facts<'_, '_>) -> Counted {
     let ds = facts.ds();
-    let hash = &*facts.history.current.hash;
-    let generation = facts.template_generation.as_deref();
     let mut s = Status {
         // It never falls: upstream's own write may be newer than what is seen here.
         observed_generation: ds.status.observed_generation.max(ds.generation),
@@ -54,8 +52,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
         let updated = match last {
             Some((labels, updated)) if labels.same(&pod.labels) => updated,
             _ => {
-                let updated = facts.has_current_hash(pod)
-                    || revisions::is_updated(&pod.labels, hash, generation);
+                let updated = facts.is_updated(pod);
                 last = Some((&pod.labels, updated));
                 updated
             }

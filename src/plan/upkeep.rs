@@ -79,6 +79,13 @@ impl<'s, 'a> Facts<'s, 'a> {
             .filter(|p| !p.is_departed())
     }
 
+    /// Whether a pod is of the current revision: by hash, or by the deprecated template generation.
+    pub fn is_updated(&self, pod: &Pod) -> bool {
+        let generation = self.template_generation.as_deref();
+        self.has_current_hash(pod)
+            || generation.is_some_and(|g| pod.labels.get("pod-template-generation") == Some(g))
+    }
+
     /// The hash that a pod counts with: a duplicate's is the current one.
     pub fn has_current_hash(&self, pod: &Pod) -> bool {
         revisions::hash_of(pod, self.history).is_some_and(|h| *h == self.history.current.hash)

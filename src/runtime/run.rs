@@ -79,7 +79,7 @@ pub async fn run(
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
     // Events have their own few calls: they never wait for pods, nor pods for them.
     let event_api = Api::new(connections.writes.clone(), 2, PATIENCE);
-    let (sink, publisher) = events(event_api.clone(), Arc::new(move || clock().timestamp()));
+    let (sink, publisher) = events(event_api, Arc::new(move || clock().timestamp()));
     let publisher = tokio::spawn(publisher.run());
     let carry_out = CarryOut::new(
         api.clone(),

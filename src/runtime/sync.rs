@@ -134,30 +134,34 @@ impl Syncer {
             return Ok(false);
         };
         self.say_left_alone(key, &plan);
-        let outcome = if plan.left_alone.is_some() || !plan.is_settled() {
-            self.carry_out.run(key, &ds, &plan, begun).await
-        } else {
-            crate::apply::Outcome {
-                revision_known: true,
-                ..Default::default()
-            }
-        };
+        if plan.left_alone.is_none() && plan.is_settled() {
+            let conflict = self.status(key, &ds, &plan).await.map_err(|f| vec![f])?;
+            return Ok(conflict || self.has_pending_deletes(key));
+        }
+        let outcome = self.carry_out.run(key, &ds, &plan, begun).await;
         let mut failures = outcome.failures;
         let mut again = outcome.again;
-        if outcome.revision_known && plan.left_alone.is_none() {
-            match self.status(key).await {
+        if outcome.revision_known
+            && let Some((ds, plan)) = self.plan(key)
+        {
+            // What was carried out is known by now, and counts.
+            match self.status(key, &ds, &plan).await {
                 Ok(conflict) => again |= conflict,
                 Err(f) => failures.push(f),
             }
         }
-        // A delete that could not be read back either: nothing else may ever ask for the next attempt, because a
-        // pod that was not deleted does not change.
-        again |= !self.shared.cache().pending_deletes(key).is_empty();
+        again |= self.has_pending_deletes(key);
         if failures.is_empty() {
             Ok(again)
         } else {
             Err(failures)
         }
+    }
+
+    /// A delete that could not be read back either: nothing else may ever ask for the next attempt, because a
+    /// pod that was not deleted does not change.
+    fn has_pending_deletes(&self, key: &Key) -> bool {
+        !self.shared.cache().pending_deletes(key).is_empty()
     }
 
     fn plan(&self, key: &Key) -> Option<(DaemonSet, Plan)> {
@@ -168,11 +172,8 @@ impl Syncer {
         })
     }
 
-    /// Writes the status that what is known now calls for. True when it met another state of the DaemonSet.
-    async fn status(&self, key: &Key) -> Result<bool, Failure> {
-        let Some((ds, plan)) = self.plan(key) else {
-            return Ok(false);
-        };
+    /// Writes the status that this plan calls for. True when it met another state of the DaemonSet.
+    async fn status(&self, key: &Key, ds: &DaemonSet, plan: &Plan) -> Result<bool, Failure> {
         if let Some(at) = plan.wake_at {
             let now = (self.shared.clock)();
             self.shared
@@ -182,7 +183,7 @@ impl Syncer {
         let Some(status) = plan.status.filter(|s| *s != ds.status) else {
             return Ok(false);
         };
-        if plan.revision.is_none_or(|r| r.create) {
+        if plan.revision.as_ref().is_none_or(|r| r.create) {
             return Ok(false);
         }
         // A new generation is acknowledged at once, whoever waits for it.
@@ -195,7 +196,7 @@ impl Syncer {
             return Ok(false);
         }
         let begun = Instant::now();
-        match self.carry_out.status(key, &ds, &status).await {
+        match self.carry_out.status(key, ds, &status).await {
             Ok(_) => {
                 self.note(key, |n| {
                     n.written = Some(Written::next(n.written.as_ref(), &status, begun));

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::model::{DaemonSet, Status, Uid, Version};
 
-use super::{manifest::owner_reference, raw::RawObject};
+use super::{manifest::owner_reference, raw::RawObject, status::StatusObject};
 
 fn render(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts, numbers and maps of them have a JSON form")
@@ -52,35 +52,11 @@ pub fn status(ds: &DaemonSet, status: &Status) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
         metadata: Seen<'a>,
-        status: Fields,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Fields {
-        current_number_scheduled: i32,
-        number_misscheduled: i32,
-        desired_number_scheduled: i32,
-        number_ready: i32,
-        updated_number_scheduled: i32,
-        number_available: i32,
-        number_unavailable: i32,
-        observed_generation: i64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        collision_count: Option<i32>,
+        status: StatusObject,
     }
     render(&Patch {
         metadata: Seen::new(&ds.uid, Some(ds.version)),
-        status: Fields {
-            current_number_scheduled: status.current_number_scheduled,
-            number_misscheduled: status.number_misscheduled,
-            desired_number_scheduled: status.desired_number_scheduled,
-            number_ready: status.number_ready,
-            updated_number_scheduled: status.updated_number_scheduled,
-            number_available: status.number_available,
-            number_unavailable: status.number_unavailable,
-            observed_generation: status.observed_generation,
-            collision_count: status.collision_count,
-        },
+        status: status.into(),
     })
 }
 

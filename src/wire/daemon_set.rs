@@ -13,6 +13,7 @@ use crate::model::{
 use super::{
     DecodeError, canonical,
     partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    status::StatusObject,
 };
 
 /// The deprecated annotation that template generations live in.
@@ -65,20 +66,6 @@ struct RollingUpdate<'a> {
     max_unavailable: Option<&'a RawValue>,
     #[serde(borrow)]
     max_surge: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct StatusObject {
-    current_number_scheduled: i32,
-    number_misscheduled: i32,
-    desired_number_scheduled: i32,
-    number_ready: i32,
-    updated_number_scheduled: i32,
-    number_available: i32,
-    number_unavailable: i32,
-    observed_generation: i64,
-    collision_count: Option<i32>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +122,6 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
     let (data, without) = canonical::revision_data(spec.template).map_err(fail)?;
     let data = Str::from(data);
     let annotations = partial::labels(metadata.annotations.as_ref(), interner);
-    let status = object.status.unwrap_or_default();
     Ok(DaemonSet {
         namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
         name: interner.text(&metadata.name.0),
@@ -154,17 +140,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         update_strategy: update_strategy(spec.update_strategy.as_ref()),
         min_ready_seconds: spec.min_ready_seconds.unwrap_or(0),
         revision_history_limit: spec.revision_history_limit.unwrap_or(10),
-        status: Status {
-            current_number_scheduled: status.current_number_scheduled,
-            number_misscheduled: status.number_misscheduled,
-            desired_number_scheduled: status.desired_number_scheduled,
-            number_ready: status.number_ready,
-            updated_number_scheduled: status.updated_number_scheduled,
-            number_available: status.number_available,
-            number_unavailable: status.number_unavailable,
-            observed_generation: status.observed_generation,
-            collision_count: status.collision_count,
-        },
+        status: object.status.unwrap_or_default().into(),
         readable: true,
     })
 }

@@ -17,6 +17,7 @@ pub mod pod;
 pub mod quantity;
 pub mod raw;
 pub mod revision;
+mod status;
 
 pub use identity::{Identity, identity};
 pub use lenient::DecodeError;
