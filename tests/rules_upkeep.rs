@@ -256,12 +256,34 @@ fn a_terminal_and_terminating_pod_is_invisible() {
     assert_eq!(plan.status.unwrap().current_number_scheduled, 0);
 }
 
+/// Whoever sees such a pod gone posts the name without it: with another name, two controllers would make two pods.
 #[test]
-fn the_newest_pod_gives_the_next_name_even_when_departed() {
+fn a_pod_that_is_about_to_be_gone_does_not_matter_to_the_next_name() {
     let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let departed = pod("p").on("a").deleting().phase("Failed");
-    let second = plan_of([node("a"), departed]).creates[0].pod_name.clone();
-    assert_ne!(first, second);
+    let departed = |seconds: i64| {
+        let deletion = json!({"metadata": {"deletionTimestamp": ago(seconds)}});
+        pod("p").on("a").phase("Failed").with(deletion)
+    };
+    let soon_gone = plan_of([node("a"), departed(29)]).creates[0]
+        .pod_name
+        .clone();
+    assert_eq!(soon_gone, first);
+    let kept = plan_of([node("a"), departed(30)]).creates[0]
+        .pod_name
+        .clone();
+    assert_ne!(kept, first, "a finalizer keeps it");
+}
+
+#[test]
+fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let plan = plan_of([node("a"), pod(&first).on("a").deleting().phase("Failed")]);
+    assert_eq!(creates(&plan), NONE);
+    let wait = plan
+        .wake_at
+        .expect("in case a finalizer keeps it")
+        .since(now());
+    assert_eq!(wait.as_secs(), 25);
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub struct Pod {
     pub readiness: Readiness,
     /// `metadata.deletionTimestamp` is set, or a delete of ours is on its way.
     pub deleting: bool,
+    /// `metadata.deletionTimestamp`: when its grace period ends.
+    pub deletion: Option<Time>,
     /// False for a pod that could not be decoded: it exists, its node is taken, it is never touched.
     pub readable: bool,
 }
@@ -89,6 +91,12 @@ impl Pod {
     /// Terminal and terminating: only a finalizer or the kubelet keeps it; invisible to decisions.
     pub fn is_departed(&self) -> bool {
         self.deleting && self.phase.is_terminal()
+    }
+
+    /// Departed, and about to be gone for good: only a finalizer keeps a departed pod for longer. Until this time.
+    pub fn passes_by(&self) -> Option<Time> {
+        let deletion = self.deletion.filter(|_| self.is_departed())?;
+        Some(deletion + std::time::Duration::from_secs(30))
     }
 
     /// Whether the Ready condition is true.

@@ -389,7 +389,18 @@ fn create(
     if facts.named.contains(&id) {
         return false;
     }
-    let newest = newest(facts.by_node.on(id));
+    // A pod that is about to be gone must not matter to the name: whoever sees it gone posts the name without it. Where it
+    // bears that very name, the name is waited for.
+    let newest = newest(facts.by_node.on(id), facts.now);
+    let base = names::of_pod(facts.ds(), &node.name, newest, 0);
+    let holder = (facts.snapshot.find_pod)(&base).filter(|p| p.controller.is(&facts.ds().uid));
+    if let Some(end) = holder
+        .and_then(Pod::passes_by)
+        .filter(|end| *end > facts.now)
+    {
+        wake(&mut out.wake_at, end);
+        return false;
+    }
     let names::Free::Name(pod_name) =
         names::free_name(facts.ds(), &node.name, newest, facts.snapshot.find_pod)
     else {
@@ -405,9 +416,10 @@ fn create(
     true
 }
 
-/// The newest pod on a node, in any phase: by creationTimestamp, then UID.
-fn newest<'a>(pods: &[&'a Pod]) -> Option<&'a Uid> {
+/// The newest pod on a node, in any phase but about to be gone: by creationTimestamp, then UID.
+fn newest<'a>(pods: &[&'a Pod], now: Time) -> Option<&'a Uid> {
     pods.iter()
+        .filter(|p| p.passes_by().is_none_or(|end| end <= now))
         .max_by(|a, b| a.created.cmp(&b.created).then_with(|| a.uid.cmp(&b.uid)))
         .map(|p| &p.uid)
 }

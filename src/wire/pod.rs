@@ -102,6 +102,12 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             phase,
             readiness,
             deleting: metadata.deletion_timestamp.is_some(),
+            deletion: metadata
+                .deletion_timestamp
+                .as_ref()
+                .map(|t| parse_time(&t.0))
+                .transpose()
+                .map_err(fail)?,
             readable: true,
         },
         node,
@@ -125,6 +131,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             phase: Phase::Active,
             readiness: Readiness::NotReady,
             deleting: false,
+            deletion: None,
             readable: false,
         },
         node: e.node.clone(),
