@@ -2,9 +2,10 @@
 //!
 //! `just bench-live` or `cargo bench --features live --bench live -- [--nodes 1000] [--rounds 3] [--only ours]`.
 //! Each round: start the controller, let it cover one node (so that it has read everything), then create a
-//! DaemonSet for all nodes and wait until its status says that all are ready and available. Printed are medians
-//! of the rounds: the time that took, the processor time used meanwhile and in all, the peak of resident memory,
-//! and what was written to the API meanwhile, by the audit log.
+//! DaemonSet for all nodes and wait until its status says that all are ready and available; then change its template
+//! and let it roll with `maxUnavailable` 10%, and once more with `maxSurge` 10%. Printed are medians of the rounds, for
+//! each of the three: the time that took, the processor time used meanwhile, the peak of resident memory up to then, and what
+//! was written to the API meanwhile, by the audit log.
 
 // The tests' harness; the benchmark needs only a part of it.
 #[allow(dead_code)]
@@ -103,8 +104,17 @@ impl Running {
     }
 }
 
-/// What one round has shown.
-struct Round {
+/// What is measured in each round, in this order.
+const PARTS: [&str; 3] = [
+    "covering all nodes",
+    "a roll, maxUnavailable 10%",
+    "a roll, maxSurge 10%",
+];
+
+/// What one round has shown: a measure for each part.
+type Round = [Measure; 3];
+
+struct Measure {
     elapsed: f64,
     cpu_meanwhile: f64,
     cpu_in_all: f64,
@@ -132,17 +142,29 @@ async fn main() {
     for number in 1..=args.rounds {
         for (contender, rounds) in contenders.iter().zip(&mut rounds) {
             let round = run(&lab, *contender, args.nodes as i32).await;
-            println!(
-                "round {number}, {:8}: {:6.2} s, {:5.2} s CPU, {:6.1} MiB",
-                contender.name(),
-                round.elapsed,
-                round.cpu_meanwhile,
-                round.peak_mib
-            );
+            for (part, measure) in PARTS.iter().zip(&round) {
+                println!(
+                    "round {number}, {:8}, {part:26}: {:6.2} s, {:5.2} s CPU, {:6.1} MiB",
+                    contender.name(),
+                    measure.elapsed,
+                    measure.cpu_meanwhile,
+                    measure.peak_mib
+                );
+            }
             rounds.push(round);
         }
     }
-    print_table(&args, &contenders, &rounds);
+    for (index, part) in PARTS.iter().enumerate() {
+        println!(
+            "\n{part}: {} nodes, medians of {} rounds",
+            args.nodes, args.rounds
+        );
+        let measures: Vec<Vec<&Measure>> = rounds
+            .iter()
+            .map(|rounds| rounds.iter().map(|round| &round[index]).collect())
+            .collect();
+        print_table(&contenders, &measures);
+    }
 }
 
 async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
@@ -152,18 +174,22 @@ async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
     lab.create(&warm).await;
     lab.until_covered("warm", 1, LIMIT).await;
 
-    let writes_before = audit::count_writes(&lab.plane.audit(contender.user()));
-    let before = running.usage();
-    let start = Instant::now();
-    lab.create(&lab.daemon_set("agent")).await;
-    until_available(lab, nodes).await;
-    let elapsed = start.elapsed().as_secs_f64();
-    let after = running.usage();
-    let mut writes = audit::count_writes(&lab.plane.audit(contender.user()));
-    for (kind, count) in &mut writes {
-        *count -= writes_before.get(kind).copied().unwrap_or(0);
+    let covering = measure(lab, contender, &running, nodes, async {
+        lab.create(&lab.daemon_set("agent")).await;
+    });
+    let covering = covering.await;
+    let mut rolls = Vec::new();
+    for (number, budget) in [(2, ("10%", "0%")), (3, ("0%", "10%"))] {
+        let patch = json!({ "spec": {
+            "updateStrategy": { "rollingUpdate": { "maxUnavailable": budget.0, "maxSurge": budget.1 } },
+            "template": { "spec": { "containers": [
+                { "name": "c", "image": format!("registry.example/agent:{number}") }] } },
+        } });
+        let roll = measure(lab, contender, &running, nodes, async {
+            lab.patch("agent", &patch).await;
+        });
+        rolls.push(roll.await);
     }
-    writes.retain(|_, count| *count > 0);
 
     lab.kubectl_ok(&[
         "delete",
@@ -175,7 +201,33 @@ async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
     .await;
     lab.until_pods(0, LIMIT).await;
     drop(running);
-    Round {
+    let [roll, surge] = rolls
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("two rolls"));
+    [covering, roll, surge]
+}
+
+/// Makes a change and waits until all nodes have an available pod of the current template.
+async fn measure(
+    lab: &Lab,
+    contender: Contender,
+    running: &Running,
+    nodes: i32,
+    change: impl Future<Output = ()>,
+) -> Measure {
+    let writes_before = audit::count_writes(&lab.plane.audit(contender.user()));
+    let before = running.usage();
+    let start = Instant::now();
+    change.await;
+    until_available(lab, nodes).await;
+    let elapsed = start.elapsed().as_secs_f64();
+    let after = running.usage();
+    let mut writes = audit::count_writes(&lab.plane.audit(contender.user()));
+    for (kind, count) in &mut writes {
+        *count -= writes_before.get(kind).copied().unwrap_or(0);
+    }
+    writes.retain(|_, count| *count > 0);
+    Measure {
         elapsed,
         cpu_meanwhile: after.cpu_seconds - before.cpu_seconds,
         cpu_in_all: after.cpu_seconds,
@@ -188,20 +240,26 @@ async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
 async fn until_available(lab: &Lab, nodes: i32) {
     let deadline = Instant::now() + LIMIT;
     loop {
-        let status = lab.get("agent").await.status.unwrap_or_default();
-        if (status.desired_number_scheduled, status.number_available) == (nodes, Some(nodes)) {
+        let set = lab.get("agent").await;
+        let status = set.status.unwrap_or_default();
+        let counts = [
+            Some(status.desired_number_scheduled),
+            status.number_available,
+            status.updated_number_scheduled,
+        ];
+        if status.observed_generation == set.metadata.generation && counts == [Some(nodes); 3] {
             return;
         }
         assert!(
             Instant::now() < deadline,
-            "not covered within {LIMIT:?}: {status:?}\n{}",
+            "not everywhere within {LIMIT:?}: {status:?}\n{}",
             lab.plane.logs(20)
         );
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
 
-fn print_table(args: &Args, contenders: &[Contender], rounds: &[Vec<Round>]) {
+fn print_table(contenders: &[Contender], measures: &[Vec<&Measure>]) {
     let line = |what: &str, cells: Vec<String>| {
         println!(
             "{what:34}{}",
@@ -211,13 +269,15 @@ fn print_table(args: &Args, contenders: &[Contender], rounds: &[Vec<Round>]) {
                 .collect::<String>()
         );
     };
-    let row = |what: &str, value: fn(&Round) -> f64, digits: usize| {
-        let cell = |rounds: &Vec<Round>| {
-            format!("{:.digits$}", median(rounds.iter().map(value).collect()))
+    let row = |what: &str, value: fn(&Measure) -> f64, digits: usize| {
+        let cell = |of_one: &Vec<&Measure>| {
+            format!(
+                "{:.digits$}",
+                median(of_one.iter().map(|m| value(m)).collect())
+            )
         };
-        line(what, rounds.iter().map(cell).collect());
+        line(what, measures.iter().map(cell).collect());
     };
-    println!("\n{} nodes, medians of {} rounds", args.nodes, args.rounds);
     line(
         "",
         contenders
@@ -225,26 +285,24 @@ fn print_table(args: &Args, contenders: &[Contender], rounds: &[Vec<Round>]) {
             .map(|contender| contender.name().to_owned())
             .collect(),
     );
-    row("until all are available, s", |round| round.elapsed, 2);
-    row("CPU meanwhile, s", |round| round.cpu_meanwhile, 2);
-    row("CPU with the start, s", |round| round.cpu_in_all, 2);
-    row("peak resident memory, MiB", |round| round.peak_mib, 1);
-    row(
-        "API writes",
-        |round| round.writes.values().sum::<usize>() as f64,
-        0,
-    );
-    let mut kinds: Vec<&String> = rounds
+    row("until it is done, s", |m| m.elapsed, 2);
+    row("CPU meanwhile, s", |m| m.cpu_meanwhile, 2);
+    row("CPU with the start, s", |m| m.cpu_in_all, 2);
+    row("peak resident memory, MiB", |m| m.peak_mib, 1);
+    row("API writes", |m| m.writes.values().sum::<usize>() as f64, 0);
+    let mut kinds: Vec<&String> = measures
         .iter()
         .flatten()
-        .flat_map(|round| round.writes.keys())
+        .flat_map(|m| m.writes.keys())
         .collect();
     kinds.sort();
     kinds.dedup();
     for kind in kinds {
-        let of = |round: &Round| round.writes.get(kind).copied().unwrap_or(0) as f64;
-        let cell = |rounds: &Vec<Round>| format!("{:.0}", median(rounds.iter().map(of).collect()));
-        line(&format!("  {kind}"), rounds.iter().map(cell).collect());
+        let of = |m: &Measure| m.writes.get(kind).copied().unwrap_or(0) as f64;
+        let cell = |of_one: &Vec<&Measure>| {
+            format!("{:.0}", median(of_one.iter().map(|m| of(m)).collect()))
+        };
+        line(&format!("  {kind}"), measures.iter().map(cell).collect());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use daemonset_controller::{
     cache::Cache,
-    model::{FeatureGates, Key, Kind, Version},
+    model::{FeatureGates, Key, Kind, Time, Version},
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -173,13 +173,14 @@ fn a_daemonset_that_was_not_there_when_the_first_list_of_pods_began_has_its_pods
     observe(&mut cache, Kind::DaemonSet, &daemon_set("meanwhile"));
     cache.list_completed(Kind::Pod, Version(9));
     observe(&mut cache, Kind::DaemonSet, &daemon_set("late"));
-    let needs = |cache: &Cache, name: &str| cache.needs_priming(&Key::new("x", name));
+    let needs =
+        |cache: &Cache, name: &str| cache.needs_priming(&Key::new("x", name), Time::default());
     assert_eq!(
         ["early", "meanwhile", "late"].map(|n| needs(&cache, n)),
         [false, true, true]
     );
-    cache.primed(&Key::new("x", "late"), &"another".into());
+    cache.primed(&Key::new("x", "late"), &"another".into(), Time::default());
     assert!(needs(&cache, "late"), "another of its name");
-    cache.primed(&Key::new("x", "late"), &"late".into());
+    cache.primed(&Key::new("x", "late"), &"late".into(), Time::default());
     assert!(!needs(&cache, "late"));
 }

@@ -243,6 +243,11 @@ proptest! {
             prop_assert!(rounds < ROUNDS, "it never settles: {plan:#?}");
             let live = all.live();
             prop_assert!(crowded_at_first || !crowded(&live), "{live:?} (S1)");
+            if let Some(rollout) = &plan.rollout {
+                let outdated = plan.deletes.iter().filter(|d| d.cause == DeleteCause::Outdated).count();
+                let in_budget = rollout.unavailable <= rollout.max_unavailable || outdated == 0;
+                prop_assert!(in_budget, "{rollout:?} (S2)");
+            }
         }
         let settled = all.cluster.plan();
         prop_assert!(settled.is_settled() && settled.events.is_empty(), "{settled:#?}");
@@ -261,6 +266,10 @@ proptest! {
                 _ => 0..=0,
             };
             prop_assert!(expected.contains(&pods), "{pods} pods on {node}, {verdict:?}");
+        }
+
+        if let Some(rollout) = &settled.rollout {
+            prop_assert!(rollout.old == 0 && rollout.next.is_empty(), "it ends: {rollout:?}");
         }
 
         all.cluster.now = all.cluster.now + Duration::from_secs(3_600);

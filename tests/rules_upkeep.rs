@@ -54,19 +54,6 @@ fn the_node_is_node_name_else_the_one_value_of_metadata_name_in() {
 }
 
 #[test]
-fn a_pod_of_ours_without_a_target_counts_for_the_node_whose_name_it_bears() {
-    let name = plan_of([node("a")]).creates[0].pod_name.clone();
-    assert_eq!(creates(&plan_of([node("a"), pod(&name)])), NONE);
-    let foreign = plan_of([node("a"), pod(&name).owned_by("other")]);
-    assert_eq!(
-        creates(&foreign).len(),
-        1,
-        "a foreign holder is no pod of ours"
-    );
-    assert_ne!(foreign.creates[0].pod_name, name, "the series goes on");
-}
-
-#[test]
 fn all_but_the_oldest_scheduled_pod_go() {
     for (keeps, goes, first, second) in [
         (
@@ -257,35 +244,6 @@ fn a_terminal_and_terminating_pod_is_invisible() {
 }
 
 /// Whoever sees such a pod gone posts the name without it: with another name, two controllers would make two pods.
-#[test]
-fn a_pod_that_is_about_to_be_gone_does_not_matter_to_the_next_name() {
-    let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let departed = |seconds: i64| {
-        let deletion = json!({"metadata": {"deletionTimestamp": ago(seconds)}});
-        pod("p").on("a").phase("Failed").with(deletion)
-    };
-    let soon_gone = plan_of([node("a"), departed(29)]).creates[0]
-        .pod_name
-        .clone();
-    assert_eq!(soon_gone, first);
-    let kept = plan_of([node("a"), departed(30)]).creates[0]
-        .pod_name
-        .clone();
-    assert_ne!(kept, first, "a finalizer keeps it");
-}
-
-#[test]
-fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
-    let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let plan = plan_of([node("a"), pod(&first).on("a").deleting().phase("Failed")]);
-    assert_eq!(creates(&plan), NONE);
-    let wait = plan
-        .wake_at
-        .expect("in case a finalizer keeps it")
-        .since(now());
-    assert_eq!(wait.as_secs(), 25);
-}
-
 #[test]
 fn a_terminating_pod_that_runs_blocks_creation_and_counts_as_scheduled() {
     let objects = [node("a"), pod("p").on("a").ready(9).deleting()];

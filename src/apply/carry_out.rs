@@ -33,6 +33,10 @@ pub trait Known: Send + Sync {
     fn holder(&self, raw: &RawValue);
     /// The object is gone.
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
+    /// Whether there is a pod of the DaemonSet on this node that is not among `seen`.
+    fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
+    /// Whether the process was halted since then, so that what is known may be far behind.
+    fn halted_since(&self, then: Instant) -> bool;
     /// A delete is about to be sent. False when the pod is not there any more.
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool;
     /// The delete is known not to have happened.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid},
-    plan::{Create, Delete, Phase, tolerations},
+    plan::{Create, Delete, Phase, Plan, tolerations},
     wire::{body, manifest::PodManifest, raw},
 };
 
@@ -31,6 +31,11 @@ struct Task<'p> {
 }
 
 impl Task<'_> {
+    /// What it counts against the burst.
+    fn calls(&self) -> usize {
+        self.deletes.len().max(usize::from(self.create.is_some()))
+    }
+
     /// The create comes before a failed or finished pod that it succeeds.
     fn is_successor(&self) -> bool {
         self.create.is_some_and(|c| c.phase == Phase::Successor)
@@ -56,11 +61,16 @@ enum Created {
 }
 
 impl CarryOut {
-    /// Creates and deletes.
+    /// Creates and deletes. Those of a rolling update come last, and only when all others succeeded: while pods cannot be
+    /// created (quota, webhook), none is deleted for being old.
     pub(super) async fn pods(&self, job: &Job<'_>, outcome: &mut Outcome) {
-        let (mut tasks, cut) = tasks(&job.plan.creates, &job.plan.deletes, self.burst);
-        outcome.again |= cut;
-        if tasks.is_empty() {
+        let is_rollout = |phase: Phase| phase == Phase::Rollout;
+        let (first, cut) = tasks(job.plan, |phase| !is_rollout(phase), self.burst);
+        let used = first.iter().map(Task::calls).sum::<usize>();
+        let left = self.burst.saturating_sub(used);
+        let (rollout, rollout_cut) = tasks(job.plan, is_rollout, left);
+        outcome.again |= cut || rollout_cut;
+        if first.is_empty() && rollout.is_empty() {
             return;
         }
         let hash = job.plan.revision.as_ref().map_or("", |r| &r.hash);
@@ -80,19 +90,41 @@ impl CarryOut {
             }
         };
         let mut window = Window::new(self.max_in_flight);
+        if self
+            .stage(job, first, &manifest, &mut window, outcome)
+            .await
+            && !cut
+        {
+            self.stage(job, rollout, &manifest, &mut window, outcome)
+                .await;
+        }
+    }
+
+    /// Carries out tasks. True when every one of them succeeded.
+    async fn stage(
+        &self,
+        job: &Job<'_>,
+        mut tasks: VecDeque<Task<'_>>,
+        manifest: &PodManifest,
+        window: &mut Window,
+        outcome: &mut Outcome,
+    ) -> bool {
         let (mut creating, mut deleting) = (true, true);
         let mut under_way = FuturesUnordered::new();
+        let mut complete = true;
         loop {
             while under_way.len() < window.limit() {
-                if job.is_old() && !tasks.is_empty() {
+                let stale = job.is_old() || self.known.halted_since(job.begun);
+                if stale && !tasks.is_empty() {
                     tracing::debug!(daemonset = %job.key, left = tasks.len(), "the plan has become old");
                     tasks.clear();
                     outcome.again = true;
+                    complete = false;
                 }
                 let Some(task) = next(&mut tasks, creating, deleting) else {
                     break;
                 };
-                under_way.push(self.task(job, task, &manifest));
+                under_way.push(self.task(job, task, manifest));
             }
             let Some(done) = under_way.next().await else {
                 break;
@@ -109,9 +141,11 @@ impl CarryOut {
             }
             creating &= !create_refused;
             deleting &= !delete_refused;
+            complete &= creating && deleting && !one.again && one.failures.is_empty();
             outcome.again |= one.again;
             outcome.failures.extend(one.failures);
         }
+        complete
     }
 
     async fn task(&self, job: &Job<'_>, task: Task<'_>, manifest: &PodManifest) -> Done {
@@ -155,6 +189,15 @@ impl CarryOut {
         done: &mut Done,
     ) -> Created {
         let key = job.sibling(&create.pod_name);
+        // The calls of a plan go out one after another, and the world goes on meanwhile.
+        if self.known.halted_since(job.begun)
+            || self
+                .known
+                .has_other_pod(job.key, &create.node, &create.seen)
+        {
+            done.outcome.again = true;
+            return Created::No;
+        }
         let body = manifest.body(&create.pod_name, &create.node);
         match self.api.post(&paths::pods(&key.namespace), body).await {
             Ok(answer) => {
@@ -282,17 +325,14 @@ impl CarryOut {
     }
 }
 
-/// One task a node, by node name, with at most `burst` creates and as many deletes in all; true when there are more.
-fn tasks<'p>(
-    creates: &'p [Create],
-    deletes: &'p [Delete],
-    burst: usize,
-) -> (VecDeque<Task<'p>>, bool) {
-    let mut by_node: BTreeMap<&str, Task<'p>> = BTreeMap::new();
-    for create in creates {
+/// One task a node, by node name, for the plan's actions of some phases: at most `burst` creates and as many deletes in
+/// all; true when there are more.
+fn tasks(plan: &Plan, wanted: impl Fn(Phase) -> bool, burst: usize) -> (VecDeque<Task<'_>>, bool) {
+    let mut by_node: BTreeMap<&str, Task<'_>> = BTreeMap::new();
+    for create in plan.creates.iter().filter(|c| wanted(c.phase)) {
         by_node.entry(&create.node).or_default().create = Some(create);
     }
-    for delete in deletes {
+    for delete in plan.deletes.iter().filter(|d| wanted(d.phase)) {
         by_node
             .entry(&delete.node)
             .or_default()
@@ -301,14 +341,15 @@ fn tasks<'p>(
     }
     let all = by_node.len();
     let (mut creates, mut deletes) = (0, 0);
-    let tasks: VecDeque<Task<'p>> = by_node
+    let tasks: VecDeque<Task<'_>> = by_node
         .into_values()
         .take_while(|task| {
             creates += usize::from(task.create.is_some());
             deletes += task.deletes.len();
             // The first task is always taken, however many pods are on that node.
             creates.max(deletes) <= burst
-                || creates + deletes == usize::from(task.create.is_some()) + task.deletes.len()
+                || burst > 0
+                    && creates + deletes == usize::from(task.create.is_some()) + task.deletes.len()
         })
         .collect();
     let cut = tasks.len() < all;

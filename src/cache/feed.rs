@@ -140,6 +140,26 @@ impl Cache {
         }
     }
 
+    /// An object is gone, says the API server in answer to a request of ours (404, or a UID that differs).
+    ///
+    /// A pod that was live when it was last seen may have ended before it went, and then its successor has another name.
+    /// So it counts as terminating until a watch or a list tells: what came before that tells how it went. Where none does,
+    /// its DaemonSet's pods are read after a moment ([`Cache::needs_priming`]).
+    pub fn gone(&mut self, kind: Kind, key: &Key, uid: &Uid) {
+        let known = self.known(kind, key);
+        let is_it = known.is_some_and(|(known, _)| known == *uid);
+        if is_it && kind == Kind::Pod && self.pods.vanished(key, self.now) {
+            if let Some(pod) = self.pods.get(key).cloned() {
+                self.mark_owner(key, &pod.controller, &pod.labels);
+            }
+            return;
+        }
+        self.ledgers[kind as usize].bury(uid.clone(), false, &self.requests);
+        if is_it {
+            self.remove(kind, key);
+        }
+    }
+
     /// A list of this kind begins.
     pub fn list_began(&mut self, kind: Kind) {
         self.ledgers[kind as usize].list_began(&mut self.requests);

@@ -6,6 +6,7 @@
 mod feed;
 mod ledger;
 mod pods;
+mod priming;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,9 +14,9 @@ pub use ledger::Ticket;
 
 use crate::{
     model::{
-        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, Interner, Key, Kind, Labels,
-        Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdict, Verdicts,
-        Version,
+        Backoff, BackoffChange, Controller, DaemonSet, DepartedPods, FeatureGates, Interner, Key,
+        Kind, Labels, Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid,
+        Verdict, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -30,6 +31,8 @@ struct Entry {
     eligibility: Eligibility,
     /// Node to verdict, for this template.
     verdicts: Verdicts,
+    /// Its pods that were last on nodes that have none now.
+    departed: DepartedPods,
     /// Its pods have been read consistently since it is known (see [`Cache::needs_priming`]).
     primed: bool,
 }
@@ -53,6 +56,7 @@ pub struct Cache {
     requests: Requests,
     backoff: Backoff,
     dirty: BTreeSet<Key>,
+    now: Time,
 }
 
 impl Cache {
@@ -62,6 +66,11 @@ impl Cache {
             gates,
             ..Cache::default()
         }
+    }
+
+    /// What time it is, for all that is fed in from now on.
+    pub fn tick(&mut self, now: Time) {
+        self.now = now;
     }
 
     /// Whether every kind has been listed once.
@@ -95,21 +104,6 @@ impl Cache {
         }
     }
 
-    /// Whether this DaemonSet's pods must be read from the API server before its first plan: it was not
-    /// there at the start, so the watch of pods may not yet tell what another controller made for it.
-    pub fn needs_priming(&self, key: &Key) -> bool {
-        self.daemon_sets.get(key).is_some_and(|e| !e.primed)
-    }
-
-    /// Its pods have been read.
-    pub fn primed(&mut self, key: &Key, uid: &Uid) {
-        if let Some(entry) = self.daemon_sets.get_mut(key)
-            && entry.daemon_set.uid == *uid
-        {
-            entry.primed = true;
-        }
-    }
-
     /// All DaemonSets, sorted.
     pub fn daemon_sets(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.daemon_sets.keys().cloned().collect();
@@ -130,6 +124,18 @@ impl Cache {
     /// A revision.
     pub fn revision(&self, key: &Key) -> Option<&Revision> {
         self.revisions.get(key)
+    }
+
+    /// Whether the DaemonSet has a pod on this node, or pinned to it, that is not among `seen`.
+    pub fn has_other_pod(&self, key: &Key, node: &str, seen: &[Uid]) -> bool {
+        let id = self.nodes.id(node);
+        let pods = self.daemon_set(key).map(|ds| self.pods.of(&ds.uid));
+        let here = pods
+            .into_iter()
+            .flatten()
+            .filter(|p| id.is_some() && p.node == id);
+        here.filter(|p| !p.is_departed())
+            .any(|p| !seen.contains(&p.uid))
     }
 
     /// All nodes.
@@ -180,6 +186,7 @@ impl Cache {
             nodes: &self.nodes,
             pods,
             revisions,
+            departed: &entry.departed,
             find_pod: &|name| self.pods.get(&named(name)),
             revision_exists: &|name| self.revisions.contains_key(&named(name)),
             verdicts: &entry.verdicts,
@@ -216,17 +223,6 @@ impl Cache {
         {
             let pod = pod.clone();
             self.mark_owner(key, &pod.controller, &pod.labels);
-        }
-    }
-
-    /// An object is gone, says the API server in answer to a request of ours (404, or a UID that differs).
-    pub fn gone(&mut self, kind: Kind, key: &Key, uid: &Uid) {
-        self.ledgers[kind as usize].bury(uid.clone(), false, &self.requests);
-        if self
-            .known(kind, key)
-            .is_some_and(|(known, _)| known == *uid)
-        {
-            self.remove(kind, key);
         }
     }
 
@@ -289,6 +285,7 @@ impl Cache {
                 let entry = Entry {
                     eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
                     verdicts: Verdicts::default(),
+                    departed: DepartedPods::default(),
                     primed: primed_at_start,
                     daemon_set,
                 };
@@ -315,6 +312,9 @@ impl Cache {
         let before = self.verdicts_on(Some(node));
         self.mark_node(id, &before, &HashMap::new());
         self.nodes.remove(name);
+        for entry in self.daemon_sets.values_mut() {
+            entry.departed.forget(name);
+        }
     }
 
     /// What each DaemonSet thinks of a node. Empty before the cache is synced: all are dirty then anyway.
@@ -362,6 +362,14 @@ impl Cache {
         self.dirty.extend(keys);
     }
 
+    /// The DaemonSet that controls an object.
+    fn owner(&mut self, controller: &Controller) -> Option<&mut Entry> {
+        let Controller::Uid(uid) = controller else {
+            return None;
+        };
+        self.daemon_sets.get_mut(self.by_uid.get(uid)?)
+    }
+
     /// A pod or revision concerns its controller; an orphan those whose selector it matches; one whose owner cannot
     /// be read all of its namespace.
     fn mark_owner(&mut self, key: &Key, controller: &Controller, labels: &Labels) {
@@ -381,9 +389,7 @@ impl Cache {
             .daemon_sets
             .iter()
             .filter(|(k, e)| {
-                k.namespace == key.namespace
-                    && labels
-                        .is_none_or(|l| e.daemon_set.selector.as_ref().is_ok_and(|s| s.matches(l)))
+                k.namespace == key.namespace && labels.is_none_or(|l| matches(&e.daemon_set, l))
             })
             .map(|(k, _)| k.clone())
             .collect();
@@ -394,6 +400,7 @@ impl Cache {
         pod.node = node.map(|n| self.nodes.point(n));
         let new = pod.clone();
         let old = self.pods.put(key.clone(), pod);
+        self.note_departure(&new, false);
         if let Some(old) = &old {
             if let Some(id) = old.node {
                 self.nodes.unpoint(id);
@@ -409,6 +416,22 @@ impl Cache {
             }
         }
         self.mark_owner(&key, &new.controller, &new.labels);
+    }
+
+    /// Remembers what a pod that is gone means to the name of the next one on its node, or that there is one.
+    fn note_departure(&mut self, pod: &Pod, gone: bool) {
+        let now = self.now;
+        let Some(node) = pod.node.map(|id| self.nodes.name(id).clone()) else {
+            return;
+        };
+        let Some(entry) = self.owner(&pod.controller) else {
+            return;
+        };
+        if !gone {
+            entry.departed.seen(&node, pod);
+        } else if matches(&entry.daemon_set, &pod.labels) {
+            entry.departed.gone(&node, pod, now);
+        }
     }
 
     fn put_revision(&mut self, key: Key, revision: Revision) {
@@ -430,6 +453,7 @@ impl Cache {
             Kind::Node => self.remove_node(&key.name),
             Kind::Pod => {
                 if let Some(pod) = self.pods.remove(key) {
+                    self.note_departure(&pod, true);
                     if let Some(id) = pod.node {
                         self.nodes.unpoint(id);
                     }
@@ -443,4 +467,9 @@ impl Cache {
             }
         }
     }
+}
+
+fn matches(daemon_set: &DaemonSet, labels: &Labels) -> bool {
+    let selector = daemon_set.selector.as_ref();
+    selector.is_ok_and(|s| s.matches(labels))
 }

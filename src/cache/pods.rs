@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Controller, Key, Pod, Str, Uid};
+use crate::model::{Controller, Key, Pod, Str, Time, Uid};
 
 /// Who a pod is listed under.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,6 +31,8 @@ struct Row {
     pod: Pod,
     /// A delete of ours is on its way.
     pending: bool,
+    /// Since when it is gone, by an answer, and nothing was seen of its end yet.
+    vanished: Option<Time>,
     /// Where it stands in its owner's list.
     position: u32,
 }
@@ -78,6 +80,11 @@ impl Pods {
         pods
     }
 
+    /// The pods that this DaemonSet controls.
+    pub fn of(&self, uid: &Uid) -> impl Iterator<Item = &Pod> {
+        self.owned(uid).map(|r| &r.pod)
+    }
+
     /// Puts a state in; a pending delete stays pending. Returns what was there before.
     pub fn put(&mut self, key: Key, mut pod: Pod) -> Option<Pod> {
         let Some(&at) = self.by_key.get(&key) else {
@@ -86,10 +93,12 @@ impl Pods {
         };
         let row = self.row_mut(at);
         // A deletionTimestamp settles it.
-        let pending = row.pending && row.pod.uid == pod.uid && !pod.deleting;
+        let same = row.pod.uid == pod.uid && !pod.deleting;
+        let (pending, vanished) = (row.pending && same, row.vanished.filter(|_| same));
+        pod.ended |= row.pod.uid == pod.uid && row.pod.ended;
         if row.pod.controller == pod.controller {
-            row.pending = pending;
-            pod.deleting |= pending;
+            (row.pending, row.vanished) = (pending, vanished);
+            pod.deleting |= pending || vanished.is_some();
             return Some(std::mem::replace(&mut row.pod, pod));
         }
         let old = self.remove(&key);
@@ -114,6 +123,7 @@ impl Pods {
             key,
             pod,
             pending,
+            vanished: None,
             position,
         });
     }
@@ -155,6 +165,20 @@ impl Pods {
         true
     }
 
+    /// The pod is gone, by an answer. True when it is kept, as terminating, because nothing was seen of its end.
+    pub fn vanished(&mut self, key: &Key, now: Time) -> bool {
+        let Some(&at) = self.by_key.get(key) else {
+            return false;
+        };
+        let row = self.row_mut(at);
+        let unseen = !row.pod.phase.is_terminal() && row.pod.deletion.is_none();
+        if unseen {
+            (row.pending, row.vanished) = (false, Some(row.vanished.unwrap_or(now)));
+            row.pod.deleting = true;
+        }
+        unseen
+    }
+
     /// The delete is known not to have happened. True when the pod counts as it did again.
     pub fn delete_settled(&mut self, key: &Key, uid: &Uid) -> bool {
         let Some(&at) = self.by_key.get(key) else {
@@ -169,13 +193,23 @@ impl Pods {
         was
     }
 
+    /// The pods of this owner that are gone and whose end was not seen, and since when.
+    pub fn all_vanished(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
+        self.owned(uid)
+            .filter_map(|r| Some((&r.key, &r.pod.uid, r.vanished?)))
+    }
+
     /// The pods of this owner whose delete is on its way.
     pub fn pending(&self, uid: &Uid) -> Vec<(Key, Uid)> {
-        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
-        let rows = list.into_iter().flatten().map(|&i| self.row(i));
-        rows.filter(|r| r.pending)
+        self.owned(uid)
+            .filter(|r| r.pending)
             .map(|r| (r.key.clone(), r.pod.uid.clone()))
             .collect()
+    }
+
+    fn owned(&self, uid: &Uid) -> impl Iterator<Item = &Row> {
+        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
+        list.into_iter().flatten().map(|&i| self.row(i))
     }
 
     fn row(&self, at: u32) -> &Row {

@@ -1,7 +1,11 @@
 //! The command line. Every flag is an environment variable too: `--max-in-flight` is
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{
     ArgAction, Args, Parser, Subcommand, ValueEnum,
@@ -25,6 +29,12 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
+    /// Show the controller at work, on a simulated cluster in this process
+    ///
+    /// A DaemonSet is created, a node joins, others are tainted, a pod fails: what the controller does about it is
+    /// shown with why it does it. On a terminal there are bars; elsewhere there are only lines. The same arguments lead to the
+    /// same story. Exit code 2: wrong input; 1: the simulated API server refuses the DaemonSet.
+    Demo(DemoArgs),
     /// Run the controller
     Run(RunArgs),
     /// Say what the controller would do now, and do nothing
@@ -105,6 +115,69 @@ impl SharedArgs {
             },
             gates: self.feature_gates,
         }
+    }
+}
+
+/// The arguments of `demo`.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct DemoArgs {
+    /// How many nodes the cluster begins with
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DAEMONSET_CONTROLLER_NODES",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(1..=500)
+    )]
+    pub nodes: u16,
+
+    /// How much faster than real time the cluster goes; 1000 is about as fast as it can be computed
+    #[arg(long, value_name = "FACTOR", env = "DAEMONSET_CONTROLLER_SPEED", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+
+    /// YAML or JSON file with a DaemonSet, - for standard input; else an example
+    #[arg(
+        long,
+        short = 'f',
+        value_name = "FILE",
+        env = "DAEMONSET_CONTROLLER_FILENAME",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
+    filename: Option<PathBuf>,
+
+    /// Show a rolling update
+    #[arg(
+        long,
+        env = "DAEMONSET_CONTROLLER_UPDATE",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub update: bool,
+
+    /// Everything that is random follows from this
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DAEMONSET_CONTROLLER_SEED",
+        default_value_t = 1
+    )]
+    pub seed: u64,
+
+    /// Colours; by default on a terminal, unless $NO_COLOR is set
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "DAEMONSET_CONTROLLER_COLOR",
+        default_value = "auto"
+    )]
+    pub color: Colour,
+}
+
+impl DemoArgs {
+    /// The file with the DaemonSet. An empty variable means none.
+    pub fn file(&self) -> Option<&Path> {
+        let file = self.filename.as_deref();
+        file.filter(|file| !file.as_os_str().is_empty())
     }
 }
 
@@ -213,6 +286,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal
+    Auto,
+    /// In files and pipes too
+    Always,
+    /// Never
+    Never,
+}
+
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -278,6 +362,15 @@ fn namespace(text: &str) -> Result<String, String> {
     }
 }
 
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
+    if (0.1..=100_000.0).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err("a number from 0.1 to 100000 is needed".to_owned())
+    }
+}
+
 fn time(text: &str) -> Result<Time, String> {
     text.parse()
         .map_err(|_| "a time as 2026-11-21T06:00:00Z is needed (RFC 3339)".to_owned())
@@ -310,94 +403,4 @@ fn feature_gates(text: &str) -> Result<FeatureGates, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn parse(args: &[&str]) -> Result<Command, String> {
-        Cli::try_parse_from([&["daemonset-controller"], args].concat())
-            .map(|cli| cli.command)
-            .map_err(|e| e.to_string())
-    }
-
-    fn run(args: &[&str]) -> RunArgs {
-        match parse(&[&["run"], args].concat()) {
-            Ok(Command::Run(args)) => args,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_is_an_environment_variable_too() {
-        let cli = Cli::command();
-        for command in cli.get_subcommands() {
-            for arg in command.get_arguments() {
-                let long = arg.get_long().expect("a long name");
-                let env = format!(
-                    "DAEMONSET_CONTROLLER_{}",
-                    long.to_uppercase().replace('-', "_")
-                );
-                assert_eq!(
-                    arg.get_env().and_then(|e| e.to_str()),
-                    Some(&*env),
-                    "{long}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn defaults() {
-        let args = run(&[]);
-        assert_eq!(
-            (args.concurrent_syncs, args.burst, args.max_in_flight),
-            (2, 250, 32)
-        );
-        assert_eq!(args.shared.settings(), Settings::default());
-        assert_eq!(args.shared.access(), Access::default());
-        assert_eq!(args.shared.log_format, LogFormat::Text);
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        for (args, why) in [
-            (&["run", "--concurrent-syncs", "0"][..], "1..=256"),
-            (&["run", "--burst=0"], "1..=10000"),
-            (&["run", "--max-in-flight=5000"], "1..=1024"),
-            (&["run", "--placement=random"], "node-name"),
-            (&["run", "-n", "a/b"], "lower case"),
-            (
-                &["run", "--feature-gates=Other=true"],
-                "TaintTolerationComparisonOperators",
-            ),
-            (&["run", "--feature-gates=A"], "NAME=true"),
-            (&["plan", "--now=yesterday"], "RFC 3339"),
-            (&["plan", "-d", "a/b/c"], "NAMESPACE/NAME"),
-            (&["plan", "-d", "a/"], "NAMESPACE/NAME"),
-        ] {
-            let error = parse(args).expect_err("refused");
-            assert!(error.contains(why), "{args:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn gates_and_empty_values() {
-        let gates = |text: &str| run(&["--feature-gates", text]).shared.settings().gates;
-        assert!(
-            gates("TaintTolerationComparisonOperators=true").taint_toleration_comparison_operators
-        );
-        assert_eq!(
-            gates("TaintTolerationComparisonOperators=0,"),
-            FeatureGates::default()
-        );
-        let empty = run(&["--namespace=", "--context=", "--kubeconfig="]);
-        assert_eq!(empty.shared.namespace(), None);
-        assert_eq!(empty.shared.access(), Access::default());
-    }
-}
+mod tests;

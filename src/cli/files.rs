@@ -16,7 +16,7 @@ use super::documents::{self, SyntaxError};
 use crate::wire::raw::{RawObject, is_null};
 
 /// How standard input is named in messages.
-const STDIN: &str = "standard input";
+pub const STDIN: &str = "standard input";
 
 /// Where an object came from; as text `FILE: document 3, item 2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

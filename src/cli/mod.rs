@@ -1,6 +1,7 @@
-//! The commands: `run` is the controller, `plan` says what it would do.
+//! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do, `run` is it.
 
 pub mod args;
+pub mod demo;
 pub mod documents;
 pub mod files;
 pub mod log;
@@ -18,6 +19,7 @@ use args::{Cli, Command};
 /// Does what the command line asks for. Wrong arguments end the process with 2, as clap has it.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(&args),
     }

@@ -3,6 +3,7 @@
 
 pub mod backoff;
 pub mod daemon_set;
+pub mod departed;
 pub mod intern;
 pub mod kind;
 pub mod labels;
@@ -19,6 +20,7 @@ use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use daemon_set::{DaemonSet, IntOrPercent, Status, UpdateStrategy};
+pub use departed::{Departed, DepartedPods};
 pub use intern::Interner;
 pub use kind::Kind;
 pub use labels::Labels;

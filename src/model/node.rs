@@ -157,6 +157,11 @@ impl Nodes {
         Some((id, self.get(id)?))
     }
 
+    /// The slot of that name, whether or not the node exists.
+    pub fn id(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
     /// The name a slot stands for, whether or not the node exists.
     pub fn name(&self, id: NodeId) -> &Str {
         &self.slots[id.index()].name

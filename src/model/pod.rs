@@ -78,6 +78,8 @@ pub struct Pod {
     pub deleting: bool,
     /// `metadata.deletionTimestamp`: when its grace period ends.
     pub deletion: Option<Time>,
+    /// It was terminal before its deletion was asked for: it ended by itself, and is to have another name after it.
+    pub ended: bool,
     /// False for a pod that could not be decoded: it exists, its node is taken, it is never touched.
     pub readable: bool,
 }
@@ -93,9 +95,11 @@ impl Pod {
         self.deleting && self.phase.is_terminal()
     }
 
-    /// Departed, and about to be gone for good: only a finalizer keeps a departed pod for longer. Until this time.
+    /// Asked to go and departed, so about to be gone for good: only a finalizer keeps such a pod for longer. Until this time.
     pub fn passes_by(&self) -> Option<Time> {
-        let deletion = self.deletion.filter(|_| self.is_departed())?;
+        let deletion = self
+            .deletion
+            .filter(|_| self.is_departed() && !self.ended)?;
         Some(deletion + std::time::Duration::from_secs(30))
     }
 

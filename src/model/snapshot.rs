@@ -1,6 +1,6 @@
 //! All that a plan is made from, borrowed from wherever it is kept.
 
-use super::{Backoff, DaemonSet, Kind, Nodes, Pod, Revision, Verdicts};
+use super::{Backoff, DaemonSet, DepartedPods, Kind, Nodes, Pod, Revision, Verdicts};
 
 /// Who binds a pod to its node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Snapshot<'a> {
     pub pods: Vec<&'a Pod>,
     /// The revisions of its namespace, likewise.
     pub revisions: Vec<&'a Revision>,
+    /// Its pods that were last on nodes that have none now.
+    pub departed: &'a DepartedPods,
     /// Who holds a pod name.
     pub find_pod: &'a FindPod<'a>,
     /// Whether a revision name is held.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// Microseconds since the Unix epoch.
 ///
 /// Kubernetes' own timestamps have whole seconds; `now` has more.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
 pub struct Time(i64);
 
 impl Time {

@@ -25,6 +25,8 @@ pub struct Plan {
     pub deletes: Vec<Delete>,
     /// The status that the snapshot calls for (before any action of this plan).
     pub status: Option<Status>,
+    /// How the rolling update stands; None where pods are not updated by the controller.
+    pub rollout: Option<Rollout>,
     /// Events of the decision, by node; those of carrying it out come from whoever does.
     pub events: Vec<Event>,
     /// Backoffs that begin or grow with this plan's deletes.
@@ -184,6 +186,27 @@ impl Phase {
     }
 }
 
+/// How a rolling update stands, with this plan's actions carried out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rollout {
+    /// Eligible nodes.
+    pub desired: usize,
+    /// `maxUnavailable` as a count.
+    pub max_unavailable: usize,
+    /// `maxSurge` as a count.
+    pub max_surge: usize,
+    /// Nodes that count against `maxUnavailable`; not counted while surging.
+    pub unavailable: usize,
+    /// Nodes that count against `maxSurge`.
+    pub surging: usize,
+    /// Nodes with a pod of the current revision.
+    pub updated: usize,
+    /// Nodes with an older pod.
+    pub old: usize,
+    /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
+    pub next: Vec<Str>,
+}
+
 /// Why a pod is created.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CreateCause {
@@ -195,6 +218,10 @@ pub enum CreateCause {
     PodSucceeded,
     /// Surging, and all pods on the node are on their way out.
     OnlyDepartingPods,
+    /// A rolling update: the node's pod is old, and the surge allows for one beside it.
+    Outdated,
+    /// A rolling update: the node's pod is old and not available.
+    OldUnavailable,
 }
 
 impl CreateCause {
@@ -205,6 +232,8 @@ impl CreateCause {
             CreateCause::PodFailed => "PodFailed",
             CreateCause::PodSucceeded => "PodSucceeded",
             CreateCause::OnlyDepartingPods => "OnlyDepartingPods",
+            CreateCause::Outdated => "Outdated",
+            CreateCause::OldUnavailable => "OldUnavailable",
         }
     }
 
@@ -215,6 +244,8 @@ impl CreateCause {
             CreateCause::PodFailed => "takes the place of a failed pod",
             CreateCause::PodSucceeded => "takes the place of a finished pod",
             CreateCause::OnlyDepartingPods => "surging: the node's pods are all on their way out",
+            CreateCause::Outdated => "surging: beside an old pod",
+            CreateCause::OldUnavailable => "surging: the old pod is not available",
         }
     }
 }
@@ -236,6 +267,12 @@ pub enum DeleteCause {
     Replaced,
     /// Surging: it is old and not ready, and a newer pod is there.
     OldNotReady,
+    /// A rolling update: it is old, and the budget allows for its replacement.
+    Outdated,
+    /// A rolling update: it is old and not available, so nothing is lost.
+    OldUnavailable,
+    /// A rolling update, surging: its node is no longer eligible, and enough others are available.
+    Misplaced,
 }
 
 impl DeleteCause {
@@ -249,6 +286,9 @@ impl DeleteCause {
             DeleteCause::NodeGone => "NodeGone",
             DeleteCause::Replaced => "Replaced",
             DeleteCause::OldNotReady => "OldNotReady",
+            DeleteCause::Outdated => "Outdated",
+            DeleteCause::OldUnavailable => "OldUnavailable",
+            DeleteCause::Misplaced => "Misplaced",
         }
     }
 
@@ -262,6 +302,9 @@ impl DeleteCause {
             DeleteCause::NodeGone => "never scheduled, and its node is gone",
             DeleteCause::Replaced => "surging: its successor is available",
             DeleteCause::OldNotReady => "surging: old and not ready, its successor is there",
+            DeleteCause::Outdated => "of an older revision, its turn has come",
+            DeleteCause::OldUnavailable => "of an older revision, and not available",
+            DeleteCause::Misplaced => "surging: its node is no longer eligible",
         }
     }
 }
@@ -279,6 +322,8 @@ pub struct Create {
     pub phase: Phase,
     /// Why.
     pub cause: CreateCause,
+    /// The pods on the node that were reckoned with. Where another one is there by the time the request is sent, it is not.
+    pub seen: Vec<Uid>,
 }
 
 /// A pod to delete.

@@ -10,6 +10,7 @@ pub mod claim;
 pub mod eligibility;
 pub mod names;
 pub mod revisions;
+pub mod rollout;
 pub mod status;
 pub mod tolerations;
 pub mod upkeep;
@@ -18,7 +19,7 @@ use std::collections::HashSet;
 
 pub use action::{
     Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, LeftAlone, Phase, Plan,
-    PodRef, Relabel,
+    PodRef, Relabel, Rollout,
 };
 
 use crate::model::{Controller, Labels, Pod, Selector, Snapshot, Time};
@@ -43,7 +44,9 @@ pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
     let by_node = ByNode::new(snapshot.nodes, &pods);
 
     let facts = upkeep::Facts::new(snapshot, &history, &by_node, &pods, now);
-    let upkeep = upkeep::plan(&facts);
+    let mut upkeep = upkeep::plan(&facts);
+    let rollout = rollout::plan(&facts, &mut upkeep);
+    upkeep.sort();
     let status = status::plan(&facts);
 
     let live_hashes: HashSet<&str> =
@@ -71,6 +74,7 @@ pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
         creates: upkeep.creates,
         deletes: upkeep.deletes,
         status: Some(status),
+        rollout,
         events: upkeep.events,
         backoff: upkeep.backoff,
         wake_at,

@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
-use crate::model::{Controller, DaemonSet, NodeId, Nodes, Pod, Str, Uid, snapshot::FindPod};
+use crate::model::{
+    Controller, DaemonSet, Departed, NodeId, Nodes, Pod, Str, Time, Uid, departed::REMEMBERED,
+    snapshot::FindPod,
+};
 
 /// Kubernetes' alphabet for generated names: no vowels, nothing that looks like another character.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -47,15 +50,73 @@ fn pod_name(daemon_set: &str, suffix: &str) -> Str {
     base.into()
 }
 
-/// The name of step `step` of the series for a pod on `node` after `newest`, the newest pod of the DaemonSet there.
-pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>, step: u32) -> Str {
+/// The name for a pod on `node` after `newest`, a pod of the DaemonSet that is there or ended there.
+pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>) -> Str {
     let newest = newest.map_or("", Uid::as_str);
-    let suffix = if step == 0 {
-        digest(&[ds.uid.as_str(), node, newest])
-    } else {
-        digest(&[ds.uid.as_str(), node, newest, &step.to_string()])
+    pod_name(&ds.name, &digest(&[ds.uid.as_str(), node, newest]))
+}
+
+/// Whether a name has the form that names have here: the built-in controller's end in five characters.
+fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
+    let Some((base, suffix)) = name
+        .len()
+        .checked_sub(10)
+        .and_then(|at| name.split_at_checked(at))
+    else {
+        return false;
     };
-    pod_name(&ds.name, &suffix)
+    *pod_name(&ds.name, "") == *base && suffix.bytes().all(|b| ALPHABET.contains(&b))
+}
+
+/// A pod that may be the one that the next name follows from.
+struct Last<'a> {
+    created: Time,
+    uid: &'a Uid,
+    name: &'a Str,
+    /// It is there, or ended by itself: the next pod has another name.
+    used_up: bool,
+}
+
+/// The name for the next pod on a node, by the newest that is there (`here`: all of the DaemonSet's, any phase) or
+/// was there last:
+///
+/// - There never was one: the node's first name.
+/// - It is there, or ended by itself: a new name, after it.
+/// - It went because it was asked to: its own name once more, where that is one of ours, else the node's first name. One
+///   that is about to be gone is as good as gone: whoever sees it gone must post the same name.
+///
+/// While surging a pod is followed by another while it is there still: an old one by the new one, one on its way out by
+/// the next. So it is followed by that same one when it is gone, however it went: each pod has a name of its own.
+pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], departed: &[Departed], now: Time) -> Str {
+    let surging = ds.update_strategy.allows_surge();
+    let passes_by = |p: &Pod| p.passes_by().is_some_and(|end| end > now);
+    let here = here.iter().map(|p| Last {
+        created: p.created,
+        uid: &p.uid,
+        name: &p.name,
+        used_up: surging || !passes_by(p),
+    });
+    let departed = departed.iter().filter(|d| d.gone + REMEMBERED > now);
+    let departed = departed.map(|d| Last {
+        created: d.created,
+        uid: &d.uid,
+        name: &d.name,
+        used_up: surging || d.ended,
+    });
+    let mut last: Vec<Last<'_>> = here.chain(departed).collect();
+    let newest = last.iter().map(|l| l.created).max();
+    last.retain(|l| Some(l.created) == newest);
+    // Of those of one second names tell which came after which.
+    let follows = |l: &Last<'_>, other: &Last<'_>| {
+        *l.name == of_pod(ds, node, Some(other.uid))
+            || l.name == other.name && l.used_up && !other.used_up
+    };
+    let is_last = |l: &&Last<'_>| !last.iter().any(|other| follows(other, l));
+    match last.iter().filter(is_last).max_by_key(|l| l.uid) {
+        Some(l) if l.used_up => of_pod(ds, node, Some(l.uid)),
+        Some(l) if has_our_form(ds, l.name) => l.name.clone(),
+        _ => of_pod(ds, node, None),
+    }
 }
 
 /// The label value and name suffix of a new revision: of this DaemonSet (by UID), these data and this collision count.
@@ -72,19 +133,22 @@ pub enum Free {
     Taken,
 }
 
-/// The first free name of the series for a node.
-pub fn free_name(ds: &DaemonSet, node: &str, newest: Option<&Uid>, find_pod: &FindPod<'_>) -> Free {
-    let mut step = 0;
-    loop {
-        let name = of_pod(ds, node, newest, step);
+/// The first free name for a pod on `node` of the series that begins with `base`.
+pub fn free_name(ds: &DaemonSet, node: &str, base: Str, find_pod: &FindPod<'_>) -> Free {
+    let mut name = base.clone();
+    for step in 1_u32.. {
         match find_pod(&name) {
-            None => return Free::Name(name),
+            None => break,
             Some(holder) if holder.controller.is(&ds.uid) && holder.node.is_none() => {
                 return Free::Taken;
             }
-            Some(_) => step += 1,
+            Some(_) => {
+                let parts = [ds.uid.as_str(), node, &base, &step.to_string()];
+                name = pod_name(&ds.name, &digest(&parts));
+            }
         }
     }
+    Free::Name(name)
 }
 
 /// The nodes whose first name a pod of ours bears that has no readable target. Empty where there is no such pod.
@@ -102,7 +166,7 @@ pub fn nodes_named_by<'a>(
     }
     nodes
         .iter()
-        .filter(|(_, n)| names.contains(&*of_pod(ds, &n.name, None, 0)))
+        .filter(|(_, n)| names.contains(&*of_pod(ds, &n.name, None)))
         .map(|(id, _)| id)
         .collect()
 }

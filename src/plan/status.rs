@@ -1,8 +1,8 @@
 //! `status`: what is counted, and when the count will change by itself.
 
-use crate::model::{Labels, Pod, Status, Time, Verdict};
+use crate::model::{Pod, Status, Time, Verdict};
 
-use super::upkeep::Facts;
+use super::upkeep::{Facts, Updated};
 
 /// The counts at this moment.
 pub struct Counted {
@@ -22,8 +22,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
         ..Status::default()
     };
     let mut wake_at: Option<Time> = None;
-    // Pods of one revision share one label set: most answers are those of the pod before.
-    let mut last: Option<(&Labels, bool)> = None;
+    let mut updated = Updated::new(facts);
     for (id, _) in facts.snapshot.nodes.iter() {
         let verdict = facts.snapshot.verdicts.get(id);
         if verdict == Verdict::Unreadable {
@@ -49,15 +48,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
                 None => {}
             }
         }
-        let updated = match last {
-            Some((labels, updated)) if labels.same(&pod.labels) => updated,
-            _ => {
-                let updated = facts.is_updated(pod);
-                last = Some((&pod.labels, updated));
-                updated
-            }
-        };
-        s.updated_number_scheduled += i32::from(updated);
+        s.updated_number_scheduled += i32::from(updated.is(pod));
     }
     s.number_unavailable = s.desired_number_scheduled - s.number_available;
     Counted { status: s, wake_at }

@@ -13,8 +13,8 @@
 use std::collections::HashSet;
 
 use crate::model::{
-    BackoffChange, BackoffKey, BackoffKind, DaemonSet, Node, NodeId, Pod, Snapshot, Str, Time, Uid,
-    Verdict,
+    BackoffChange, BackoffKey, BackoffKind, DaemonSet, Labels, Node, NodeId, Pod, Snapshot, Str,
+    Time, Uid, Verdict,
 };
 
 use super::{
@@ -92,6 +92,32 @@ impl<'s, 'a> Facts<'s, 'a> {
     }
 }
 
+/// Tells, pod after pod, which are of the current revision. Pods of one revision share one label set, so most answers
+/// are those of the pod before.
+pub struct Updated<'f, 's, 'a> {
+    facts: &'f Facts<'s, 'a>,
+    last: Option<(&'a Labels, bool)>,
+}
+
+impl<'f, 's, 'a> Updated<'f, 's, 'a> {
+    /// Knows no answer yet.
+    pub fn new(facts: &'f Facts<'s, 'a>) -> Self {
+        Updated { facts, last: None }
+    }
+
+    /// Whether this one is.
+    pub fn is(&mut self, pod: &'a Pod) -> bool {
+        match self.last {
+            Some((labels, updated)) if labels.same(&pod.labels) => updated,
+            _ => {
+                let updated = self.facts.is_updated(pod);
+                self.last = Some((&pod.labels, updated));
+                updated
+            }
+        }
+    }
+}
+
 /// What upkeep asks for.
 #[derive(Default)]
 pub struct Upkeep {
@@ -105,6 +131,19 @@ pub struct Upkeep {
     pub backoff: Vec<BackoffChange>,
     /// When the next backoff ends.
     pub wake_at: Option<Time>,
+    /// Nodes with a failed or finished pod that waits for its backoff: nothing is created there.
+    pub waiting: HashSet<NodeId>,
+}
+
+impl Upkeep {
+    /// Puts creates and deletes into their order.
+    pub fn sort(&mut self) {
+        self.creates.sort_by(|a, b| a.node.cmp(&b.node));
+        self.deletes.sort_by(|a, b| {
+            let node = a.node.cmp(&b.node);
+            node.then_with(|| a.pod.name.cmp(&b.pod.name))
+        });
+    }
 }
 
 /// What is found on one node.
@@ -137,12 +176,6 @@ pub fn plan(facts: &Facts<'_, '_>) -> Upkeep {
         plan_node(facts, id, node, &mut out, &mut events);
     }
     delete_unscheduled_without_node(facts, &mut out);
-    out.creates.sort_by(|a, b| a.node.cmp(&b.node));
-    out.deletes.sort_by(|a, b| {
-        a.node
-            .cmp(&b.node)
-            .then_with(|| a.pod.name.cmp(&b.pod.name))
-    });
     events.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
     out.events = events.into_iter().map(|(_, _, e)| e).collect();
     out.backoff.sort();
@@ -189,6 +222,9 @@ fn plan_node(
 
     let first_delete = out.deletes.len();
     let mut found = sort_out(facts, node, &mut visible, out, events);
+    if found.waits {
+        out.waiting.insert(id);
+    }
     found.running.sort_by(|a, b| a.oldest_first(b));
     if facts.surging {
         prune_surging(facts, node, &found.running, out);
@@ -378,7 +414,7 @@ fn delete_unscheduled_without_node(facts: &Facts<'_, '_>, out: &mut Upkeep) {
 }
 
 /// Plans a pod for the node, unless one of ours without a readable target may be there. True when planned.
-fn create(
+pub fn create(
     facts: &Facts<'_, '_>,
     id: NodeId,
     node: &Node,
@@ -389,10 +425,10 @@ fn create(
     if facts.named.contains(&id) {
         return false;
     }
-    // A pod that is about to be gone must not matter to the name: whoever sees it gone posts the name without it. Where it
-    // bears that very name, the name is waited for.
-    let newest = newest(facts.by_node.on(id), facts.now);
-    let base = names::of_pod(facts.ds(), &node.name, newest, 0);
+    let here = facts.by_node.on(id);
+    let departed = facts.snapshot.departed.on(&node.name);
+    let base = names::base(facts.ds(), &node.name, here, departed, facts.now);
+    // A pod of ours that bears the name and is about to be gone is waited for.
     let holder = (facts.snapshot.find_pod)(&base).filter(|p| p.controller.is(&facts.ds().uid));
     if let Some(end) = holder
         .and_then(Pod::passes_by)
@@ -402,29 +438,25 @@ fn create(
         return false;
     }
     let names::Free::Name(pod_name) =
-        names::free_name(facts.ds(), &node.name, newest, facts.snapshot.find_pod)
+        names::free_name(facts.ds(), &node.name, base, facts.snapshot.find_pod)
     else {
         return false;
     };
+    let mut seen: Vec<Uid> = here.iter().map(|p| p.uid.clone()).collect();
+    seen.sort();
     out.creates.push(Create {
         node_id: id,
         node: node.name.clone(),
         pod_name,
         phase,
         cause,
+        seen,
     });
     true
 }
 
-/// The newest pod on a node, in any phase but about to be gone: by creationTimestamp, then UID.
-fn newest<'a>(pods: &[&'a Pod], now: Time) -> Option<&'a Uid> {
-    pods.iter()
-        .filter(|p| p.passes_by().is_none_or(|end| end <= now))
-        .max_by(|a, b| a.created.cmp(&b.created).then_with(|| a.uid.cmp(&b.uid)))
-        .map(|p| &p.uid)
-}
-
-fn delete(pod: &Pod, node: &Str, phase: Phase, cause: DeleteCause, out: &mut Upkeep) {
+/// Plans that a pod is deleted.
+pub fn delete(pod: &Pod, node: &Str, phase: Phase, cause: DeleteCause, out: &mut Upkeep) {
     out.deletes.push(Delete {
         pod: pod.into(),
         node: node.clone(),
@@ -433,6 +465,7 @@ fn delete(pod: &Pod, node: &Str, phase: Phase, cause: DeleteCause, out: &mut Upk
     });
 }
 
-fn wake(at: &mut Option<Time>, time: Time) {
+/// Looks again at `time` at the latest.
+pub fn wake(at: &mut Option<Time>, time: Time) {
     *at = Some(at.map_or(time, |t| t.min(time)));
 }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod list_watch;
+pub mod pulse;
 pub mod queue;
 pub mod run;
 pub mod shared;

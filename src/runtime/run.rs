@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -34,6 +34,13 @@ const SYNC_GAP: Duration = Duration::from_millis(20);
 
 /// A sync that takes longer than this, because the API server is slow to answer it, gives its worker to the next one.
 const SLOW: Duration = Duration::from_millis(250);
+
+/// From the end of the first lists to the first sync, and from the end of a halt of the process to the next.
+///
+/// A controller that starts cannot know what was last on a node that it finds empty, and so not what another controller
+/// would call the next pod there (docs/design.md, "Names"). Where one is at work, its pod shows itself within this time, or
+/// it has forgotten what was there, too. One that was halted knows no more than that.
+const SETTLE: Duration = crate::model::departed::REMEMBERED;
 
 /// How often what nothing needs any more is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -80,7 +87,9 @@ pub async fn run(
     // Events have their own few calls: they never wait for pods, nor pods for them.
     let event_api = Api::new(connections.writes.clone(), 2, PATIENCE);
     let (sink, publisher) = events(event_api, Arc::new(move || clock().timestamp()));
-    let publisher = tokio::spawn(publisher.run());
+    // In a set, as all tasks here: whoever drops this future ends them all.
+    let mut publishers = JoinSet::new();
+    publishers.spawn(publisher.run());
     let carry_out = CarryOut::new(
         api.clone(),
         shared.clone(),
@@ -104,10 +113,14 @@ pub async fn run(
         seeds.next(),
         shutdown.clone(),
     ));
+    tasks.spawn({
+        let shared = shared.clone();
+        async move { shared.pulse.run().await }
+    });
     tasks.spawn(sweep(shared.clone(), shutdown.clone()));
     let mut workers = JoinSet::new();
     for _ in 0..options.concurrent_syncs.max(1) {
-        workers.spawn(work(shared.clone(), syncer.clone()));
+        workers.spawn(work(shared.clone(), syncer.clone(), shutdown.clone()));
     }
 
     // The sender is gone: nobody can ask for a stop any more, which is one too.
@@ -137,10 +150,7 @@ pub async fn run(
     let left = deadline
         .saturating_duration_since(Instant::now())
         .min(Duration::from_secs(2));
-    let abort = publisher.abort_handle();
-    if timeout(left, publisher).await.is_err() {
-        abort.abort();
-    }
+    let _ = timeout(left, publishers.join_next()).await;
     tracing::info!("stopped");
 }
 
@@ -200,7 +210,12 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
 }
 
 /// One worker. A webhook or namespace whose calls hang holds up the DaemonSets that it concerns and no others.
-async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>) {
+async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>, mut shutdown: watch::Receiver<bool>) {
+    tokio::select! {
+        biased;
+        _ = shutdown.wait_for(|stop| *stop) => return,
+        () = settled(&shared) => {}
+    }
     let mut slow = JoinSet::new();
     while let Some(key) = shared.queue.take().await {
         let mut sync = Box::pin(sync(shared.clone(), syncer.clone(), key));
@@ -212,7 +227,16 @@ async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>) {
     while slow.join_next().await.is_some() {}
 }
 
+/// Returns when everything is known and was watched for a moment.
+async fn settled(shared: &Shared) {
+    for kind in Kind::ALL {
+        shared.wait_for(kind).await;
+    }
+    sleep(SETTLE).await;
+}
+
 async fn sync(shared: Arc<Shared>, syncer: Arc<Syncer>, key: Key) {
+    shared.pulse.rested(SETTLE).await;
     let outcome = syncer.sync(&key).await;
     shared.queue.done(&key, outcome);
     // Under the cache's lock: one that is created meanwhile is queued after this, not before.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     apply::Known,
@@ -15,7 +15,7 @@ use crate::{
     wire::DecodeError,
 };
 
-use super::{list_watch::Sink, queue::Queue};
+use super::{list_watch::Sink, pulse::Pulse, queue::Queue};
 
 /// Says what time it is.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -27,6 +27,8 @@ pub struct Shared {
     pub queue: Queue<Key>,
     /// The wall clock.
     pub clock: Clock,
+    /// Whether the process runs on without a halt.
+    pub pulse: Pulse,
     /// Which kinds have been listed, for whoever waits for one.
     synced: watch::Sender<BTreeMap<&'static str, bool>>,
     /// What could not be decoded and has been said: kind and name to the reason.
@@ -41,6 +43,7 @@ impl Shared {
             cache: Mutex::new(cache),
             queue,
             clock,
+            pulse: Pulse::default(),
             synced: watch::Sender::new(synced),
             said: Mutex::default(),
         })
@@ -63,7 +66,9 @@ impl Shared {
     /// Feeds the cache and queues what became dirty by it.
     fn feed<R>(&self, f: impl FnOnce(&mut Cache) -> R) -> R {
         let (result, dirty) = {
+            let now = (self.clock)();
             let mut cache = self.cache();
+            cache.tick(now);
             let result = f(&mut cache);
             (result, cache.take_dirty())
         };
@@ -117,6 +122,14 @@ impl Known for Shared {
 
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid) {
         self.feed(|cache| cache.gone(kind, key, uid));
+    }
+
+    fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool {
+        self.cache().has_other_pod(daemon_set, node, seen)
+    }
+
+    fn halted_since(&self, then: Instant) -> bool {
+        self.pulse.halted_since(then)
     }
 
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool {

@@ -228,12 +228,18 @@ impl Syncer {
         }
     }
 
-    /// Reads the pods of a DaemonSet that was not there at the start, once, consistently.
+    /// Reads the pods of a DaemonSet, consistently, where what is known of them is not enough.
     async fn prime(&self, key: &Key) -> Result<(), Failure> {
+        let now = (self.shared.clock)();
         let (uid, selector) = {
             let cache = self.shared.cache();
+            let primes_at = cache.primes_at(key);
+            if let Some(at) = primes_at.filter(|at| *at > now) {
+                let at = Instant::now() + at.since(now);
+                self.shared.queue.add_at(key.clone(), at);
+            }
             match cache.daemon_set(key) {
-                Some(ds) if cache.needs_priming(key) => (
+                Some(ds) if primes_at.is_some_and(|at| at <= now) => (
                     ds.uid.clone(),
                     ds.selector
                         .as_ref()
@@ -243,7 +249,7 @@ impl Syncer {
                 _ => return Ok(()),
             }
         };
-        let what = || format!("read the pods of the new daemonset {key}");
+        let what = || format!("read the pods of daemonset {key}");
         let mut continue_token = None;
         loop {
             let params = ListParams {
@@ -277,7 +283,7 @@ impl Syncer {
                 }
             }
         }
-        self.shared.cache().primed(key, &uid);
+        self.shared.cache().primed(key, &uid, now);
         Ok(())
     }
 

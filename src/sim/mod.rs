@@ -4,11 +4,12 @@
 //! whether a real API server answers or one in memory. Time is tokio's (so it may be paused), and what is
 //! written into objects as a time comes from a [`Clock`] given from outside.
 
+pub mod actors;
+pub mod api;
+pub mod cluster;
 pub mod follow;
-pub mod kubelet;
-pub mod lifecycle;
-mod node;
-mod serve;
+pub mod kubelets;
+pub mod promises;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the API server adds to a DaemonSet, for DaemonSets that come from files.
+//! What the API server adds to a DaemonSet or a pod, for DaemonSets that come from files and for a simulated server.
 //!
 //! A manifest leaves out what the server fills in: the update strategy, restart policy, probe periods and
 //! so on. Compared with revisions and pods of a cluster it would look changed, so it is completed and
@@ -33,6 +33,21 @@ pub fn daemon_set(raw: &RawValue) -> Result<Defaulted, WrongType> {
         edit.child(spec, "template", |edit, template| {
             edit.child(template, "spec", pod_spec)
         })
+    })?;
+    Ok(Defaulted {
+        json: object.to_raw(),
+        added: edit.notes,
+    })
+}
+
+/// Completes the pod `raw` as far as a pod's spec is completed like that of a template: what the server does for
+/// pods alone (requests from limits, host ports) is not done here.
+pub fn pod(raw: &RawValue) -> Result<Defaulted, WrongType> {
+    let mut edit = Edit::default();
+    let mut object = RawObject::parse(raw).map_err(|_| edit.wrong("a mapping"))?;
+    edit.child(&mut object, "spec", |edit, spec| {
+        normalise(edit, spec, "PodSpec")?;
+        pod_spec(edit, spec)
     })?;
     Ok(Defaulted {
         json: object.to_raw(),

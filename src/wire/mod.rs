@@ -21,3 +21,4 @@ mod status;
 
 pub use identity::{Identity, identity};
 pub use lenient::DecodeError;
+pub use normal::field_type;

@@ -34,6 +34,19 @@ static TYPES: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The type of what is in the field `key` of the type `owner`, or of the items of the list there: its name in Go.
+/// `None` for maps, plain values and what is not known.
+pub fn field_type(owner: &str, key: &str) -> Option<&'static str> {
+    let fields = TYPES.get(owner)?;
+    let (_, kind) = fields.iter().find(|(name, _)| *name == key)?;
+    if kind.starts_with("{}") {
+        return None;
+    }
+    let name = kind.trim_start_matches(['[', ']', '?', '*', '&', '=']);
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        .then_some(name)
+}
+
 /// Brings an object of the type `name` into the server's form.
 pub fn normalise(edit: &mut Edit, object: &mut RawObject, name: &str) -> Result<(), WrongType> {
     let Some(fields) = TYPES.get(name) else {

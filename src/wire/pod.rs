@@ -108,6 +108,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
                 .map(|t| parse_time(&t.0))
                 .transpose()
                 .map_err(fail)?,
+            ended: phase.is_terminal() && metadata.deletion_timestamp.is_none(),
             readable: true,
         },
         node,
@@ -132,6 +133,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             readiness: Readiness::NotReady,
             deleting: false,
             deletion: None,
+            ended: false,
             readable: false,
         },
         node: e.node.clone(),

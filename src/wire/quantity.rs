@@ -61,6 +61,19 @@ pub fn canonical_resource(text: &str) -> Option<String> {
     }
 }
 
+/// What `text` stands for in billionths, the smallest unit that the server keeps; `None` where it is no quantity,
+/// or one that does not fit.
+pub fn billionths(text: &str) -> Option<i128> {
+    let mut amount = parse(text.trim())?;
+    if amount.scale < NANO {
+        round_up(&mut amount, NANO);
+    }
+    let power = u32::try_from(amount.scale - NANO).ok()?;
+    let digits = i128::try_from(amount.digits).ok()?;
+    let value = digits.checked_mul(10i128.checked_pow(power)?)?;
+    Some(if amount.negative { -value } else { value })
+}
+
 /// The power of ten or two that a suffix stands for.
 fn suffix(text: &str) -> Option<(Format, i32)> {
     Some(match text {
@@ -216,6 +229,24 @@ fn write(amount: Amount) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::value::RawValue;
+
+    #[test]
+    fn quantities_are_what_they_stand_for() {
+        for (text, billionths) in [
+            ("0", Some(0)),
+            ("1", Some(1_000_000_000)),
+            ("1000m", Some(1_000_000_000)),
+            ("-1.5", Some(-1_500_000_000)),
+            ("1e3", Some(1_000_000_000_000)),
+            ("1Ki", Some(1_024_000_000_000)),
+            ("1n", Some(1)),
+            ("0.1n", Some(1)),
+            ("ten", None),
+            ("", None),
+        ] {
+            assert_eq!(super::billionths(text), billionths, "{text}");
+        }
+    }
 
     /// Pairs written by `k8s.io/apimachinery/pkg/api/resource` 0.37.1; null where it refuses.
     #[test]

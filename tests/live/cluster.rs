@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemonset_controller::sim::kubelet::{Kubelets, NodeSpec, Options as KubeletOptions};
+use daemonset_controller::sim::kubelets::{Kubelets, NodeSpec, Options as KubeletOptions};
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::Api;
@@ -82,6 +82,7 @@ impl Lab {
             name,
             Options {
                 node_lifecycle: true,
+                ..Options::default()
             },
         )
         .await;

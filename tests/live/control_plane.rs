@@ -46,6 +46,8 @@ pub struct Options {
     /// Run the node lifecycle and taint eviction controllers (kubelets then need a heartbeat):
     /// a node is unreachable after eight seconds of silence.
     pub node_lifecycle: bool,
+    /// Nothing but etcd and the API server: nobody else writes.
+    pub api_only: bool,
 }
 
 /// A running control plane.
@@ -56,8 +58,8 @@ pub struct ControlPlane {
     etcd_port: u16,
     etcd: Mutex<Process>,
     api_server: Mutex<Process>,
-    scheduler: Mutex<Process>,
-    controller_manager: Mutex<Process>,
+    scheduler: Option<Mutex<Process>>,
+    controller_manager: Option<Mutex<Process>>,
 }
 
 /// A component that tests may stop, continue or restart.
@@ -103,8 +105,9 @@ impl ControlPlane {
         );
         let api_server = spawn_api_server(&binaries, &dir, api_port, etcd_port);
         wait_ready(&dir, &[&etcd, &api_server]).await;
-        let scheduler = spawn_scheduler(&binaries, &dir);
-        let controller_manager = spawn_controller_manager(&binaries, &dir, options);
+        let others = !options.api_only;
+        let scheduler = others.then(|| spawn_scheduler(&binaries, &dir));
+        let controller_manager = others.then(|| spawn_controller_manager(&binaries, &dir, options));
         let plane = Self {
             binaries,
             dir,
@@ -112,9 +115,12 @@ impl ControlPlane {
             etcd_port,
             etcd: Mutex::new(etcd),
             api_server: Mutex::new(api_server),
-            scheduler: Mutex::new(scheduler),
-            controller_manager: Mutex::new(controller_manager),
+            scheduler: scheduler.map(Mutex::new),
+            controller_manager: controller_manager.map(Mutex::new),
         };
+        if options.api_only {
+            return Arc::new(plane);
+        }
         for rbac in [
             include_str!("../../deploy/rbac.yaml"),
             include_str!("rbac.yaml"),
@@ -253,21 +259,26 @@ impl ControlPlane {
             .unwrap_or_else(PoisonError::into_inner)
             .tail(lines);
         [
-            Component::ApiServer,
-            Component::Scheduler,
-            Component::ControllerManager,
+            Some(&self.api_server),
+            self.scheduler.as_ref(),
+            self.controller_manager.as_ref(),
         ]
         .into_iter()
-        .map(|component| self.component(component).tail(lines))
+        .flatten()
+        .map(|process| {
+            let process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            process.tail(lines)
+        })
         .fold(etcd, |all, one| all + &one)
     }
 
     fn component(&self, component: Component) -> MutexGuard<'_, Process> {
         let process = match component {
-            Component::ApiServer => &self.api_server,
-            Component::Scheduler => &self.scheduler,
-            Component::ControllerManager => &self.controller_manager,
+            Component::ApiServer => Some(&self.api_server),
+            Component::Scheduler => self.scheduler.as_ref(),
+            Component::ControllerManager => self.controller_manager.as_ref(),
         };
+        let process = process.expect("this component was started");
         process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,13 @@
 //! `cargo test --features live --test live` (or `just live`).
 
 mod audit;
+mod budget;
 mod cluster;
 mod configuration;
 mod control_plane;
 mod controller;
+#[path = "../differential/mod.rs"]
+mod differential;
 mod process;
 mod referee;
 mod webhook;
@@ -19,7 +22,14 @@ mod denied;
 mod kubectl;
 mod nodes;
 mod rig;
+mod rollout;
+mod rollout_changes;
+mod rollout_shared;
+mod same_answers;
+mod scheduler;
 mod stored;
 mod takeover;
 mod two;
+mod two_roll;
 mod upkeep;
+mod validation;

@@ -28,6 +28,8 @@ pub struct Fact {
     pub node: Option<String>,
     /// Whether it counts.
     pub live: bool,
+    /// `controller-revision-hash`.
+    pub revision: Option<String>,
 }
 
 /// Two pods where one should be.
@@ -64,9 +66,18 @@ impl fmt::Display for Violation {
 #[derive(Debug, Default)]
 pub struct Book {
     pods: BTreeMap<String, Fact>,
+    surging: bool,
 }
 
 impl Book {
+    /// A book for DaemonSets that surge: two pods may be on a node when they are of different revisions.
+    pub fn surging() -> Self {
+        Self {
+            surging: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes in a pod's new state; says so if it is one too many.
     pub fn see(&mut self, fact: Fact, version: &str) -> Option<Violation> {
         let uid = fact.uid.clone();
@@ -77,14 +88,12 @@ impl Book {
         };
         let there =
             |other: &&Fact| other.live && other.owner == fact.owner && other.node == fact.node;
-        let mut pods: Vec<String> = self
-            .pods
-            .values()
-            .filter(there)
-            .map(|pod| pod.name.clone())
-            .collect();
+        let there: Vec<&Fact> = self.pods.values().filter(there).collect();
+        let of_this_revision = there.iter().filter(|pod| pod.revision == fact.revision);
+        let allowed = 1 + usize::from(self.surging && of_this_revision.count() == 1);
+        let mut pods: Vec<String> = there.iter().map(|pod| pod.name.clone()).collect();
         pods.sort();
-        (pods.len() > 1).then(|| Violation {
+        (pods.len() > allowed).then(|| Violation {
             version: version.to_owned(),
             owner: owner.clone(),
             node: node.clone(),
@@ -140,6 +149,15 @@ const LAST: &str = "the-referee-leaves";
 impl Referee {
     /// Starts watching; every change from the moment this returns is seen.
     pub async fn start(client: kube::Client, namespace: &str) -> Self {
+        Self::with(Book::default(), client, namespace).await
+    }
+
+    /// The same with the rule for DaemonSets that surge.
+    pub async fn start_surging(client: kube::Client, namespace: &str) -> Self {
+        Self::with(Book::surging(), client, namespace).await
+    }
+
+    async fn with(mut book: Book, client: kube::Client, namespace: &str) -> Self {
         let (sender, mut verdict) = watch::channel(None);
         let path = format!("/api/v1/namespaces/{namespace}/pods");
         let events = follow::<PodView>(
@@ -151,7 +169,6 @@ impl Referee {
         );
         let task = tokio::spawn(async move {
             let mut events = Box::pin(events);
-            let mut book = Book::default();
             while let Some(event) = events.next().await {
                 sender.send_modify(|verdict| take(&mut book, verdict, event));
             }
@@ -181,14 +198,10 @@ impl Referee {
         );
     }
 
-    /// Waits for that many versions more.
-    pub async fn until_more_versions(&mut self, versions: usize) {
-        let now = self
-            .verdict
-            .borrow()
-            .as_ref()
-            .map_or(0, |verdict| verdict.versions);
-        self.until_versions(now + versions).await;
+    /// How many versions were seen so far.
+    pub fn versions(&self) -> usize {
+        let verdict = self.verdict.borrow();
+        verdict.as_ref().map_or(0, |verdict| verdict.versions)
     }
 
     /// Waits until everything up to now was seen, and gives the verdict.
@@ -229,7 +242,7 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
     match event {
         Event::Listed(pods) => {
             verdict.gaps += usize::from(!first);
-            *book = Book::default();
+            book.pods.clear();
             for pod in pods {
                 verdict.pods.extend(pod.owned());
                 verdict
@@ -267,6 +280,7 @@ struct Meta {
     uid: String,
     resource_version: String,
     deletion_timestamp: Option<String>,
+    labels: BTreeMap<String, String>,
     owner_references: Vec<Owner>,
 }
 
@@ -307,6 +321,11 @@ impl PodView {
             owner: owner.map(|owner| owner.uid.clone()),
             node: target(&self.spec),
             live: self.metadata.deletion_timestamp.is_none() && !terminal,
+            revision: self
+                .metadata
+                .labels
+                .get("controller-revision-hash")
+                .cloned(),
         }
     }
 }
@@ -342,7 +361,28 @@ mod tests {
             owner: Some("ds".to_owned()),
             node: node.map(str::to_owned),
             live: true,
+            revision: Some("first".to_owned()),
         }
+    }
+
+    #[test]
+    fn while_surging_a_second_pod_is_fine_when_it_is_of_another_revision_but_no_third() {
+        let of = |uid: &str, revision: &str| Fact {
+            revision: Some(revision.to_owned()),
+            ..pod(uid, Some("n"))
+        };
+        let mut book = Book::surging();
+        assert_eq!(book.see(of("1", "first"), "1"), None);
+        assert_eq!(book.see(of("2", "second"), "2"), None);
+        assert_eq!(book.see(of("1", "first"), "3"), None);
+        assert!(book.see(of("3", "third"), "4").is_some(), "a third");
+        book.gone("1");
+        book.gone("3");
+        let violation = book.see(of("4", "second"), "5").expect("two of a revision");
+        assert_eq!(violation.pods, ["pod-2", "pod-4"]);
+        let mut book = Book::default();
+        book.see(of("1", "first"), "1");
+        assert!(book.see(of("2", "second"), "2").is_some(), "not surging");
     }
 
     #[test]

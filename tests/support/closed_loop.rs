@@ -236,6 +236,7 @@ impl Loop {
     fn remove(&mut self, object: &Object) {
         self.version += 1;
         self.objects.remove(&(object.kind, object.key()));
+        self.cluster.cache.tick(self.cluster.now);
         self.cluster.cache.deleted(object.kind, &object.raw());
     }
 }

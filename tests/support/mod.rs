@@ -222,6 +222,11 @@ impl Object {
         self.with(json!({"metadata": {"creationTimestamp": ago(seconds)}}))
     }
 
+    /// A later state of it.
+    pub fn version(self, version: u64) -> Object {
+        self.with(json!({"metadata": {"resourceVersion": version.to_string()}}))
+    }
+
     /// Of the revision of this hash.
     pub fn hash(self, hash: &str) -> Object {
         self.label("controller-revision-hash", hash)
@@ -264,10 +269,9 @@ impl Cluster {
 
     /// Nothing yet.
     pub fn empty() -> Cluster {
-        Cluster {
-            cache: Cache::new(FeatureGates::default()),
-            now: now(),
-        }
+        let mut cache = Cache::new(FeatureGates::default());
+        cache.tick(now());
+        Cluster { cache, now: now() }
     }
 
     /// The DaemonSet and these.

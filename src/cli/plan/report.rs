@@ -35,6 +35,9 @@ pub struct Report {
     pub create: Vec<Create>,
     /// Pods to delete, by node and name.
     pub delete: Vec<Delete>,
+    /// How the rolling update stands, where there are older pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// The status as it should be now, before anything of this plan is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
@@ -157,6 +160,28 @@ pub struct Delete {
     pub cause: String,
 }
 
+/// How a rolling update stands, this plan carried out.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rollout {
+    /// Eligible nodes.
+    pub desired: usize,
+    /// `maxUnavailable` as a count.
+    pub max_unavailable: usize,
+    /// `maxSurge` as a count.
+    pub max_surge: usize,
+    /// Nodes that count against `maxUnavailable`.
+    pub unavailable: usize,
+    /// Nodes that count against `maxSurge`.
+    pub surging: usize,
+    /// Nodes with a pod of the current revision.
+    pub updated: usize,
+    /// Nodes with an older pod.
+    pub old: usize,
+    /// The nodes that come next, in this order.
+    pub next: Vec<String>,
+}
+
 /// The fields of `status` that the controller writes, named as in the API.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -254,6 +279,7 @@ impl Report {
                 .map(create)
                 .collect::<serde_json::Result<_>>()?,
             delete: plan.deletes.iter().map(delete).collect(),
+            rollout: plan.rollout.as_ref().filter(|r| r.old > 0).map(rollout),
             status: plan.status.map(Status::from),
             events: plan.events.iter().map(event).collect(),
             requeue_after_seconds: plan.wake_at.map(|at| at.since(now).as_secs_f64()),
@@ -337,6 +363,19 @@ fn nodes(snapshot: &Snapshot<'_>) -> Vec<Node> {
         .collect();
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     nodes
+}
+
+fn rollout(r: &plan::Rollout) -> Rollout {
+    Rollout {
+        desired: r.desired,
+        max_unavailable: r.max_unavailable,
+        max_surge: r.max_surge,
+        unavailable: r.unavailable,
+        surging: r.surging,
+        updated: r.updated,
+        old: r.old,
+        next: r.next.iter().map(|n| n.to_string()).collect(),
+    }
 }
 
 fn delete(d: &plan::Delete) -> Delete {

@@ -41,6 +41,7 @@ pub fn render(
         .map(|m| m.get())
         .collect();
     section(&mut out, "Manifests", &manifests);
+    section(&mut out, "Rollout", &rollout(plan));
     section(&mut out, "Not eligible", &not_eligible(&report.nodes));
     if let Some(status) = &plan.status {
         section(&mut out, "Status", &[counts(&ds.status, status)]);
@@ -227,6 +228,41 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
     rows.into_iter().map(|(_, _, row)| row).collect()
 }
 
+/// How far the rolling update is, and who comes next.
+fn rollout(plan: &Plan) -> Vec<String> {
+    let Some(r) = plan.rollout.as_ref().filter(|r| r.old > 0) else {
+        return Vec::new();
+    };
+    let nodes = |n: usize| if n == 1 { "node" } else { "nodes" };
+    let budget = match r.max_surge {
+        0 => format!(
+            "{} of at most {} unavailable",
+            r.unavailable, r.max_unavailable
+        ),
+        max => format!("{} of at most {max} with a pod more", r.surging),
+    };
+    let mut lines = vec![format!(
+        "{} {} up to date, {} with an older pod; {budget}",
+        r.updated,
+        nodes(r.updated),
+        r.old
+    )];
+    if !r.next.is_empty() {
+        lines.push(format!("next, oldest pods first: {}", listed(&r.next)));
+    }
+    lines
+}
+
+/// Names, cut where there are many.
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let mut list = shown.join(", ");
+    if names.len() > NAMED {
+        let _ = write!(list, " and {} more", names.len() - NAMED);
+    }
+    list
+}
+
 /// Nodes that get no pod, grouped by what keeps it away.
 fn not_eligible(nodes: &[Node]) -> Vec<String> {
     let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -239,11 +275,7 @@ fn not_eligible(nodes: &[Node]) -> Vec<String> {
     let mut lines = Vec::new();
     for ((reason, message), names) in groups {
         lines.push(format!("{reason}: {message}"));
-        let mut list = names[..names.len().min(NAMED)].join(", ");
-        if names.len() > NAMED {
-            let _ = write!(list, " and {} more", names.len() - NAMED);
-        }
-        lines.push(format!("  {list}"));
+        lines.push(format!("  {}", listed(&names)));
     }
     lines
 }

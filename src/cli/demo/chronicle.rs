@@ -1,0 +1,301 @@
+//! What the controller did, and why: the writes of the API server are read in their order, and each of the
+//! controller's is held against the plan for the moment before it.
+//!
+//! The plan is made by the function that the controller plans with, from a cache of its own that is fed with the same
+//! objects. So a cause is what the controller must have had, too; nothing is made up for the story.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use crate::{
+    cache::Cache,
+    model::{BackoffKey, BackoffKind, FeatureGates, Key, Kind, Settings, Time, Verdict},
+    plan::{self, CreateCause, DeleteCause, Plan, eligibility},
+    sim::api::{
+        ApiServer, Resource,
+        resource::{CONTROLLER_REVISIONS, DAEMON_SETS, EVENTS, NODES, PODS},
+        store::{Change, Write},
+    },
+};
+
+use super::CONTROLLER;
+use super::news::{self, News};
+use super::objects::{target, text};
+
+/// What is followed, and as what the cache knows it; events are only told.
+const FOLLOWED: [(&Resource, Option<Kind>); 5] = [
+    (&DAEMON_SETS, Some(Kind::DaemonSet)),
+    (&NODES, Some(Kind::Node)),
+    (&CONTROLLER_REVISIONS, Some(Kind::Revision)),
+    (&PODS, Some(Kind::Pod)),
+    (&EVENTS, None),
+];
+
+/// What was planned for.
+#[derive(Default)]
+struct Expected {
+    /// Pod to why it is created.
+    creates: BTreeMap<String, CreateCause>,
+    /// UID to why it is deleted.
+    deletes: BTreeMap<String, String>,
+    /// Node to the backoff that begins when its failed pod is replaced.
+    backoff: BTreeMap<String, Vec<BackoffKey>>,
+}
+
+/// Follows one DaemonSet.
+pub struct Chronicle {
+    server: ApiServer,
+    epoch: Timestamp,
+    key: Key,
+    cache: Cache,
+    /// The last write that was read.
+    version: u64,
+    /// Of each request in the log, whether the controller sent it.
+    senders: Vec<bool>,
+    /// Something changed that the controller did not do.
+    stale: bool,
+    expected: Expected,
+    verdicts: BTreeMap<String, Verdict>,
+}
+
+impl Chronicle {
+    /// Of a server that began at `epoch`.
+    pub fn new(server: ApiServer, epoch: Timestamp, namespace: &str, name: &str) -> Chronicle {
+        Chronicle {
+            server,
+            epoch,
+            key: Key::new(namespace, name),
+            cache: Cache::new(FeatureGates::default()),
+            version: 0,
+            senders: Vec::new(),
+            stale: true,
+            expected: Expected::default(),
+            verdicts: BTreeMap::new(),
+        }
+    }
+
+    /// What is new, with the time since the server's start.
+    pub fn catch_up(&mut self) -> Vec<(Duration, News)> {
+        if self.server.read(|store| store.version()) == self.version {
+            return Vec::new();
+        }
+        let known = self.senders.len();
+        let new = self.server.requests(|entry| entry.number >= known);
+        self.senders
+            .extend(new.iter().map(|entry| *entry.client == *CONTROLLER));
+        let mut writes: Vec<(Write, Option<Kind>)> = Vec::new();
+        self.server.read(|store| {
+            for (resource, kind) in FOLLOWED {
+                let all = store.history(resource);
+                let first = all.partition_point(|w| w.version <= self.version);
+                writes.extend(all[first..].iter().map(|w| (w.clone(), kind)));
+            }
+            self.version = store.version();
+        });
+        writes.sort_by_key(|(write, _)| write.version);
+        let mut news = Vec::new();
+        for (write, kind) in writes {
+            let Some(told) = self.read(&write, kind) else {
+                continue;
+            };
+            let waits = match &told {
+                News::Failed { node, .. } => self.wait(node, self.time(write.at)),
+                _ => None,
+            };
+            news.push((write.at, told));
+            news.extend(waits.map(|n| (write.at, n)));
+        }
+        news
+    }
+
+    fn read(&mut self, write: &Write, kind: Option<Kind>) -> Option<News> {
+        let by_controller = self.senders.get(write.request).copied().unwrap_or(false);
+        let now = self.time(write.at);
+        let Some(kind) = kind else {
+            return by_controller.then(|| news::event(&write.object));
+        };
+        let news = match kind {
+            Kind::Pod if by_controller => self.pod(write, now),
+            Kind::Revision if by_controller => news::revision(write),
+            _ => None,
+        };
+        self.stale |= !by_controller;
+        if let Ok(raw) = to_raw_value(&*write.object) {
+            match write.change {
+                Change::Deleted => self.cache.deleted(kind, &raw),
+                // What cannot be decoded is kept as far as it can be read; the controller does the same.
+                _ => drop(self.cache.observe(kind, &raw)),
+            }
+        }
+        match kind {
+            Kind::DaemonSet => {
+                self.verdicts = self
+                    .judge()
+                    .into_iter()
+                    .map(|j| (j.node, j.verdict))
+                    .collect();
+                news
+            }
+            Kind::Node => self.node(&text(&write.object, "/metadata/name")),
+            Kind::Pod => news.or_else(|| news::failure(write)),
+            Kind::Revision => news,
+        }
+    }
+
+    fn time(&self, at: Duration) -> Time {
+        let at = SignedDuration::try_from(at).unwrap_or_default();
+        let now = self.epoch.checked_add(at).unwrap_or(self.epoch);
+        Time::from(now)
+    }
+
+    /// A pod that the controller wrote; the cache does not know of it yet.
+    fn pod(&mut self, write: &Write, now: Time) -> Option<News> {
+        let (pod, node) = (text(&write.object, "/metadata/name"), target(&write.object));
+        if write.change == Change::Added {
+            if self.stale || !self.expected.creates.contains_key(&pod) {
+                self.plan(now);
+            }
+            let cause = self.expected.creates.remove(&pod);
+            if matches!(
+                cause,
+                Some(CreateCause::PodFailed | CreateCause::PodSucceeded)
+            ) && let Some(begun) = self.expected.backoff.remove(&node)
+            {
+                self.cache.attempt(&begun, now);
+            }
+            let cause = cause.map_or(UNKNOWN, CreateCause::describe).to_owned();
+            return Some(News::Created { pod, node, cause });
+        }
+        let going = |object: &Value| object["metadata"]["deletionTimestamp"].is_string();
+        let asked = write.before.as_deref().is_some_and(going);
+        if asked || write.change == Change::Modified && !going(&write.object) {
+            return None;
+        }
+        let uid = text(&write.object, "/metadata/uid");
+        if self.stale || !self.expected.deletes.contains_key(&uid) {
+            self.plan(now);
+        }
+        let cause = self.expected.deletes.remove(&uid);
+        let cause = cause.unwrap_or_else(|| UNKNOWN.to_owned());
+        Some(News::Deleted { pod, node, cause })
+    }
+
+    /// Plans as the controller does, and keeps what it is going to do.
+    fn plan(&mut self, now: Time) {
+        self.stale = false;
+        let expected = &mut self.expected;
+        let settings = Settings::default();
+        self.cache.snapshot(&self.key, settings, |snapshot| {
+            let plan = plan::plan(snapshot, now);
+            for create in &plan.creates {
+                let name = create.pod_name.to_string();
+                expected.creates.insert(name, create.cause);
+            }
+            for delete in &plan.deletes {
+                let mut cause = delete.cause.describe().to_owned();
+                if let DeleteCause::NodeNotEligible(verdict) = delete.cause
+                    && let Some((_, node)) = snapshot.nodes.by_name(&delete.node)
+                {
+                    let template = &snapshot.daemon_set.template;
+                    cause = format!("{cause}: {}", eligibility::message(verdict, template, node));
+                }
+                let uid = delete.pod.uid.to_string();
+                expected.deletes.insert(uid, cause);
+            }
+            expected.backoff.clear();
+            for change in plan.backoff {
+                let of_node = expected.backoff.entry(change.node.to_string());
+                of_node.or_default().push(change);
+            }
+        });
+    }
+
+    /// The plan for so long after the server's start; None where the DaemonSet is not known.
+    pub fn planned(&mut self, at: Duration) -> Option<Plan> {
+        let now = self.time(at);
+        self.cache
+            .snapshot(&self.key, Settings::default(), |snapshot| {
+                plan::plan(snapshot, now)
+            })
+    }
+
+    /// The verdicts on all nodes.
+    pub fn judge(&mut self) -> Vec<Judged> {
+        let settings = Settings::default();
+        let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let template = &snapshot.daemon_set.template;
+            let nodes = snapshot.nodes.iter().map(|(id, node)| {
+                let verdict = snapshot.verdicts.get(id);
+                Judged {
+                    node: node.name.to_string(),
+                    verdict,
+                    reason: eligibility::reason(verdict),
+                    message: eligibility::message(verdict, template, node),
+                }
+            });
+            nodes.collect::<Vec<_>>()
+        });
+        let mut judged = judged.unwrap_or_default();
+        judged.sort_by(|a, b| a.node.cmp(&b.node));
+        judged
+    }
+
+    /// A node changed: whether the verdict on it did, and nothing else is going to show it.
+    fn node(&mut self, name: &str) -> Option<News> {
+        let Some(new) = self.judge().into_iter().find(|j| j.node == name) else {
+            self.verdicts.remove(name);
+            return None;
+        };
+        let old = self.verdicts.insert(name.to_owned(), new.verdict);
+        let shows = new.verdict.should_run()
+            || !new.verdict.should_continue_running() && old.is_some_and(|v| v.should_run());
+        (old != Some(new.verdict) && !shows).then_some(News::NotEligible {
+            node: new.node,
+            message: new.message,
+        })
+    }
+
+    /// Whether the controller waits before it replaces the failed pod of this node.
+    fn wait(&mut self, node: &str, now: Time) -> Option<News> {
+        let end = self
+            .cache
+            .snapshot(&self.key, Settings::default(), |snapshot| {
+                let ds = snapshot.daemon_set;
+                let key = BackoffKey {
+                    daemon_set: ds.uid.clone(),
+                    generation: ds.status.observed_generation,
+                    node: node.into(),
+                    kind: BackoffKind::Failed,
+                };
+                snapshot.backoff.waits_until(&key, now)
+            });
+        Some(News::Waits {
+            node: node.to_owned(),
+            time: end.flatten()?.since(now),
+        })
+    }
+
+    /// The nodes that are to have a pod.
+    pub fn is_eligible(&self, node: &str) -> bool {
+        self.verdicts.get(node).is_some_and(|v| v.should_run())
+    }
+}
+
+/// A node and the verdict on it.
+pub struct Judged {
+    /// Its name.
+    pub node: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in one word.
+    pub reason: &'static str,
+    /// Why, in a sentence.
+    pub message: String,
+}
+
+/// Said where the plan for the moment before does not have the write, so that nobody believes a wrong cause.
+const UNKNOWN: &str = "planned on an older state";

@@ -1,0 +1,193 @@
+//! `demo`: the live controller on a simulated cluster, with something happening to it.
+//!
+//! Nothing outside of this process is touched. The controller, its client and its rules are those of `run`; what is
+//! simulated is the API server and whoever else belongs to a cluster ([`crate::sim`]).
+
+mod agent;
+mod budget;
+mod chronicle;
+mod closing;
+mod coverage;
+mod news;
+mod nodes;
+mod objects;
+mod pace;
+mod reject;
+mod roll;
+mod script;
+mod show;
+mod standing;
+mod story;
+mod voice;
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use indicatif::{ProgressDrawTarget, TermLike};
+use thiserror::Error;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::sim::{
+    api,
+    cluster::{Cluster, Part},
+};
+
+use super::{
+    args::{Colour, DemoArgs, LogFormat},
+    complain, files, log,
+};
+use agent::Agent;
+use chronicle::Chronicle;
+use nodes::Fleet;
+use show::Show;
+use story::Story;
+
+/// What the controller's client is called in the log of requests.
+const CONTROLLER: &str = "controller";
+
+/// Who else is in the cluster. Not the taint eviction controller: it deletes the pods of a node with a NoExecute taint at
+/// the same moment as a DaemonSet controller does, and who is first would be chance.
+const PARTS: [Part; 5] = [
+    Part::Scheduler,
+    Part::Kubelets,
+    Part::GarbageCollector,
+    Part::PodGarbageCollector,
+    Part::NamespaceController,
+];
+
+/// Before the story begins the controller reads and watches for so long, by the cluster's time.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Why the demo ends early.
+#[derive(Debug, Error)]
+enum DemoError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] files::FileError),
+    /// What is in it is not what is needed.
+    #[error("{0}")]
+    Input(String),
+    /// The API server refused something, in kubectl's words.
+    #[error("{0}")]
+    Rejected(String),
+    /// It cannot be shown.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// Somebody asked for the end.
+    #[error("interrupted")]
+    Signal(u8),
+}
+
+/// Runs the demo.
+pub fn run(args: &DemoArgs) -> ExitCode {
+    // Log lines would tear the bars apart: there are none unless they are asked for.
+    if env::var_os("RUST_LOG").is_some_and(|filter| !filter.is_empty()) {
+        log::init(LogFormat::Text);
+    }
+    let agent = match agent::read(args.file(), args.update) {
+        Ok(agent) => agent,
+        Err(why) => {
+            complain(&why);
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(left_out) = &agent.left_out {
+        eprintln!("note: objects of other kinds were skipped: {left_out}");
+    }
+    let mut show = show(args.color);
+    let ended = play(args, &agent, &mut show);
+    show.close();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read it has seen enough.
+        Err(DemoError::Output(why)) if why.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(DemoError::Signal(code)) => ExitCode::from(code),
+        Err(DemoError::Rejected(words)) => {
+            eprintln!("{words}");
+            ExitCode::FAILURE
+        }
+        Err(why @ (DemoError::File(_) | DemoError::Input(_))) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+        Err(why @ DemoError::Output(_)) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Plays the demo of the example on a terminal of the caller's, for a picture of it: `lines` writes to it as well.
+pub fn record(
+    args: &DemoArgs,
+    terminal: Box<dyn TermLike>,
+    lines: Box<dyn Write>,
+) -> io::Result<()> {
+    let target = ProgressDrawTarget::term_like_with_hz(terminal, 20);
+    let mut show = Show::new(lines, target, true);
+    let agent = agent::read(None, args.update).map_err(io::Error::other)?;
+    play(args, &agent, &mut show).map_err(io::Error::other)?;
+    show.close();
+    Ok(())
+}
+
+/// Bars on a terminal, else lines.
+fn show(colour: Colour) -> Show {
+    let colour = match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            io::stdout().is_terminal()
+                && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                && env::var_os("TERM").is_some_and(|term| term != "dumb")
+        }
+    };
+    Show::new(Box::new(io::stdout()), ProgressDrawTarget::stdout(), colour)
+}
+
+fn play(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()?;
+    runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        // The code is 128 and the number of the signal, as shells have it.
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => Err(DemoError::Signal(130)),
+            _ = terminate.recv() => Err(DemoError::Signal(143)),
+            ended = tell(args, agent, show) => ended,
+        }
+    })
+}
+
+async fn tell(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError> {
+    let (fleet, nodes) = Fleet::new(args.nodes.into(), args.seed);
+    let mut cluster = Cluster::new(args.seed).with(&PARTS);
+    for node in &nodes {
+        cluster.add_node(node);
+    }
+    let epoch = api::Options::default().epoch;
+    let chronicle = Chronicle::new(cluster.server.clone(), epoch, &agent.namespace, &agent.name);
+    let _controller = cluster.controller(CONTROLLER);
+    tokio::time::sleep(SETTLING).await;
+    let mut story = Story::new(
+        cluster, agent, fleet, chronicle, show, args.speed, args.seed,
+    );
+    match args.update {
+        true => story.update().await?,
+        false => story.tell().await?,
+    }
+    story.close().await
+}

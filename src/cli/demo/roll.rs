@@ -1,0 +1,229 @@
+//! The story of a rolling update: a new template, then one whose pods never become ready, then back again.
+
+use std::io;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::sim::{
+    api::{self, resource::PODS},
+    kubelets::lifecycle::PREFIX,
+};
+
+use super::DemoError;
+use super::budget::{Most, Places};
+use super::objects::{is_of, is_ready, revision, target, text};
+use super::reject;
+use super::script::PAUSE;
+use super::show::{WIDTH, Who, some, wrap};
+use super::standing::{Standing, allowed, used, waiting};
+use super::story::{Story, Until};
+
+/// The first pods are watched for so long at most.
+const START: Duration = Duration::from_secs(10);
+/// The update is, as often as it is waited for.
+const ROLL: Duration = Duration::from_secs(60);
+
+impl Story<'_> {
+    /// Tells all of it.
+    pub async fn update(&mut self) -> Result<(), DemoError> {
+        self.voice.brief = true;
+        self.apply()?;
+        self.watch(Until::Covered, START).await?;
+        self.rest(PAUSE).await?;
+        self.updates = true;
+        let (begun, since) = (
+            self.cluster.server.elapsed(),
+            self.cluster.server.read(|store| store.version()),
+        );
+        let good = self.change("new", false)?;
+        if self.standing().rollout.is_none() {
+            self.by_hand().await?;
+        } else {
+            self.watch(Until::Halfway, ROLL).await?;
+            self.change("bad", true)?;
+            self.watch(Until::Still, ROLL).await?;
+            self.stands_still()?;
+            self.rest(PAUSE).await?;
+            self.put(&good, "back to the template before")?;
+            self.watch(Until::Updated, ROLL).await?;
+        }
+        self.rest(PAUSE).await?;
+        self.cost(begun, since)
+    }
+
+    /// Gives the template another image; pods of a bad one never become ready. The template that it is now.
+    fn change(&mut self, tag: &str, is_bad: bool) -> Result<Value, DemoError> {
+        let mut template = self.daemon_set()["spec"]["template"].take();
+        let image = retagged(&text(&template, "/spec/containers/0/image"), tag);
+        template["spec"]["containers"][0]["image"] = json!(image);
+        let mut words = format!("another image in the template: {image}");
+        if is_bad {
+            template["metadata"]["annotations"][format!("{PREFIX}ready-after")] = json!("never");
+            words.push_str(", whose pods never become ready");
+        }
+        self.put(&template, &words)?;
+        Ok(template)
+    }
+
+    /// Gives the DaemonSet this template, and says what the plan makes of it.
+    fn put(&mut self, template: &Value, words: &str) -> Result<(), DemoError> {
+        let mut daemon_set = self.daemon_set();
+        daemon_set["spec"]["template"] = template.clone();
+        let made = self.cluster.apply(&daemon_set);
+        made.map_err(|status| DemoError::Rejected(reject::words(&status, &self.agent.file)))?;
+        self.show.print("")?;
+        self.say(Who::You, words)?;
+        let news = self.chronicle.catch_up();
+        self.voice.hear(news);
+        let standing = self.standing();
+        let Some(rollout) = &standing.rollout else {
+            let old = self.on(|pod| revision(pod) != standing.hash).len();
+            let words = format!("OnDelete: {old} old pods stay until somebody deletes them");
+            return Ok(self.say(Who::Plan, &words)?);
+        };
+        self.say(
+            Who::Plan,
+            &format!("{} old pods, {}", rollout.old, allowed(rollout)),
+        )?;
+        let now: Vec<&str> = standing.now.iter().map(|node| &**node).collect();
+        if !now.is_empty() {
+            self.say(Who::Plan, &format!("now {}", some(&now)))?;
+        }
+        if !rollout.next.is_empty() {
+            let words = format!("then, the oldest pods first: {}", waiting(rollout));
+            self.say(Who::Plan, &words)?;
+        }
+        Ok(())
+    }
+
+    /// How the update stands now.
+    pub fn standing(&mut self) -> Standing {
+        let now = self.cluster.server.elapsed();
+        Standing::at(&mut self.chronicle, now)
+    }
+
+    /// Says why nothing goes on.
+    fn stands_still(&mut self) -> io::Result<()> {
+        let standing = self.standing();
+        let Some(rollout) = &standing.rollout else {
+            return Ok(());
+        };
+        let stuck = self.on(|pod| revision(pod) == standing.hash && !is_ready(pod));
+        let stuck: Vec<&str> = stuck.iter().map(|node| &**node).collect();
+        let words = match rollout.next.is_empty() {
+            true => format!("nothing is left to replace: {}", used(rollout)),
+            false => format!("nothing more is replaced: {}", used(rollout)),
+        };
+        self.say(Who::Plan, &words)?;
+        if !stuck.is_empty() {
+            let words = format!("new and not ready: the pods on {}", some(&stuck));
+            self.say(Who::Plan, &words)?;
+        }
+        if !rollout.next.is_empty() {
+            let words = format!(
+                "{} old pods stay meanwhile; next would be {}",
+                rollout.next.len(),
+                waiting(rollout)
+            );
+            self.say(Who::Plan, &words)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is replaced unless somebody deletes a pod.
+    async fn by_hand(&mut self) -> Result<(), DemoError> {
+        self.watch(Until::Still, START).await?;
+        self.show.print("")?;
+        let Some(node) = self.choose() else {
+            return Ok(self.say(Who::You, "delete no pod: none is ready")?);
+        };
+        let uid = text(&self.daemon_set(), "/metadata/uid");
+        let pods = self.cluster.server.pods();
+        let mut own = pods
+            .iter()
+            .filter(|pod| is_of(pod, &uid) && target(pod) == node);
+        let pod = own.next().map(|pod| text(pod, "/metadata/name"));
+        let pod = pod.unwrap_or_default();
+        self.say(Who::You, &format!("delete pod {pod} on {node} by hand"))?;
+        let deleted = self
+            .cluster
+            .delete(&PODS, &self.agent.namespace, &pod, &Value::Null);
+        deleted.map_err(|status| DemoError::Rejected(reject::words(&status, &pod)))?;
+        self.watch(Until::Covered, START).await
+    }
+
+    /// Says how long it took, and how many nodes were unavailable for it.
+    fn cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
+        let standing = self.standing();
+        let judged = self.chronicle.judge();
+        let nodes = judged.into_iter().filter(|j| j.verdict.should_run());
+        let nodes: Vec<String> = nodes.map(|j| j.node).collect();
+        let daemon_set = self.daemon_set();
+        let places = Places {
+            uid: text(&daemon_set, "/metadata/uid"),
+            min_ready: daemon_set["spec"]["minReadySeconds"].as_i64().unwrap_or(0),
+            epoch: api::Options::default().epoch,
+            nodes: &nodes,
+        };
+        let most = self.cluster.server.read(|store| places.most(store, since));
+        let new = self
+            .on(|pod| revision(pod) == standing.hash && is_ready(pod))
+            .len();
+        let old = self.on(|pod| revision(pod) != standing.hash).len();
+        let of = nodes.len();
+        let Most {
+            unavailable,
+            doubled,
+            last,
+        } = most;
+        let took = last.saturating_sub(begun).as_secs_f64();
+        let mut words = match old {
+            0 => format!("New pods on {new} of {of} nodes, and no old ones; it took {took:.1} s."),
+            _ => format!("New pods on {new} of {of} nodes, and {old} old ones."),
+        };
+        words.push_str(&format!(
+            " Nodes without an available pod: at most {unavailable} at a time"
+        ));
+        match &standing.rollout {
+            Some(rollout) if rollout.max_surge > 0 => words.push_str(&format!(
+                "; with a second one beside it: at most {doubled}, of {} allowed.",
+                rollout.max_surge
+            )),
+            Some(rollout) => words.push_str(&format!(", of {} allowed.", rollout.max_unavailable)),
+            None => words.push('.'),
+        }
+        self.show.print("")?;
+        Ok(self.show.print(&wrap(&words, WIDTH).join("\n"))?)
+    }
+}
+
+/// An image with another tag.
+fn retagged(image: &str, tag: &str) -> String {
+    let name = image.split('@').next().unwrap_or_default();
+    let path = name.rfind('/').map_or(0, |slash| slash + 1);
+    let end = name[path..]
+        .find(':')
+        .map_or(name.len(), |colon| path + colon);
+    format!("{}:{tag}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_gets_another_tag() {
+        for (image, wanted) in [
+            ("busybox", "busybox:new"),
+            ("busybox:1.37", "busybox:new"),
+            (
+                "host:5000/team/agent:v1@sha256:00",
+                "host:5000/team/agent:new",
+            ),
+            ("host:5000/agent", "host:5000/agent:new"),
+        ] {
+            assert_eq!(retagged(image, "new"), wanted);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The news in words. What happens at one moment is told together, and what happens many times is counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+use super::news::News;
+use super::show::{NAMED, Show, Who};
+
+/// News are held back until there was none for so long.
+const QUIET: Duration = Duration::from_millis(100);
+/// But for so long at most.
+const LATE: Duration = Duration::from_millis(500);
+/// So many of one sort are told one by one.
+const FEW: usize = 2;
+
+/// Tells news.
+#[derive(Default)]
+pub struct Voice {
+    pending: Vec<(Duration, News)>,
+    /// Events that tell of what was told already are left out.
+    pub brief: bool,
+    heard: usize,
+    waits: usize,
+    /// Reasons of warnings that were told in full.
+    warned: BTreeSet<String>,
+}
+
+impl Voice {
+    /// Takes news in.
+    pub fn hear(&mut self, news: Vec<(Duration, News)>) {
+        self.heard += news.len();
+        let waits = news.iter().filter(|(_, n)| matches!(n, News::Waits { .. }));
+        self.waits += waits.count();
+        let told = |news: &News| matches!(news, News::Event { kind, .. } if kind == "Normal");
+        let brief = self.brief;
+        self.pending
+            .extend(news.into_iter().filter(|(_, n)| !(brief && told(n))));
+    }
+
+    /// How many there were so far.
+    pub fn heard(&self) -> usize {
+        self.heard
+    }
+
+    /// How often the controller had to wait.
+    pub fn waits(&self) -> usize {
+        self.waits
+    }
+
+    /// Whether all was told.
+    pub fn is_silent(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Tells what is there, once it is quiet. `start` is when the story began.
+    pub fn tell(&mut self, now: Duration, start: Duration, show: &mut Show) -> io::Result<()> {
+        let last = self.pending.last().map(|(at, _)| *at);
+        let first = self.pending.first().map(|(at, _)| *at);
+        let is_late = first.is_some_and(|at| now >= at + LATE);
+        if last.is_none_or(|at| now < at + QUIET && !is_late) {
+            return Ok(());
+        }
+        let mut all = std::mem::take(&mut self.pending);
+        while !all.is_empty() {
+            let (at, first) = all[0].clone();
+            let alike: Vec<News> = all
+                .iter()
+                .map(|(_, n)| n.clone())
+                .filter(|n| is_alike(n, &first))
+                .collect();
+            let (who, text) = match together(&alike) {
+                Some(told) => {
+                    all.retain(|(_, n)| !is_alike(n, &first));
+                    told
+                }
+                None => self.words(&all.remove(0).1),
+            };
+            show.say(at.saturating_sub(start), who, &text)?;
+        }
+        Ok(())
+    }
+
+    /// One of the news. The message of a warning is told once.
+    fn words(&mut self, news: &News) -> (Who, String) {
+        match news {
+            News::Event { kind, reason, .. } if !self.warned.insert(reason.clone()) => {
+                (Who::Event, format!("{kind}: {reason}"))
+            }
+            news => words(news),
+        }
+    }
+}
+
+/// Whether two can be counted together.
+fn is_alike(a: &News, b: &News) -> bool {
+    match (a, b) {
+        (News::Created { cause: a, .. }, News::Created { cause: b, .. }) => a == b,
+        (News::Deleted { cause: a, .. }, News::Deleted { cause: b, .. }) => a == b,
+        (News::Event { kind: a, .. }, News::Event { kind: b, .. }) => a == b && a == "Normal",
+        _ => a == b,
+    }
+}
+
+/// One.
+fn words(news: &News) -> (Who, String) {
+    match news {
+        News::Revision {
+            name,
+            number,
+            is_new,
+        } => {
+            let words = match is_new {
+                true => format!("create controllerrevision {name}, number {number}"),
+                false => format!("raise controllerrevision {name} to number {number}"),
+            };
+            (Who::Controller, words)
+        }
+        News::Created { pod, node, cause } => (
+            Who::Controller,
+            format!("create pod {pod} on {node}: {cause}"),
+        ),
+        News::Deleted { pod, node, cause } => (
+            Who::Controller,
+            format!("delete pod {pod} on {node}: {cause}"),
+        ),
+        News::Failed { pod, node } => (Who::Kubelet, format!("pod {pod} on {node} failed")),
+        News::Waits { node, time } => (
+            Who::Controller,
+            format!(
+                "wait {:.1} s to replace the pod on {node}: backoff",
+                time.as_secs_f64()
+            ),
+        ),
+        News::NotEligible { node, message } => (
+            Who::Controller,
+            format!("nothing to do on {node}: {message}"),
+        ),
+        News::Event {
+            kind,
+            reason,
+            message,
+        } => (Who::Event, format!("{kind}: {reason}: {message}")),
+    }
+}
+
+/// Several in one line, where that is shorter. Events that tell of what was told already are only named.
+fn together(alike: &[News]) -> Option<(Who, String)> {
+    let count = alike.len();
+    match alike.first()? {
+        News::Created { cause, .. } if count > FEW => Some((
+            Who::Controller,
+            format!("create {count} pods{}: {cause}", on(alike)),
+        )),
+        News::Deleted { cause, .. } if count > FEW => Some((
+            Who::Controller,
+            format!("delete {count} pods{}: {cause}", on(alike)),
+        )),
+        News::Event { kind, .. } if kind == "Normal" => {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for news in alike {
+                if let News::Event { reason, .. } = news {
+                    *counts.entry(reason).or_default() += 1;
+                }
+            }
+            let words = counts.iter().map(|(reason, n)| match n {
+                1 => (*reason).to_owned(),
+                n => format!("{reason} ({n} times)"),
+            });
+            let words = words.collect::<Vec<_>>().join(", ");
+            Some((Who::Event, format!("Normal: {words}")))
+        }
+        _ => None,
+    }
+}
+
+/// Which nodes they are on, unless these are many.
+fn on(alike: &[News]) -> String {
+    let node = |news| match news {
+        &News::Created { ref node, .. } | &News::Deleted { ref node, .. } => Some(&**node),
+        _ => None,
+    };
+    let nodes: Vec<&str> = alike.iter().filter_map(node).collect();
+    match nodes.len() {
+        0 => String::new(),
+        n if n > NAMED => String::new(),
+        _ => format!(" on {}", nodes.join(", ")),
+    }
+}

@@ -1,0 +1,99 @@
+//! Notices that the process was halted: stopped, starved, or its machine was.
+//!
+//! A controller that goes on after a halt knows what was true before it, and its watches take a moment to bring what
+//! happened meanwhile. Until they have, it would post names that another controller at work has used and freed again,
+//! and spend a budget that another has spent. So it does what one does that has just started: it drops what it was about
+//! to do, and waits.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often it beats.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// A beat so late is a halt. Shorter ones are like a watch that is as much behind.
+const HALT: Duration = Duration::from_millis(500);
+
+#[derive(Default)]
+struct State {
+    /// None before the first.
+    last: Option<Instant>,
+    /// When the last halt was noticed.
+    resumed: Option<Instant>,
+}
+
+/// The process's pulse; it begins with [`Pulse::run`].
+#[derive(Default)]
+pub struct Pulse(Mutex<State>);
+
+impl Pulse {
+    /// Beats for ever. Whoever asks meanwhile notices a halt at once, before the late beat.
+    pub async fn run(&self) {
+        loop {
+            self.feel(true);
+            sleep(BEAT).await;
+        }
+    }
+
+    /// Whether the process was halted since then.
+    pub fn halted_since(&self, then: Instant) -> bool {
+        self.feel(false).is_some_and(|resumed| resumed >= then)
+    }
+
+    /// Returns when no halt ended within this time.
+    pub async fn rested(&self, rest: Duration) {
+        while let Some(resumed) = self.feel(false)
+            && resumed.elapsed() < rest
+        {
+            sleep_until(resumed + rest).await;
+        }
+    }
+
+    fn feel(&self, beats: bool) -> Option<Instant> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let late = state.last.is_some_and(|last| now - last > BEAT + HALT);
+        if late {
+            state.resumed = Some(now);
+        }
+        if late || beats {
+            state.last = Some(now);
+        }
+        state.resumed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_beat_is_a_halt_and_a_rest_follows_it() {
+        let pulse = std::sync::Arc::new(Pulse::default());
+        let begun = Instant::now();
+        let beating = tokio::spawn({
+            let pulse = pulse.clone();
+            async move { pulse.run().await }
+        });
+        sleep(Duration::from_secs(10)).await;
+        assert!(!pulse.halted_since(begun));
+        let rest = Duration::from_secs(1);
+        pulse.rested(rest).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(10), "no halt, no rest");
+
+        let before = Instant::now();
+        advance(Duration::from_millis(900)).await;
+        assert!(pulse.halted_since(before));
+        pulse.rested(rest).await;
+        let waited = before.elapsed();
+        assert!(waited >= Duration::from_millis(1900), "{waited:?}");
+        assert!(!pulse.halted_since(before + waited));
+        beating.abort();
+    }
+}

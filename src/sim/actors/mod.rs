@@ -1,0 +1,12 @@
+//! The controllers around the DaemonSet controller, ordinary clients all: what the cluster does by itself.
+
+pub mod actor;
+pub mod garbage;
+pub mod namespace;
+pub mod node_lifecycle;
+pub mod objects;
+pub mod pod_garbage;
+pub mod scheduler;
+pub mod taint_eviction;
+pub mod task;
+pub mod world;

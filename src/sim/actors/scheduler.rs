@@ -1,0 +1,344 @@
+//! A scheduler: binds pods to nodes that they fit on, one after another, and says where none fits.
+//!
+//! It rejects as the real one does with its default plugins, as far as daemon pods can tell: cordons, taints, node
+//! selector and required node affinity, resources. Of the nodes that are left the one with the fewest pods gets
+//! the pod. It neither preempts nor looks at other pods' affinity, volumes, ports or topology.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::actor::{self, Actor, Decision, Options, Running};
+use super::objects::{Container, Object};
+use super::task::{Call, Task};
+use super::world::World;
+use crate::model::{FeatureGates, Requirement, Term};
+use crate::plan::tolerations;
+use crate::sim::api::Resource;
+use crate::sim::api::resource::{NODES, PODS};
+
+/// The pods that it schedules bear this as `spec.schedulerName`.
+pub const DEFAULT: &str = "default-scheduler";
+
+/// The scheduler; it remembers nothing.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    name: String,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Scheduler::new(DEFAULT)
+    }
+}
+
+impl Scheduler {
+    /// For the pods whose `spec.schedulerName` is this.
+    pub fn new(name: impl Into<String>) -> Scheduler {
+        Scheduler { name: name.into() }
+    }
+}
+
+/// Starts the default scheduler.
+pub fn start(client: kube::Client, options: Options) -> Running {
+    actor::start(client, Scheduler::default(), options)
+}
+
+/// Amounts by resource.
+type Amounts = BTreeMap<String, i128>;
+
+/// A node and what is taken of it.
+struct Room<'a> {
+    node: &'a Object,
+    used: Amounts,
+    pods: i128,
+}
+
+/// A reason against a node, in the real scheduler's words, and whether deleting other pods could help.
+#[derive(Debug, PartialEq, Eq)]
+struct Against {
+    reasons: Vec<String>,
+    preemptible: bool,
+}
+
+impl Actor for Scheduler {
+    fn name(&self) -> &'static str {
+        "scheduler"
+    }
+
+    fn follows(&self) -> Vec<&'static Resource> {
+        vec![&NODES, &PODS]
+    }
+
+    fn decide(&mut self, known: &World, now: Timestamp) -> Decision {
+        let mut rooms: BTreeMap<&str, Room<'_>> = known
+            .all(&NODES)
+            .map(|node| (node.metadata.name.as_str(), Room::new(node)))
+            .collect();
+        let mut waiting = Vec::new();
+        for pod in known.all(&PODS) {
+            if !pod.spec.node_name.is_empty() {
+                if let Some(room) = rooms.get_mut(pod.spec.node_name.as_str())
+                    && !pod.ended()
+                {
+                    room.take(&requests(pod));
+                }
+            } else if pod.spec.scheduler_name == self.name
+                && !pod.deleting()
+                && pod.spec.scheduling_gates.is_empty()
+                && !pod.ended()
+            {
+                waiting.push(pod);
+            }
+        }
+        // As the real queue: by priority, then by age.
+        waiting.sort_by_key(|pod| {
+            let metadata = &pod.metadata;
+            let name = (&metadata.namespace, &metadata.name);
+            (-pod.spec.priority, metadata.creation_timestamp, name)
+        });
+        let mut decision = Decision::default();
+        for pod in waiting {
+            let task = match place(pod, &rooms) {
+                Ok(node) => {
+                    let to = format!(" to {node}");
+                    let task = Task::about(&PODS, pod, "bind", &to).call(Call::Bind(node.clone()));
+                    if let Some(room) = rooms.get_mut(node.as_str()) {
+                        room.take(&requests(pod));
+                    }
+                    Some(task)
+                }
+                Err(message) => refuse(pod, &message, now),
+            };
+            decision.tasks.extend(task);
+        }
+        decision
+    }
+}
+
+impl<'a> Room<'a> {
+    fn new(node: &'a Object) -> Self {
+        Room {
+            node,
+            used: Amounts::new(),
+            pods: 0,
+        }
+    }
+
+    fn take(&mut self, requests: &Amounts) {
+        self.pods += 1;
+        for (name, amount) in requests {
+            *self.used.entry(name.clone()).or_default() += amount;
+        }
+    }
+
+    /// What is against the pod on this node: the reason of the first plugin that rejects, in the real order.
+    fn against(&self, pod: &Object, requests: &Amounts) -> Option<Against> {
+        let node = self.node;
+        let firm = |reason: &str| {
+            Some(Against {
+                reasons: vec![reason.to_owned()],
+                preemptible: false,
+            })
+        };
+        let gates = FeatureGates::default();
+        let tolerated = |taint: &crate::model::Taint| {
+            let mut all = pod.spec.tolerations.iter();
+            all.any(|t| tolerations::tolerates(&t.of, taint, gates))
+        };
+        let cordon = crate::model::Taint {
+            key: "node.kubernetes.io/unschedulable".into(),
+            value: "".into(),
+            effect: crate::model::Effect::NoSchedule,
+        };
+        if node.spec.unschedulable && !tolerated(&cordon) {
+            return firm("node(s) were unschedulable");
+        }
+        let mut taints = node.spec.taints.iter().map(|t| &t.taint);
+        if taints.any(|t| tolerations::keeps_away(&t.effect) && !tolerated(t)) {
+            return firm("node(s) had untolerated taint(s)");
+        }
+        if !wanted(pod, node) {
+            return firm("node(s) didn't match Pod's node affinity/selector");
+        }
+        let mut against = Against {
+            reasons: Vec::new(),
+            preemptible: true,
+        };
+        let room = &node.status.allocatable.0;
+        if self.pods + 1 > room.get("pods").map_or(0, |pods| pods / 1_000_000_000) {
+            against.reasons.push("Too many pods".to_owned());
+        }
+        for (name, amount) in requests.iter().filter(|(_, amount)| **amount > 0) {
+            let all = room.get(name).copied().unwrap_or(0);
+            if self.used.get(name).copied().unwrap_or(0) + amount > all {
+                against.reasons.push(format!("Insufficient {name}"));
+                against.preemptible &= *amount <= all;
+            }
+        }
+        (!against.reasons.is_empty()).then_some(against)
+    }
+}
+
+/// The node for a pod, or why there is none, in the words of the real scheduler.
+fn place(pod: &Object, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, String> {
+    if rooms.is_empty() {
+        return Err("no nodes available to schedule pods".to_owned());
+    }
+    let requests = requests(pod);
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let mut preemptible = 0;
+    let mut best: Option<(i128, &str)> = None;
+    let named = named_nodes(pod);
+    let candidates: Vec<&Room<'_>> = match &named {
+        Some(names) => names.iter().filter_map(|n| rooms.get(n)).collect(),
+        None => rooms.values().collect(),
+    };
+    let left_out = rooms.len() - candidates.len();
+    if named.as_ref().is_some_and(BTreeSet::is_empty) {
+        reasons.insert("pod affinity terms conflict".to_owned(), 0);
+    } else if left_out > 0 {
+        let reason = "node(s) didn't satisfy plugin(s) [NodeAffinity]".to_owned();
+        reasons.insert(reason, left_out);
+    }
+    for room in candidates {
+        match room.against(pod, &requests) {
+            None => {
+                let this = (room.pods, room.node.metadata.name.as_str());
+                best = Some(best.map_or(this, |other| other.min(this)));
+            }
+            Some(against) => {
+                preemptible += usize::from(against.preemptible);
+                for reason in against.reasons {
+                    *reasons.entry(reason).or_default() += 1;
+                }
+            }
+        }
+    }
+    match best {
+        Some((_, node)) => Ok(node.to_owned()),
+        None => Err(said(rooms.len(), &reasons, preemptible)),
+    }
+}
+
+/// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) ... . preemption: 0/3 nodes are available: ...`
+fn said(nodes: usize, reasons: &BTreeMap<String, usize>, preemptible: usize) -> String {
+    let list = |reasons: &mut dyn Iterator<Item = (usize, &str)>| {
+        let mut said: Vec<String> = reasons
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, reason)| format!("{count} {reason}"))
+            .collect();
+        said.sort();
+        said.join(", ")
+    };
+    let filters = match reasons.iter().next() {
+        // The plugin that rejects the pod as a whole counts no nodes.
+        Some((reason, 0)) => reason.clone(),
+        _ => list(&mut reasons.iter().map(|(reason, n)| (*n, reason.as_str()))),
+    };
+    let preemption = [
+        (preemptible, "No preemption victims found for incoming pod"),
+        (
+            nodes - preemptible,
+            "Preemption is not helpful for scheduling",
+        ),
+    ];
+    let preemption = list(&mut preemption.into_iter());
+    format!(
+        "0/{nodes} nodes are available: {filters}. \
+         preemption: 0/{nodes} nodes are available: {preemption}."
+    )
+}
+
+/// The pod's condition that says why it waits, unless it says so already.
+fn refuse(pod: &Object, message: &str, now: Timestamp) -> Option<Task> {
+    let mut conditions = pod.status.conditions.iter();
+    let same = conditions.any(|c| {
+        (c.kind.as_str(), c.status.as_str()) == ("PodScheduled", "False")
+            && (c.reason.as_str(), c.message.as_str()) == ("Unschedulable", message)
+    });
+    if same {
+        return None;
+    }
+    let task = Task::about(&PODS, pod, "say that there is no node for", "");
+    Some(task.call(Call::Status(json!({ "status": { "conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
+        "lastTransitionTime": format!("{now:.0}"),
+    }] } }))))
+}
+
+/// The nodes that the required affinity names, where every term names some: no other is looked at.
+fn named_nodes(pod: &Object) -> Option<BTreeSet<&str>> {
+    let affinity = pod.spec.affinity.node_affinity.required.as_ref()?;
+    let mut all = BTreeSet::new();
+    for term in &affinity.terms {
+        let fields = term.as_ref().map_or(&[][..], |term| &term.fields);
+        let mut names = fields
+            .iter()
+            .filter(|f| f.equal && &*f.key == "metadata.name");
+        let first = &*names.next()?.value;
+        if names.all(|f| &*f.value == first) {
+            all.insert(first);
+        }
+    }
+    (!affinity.terms.is_empty()).then_some(all)
+}
+
+/// Whether node selector and required affinity let the pod onto the node.
+fn wanted(pod: &Object, node: &Object) -> bool {
+    let labels = &node.metadata.labels;
+    let matches = |term: &Term| {
+        let some = !term.expressions.is_empty() || !term.fields.is_empty();
+        let mut fields = term.fields.iter();
+        some && term.expressions.iter().all(|r| r.matches(labels))
+            && fields.all(|f| {
+                let is = &*f.key == "metadata.name" && *f.value == *node.metadata.name;
+                is == f.equal
+            })
+    };
+    let mut selector = pod.spec.node_selector.iter();
+    selector.all(|(key, value)| Requirement::equals(key, value).matches(labels))
+        && match &pod.spec.affinity.node_affinity.required {
+            Some(affinity) => affinity.terms.iter().flatten().any(matches),
+            None => true,
+        }
+}
+
+/// What a pod takes of its node: its containers and sidecars together, or more where an init container needs it
+/// (beside the sidecars that run by then), and its overhead.
+fn requests(pod: &Object) -> Amounts {
+    let add = |to: &mut Amounts, container: &Container| {
+        for (name, amount) in &container.resources.requests.0 {
+            *to.entry(name.clone()).or_default() += amount;
+        }
+    };
+    let mut running = Amounts::new();
+    let mut starting = Amounts::new();
+    for container in &pod.spec.init_containers {
+        let mut then = running.clone();
+        add(&mut then, container);
+        if container.restart_policy == "Always" {
+            running = then.clone();
+        }
+        for (name, amount) in then {
+            let most = starting.entry(name).or_default();
+            *most = amount.max(*most);
+        }
+    }
+    for container in &pod.spec.containers {
+        add(&mut running, container);
+    }
+    for (name, amount) in starting {
+        let most = running.entry(name).or_default();
+        *most = amount.max(*most);
+    }
+    for (name, amount) in &pod.spec.overhead.0 {
+        *running.entry(name.clone()).or_default() += amount;
+    }
+    running
+}
+
+#[cfg(test)]
+#[path = "scheduler_tests.rs"]
+mod tests;

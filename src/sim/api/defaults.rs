@@ -1,0 +1,333 @@
+//! What the API server makes of an object that a client sent: defaults, and what it sets or keeps itself.
+//!
+//! Kubernetes 1.37 with its default admission, but for service accounts. Not here: uid, resourceVersion,
+//! creationTimestamp, deletion and managedFields.
+
+use serde_json::{Map, Value, json};
+
+use super::pods;
+use super::resource::{self, Resource};
+use super::status::Status;
+use crate::wire::defaults as wire;
+
+/// Counts the templates of a DaemonSet; the API has it in an annotation.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// What admission refuses of a new object, as it was sent: priority classes that are not there, and priorities
+/// that are not those of the class.
+pub fn admit(resource: &Resource, object: &Value) -> Result<(), Status> {
+    if *resource != resource::PODS {
+        return Ok(());
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    pods::priority_allowed(&object["spec"]).map_err(|why| Status::forbidden(resource, name, &why))
+}
+
+/// Completes an object: every field that the server would fill in and that is not there, and none that is empty.
+/// Once more does nothing more.
+pub fn complete(resource: &Resource, object: &mut Value) {
+    metadata(object);
+    match resource {
+        r if *r == resource::PODS => pods::complete(object),
+        r if *r == resource::DAEMON_SETS => daemon_set(object),
+        r if *r == resource::NODES => node(object),
+        r if *r == resource::NAMESPACES => namespace(object),
+        r if *r == resource::CONTROLLER_REVISIONS => fill(object, "revision", json!(0)),
+        r if *r == resource::LEASES => {
+            fill(object, "spec", json!({}));
+            drop_if(
+                &mut object["spec"],
+                &["strategy", "preferredHolder"],
+                |_| true,
+            ); // an alpha feature
+            drop_if(&mut object["spec"], LEASE_FIELDS, Value::is_null);
+        }
+        r if *r == resource::EVENTS => event(object, OLDER_EVENT),
+        _ => event(object, NEWER_EVENT),
+    }
+    if resource.generation {
+        fill(&mut object["metadata"], "generation", json!(1));
+    }
+}
+
+/// Makes a new object of what was sent: status and generation are the server's, whatever the client says.
+pub fn create(resource: &Resource, object: &mut Value) {
+    // Nodes register themselves with their status.
+    if resource.status && *resource != resource::NODES {
+        remove(object, "status");
+    }
+    remove(&mut object["metadata"], "generation");
+    complete(resource, object);
+}
+
+/// Makes an update of `old` of what was sent: a write of the status changes nothing else but metadata, any other
+/// write no status. `subresource` is empty or `status`.
+pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource: &str) {
+    let of_status = subresource == "status";
+    if resource.status {
+        let kept = if of_status { "spec" } else { "status" };
+        keep(object, old, kept);
+    }
+    complete(resource, object);
+    keep(&mut object["metadata"], &old["metadata"], "generation");
+    if *resource == resource::NAMESPACES {
+        keep(&mut object["spec"], &old["spec"], "finalizers");
+    }
+    if *resource == resource::PODS && of_status {
+        // Old kubelets corrupt the owners, and drop the class.
+        keep(&mut object["metadata"], &old["metadata"], "ownerReferences");
+        fill(
+            &mut object["status"],
+            "qosClass",
+            old["status"]["qosClass"].clone(),
+        );
+    }
+    if *resource == resource::DAEMON_SETS {
+        let count = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str();
+        let count: i64 = count.and_then(|c| c.parse().ok()).unwrap_or(0);
+        let changed = object["spec"]["template"] != old["spec"]["template"];
+        let count = count + i64::from(changed);
+        object["metadata"]["annotations"][TEMPLATE_GENERATION] = json!(count.to_string());
+    }
+    if resource.generation && object["spec"] != old["spec"] {
+        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
+        object["metadata"]["generation"] = json!(generation + 1);
+    }
+}
+
+fn metadata(object: &mut Value) {
+    fill(object, "metadata", json!({}));
+    let metadata = &mut object["metadata"];
+    drop_if(metadata, METADATA_FIELDS, is_hollow);
+}
+
+const METADATA_FIELDS: &[&str] = &[
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+];
+
+fn daemon_set(object: &mut Value) {
+    fill(object, "spec", json!({}));
+    if let Ok(raw) = serde_json::value::to_raw_value(object)
+        && let Ok(done) = wire::daemon_set(&raw)
+        && let Ok(done) = serde_json::from_str(done.json.get())
+    {
+        *object = done;
+    }
+    let annotations = &mut object["metadata"]["annotations"];
+    let count = annotations[TEMPLATE_GENERATION].as_str();
+    if count
+        .and_then(|c| c.parse::<i64>().ok())
+        .is_none_or(|c| c < 1)
+    {
+        annotations[TEMPLATE_GENERATION] = json!("1");
+    }
+    fill(object, "status", json!({}));
+    let status = &mut object["status"];
+    for key in [
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+    ] {
+        fill(status, key, json!(0));
+    }
+    let optional = [
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+    ];
+    drop_if(status, &optional, is_hollow);
+    drop_if(status, &["collisionCount"], Value::is_null);
+    drop_if(status, &["conditions"], is_hollow);
+}
+
+fn node(object: &mut Value) {
+    fill(object, "spec", json!({}));
+    let spec = &mut object["spec"];
+    drop_if(spec, &["unschedulable", "taints", "providerID"], is_hollow);
+    if let Some(cidr) = spec["podCIDR"].as_str().map(str::to_owned) {
+        fill(spec, "podCIDRs", json!([cidr]));
+    }
+    drop_if(spec, &["podCIDR", "podCIDRs"], is_hollow);
+    fill(object, "status", json!({}));
+    let status = &mut object["status"];
+    for key in ["capacity", "allocatable"] {
+        pods::respell(&mut status[key]);
+    }
+    let capacity = status["capacity"].clone();
+    if capacity.is_object() {
+        fill(status, "allocatable", capacity);
+    }
+    drop_if(status, &["capacity", "allocatable", "addresses"], is_hollow);
+    times(status, &["lastHeartbeatTime", "lastTransitionTime"]);
+    fill(status, "daemonEndpoints", json!({}));
+    fill(
+        &mut status["daemonEndpoints"],
+        "kubeletEndpoint",
+        json!({"Port": 0}),
+    );
+    fill(status, "nodeInfo", json!({}));
+    for key in [
+        "architecture",
+        "bootID",
+        "containerRuntimeVersion",
+        "kernelVersion",
+        "kubeProxyVersion",
+        "kubeletVersion",
+        "machineID",
+        "operatingSystem",
+        "osImage",
+        "systemUUID",
+    ] {
+        fill(&mut status["nodeInfo"], key, json!(""));
+    }
+}
+
+fn namespace(object: &mut Value) {
+    let name = object["metadata"]["name"].clone();
+    if name.is_string() {
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+    }
+    fill(object, "spec", json!({}));
+    let finalizers = &mut object["spec"]["finalizers"];
+    if !finalizers.is_array() {
+        *finalizers = json!([]);
+    }
+    if let Some(all) = finalizers.as_array_mut()
+        && !all.iter().any(|f| f == "kubernetes")
+    {
+        all.push(json!("kubernetes"));
+    }
+    fill(object, "status", json!({}));
+    fill(&mut object["status"], "phase", json!("Active"));
+}
+
+const LEASE_FIELDS: &[&str] = &[
+    "holderIdentity",
+    "leaseDurationSeconds",
+    "acquireTime",
+    "renewTime",
+    "leaseTransitions",
+];
+
+/// The fields that an event always has, each with what is there where there is nothing.
+type EventFields = &'static [(&'static str, &'static str)];
+
+const OLDER_EVENT: EventFields = &[
+    ("involvedObject", "{}"),
+    ("source", "{}"),
+    ("firstTimestamp", "null"),
+    ("lastTimestamp", "null"),
+    ("eventTime", "null"),
+    ("reportingComponent", "\"\""),
+    ("reportingInstance", "\"\""),
+];
+
+const NEWER_EVENT: EventFields = &[
+    ("regarding", "{}"),
+    ("deprecatedSource", "{}"),
+    ("deprecatedFirstTimestamp", "null"),
+    ("deprecatedLastTimestamp", "null"),
+    ("eventTime", "null"),
+];
+
+fn event(object: &mut Value, always: EventFields) {
+    for (key, json) in always {
+        fill(object, key, serde_json::from_str(json).unwrap_or_default());
+    }
+    for (key, _) in always.iter().filter(|(key, _)| key.ends_with("Timestamp")) {
+        whole_seconds(object, key);
+    }
+    let optional = [
+        "reason",
+        "message",
+        "note",
+        "type",
+        "count",
+        "deprecatedCount",
+        "series",
+        "action",
+        "related",
+    ];
+    drop_if(object, &optional, |value| {
+        is_hollow(value) && !value.is_object()
+    });
+}
+
+/// A time to the second, as the server writes it.
+fn whole_seconds(object: &mut Value, key: &str) {
+    let text = object[key].as_str();
+    if let Some(time) = text.and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
+        object[key] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    }
+}
+
+/// Conditions always have these times, if only null.
+pub(super) fn times(status: &mut Value, keys: &[&str]) {
+    let Some(Value::Array(conditions)) = status.get_mut("conditions") else {
+        return;
+    };
+    for condition in conditions {
+        for key in keys {
+            fill(condition, key, Value::Null);
+            whole_seconds(condition, key);
+        }
+    }
+}
+
+/// Puts `value` under `key` where there is nothing, or null.
+pub(super) fn fill(object: &mut Value, key: &str, value: Value) {
+    if object.is_null() {
+        *object = Value::Object(Map::new());
+    }
+    if let Some(fields) = object.as_object_mut()
+        && fields.get(key).is_none_or(Value::is_null)
+    {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// Takes out those of `keys` whose values are such.
+pub(super) fn drop_if(object: &mut Value, keys: &[&str], such: impl Fn(&Value) -> bool) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|key, value| !(keys.contains(&key.as_str()) && such(value)));
+    }
+}
+
+fn remove(object: &mut Value, key: &str) {
+    drop_if(object, &[key], |_| true);
+}
+
+/// Makes `key` what it is in `old`.
+fn keep(object: &mut Value, old: &Value, key: &str) {
+    remove(object, key);
+    if let Some(value) = old.get(key) {
+        fill(object, key, value.clone());
+    }
+}
+
+/// Whether Go leaves a value out where it says `omitempty`.
+pub(super) fn is_hollow(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}

@@ -1,0 +1,274 @@
+//! Deleting: at once, gracefully (pods), or when all finalizers are gone.
+
+use serde_json::{Value, json};
+
+use super::binding;
+use super::core::{Answer, Core, Moment};
+use super::delete_options::Options;
+use super::path::{Query, Target};
+use super::read::{Selection, shown};
+use super::resource::{self, Resource};
+use super::status::{Result, Status};
+use super::write::text;
+
+/// The garbage collector's: dependents go first.
+pub const FOREGROUND: &str = "foregroundDeletion";
+/// The garbage collector's: dependents are let go first.
+pub const ORPHAN: &str = "orphan";
+
+/// Namespaces that nobody deletes.
+const IMMORTAL: [&str; 3] = ["default", "kube-public", "kube-system"];
+
+/// DELETE of one object.
+pub fn delete(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    body: &[u8],
+    moment: &Moment,
+) -> Result<Answer> {
+    let options = Options::read(query, body)?;
+    one(
+        core,
+        target.resource,
+        &target.namespace,
+        &target.name,
+        &options,
+        moment,
+    )
+    .map(Answer::ok)
+}
+
+/// DELETE of a collection: of what the selectors select.
+pub fn delete_collection(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    body: &[u8],
+    moment: &Moment,
+) -> Result<Answer> {
+    let options = Options::read(query, body)?;
+    let selection = Selection::new(target, query)?;
+    let rows = core.store.all(target.resource).iter();
+    let names: Vec<(String, String)> = rows
+        .filter(|(_, object)| selection.has(object))
+        .map(|(key, _)| key.clone())
+        .collect();
+    let mut items = Vec::new();
+    for (namespace, name) in names {
+        if let Some(object) = core.store.get(target.resource, &namespace, &name) {
+            items.push((**object).clone());
+        }
+        one(core, target.resource, &namespace, &name, &options, moment)?;
+    }
+    Ok(Answer::ok(json!({
+        "kind": format!("{}List", target.resource.kind),
+        "apiVersion": target.resource.api_version(),
+        "metadata": {"resourceVersion": core.store.version().to_string()},
+        "items": items,
+    })))
+}
+
+fn one(
+    core: &mut Core,
+    resource: &'static Resource,
+    namespace: &str,
+    name: &str,
+    options: &Options,
+    moment: &Moment,
+) -> Result<Value> {
+    let Some(old) = core.store.get(resource, namespace, name).cloned() else {
+        return Err(Status::not_found(resource, name));
+    };
+    if *resource == resource::NAMESPACES && IMMORTAL.contains(&name) {
+        let why = "this namespace may not be deleted";
+        return Err(Status::forbidden(resource, name, why));
+    }
+    check(resource, name, options, &old)?;
+    let mut object = (*old).clone();
+    if *resource == resource::NAMESPACES && begin_namespace(&mut object, options, moment) {
+        return Ok(shown(
+            resource,
+            &keep(core, resource, object, options, moment),
+        ));
+    }
+    if *resource == resource::NAMESPACES && has_content(&object) {
+        return Ok(shown(resource, &old));
+    }
+    let grace = match *resource == resource::PODS {
+        true => grace(&mut object, options.grace, moment),
+        false => Grace::None,
+    };
+    if grace == Grace::RunsAlready {
+        return Ok(shown(resource, &old));
+    }
+    options.set_finalizers(resource, &mut object);
+    let held = is_held(&object);
+    if held && grace == Grace::None {
+        begin(&mut object, moment);
+    }
+    if object != *old {
+        object = keep(core, resource, object, options, moment);
+    }
+    if held || matches!(grace, Grace::Seconds(1..)) {
+        return Ok(shown(resource, &object));
+    }
+    if !options.dry_run {
+        object = (*core.remove(resource, object, moment)).clone();
+    }
+    if *resource == resource::PODS {
+        return Ok(shown(resource, &object));
+    }
+    let mut details =
+        json!({"name": name, "kind": resource.plural, "uid": object["metadata"]["uid"]});
+    if !resource.group.is_empty() {
+        details["group"] = resource.group.into();
+    }
+    Ok(
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}),
+    )
+}
+
+/// Keeps a state, unless it is only asked what would be. Gives it as it is now.
+fn keep(
+    core: &mut Core,
+    resource: &'static Resource,
+    object: Value,
+    options: &Options,
+    moment: &Moment,
+) -> Value {
+    if options.dry_run {
+        object
+    } else {
+        (*core.put(resource, object, moment)).clone()
+    }
+}
+
+/// The object is the one that the sender saw, in the state that it saw.
+fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> Result<()> {
+    for (what, wanted, field, perhaps) in [
+        ("UID", &options.uid, "uid", "deleted and then recreated"),
+        (
+            "ResourceVersion",
+            &options.version,
+            "resourceVersion",
+            "modified",
+        ),
+    ] {
+        let is = text(&object["metadata"], field);
+        if wanted.is_empty() || *wanted == is {
+            continue;
+        }
+        if *resource == resource::NAMESPACES {
+            let why = format!(
+                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {is}"
+            );
+            return Err(Status::conflict(resource, name, &why));
+        }
+        let why = format!(
+            "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). \
+             The object might have been {perhaps}"
+        );
+        // Both forms of events go by the name of the one that is stored.
+        let is_event = *resource == resource::NEW_EVENTS;
+        let resource = if is_event {
+            &resource::EVENTS
+        } else {
+            resource
+        };
+        return Err(Status::conflict_of_kind(resource, name, &why));
+    }
+    Ok(())
+}
+
+/// What becomes of a pod that is deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grace {
+    /// There is no question of any.
+    None,
+    /// It has so many seconds from now, or from when its deletion began.
+    Seconds(i64),
+    /// It is being deleted already, and this changes nothing.
+    RunsAlready,
+}
+
+/// Sets or shortens the grace period of a pod.
+fn grace(pod: &mut Value, asked: Option<i64>, moment: &Moment) -> Grace {
+    let asked = asked.map(|seconds| if seconds < 0 { 1 } else { seconds });
+    if !pod["metadata"]["deletionTimestamp"].is_string() {
+        let seconds = binding::grace(pod, asked);
+        let metadata = &mut pod["metadata"];
+        metadata["deletionTimestamp"] = moment.after(seconds).into();
+        metadata["deletionGracePeriodSeconds"] = seconds.into();
+        raise_generation(metadata);
+        return Grace::Seconds(seconds);
+    }
+    let metadata = &mut pod["metadata"];
+    let had = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    match asked {
+        _ if had == 0 => Grace::None,
+        Some(mut seconds) if seconds < had => {
+            let begun = moment.parse(&text(metadata, "deletionTimestamp")) - had;
+            let now = moment.now.as_second();
+            let end = (begun + seconds).max(now);
+            if begun + seconds < now && seconds != 0 {
+                seconds = 1;
+            }
+            metadata["deletionTimestamp"] = moment.format(end).into();
+            metadata["deletionGracePeriodSeconds"] = seconds.into();
+            Grace::Seconds(seconds)
+        }
+        _ => Grace::RunsAlready,
+    }
+}
+
+fn raise_generation(metadata: &mut Value) {
+    if let Some(generation) = metadata["generation"].as_i64() {
+        metadata["generation"] = (generation + 1).into();
+    }
+}
+
+/// A namespace that is asked to go for the first time: its controller empties it. True when that is so.
+fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) -> bool {
+    if namespace["metadata"]["deletionTimestamp"].is_string() {
+        return false;
+    }
+    namespace["metadata"]["deletionTimestamp"] = moment.seconds().into();
+    namespace["status"]["phase"] = "Terminating".into();
+    options.set_finalizers(&resource::NAMESPACES, namespace);
+    true
+}
+
+/// From now on an object is being deleted that waits for its finalizers.
+fn begin(object: &mut Value, moment: &Moment) {
+    let metadata = &mut object["metadata"];
+    if metadata["deletionTimestamp"].is_string() {
+        return;
+    }
+    raise_generation(metadata);
+    metadata["deletionTimestamp"] = moment.seconds().into();
+    metadata["deletionGracePeriodSeconds"] = 0.into();
+}
+
+fn is_held(object: &Value) -> bool {
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    finalizers.is_some_and(|list| !list.is_empty())
+}
+
+/// Whether a namespace still waits for its controller.
+fn has_content(namespace: &Value) -> bool {
+    namespace["spec"]["finalizers"]
+        .as_array()
+        .is_some_and(|l| !l.is_empty())
+}
+
+/// Whether nothing holds an object any more that was being deleted before this write of it.
+pub fn is_released(resource: &Resource, old: &Value, object: &Value) -> bool {
+    old["metadata"]["deletionTimestamp"].is_string()
+        && old["metadata"]["deletionGracePeriodSeconds"]
+            .as_i64()
+            .unwrap_or(0)
+            == 0
+        && !is_held(object)
+        && !(*resource == resource::NAMESPACES && has_content(object))
+}

@@ -1,0 +1,103 @@
+//! The edge to HTTP: a tower service for kube's client, over nothing but function calls.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt};
+use http::{Request, Response};
+use http_body::Frame;
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+use tower_service::Service;
+
+use super::server::{ApiServer, Incoming, Reply};
+
+impl ApiServer {
+    /// A client of it. Its name stands in the log; of two, faults can be for one alone.
+    pub fn client(&self, name: &str) -> Client {
+        let connection = Connection {
+            server: self.clone(),
+            client: name.into(),
+        };
+        Client::new(connection, "default")
+    }
+}
+
+/// What a client talks to.
+#[derive(Clone)]
+struct Connection {
+    server: ApiServer,
+    client: Arc<str>,
+}
+
+impl Service<Request<Body>> for Connection {
+    type Response = Response<Pieces>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Response<Pieces>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let connection = self.clone();
+        Box::pin(async move { connection.serve(request).await })
+    }
+}
+
+impl Connection {
+    async fn serve(self, request: Request<Body>) -> io::Result<Response<Pieces>> {
+        let (parts, body) = request.into_parts();
+        let header = parts.headers.get(http::header::CONTENT_TYPE);
+        let incoming = Incoming {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or("").to_owned(),
+            content_type: header
+                .and_then(|h| h.to_str().ok())
+                .unwrap_or("")
+                .to_owned(),
+            body: body.collect_bytes().await.map_err(io::Error::other)?,
+        };
+        let mut response = Response::builder().header("content-type", "application/json");
+        let body = match self.server.serve(self.client, incoming).await {
+            Reply::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+            Reply::Lines(lines) => lines,
+            Reply::Object(code, object, retry_after) => {
+                response = response.status(code);
+                if let Some(seconds) = retry_after {
+                    response = response.header("retry-after", seconds);
+                }
+                let text = match object {
+                    Value::String(plain) => plain,
+                    object => object.to_string(),
+                };
+                let bytes = Bytes::from(text);
+                stream::once(async move { bytes }).boxed()
+            }
+        };
+        response.body(Pieces(body)).map_err(io::Error::other)
+    }
+}
+
+/// A body in pieces.
+struct Pieces(BoxStream<'static, Bytes>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.poll_next_unpin(cx);
+        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,182 @@
+//! JSON patch (RFC 6902), as lenient as the API server's library is.
+//!
+//! That one goes beyond the RFC: `replace`, `test` and `copy` take a member that is not there for null, an absent
+//! `value` is null, and negative indices count from the end.
+
+use serde_json::{Value, json};
+
+use super::super::status::{Result, Status};
+use super::{rejected, say};
+
+/// More operations than this are refused.
+const MOST: usize = 10_000;
+
+/// The document after all operations of a patch, in order. Any that fails fails the whole patch.
+pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
+    let bad = |value: &Value, into: &str| {
+        let kind = say::json_kind(value);
+        let why = format!("error decoding patch: json: cannot unmarshal {kind} into Go {into}");
+        Err(Status::bad_request(why))
+    };
+    let operations = match patch {
+        Value::Array(operations) => operations,
+        Value::Null => return Ok(document),
+        other => return bad(&other, "value of type []handlers.jsonPatchOp"),
+    };
+    for operation in &operations {
+        if !operation.is_object() && !operation.is_null() {
+            return bad(operation, "value of type handlers.jsonPatchOp");
+        }
+        for field in ["op", "path", "from"] {
+            match &operation[field] {
+                Value::String(_) | Value::Null => {}
+                other => {
+                    let into = format!("struct field jsonPatchOp.{field} of type string");
+                    return bad(other, &into);
+                }
+            }
+        }
+    }
+    if operations.len() > MOST {
+        let message = format!(
+            "Request entity too large: The allowed maximum operations in a JSON patch is {MOST}, got {}",
+            operations.len()
+        );
+        return Err(Status::new(413, "RequestEntityTooLarge", message));
+    }
+    for operation in &operations {
+        one(&mut document, operation).ok_or_else(rejected)?;
+    }
+    Ok(document)
+}
+
+/// One operation. None where it does not apply.
+fn one(document: &mut Value, operation: &Value) -> Option<()> {
+    let op = operation["op"].as_str()?;
+    let path = operation["path"].as_str()?;
+    let value = &operation["value"];
+    match op {
+        "add" => Place::find(document, path)?.add(value.clone()),
+        "remove" => Place::find(document, path)?.remove().map(drop),
+        "replace" if path.is_empty() => {
+            *document = Some(value)
+                .filter(|v| v.is_object() || v.is_array())?
+                .clone();
+            Some(())
+        }
+        "replace" => Place::find(document, path)?.replace(value.clone()),
+        "move" => {
+            let moved = Place::find(document, operation["from"].as_str()?)?.remove()?;
+            Place::find(document, path)?.add(moved)
+        }
+        "copy" => {
+            let copied = Place::find(document, operation["from"].as_str()?)?.get()?;
+            Place::find(document, path)?.add(copied)
+        }
+        "test" if path.is_empty() => (document == value).then_some(()),
+        "test" => (Place::find(document, path)?.get()? == *value).then_some(()),
+        _ => None,
+    }
+}
+
+/// Where a path leads: what contains it, which is there, and the last key, which need not be.
+struct Place<'a> {
+    container: &'a mut Value,
+    key: String,
+}
+
+impl<'a> Place<'a> {
+    fn find(document: &'a mut Value, path: &str) -> Option<Place<'a>> {
+        // What is before the first slash does not matter, but there must be one.
+        let (_, path) = path.split_once('/')?;
+        let mut keys: Vec<String> = path.split('/').map(unescaped).collect();
+        let key = keys.pop()?;
+        let mut container = document;
+        for key in keys {
+            container = match container {
+                Value::Object(members) => members.get_mut(&key)?,
+                Value::Array(items) => {
+                    let at = index(&key, items.len())?;
+                    items.get_mut(at)?
+                }
+                _ => return None,
+            };
+        }
+        Some(Place { container, key })
+    }
+
+    /// The value, or null where an object has none.
+    fn get(&self) -> Option<Value> {
+        match &*self.container {
+            Value::Object(members) => Some(members.get(&self.key).cloned().unwrap_or(json!(null))),
+            Value::Array(items) => items.get(index(&self.key, items.len())?).cloned(),
+            _ => None,
+        }
+    }
+
+    fn add(self, value: Value) -> Option<()> {
+        match self.container {
+            Value::Object(members) => drop(members.insert(self.key, value)),
+            Value::Array(items) if self.key == "-" => items.push(value),
+            Value::Array(items) => {
+                // One more than there are: negative ones count from behind the last.
+                let at = index(&self.key, items.len() + 1).filter(|at| *at <= items.len())?;
+                items.insert(at, value);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn replace(self, value: Value) -> Option<()> {
+        match self.container {
+            Value::Object(members) => drop(members.insert(self.key, value)),
+            Value::Array(items) => {
+                let at = index(&self.key, items.len())?;
+                *items.get_mut(at)? = value;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn remove(self) -> Option<Value> {
+        match self.container {
+            Value::Object(members) => members.remove(&self.key),
+            Value::Array(items) => {
+                let at = index(&self.key, items.len()).filter(|at| *at < items.len())?;
+                Some(items.remove(at))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The index that a key of a path means in a list of this length. It may be beyond the end.
+fn index(key: &str, length: usize) -> Option<usize> {
+    let at: i64 = key.parse().ok()?;
+    if at < 0 {
+        length.checked_sub(at.unsigned_abs() as usize)
+    } else {
+        Some(at as usize)
+    }
+}
+
+fn unescaped(key: &str) -> String {
+    // In one pass, as `~01` is `~1`.
+    let mut parts = key.split('~');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if let Some(rest) = part.strip_prefix('1') {
+            whole.push('/');
+            whole.push_str(rest);
+        } else if let Some(rest) = part.strip_prefix('0') {
+            whole.push('~');
+            whole.push_str(rest);
+        } else {
+            whole.push('~');
+            whole.push_str(part);
+        }
+    }
+    whole
+}

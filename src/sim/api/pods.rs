@@ -1,0 +1,199 @@
+//! What the API server makes of a pod: its own defaults, and what admission adds.
+
+use serde_json::{Value, json};
+
+use super::defaults::{drop_if, fill, is_hollow, times};
+use crate::wire::defaults as wire;
+use crate::wire::quantity::{billionths, canonical_resource};
+
+const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
+const PREEMPTION: &str = "PreemptLowerPriority";
+
+/// Completes a pod.
+pub fn complete(pod: &mut Value) {
+    fill(pod, "spec", json!({}));
+    if let Ok(raw) = serde_json::value::to_raw_value(pod)
+        && let Ok(done) = wire::pod(&raw)
+        && let Ok(done) = serde_json::from_str(done.json.get())
+    {
+        *pod = done;
+    }
+    let spec = &mut pod["spec"];
+    fill(spec, "enableServiceLinks", json!(true));
+    if spec["terminationGracePeriodSeconds"]
+        .as_i64()
+        .is_some_and(|s| s < 0)
+    {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
+    let on_host = spec["hostNetwork"] == true;
+    for key in CONTAINERS {
+        let Some(Value::Array(containers)) = spec.get_mut(key) else {
+            continue;
+        };
+        for container in containers {
+            limits_are_requests(container);
+            if on_host {
+                host_ports(container);
+            }
+        }
+    }
+    tolerations(spec);
+    let class = spec["priorityClassName"].as_str().unwrap_or_default();
+    let priority = priority_of(class).unwrap_or(0);
+    fill(spec, "priority", json!(priority));
+    fill(spec, "preemptionPolicy", json!(PREEMPTION));
+    let class = quality(spec);
+    let fresh = json!({"phase": "Pending", "qosClass": class});
+    fill(pod, "status", fresh);
+    let status = &mut pod["status"];
+    drop_if(
+        status,
+        &["conditions", "podIP", "podIPs", "hostIP", "hostIPs"],
+        is_hollow,
+    );
+    times(status, &["lastProbeTime", "lastTransitionTime"]);
+    if let Some(ip) = status["podIP"].as_str().map(str::to_owned) {
+        fill(status, "podIPs", json!([{"ip": ip}]));
+    }
+    for key in ["initContainerStatuses", "containerStatuses"] {
+        let all = status.get_mut(key).and_then(Value::as_array_mut);
+        for container in all.into_iter().flatten() {
+            for (key, value) in [
+                ("image", json!("")),
+                ("imageID", json!("")),
+                ("lastState", json!({})),
+                ("ready", json!(false)),
+                ("restartCount", json!(0)),
+                ("state", json!({})),
+            ] {
+                fill(container, key, value);
+            }
+        }
+    }
+}
+
+/// What is limited and not asked for is asked for.
+fn limits_are_requests(container: &mut Value) {
+    let limits = container["resources"]["limits"].as_object().cloned();
+    for (name, quantity) in limits.into_iter().flatten() {
+        fill(&mut container["resources"]["requests"], &name, quantity);
+    }
+}
+
+fn host_ports(container: &mut Value) {
+    let Some(Value::Array(ports)) = container.get_mut("ports") else {
+        return;
+    };
+    for port in ports {
+        if is_hollow(&port["hostPort"]) {
+            port["hostPort"] = port["containerPort"].clone();
+        }
+    }
+}
+
+/// Pods bear a node that is not ready or not reachable for five minutes, unless they say otherwise.
+fn tolerations(spec: &mut Value) {
+    const SECONDS: i64 = 300;
+    for key in [
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ] {
+        let all = spec["tolerations"].as_array().into_iter().flatten();
+        let text = |t: &Value, key: &str| t[key].as_str().unwrap_or_default().to_owned();
+        let mut tolerated = all.map(|t| (text(t, "key"), text(t, "effect")));
+        let said = tolerated.any(|(k, effect)| {
+            (k == key || k.is_empty()) && matches!(effect.as_str(), "NoExecute" | "")
+        });
+        if said {
+            continue;
+        }
+        fill(spec, "tolerations", json!([]));
+        if let Some(list) = spec["tolerations"].as_array_mut() {
+            list.push(json!({
+                "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS,
+            }));
+        }
+    }
+}
+
+/// The priority of a class. Only those of the system are there.
+fn priority_of(class: &str) -> Option<i64> {
+    match class {
+        "" => Some(0),
+        "system-node-critical" => Some(2_000_001_000),
+        "system-cluster-critical" => Some(2_000_000_000),
+        _ => None,
+    }
+}
+
+/// Whether there is the priority class, and the priority is that of the class; else what is said.
+pub fn priority_allowed(spec: &Value) -> Result<(), String> {
+    let class = spec["priorityClassName"].as_str().unwrap_or_default();
+    let Some(computed) = priority_of(class) else {
+        return Err(format!("no PriorityClass with name {class} was found"));
+    };
+    if let Some(priority) = spec["priority"].as_i64().filter(|p| *p != computed) {
+        return Err(format!(
+            "the integer value of priority ({priority}) must not be provided in pod spec; priority admission \
+             controller computed {computed} from the given PriorityClass name"
+        ));
+    }
+    if spec["overhead"].as_object().is_some_and(|o| !o.is_empty()) {
+        let why =
+            "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
+        return Err(why.to_owned());
+    }
+    if let Some(policy) = spec["preemptionPolicy"]
+        .as_str()
+        .filter(|p| *p != PREEMPTION)
+    {
+        return Err(format!(
+            "the string value of PreemptionPolicy ({policy}) must not be provided in pod spec; priority admission \
+             controller computed {PREEMPTION} from the given PriorityClass name"
+        ));
+    }
+    Ok(())
+}
+
+/// The class of a pod's service: what it asks for and is limited to of processors and memory.
+fn quality(spec: &Value) -> &'static str {
+    let mut any = false;
+    let mut all_limited = true;
+    for key in CONTAINERS {
+        for container in spec[key].as_array().into_iter().flatten() {
+            let resources = &container["resources"];
+            for name in ["cpu", "memory"] {
+                let amount = |key: &str| {
+                    let text = resources[key][name].as_str();
+                    text.and_then(billionths).filter(|amount| *amount > 0)
+                };
+                let (asked, most) = (amount("requests"), amount("limits"));
+                any |= asked.is_some() || most.is_some();
+                all_limited &= most.is_some() && (asked.is_none() || asked == most);
+            }
+        }
+    }
+    match (any, all_limited) {
+        (false, _) => "BestEffort",
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+    }
+}
+
+/// Writes the quantities of a list as the server does.
+pub fn respell(list: &mut Value) {
+    for quantity in list
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|l| l.values_mut())
+    {
+        let text = match &*quantity {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if let Some(written) = canonical_resource(&text) {
+            *quantity = json!(written);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Field selectors: `spec.nodeName=a,status.phase!=Running`.
+
+use serde_json::Value;
+
+use super::super::resource::{EVENTS, NAMESPACES, NEW_EVENTS, NODES, PODS, Resource};
+use super::super::status::{Result, Status};
+
+/// A parsed `fieldSelector`: all terms hold. Without any it selects everything.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct FieldSelector(Vec<Term>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Term {
+    /// By the name that [`value`] knows.
+    field: String,
+    value: String,
+    equal: bool,
+}
+
+impl FieldSelector {
+    /// Parses the parameter. What is malformed, or names a field that the resource cannot be selected by, is a
+    /// `BadRequest`.
+    pub fn parse(resource: &Resource, text: &str) -> Result<FieldSelector> {
+        let mut parts = split(text);
+        // Which of several errors is told depends on it.
+        parts.sort_unstable();
+        let mut terms = Vec::new();
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
+            let Some((field, equal, value)) = term(part) else {
+                let why = format!("invalid selector: '{text}'; can't understand '{part}'");
+                return Err(Status::bad_request(why));
+            };
+            let value = unescaped(value)
+                .map_err(|why| Status::bad_request(format!("invalid field selector: {why}")))?;
+            // Nothing is nothing: upstream drops such a term before it asks which fields there are.
+            if !(field.is_empty() && value.is_empty()) {
+                terms.push((field, equal, value));
+            }
+        }
+        let terms = terms.into_iter().map(|(field, equal, value)| {
+            let field = known(resource, field)?;
+            Ok(Term {
+                field,
+                value,
+                equal,
+            })
+        });
+        Ok(FieldSelector(terms.collect::<Result<_>>()?))
+    }
+
+    /// Whether the object satisfies it. A field that is absent is the empty text, a flag `false`.
+    pub fn matches(&self, object: &Value) -> bool {
+        self.0
+            .iter()
+            .all(|term| (value(object, &term.field) == term.value) == term.equal)
+    }
+
+    /// The value that it requires of a field, if it does: lists of one name or one namespace need not look further.
+    pub fn required(&self, field: &str) -> Option<&str> {
+        let mut terms = self.0.iter();
+        terms
+            .find(|term| term.equal && term.field == field)
+            .map(|term| &*term.value)
+    }
+}
+
+/// At each comma that has no backslash before it.
+fn split(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Field, whether it must be equal, and value. Fields know no escapes, so the first operator is the one.
+fn term(part: &str) -> Option<(&str, bool, &str)> {
+    part.char_indices().find_map(|(at, _)| {
+        let rest = &part[at..];
+        [("!=", false), ("==", true), ("=", true)]
+            .into_iter()
+            .find_map(|(operator, equal)| {
+                let value = rest.strip_prefix(operator)?;
+                Some((&part[..at], equal, value))
+            })
+    })
+}
+
+fn unescaped(text: &str) -> Result<String, String> {
+    let mut whole = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(c @ ('\\' | ',' | '=')) => whole.push(c),
+                Some(c) => return Err(format!("invalid escape sequence: \\{c}")),
+                None => return Err("invalid escape sequence: \\".to_owned()),
+            },
+            // As a number: so it is printed.
+            ',' | '=' => return Err(format!("unescaped character in value: {}", u32::from(c))),
+            c => whole.push(c),
+        }
+    }
+    Ok(whole)
+}
+
+const NAME: &str = "metadata.name";
+const NAMESPACE: &str = "metadata.namespace";
+
+/// The fields of these resources. All others have only those that every object has.
+const FIELDS: &[(&Resource, &[&str])] = &[
+    (
+        &PODS,
+        &[
+            NAME,
+            NAMESPACE,
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
+        ],
+    ),
+    (&NODES, &[NAME, "spec.unschedulable"]),
+    (&NAMESPACES, &[NAME, "status.phase"]),
+    (
+        &EVENTS,
+        &[
+            NAME,
+            NAMESPACE,
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+    ),
+    (
+        &NEW_EVENTS,
+        &[
+            NAME,
+            NAMESPACE,
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
+            "type",
+        ],
+    ),
+];
+
+/// The name that [`value`] knows a field by, if the resource can be selected by it.
+fn known(resource: &Resource, field: &str) -> Result<String> {
+    let of_its_own = FIELDS.iter().find(|(r, _)| *r == resource);
+    let why = match of_its_own {
+        // An old name.
+        Some((r, _)) if **r == PODS && field == "spec.host" => {
+            return Ok("spec.nodeName".to_owned());
+        }
+        Some((_, fields)) if fields.contains(&field) => return Ok(field.to_owned()),
+        Some(_) => format!("field label not supported: {field}"),
+        None if [NAME, NAMESPACE].contains(&field) => return Ok(field.to_owned()),
+        None => {
+            format!("{field:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}")
+        }
+    };
+    Err(Status::bad_request(why))
+}
+
+/// A field as text. Events may be in either of their forms.
+fn value(object: &Value, field: &str) -> String {
+    let at = |path: &str| {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let found = object.pointer(&pointer).and_then(Value::as_str);
+        found.map(str::to_owned)
+    };
+    let flag = |path: &str| {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let found = object.pointer(&pointer).and_then(Value::as_bool);
+        found.unwrap_or(false).to_string()
+    };
+    let reporter = || at("reportingComponent").or_else(|| at("reportingController"));
+    let found = match field {
+        "spec.hostNetwork" | "spec.unschedulable" => return flag(field),
+        // Of several addresses the first one.
+        "status.podIP" => at("status.podIPs.0.ip"),
+        // May be asked for, but nothing ever has it.
+        "status.podIPs" => None,
+        "reportingComponent" | "reportingController" => reporter(),
+        "source" => at("source.component")
+            .or_else(|| at("deprecatedSource.component"))
+            .filter(|source| !source.is_empty())
+            .or_else(reporter),
+        _ => match field.split_once('.') {
+            Some(("involvedObject" | "regarding", rest)) => {
+                at(&format!("involvedObject.{rest}")).or_else(|| at(&format!("regarding.{rest}")))
+            }
+            _ => at(field),
+        },
+    };
+    found.unwrap_or_default()
+}

@@ -1,0 +1,449 @@
+//! The API server with time, a log and faults around it. Clones share it.
+//!
+//! Every request takes at least a millisecond of tokio's time, or paused time would stand still. Time of day is a
+//! fixed moment plus tokio's, so nothing depends on the machine's clock.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use rand::Rng;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::core::{Core, Moment, Request};
+use super::faults::{Act, Faults, Gate, Matches};
+use super::log::Entry;
+use super::path::{self, Query};
+use super::resource::{self, Resource};
+use super::status::Status;
+use super::store::Store;
+use super::watch::{Plan, Watch};
+
+/// How long a request takes.
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// How a server is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Seed of names, UIDs and all else that is random.
+    pub seed: u64,
+    /// What time it is when it starts.
+    pub epoch: Timestamp,
+}
+
+impl Default for Options {
+    /// Seed 1, and a moment in 2026.
+    fn default() -> Self {
+        Options {
+            seed: 1,
+            epoch: Timestamp::constant(1_780_000_000, 0),
+        }
+    }
+}
+
+/// What the clones share.
+pub struct Inner {
+    /// The server proper.
+    pub core: Core,
+    /// What goes wrong.
+    pub faults: Faults,
+    log: Vec<Entry>,
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct ApiServer {
+    inner: Arc<Mutex<Inner>>,
+    /// Not tokio's `watch`, which wakes those who wait in an order by chance.
+    changed: Arc<Notify>,
+    logged: Arc<Notify>,
+    start: Instant,
+    epoch: Timestamp,
+}
+
+/// What a request is answered with.
+pub enum Reply {
+    /// A code, an object, and `Retry-After` in seconds.
+    Object(u16, Value, Option<u64>),
+    /// The lines of a watch.
+    Lines(BoxStream<'static, Bytes>),
+    /// The connection fails.
+    Broken,
+}
+
+/// A request as it comes in.
+pub struct Incoming {
+    /// `GET`, …
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query string.
+    pub query: String,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl ApiServer {
+    /// An empty one, but for the namespaces that every cluster has.
+    pub fn new(options: Options) -> ApiServer {
+        let server = ApiServer {
+            inner: Arc::new(Mutex::new(Inner {
+                core: Core::new(options.seed),
+                faults: Faults::default(),
+                log: Vec::new(),
+            })),
+            changed: Arc::default(),
+            logged: Arc::default(),
+            start: Instant::now(),
+            epoch: options.epoch,
+        };
+        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+            server.with(|inner| {
+                let target = path::target("/api/v1/namespaces").expect("a path");
+                let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
+                let request = Request {
+                    method: "POST",
+                    target: &target,
+                    query: &Query::default(),
+                    content_type: "application/json",
+                    body: body.as_bytes(),
+                };
+                let moment = server.moment(usize::MAX);
+                let made = inner.core.answer(&request, &moment);
+                made.unwrap_or_else(|status| panic!("namespace {name}: {status}"));
+            });
+        }
+        server
+    }
+
+    /// Lends everything, locked.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
+        f(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The oldest version that watches of this resource can begin at, where that can be told now.
+    pub(super) fn try_oldest(&self, resource: &Resource) -> Option<u64> {
+        let inner = self.inner.try_lock().ok()?;
+        Some(inner.core.store.oldest(resource))
+    }
+
+    /// Reads what it holds.
+    pub fn read<R>(&self, f: impl FnOnce(&Store) -> R) -> R {
+        f(&self.lock().core.store)
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        let elapsed = jiff::SignedDuration::try_from(self.elapsed()).unwrap_or_default();
+        self.epoch.checked_add(elapsed).unwrap_or(self.epoch)
+    }
+
+    /// The time of day, for whoever wants a clock.
+    pub fn clock(&self) -> crate::sim::Clock {
+        let server = self.clone();
+        Arc::new(move || server.now())
+    }
+
+    fn moment(&self, request: usize) -> Moment {
+        Moment {
+            at: self.elapsed(),
+            now: self.now(),
+            request,
+        }
+    }
+
+    /// Told of every write, and of every change of what watches tell.
+    pub fn changes(&self) -> Arc<Notify> {
+        self.changed.clone()
+    }
+
+    /// All requests so far.
+    pub fn log(&self) -> Vec<Entry> {
+        self.lock().log.clone()
+    }
+
+    /// The requests so far that are so.
+    pub fn requests(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let inner = self.lock();
+        inner.log.iter().filter(|e| wanted(e)).cloned().collect()
+    }
+
+    /// All requests so far as text, a line each.
+    pub fn log_text(&self) -> String {
+        let inner = self.lock();
+        inner.log.iter().map(|e| e.line() + "\n").collect()
+    }
+
+    /// The next `times` requests that match go so. Later rules go before earlier ones.
+    pub fn rule(&self, times: usize, matches: impl Fn(&Entry) -> bool + Send + 'static, act: Act) {
+        let matches: Matches = Box::new(matches);
+        self.with(|inner| inner.faults.rule(times, matches, act));
+    }
+
+    /// No rules any more.
+    pub fn clear_rules(&self) {
+        self.with(|inner| inner.faults.clear_rules());
+    }
+
+    /// The client's watches of this resource tell late, or nothing, or all again.
+    pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
+        self.with(|inner| inner.faults.gate(client, resource, gate));
+        self.changed.notify_waiters();
+    }
+
+    /// All open watches of this resource end.
+    pub fn end_watches(&self, resource: &Resource) {
+        self.with(|inner| inner.faults.cut(resource, false));
+        self.changed.notify_waiters();
+    }
+
+    /// History is cut: open watches of this resource end with 410, and none can begin before now.
+    pub fn expire(&self, resource: &Resource) {
+        self.with(|inner| {
+            inner.faults.cut(resource, true);
+            inner.core.store.cut(resource);
+        });
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for the next request after the one numbered `after` that is wanted; None where none comes in time.
+    pub async fn next_request(
+        &self,
+        after: usize,
+        horizon: Duration,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Option<Entry> {
+        let deadline = Instant::now() + horizon;
+        let mut seen = after;
+        loop {
+            let mut logged = pin!(self.logged.notified());
+            logged.as_mut().enable();
+            {
+                let inner = self.lock();
+                if let Some(found) = inner.log[seen..].iter().find(|e| wanted(e)) {
+                    return Some(found.clone());
+                }
+                seen = inner.log.len();
+            }
+            timeout_at(deadline, logged).await.ok()?;
+        }
+    }
+
+    /// How many requests there were.
+    pub fn requests_so_far(&self) -> usize {
+        self.lock().log.len()
+    }
+
+    /// Answers a request of a client.
+    pub async fn serve(&self, client: Arc<str>, incoming: Incoming) -> Reply {
+        let (number, act) = self.note(client.clone(), &incoming);
+        sleep(LATENCY).await;
+        let mut late = Duration::ZERO;
+        let mut lost = false;
+        match act {
+            Some(Act::Hang) => std::future::pending().await,
+            Some(Act::Fail) => return Reply::Broken,
+            Some(Act::Refuse(status)) => return self.refuse(number, &status, None),
+            Some(Act::RefuseFor(status, seconds)) => {
+                return self.refuse(number, &status, Some(seconds));
+            }
+            Some(Act::Delay(time)) => sleep(time).await,
+            Some(Act::Strand(time)) => {
+                let server = self.clone();
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    server.answer(client, incoming, number);
+                });
+                return std::future::pending().await;
+            }
+            Some(Act::Late(time)) => late = time,
+            Some(Act::Lose) => lost = true,
+            None => {}
+        }
+        let reply = self.answer(client, incoming, number);
+        sleep(late).await;
+        if lost {
+            return Reply::Broken;
+        }
+        let code = match &reply {
+            Reply::Object(code, ..) => *code,
+            Reply::Lines(_) => 200,
+            Reply::Broken => 0,
+        };
+        self.ended(number, code);
+        reply
+    }
+
+    fn refuse(&self, number: usize, status: &Status, retry_after: Option<u64>) -> Reply {
+        self.ended(number, status.code);
+        let mut object = status.to_json();
+        if let Some(seconds) = retry_after {
+            object["details"]["retryAfterSeconds"] = seconds.into();
+        }
+        Reply::Object(status.code, object, retry_after)
+    }
+
+    fn note(&self, client: Arc<str>, incoming: &Incoming) -> (usize, Option<Act>) {
+        let mut inner = self.lock();
+        let entry = Entry {
+            number: inner.log.len(),
+            client,
+            method: incoming.method.clone(),
+            path: incoming.path.clone(),
+            query: incoming.query.clone(),
+            body: incoming.body.clone(),
+            target: path::target(&incoming.path).ok(),
+            at: self.elapsed(),
+            ended: None,
+            code: 0,
+        };
+        let act = inner.faults.act(&entry);
+        let number = entry.number;
+        inner.log.push(entry);
+        drop(inner);
+        self.logged.notify_waiters();
+        (number, act)
+    }
+
+    fn ended(&self, number: usize, code: u16) {
+        let elapsed = self.elapsed();
+        let entry = &mut self.lock().log[number];
+        (entry.ended, entry.code) = (Some(elapsed), code);
+    }
+
+    fn answer(&self, client: Arc<str>, incoming: Incoming, number: usize) -> Reply {
+        match self.try_answer(client, incoming, number) {
+            Ok(reply) => reply,
+            Err(status) => {
+                let retry_after = status.details["retryAfterSeconds"].as_u64();
+                Reply::Object(status.code, status.to_json(), retry_after)
+            }
+        }
+    }
+
+    fn try_answer(
+        &self,
+        client: Arc<str>,
+        incoming: Incoming,
+        number: usize,
+    ) -> Result<Reply, Status> {
+        let target = path::target(&incoming.path)?;
+        let query = Query::parse(&incoming.query);
+        if incoming.method == "GET"
+            && target.subresource.is_empty()
+            && query.is("watch")
+            && target.name.is_empty()
+        {
+            let (plan, length) = self.with(|inner| {
+                let plan = Plan::new(&inner.core.store, &target, &query)?;
+                let random = inner.core.rng.random_range(1_800..3_600);
+                let seconds = query.number("timeoutSeconds").filter(|s| *s > 0);
+                let seconds = seconds.map_or(random, i64::unsigned_abs);
+                Ok::<_, Status>((plan, Duration::from_secs(seconds)))
+            })?;
+            let watch = Watch::new(self.clone(), client, target, &query, plan, length);
+            return Ok(Reply::Lines(watch.lines()));
+        }
+        let request = Request {
+            method: &incoming.method,
+            target: &target,
+            query: &query,
+            content_type: &incoming.content_type,
+            body: &incoming.body,
+        };
+        let moment = self.moment(number);
+        let (answer, changed) = self.with(|inner| {
+            let before = inner.core.store.version();
+            let answer = inner.core.answer(&request, &moment);
+            (answer, inner.core.store.version() != before)
+        });
+        if changed {
+            self.changed.notify_waiters();
+        }
+        let answer = answer?;
+        Ok(Reply::Object(answer.code, answer.object, None))
+    }
+
+    /// Does what a request asks for at once, by all rules; no client sent it and the log does not have it. For
+    /// whatever sets a scene. Patches are JSON merge patches.
+    pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, Status> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let target = path::target(path)?;
+        let body = match body {
+            Value::Null => Vec::new(),
+            body => body.to_string().into_bytes(),
+        };
+        let content_type = match method {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        let request = Request {
+            method,
+            target: &target,
+            query: &Query::parse(query),
+            content_type,
+            body: &body,
+        };
+        let moment = self.moment(usize::MAX);
+        let answer = self.with(|inner| inner.core.answer(&request, &moment));
+        self.changed.notify_waiters();
+        answer.map(|answer| answer.object)
+    }
+
+    /// Changes an object as nobody's request would, for tests: `None` takes it out.
+    pub fn meddle(
+        &self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(Value) -> Option<Value>,
+    ) {
+        let moment = self.moment(usize::MAX);
+        self.with(|inner| {
+            let old = inner.core.store.get(resource, namespace, name);
+            let old = old.map(|o| (**o).clone()).unwrap_or_default();
+            match change(old.clone()) {
+                Some(new) => inner.core.put(resource, new, &moment),
+                None => inner.core.remove(resource, old, &moment),
+            };
+        });
+        self.changed.notify_waiters();
+    }
+
+    /// The objects of a resource, by namespace and name.
+    pub fn all(&self, resource: &Resource) -> Vec<Value> {
+        self.read(|store| {
+            store
+                .all(resource)
+                .values()
+                .map(|o| (**o).clone())
+                .collect()
+        })
+    }
+
+    /// One object.
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Value> {
+        self.read(|store| store.get(resource, namespace, name).map(|o| (**o).clone()))
+    }
+
+    /// The pods there are.
+    pub fn pods(&self) -> Vec<Value> {
+        self.all(&resource::PODS)
+    }
+}

@@ -1,0 +1,312 @@
+//! Errors as the API server says them: `Status` objects, in its words.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::resource::{self, Resource};
+
+/// A failure of a request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Status {
+    /// HTTP code.
+    pub code: u16,
+    /// `NotFound` and so on.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
+    /// `details`, null where there are none.
+    pub details: Value,
+}
+
+/// A result of the API.
+pub type Result<T, E = Status> = std::result::Result<T, E>;
+
+impl Status {
+    /// One without details.
+    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
+        Status {
+            code,
+            reason,
+            message: message.into(),
+            details: Value::Null,
+        }
+    }
+
+    fn about(mut self, resource: &Resource, name: &str) -> Status {
+        self.details = details(name, resource.group, resource.plural);
+        self
+    }
+
+    /// There is no such object.
+    pub fn not_found(resource: &Resource, name: &str) -> Status {
+        let message = format!("{} \"{name}\" not found", resource.qualified());
+        Status::new(404, "NotFound", message).about(resource, name)
+    }
+
+    /// The path means nothing.
+    pub fn no_such_path() -> Status {
+        let message = "the server could not find the requested resource";
+        Status {
+            details: json!({}),
+            ..Status::new(404, "NotFound", message)
+        }
+    }
+
+    /// Nothing at all is served under the path: the answer is plain text.
+    pub fn no_page() -> Status {
+        Status::new(404, "", "404 page not found\n")
+    }
+
+    /// The name is taken.
+    pub fn already_exists(resource: &Resource, name: &str) -> Status {
+        let message = format!("{} \"{name}\" already exists", resource.qualified());
+        Status::new(409, "AlreadyExists", message).about(resource, name)
+    }
+
+    /// The write is for another state of the object, or for another object.
+    pub fn conflict(resource: &Resource, name: &str, why: &str) -> Status {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            resource.qualified()
+        );
+        Status::new(409, "Conflict", message).about(resource, name)
+    }
+
+    /// As [`Status::conflict`], about a delete: there the kind is named.
+    pub fn conflict_of_kind(resource: &Resource, name: &str, why: &str) -> Status {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            resource.qualified_kind()
+        );
+        let mut status = Status::new(409, "Conflict", message);
+        status.details = details(name, resource.group, resource.kind);
+        status
+    }
+
+    /// The write is for an older state of the object.
+    pub fn modified(resource: &Resource, name: &str) -> Status {
+        const WHY: &str = "the object has been modified; please apply your changes to the latest version and try again";
+        Status::conflict(resource, name, WHY)
+    }
+
+    /// Not allowed.
+    pub fn forbidden(resource: &Resource, name: &str, why: &str) -> Status {
+        let message = format!("{} \"{name}\" is forbidden: {why}", resource.qualified());
+        Status::new(403, "Forbidden", message).about(resource, name)
+    }
+
+    /// The request makes no sense.
+    pub fn bad_request(message: impl Into<String>) -> Status {
+        Status::new(400, "BadRequest", message)
+    }
+
+    /// The verb is not for this path.
+    pub fn not_allowed() -> Status {
+        let message = "the server does not allow this method on the requested resource";
+        Status {
+            details: json!({}),
+            ..Status::new(405, "MethodNotAllowed", message)
+        }
+    }
+
+    /// History does not go back so far.
+    pub fn expired(message: impl Into<String>) -> Status {
+        Status::new(410, "Expired", message)
+    }
+
+    /// The object breaks rules of its kind.
+    pub fn invalid(resource: &Resource, name: &str, errors: &[FieldError]) -> Status {
+        let said: Vec<String> = errors.iter().map(FieldError::to_string).collect();
+        let said = match &said[..] {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        // Both forms of an event are one kind to the server, that of the core group.
+        let newer = *resource == resource::NEW_EVENTS;
+        let kind = if newer {
+            resource::EVENTS.qualified_kind()
+        } else {
+            resource.qualified_kind()
+        };
+        let group = if newer { "" } else { resource.group };
+        let message = format!("{kind} \"{name}\" is invalid: {said}");
+        let causes: Vec<Value> = errors.iter().map(FieldError::cause).collect();
+        let mut status = Status::new(422, "Invalid", message);
+        // Unlike other errors, this one names the kind.
+        status.details = details(name, group, resource.kind);
+        if !causes.is_empty() {
+            status.details["causes"] = causes.into();
+        }
+        status
+    }
+
+    /// The parameters of a request break rules; `kind` is that of its options: `ListOptions` and so on.
+    pub fn invalid_options(kind: &'static str, errors: &[FieldError]) -> Status {
+        let options = Resource {
+            group: "meta.k8s.io",
+            version: "v1",
+            plural: "",
+            kind,
+            namespaced: false,
+            status: false,
+            generation: false,
+        };
+        Status::invalid(&options, "", errors)
+    }
+
+    /// The object that is sent.
+    pub fn to_json(&self) -> Value {
+        if *self == Status::no_page() {
+            return self.message.clone().into();
+        }
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message,
+        });
+        if !self.reason.is_empty() {
+            status["reason"] = self.reason.into();
+        }
+        if !self.details.is_null() {
+            status["details"] = self.details.clone();
+        }
+        status["code"] = json!(self.code);
+        status
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.code, self.reason, self.message)
+    }
+}
+
+impl std::error::Error for Status {}
+
+fn details(name: &str, group: &str, kind: &str) -> Value {
+    let mut details = json!({});
+    for (key, value) in [("name", name), ("group", group), ("kind", kind)] {
+        if !value.is_empty() {
+            details[key] = json!(value);
+        }
+    }
+    details
+}
+
+/// What is wrong with a field: the types of `k8s.io/apimachinery/pkg/util/validation/field`, as far as they are used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrong {
+    /// `FieldValueRequired`.
+    Required,
+    /// `FieldValueInvalid`.
+    Invalid,
+    /// `FieldValueNotSupported`.
+    NotSupported,
+    /// `FieldValueDuplicate`.
+    Duplicate,
+    /// `FieldValueForbidden`.
+    Forbidden,
+    /// `FieldValueTooLong`.
+    TooLong,
+    /// `FieldValueTooMany`.
+    TooMany,
+    /// `FieldValueNotFound`.
+    NotFound,
+}
+
+/// One rule that an object breaks.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FieldError {
+    /// What is wrong.
+    pub wrong: Wrong,
+    /// `spec.template.spec.containers[0].name`.
+    pub field: String,
+    /// The value, where the message shows it.
+    pub value: Value,
+    /// More, or empty.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// The error as one of the causes of a status.
+    pub fn cause(&self) -> Value {
+        let reason = match self.wrong {
+            Wrong::Required => "FieldValueRequired",
+            Wrong::Invalid => "FieldValueInvalid",
+            Wrong::NotSupported => "FieldValueNotSupported",
+            Wrong::Duplicate => "FieldValueDuplicate",
+            Wrong::Forbidden => "FieldValueForbidden",
+            Wrong::TooLong => "FieldValueTooLong",
+            Wrong::TooMany => "FieldValueTooMany",
+            Wrong::NotFound => "FieldValueNotFound",
+        };
+        json!({"reason": reason, "message": self.body(), "field": self.field})
+    }
+
+    /// The message without the field, as upstream's `ErrorBody`.
+    fn body(&self) -> String {
+        let what = match self.wrong {
+            Wrong::Required => "Required value",
+            Wrong::Invalid => "Invalid value",
+            Wrong::NotSupported => "Unsupported value",
+            Wrong::Duplicate => "Duplicate value",
+            Wrong::Forbidden => "Forbidden",
+            Wrong::TooLong => "Too long",
+            Wrong::TooMany => "Too many",
+            Wrong::NotFound => "Not found",
+        };
+        let value = match self.wrong {
+            Wrong::Required | Wrong::Forbidden | Wrong::TooLong => String::new(),
+            _ => format!(": {}", go_json(&self.value)),
+        };
+        let detail = if self.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", self.detail)
+        };
+        format!("{what}{value}{detail}")
+    }
+}
+
+/// JSON as Go writes its types: their fields in the order in which they are declared. A map, which has texts only, is
+/// in the order of its keys.
+fn go_json(value: &Value) -> String {
+    /// Fields that do not stand in alphabetical order, before all others.
+    const FIRST: [&str; 11] = [
+        "apiVersion",
+        "kind",
+        "name",
+        "uid",
+        "matchLabels",
+        "Key",
+        "Value",
+        "Effect",
+        "Type",
+        "RollingUpdate",
+        "controller",
+    ];
+    match value {
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(go_json).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            if !fields.iter().all(|(_, value)| value.is_string()) {
+                let rank = |key: &str| FIRST.iter().position(|f| *f == key);
+                fields.sort_by_key(|(key, _)| (rank(key).unwrap_or(FIRST.len()), key.as_str()));
+            }
+            let shown =
+                |(key, value): (&String, &Value)| format!("{}:{}", json!(key), go_json(value));
+            let fields: Vec<_> = fields.into_iter().map(shown).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.body())
+    }
+}

@@ -1,0 +1,205 @@
+//! What the API server holds: objects, one version counter for all of them, and the history of every write.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::resource::{self, Resource};
+
+/// Namespace (empty where there is none) and name.
+pub type Name = (String, String);
+
+/// What a write did, in the words of watch events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It was created.
+    Added,
+    /// It was changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// One write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The resourceVersion that it made.
+    pub version: u64,
+    /// When, since the start.
+    pub at: Duration,
+    /// Which resource.
+    pub resource: &'static Resource,
+    /// What it did.
+    pub change: Change,
+    /// The object after it; of one that is gone the last state, with the version of the deletion.
+    pub object: Arc<Value>,
+    /// The object before it.
+    pub before: Option<Arc<Value>>,
+    /// The number of the request, in the log, that it came with.
+    pub request: usize,
+}
+
+#[derive(Default, Debug)]
+struct Table {
+    rows: BTreeMap<Name, Arc<Value>>,
+    writes: Vec<Write>,
+    /// Watches and lists cannot go back behind this version.
+    cut: u64,
+}
+
+/// All objects.
+#[derive(Debug)]
+pub struct Store {
+    version: u64,
+    tables: Vec<Table>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store {
+            version: 1,
+            tables: resource::ALL.iter().map(|_| Table::default()).collect(),
+        }
+    }
+}
+
+/// Where a resource's objects are: both forms of events are the same objects.
+fn table(resource: &Resource) -> usize {
+    let stored = if *resource == resource::NEW_EVENTS {
+        &resource::EVENTS
+    } else {
+        resource
+    };
+    let found = resource::ALL.iter().position(|r| *r == stored);
+    found.expect("ALL has every resource")
+}
+
+impl Store {
+    /// The version of the last write.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// An object.
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.tables[table(resource)].rows.get(&key)
+    }
+
+    /// All objects of a resource, by namespace and name.
+    pub fn all(&self, resource: &Resource) -> &BTreeMap<Name, Arc<Value>> {
+        &self.tables[table(resource)].rows
+    }
+
+    /// The objects of a resource as they were at a version; None where history does not go back so far.
+    pub fn at(&self, resource: &Resource, version: u64) -> Option<BTreeMap<Name, Arc<Value>>> {
+        let table = &self.tables[table(resource)];
+        if version < table.cut {
+            return None;
+        }
+        let mut rows = table.rows.clone();
+        for write in table.writes.iter().rev() {
+            if write.version <= version {
+                break;
+            }
+            let key = name_of(&write.object);
+            match &write.before {
+                Some(before) => rows.insert(key, before.clone()),
+                None => rows.remove(&key),
+            };
+        }
+        Some(rows)
+    }
+
+    /// The writes to a resource after a version, oldest first; None where history does not go back so far.
+    pub fn since(&self, resource: &Resource, version: u64) -> Option<&[Write]> {
+        let table = &self.tables[table(resource)];
+        if version < table.cut {
+            return None;
+        }
+        let first = table.writes.partition_point(|w| w.version <= version);
+        Some(&table.writes[first..])
+    }
+
+    /// All writes to a resource, oldest first, those before the cut included.
+    pub fn history(&self, resource: &Resource) -> &[Write] {
+        &self.tables[table(resource)].writes
+    }
+
+    /// From now on nobody is told of what this resource was before now.
+    pub fn cut(&mut self, resource: &Resource) {
+        self.tables[table(resource)].cut = self.version;
+    }
+
+    /// The oldest version that watches of this resource can begin at.
+    pub fn oldest(&self, resource: &Resource) -> u64 {
+        self.tables[table(resource)].cut
+    }
+
+    /// Writes an object; its resourceVersion is set here. Gives it as it is now.
+    pub fn put(
+        &mut self,
+        resource: &'static Resource,
+        mut object: Value,
+        at: Duration,
+        request: usize,
+    ) -> Arc<Value> {
+        let object = {
+            self.version += 1;
+            object["metadata"]["resourceVersion"] = self.version.to_string().into();
+            Arc::new(object)
+        };
+        let version = self.version;
+        let table = &mut self.tables[table(resource)];
+        let before = table.rows.insert(name_of(&object), object.clone());
+        let change = if before.is_some() {
+            Change::Modified
+        } else {
+            Change::Added
+        };
+        table.writes.push(Write {
+            version,
+            at,
+            resource,
+            change,
+            object: object.clone(),
+            before,
+            request,
+        });
+        object
+    }
+
+    /// Takes an object out, whose last state is `object`.
+    pub fn remove(
+        &mut self,
+        resource: &'static Resource,
+        mut object: Value,
+        at: Duration,
+        request: usize,
+    ) -> Arc<Value> {
+        self.version += 1;
+        let version = self.version;
+        object["metadata"]["resourceVersion"] = version.to_string().into();
+        let object = Arc::new(object);
+        let table = &mut self.tables[table(resource)];
+        let before = table.rows.remove(&name_of(&object));
+        table.writes.push(Write {
+            version,
+            at,
+            resource,
+            change: Change::Deleted,
+            object: object.clone(),
+            before,
+            request,
+        });
+        object
+    }
+}
+
+/// An object's namespace and name.
+pub fn name_of(object: &Value) -> Name {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
+    (text("namespace"), text("name"))
+}

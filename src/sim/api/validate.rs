@@ -1,0 +1,143 @@
+//! What the API server refuses, in its words: the rules of Kubernetes 1.37 for the kinds that are served.
+//!
+//! The rules stand in the order in which the server checks them, as its message lists all that are broken. Where the
+//! server goes through a map in no order, keys are taken in theirs. What is left out is said by each file.
+
+mod container;
+mod daemon_set;
+mod decode;
+mod errors;
+mod event;
+mod metadata;
+mod names;
+mod node;
+mod others;
+mod placement;
+mod pod;
+mod pod_update;
+mod resources;
+mod volume;
+
+use serde_json::Value;
+
+pub use decode::{check_types, decode, without_unknown};
+use errors::Errors;
+use metadata::NameRule;
+
+use super::resource::{self, Resource};
+use super::status::FieldError;
+
+/// What is wrong with a new object, which is complete ([`super::defaults`]) and has a name.
+pub fn create(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let rule = name_rule(resource);
+    match resource {
+        r if *r == resource::DAEMON_SETS => {
+            metadata::create_strictly(&mut errors, object, true, rule);
+            daemon_set::spec(&mut errors, object);
+        }
+        r if *r == resource::PODS => pod::create(&mut errors, object),
+        r if *r == resource::NODES => node::create(&mut errors, object),
+        r if *r == resource::NAMESPACES => {
+            metadata::create_strictly(&mut errors, object, false, rule);
+            others::namespace(&mut errors, object);
+        }
+        r if *r == resource::CONTROLLER_REVISIONS => {
+            metadata::create_strictly(&mut errors, object, true, rule);
+            others::revision(&mut errors, object);
+            others::revision_data(&mut errors, object);
+        }
+        r if *r == resource::LEASES => {
+            metadata::create(&mut errors, object, true, rule);
+            others::lease(&mut errors, object);
+        }
+        _ => event::create(&mut errors, resource, object),
+    }
+    // Whatever a kind's own rules are, the name must fit into a path.
+    if errors.is_empty() {
+        metadata::create(&mut errors, object, resource.namespaced, NameRule::Path);
+    }
+    errors.into_vec()
+}
+
+/// What is wrong with an update of `old` to `new`, both complete; `subresource` is empty or `status`. Conflicts of
+/// uid and resourceVersion are somebody else's.
+pub fn update(resource: &Resource, new: &Value, old: &Value, subresource: &str) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    metadata::update(&mut errors, new, old);
+    match resource {
+        r if *r == resource::DAEMON_SETS => {
+            metadata::update_strictly(&mut errors, new, old);
+            if subresource == "status" {
+                daemon_set::status(&mut errors, new, old);
+            } else {
+                daemon_set::selector_stays(&mut errors, new, old);
+                daemon_set::spec(&mut errors, new);
+            }
+        }
+        r if *r == resource::PODS && subresource == "status" => pod::status(&mut errors, new, old),
+        r if *r == resource::PODS => pod_update::update(&mut errors, new, old),
+        r if *r == resource::NODES => {
+            if subresource != "status" {
+                node::create(&mut errors, new);
+            }
+            node::update(&mut errors, new, old);
+        }
+        r if *r == resource::NAMESPACES => {
+            metadata::update_strictly(&mut errors, new, old);
+            if subresource == "status" {
+                others::namespace_status(&mut errors, new);
+            }
+        }
+        r if *r == resource::CONTROLLER_REVISIONS => {
+            metadata::update_strictly(&mut errors, new, old);
+            others::revision(&mut errors, new);
+            errors.immutable("data", new, old, "data");
+        }
+        r if *r == resource::LEASES => {
+            metadata::update(&mut errors, new, old);
+            others::lease(&mut errors, new);
+        }
+        _ => event::update(&mut errors, resource, new, old),
+    }
+    metadata::fixed(&mut errors, new, old);
+    errors.into_vec()
+}
+
+/// Namespaces are labels, events anything that fits into a path, all others subdomains.
+fn name_rule(resource: &Resource) -> NameRule {
+    if *resource == resource::NAMESPACES {
+        NameRule::Label
+    } else {
+        NameRule::Subdomain
+    }
+}
+
+/// The text under `key`, empty where there is none.
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object[key].as_str().unwrap_or_default()
+}
+
+/// The whole number under `key`.
+fn number(object: &Value, key: &str) -> Option<i64> {
+    object[key].as_i64()
+}
+
+/// What is under `key`, unless that is null.
+fn present<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+/// The items of the list under `key`, each with its path below `path`.
+fn each<'a>(object: &'a Value, path: &str, key: &str) -> Vec<(String, &'a Value)> {
+    let items = object[key].as_array().map_or(&[][..], Vec::as_slice);
+    let at = |(i, item)| (format!("{path}.{key}[{i}]"), item);
+    items.iter().enumerate().map(at).collect()
+}
+
+/// The texts of the map under `key`.
+fn texts<'a>(object: &'a Value, key: &str) -> Vec<(&'a str, &'a str)> {
+    let map = object[key].as_object().into_iter().flatten();
+    map.map(|(k, v)| (k.as_str(), v.as_str().unwrap_or_default()))
+        .collect()
+}

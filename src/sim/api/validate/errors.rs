@@ -1,0 +1,131 @@
+//! Collecting what is wrong.
+
+use serde_json::{Value, json};
+
+use super::super::status::{FieldError, Wrong};
+use super::present;
+
+/// What is wrong so far, in order.
+#[derive(Default)]
+pub struct Errors(Vec<FieldError>);
+
+impl Errors {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How much is wrong.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of it.
+    pub fn into_vec(self) -> Vec<FieldError> {
+        self.0
+    }
+
+    fn push(&mut self, wrong: Wrong, field: impl Into<String>, value: Value, detail: String) {
+        let error = FieldError {
+            wrong,
+            field: field.into(),
+            value,
+            detail,
+        };
+        // Some rules are looked at more than once; what they say is said once.
+        if !self.0.contains(&error) {
+            self.0.push(error);
+        }
+    }
+
+    /// A field is missing or empty.
+    pub fn required(&mut self, field: impl Into<String>, detail: &str) {
+        self.push(Wrong::Required, field, Value::Null, detail.to_owned());
+    }
+
+    /// A value breaks a rule.
+    pub fn invalid(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
+        self.push(Wrong::Invalid, field, value.into(), detail.to_owned());
+    }
+
+    /// A text breaks these rules.
+    pub fn all_invalid(&mut self, field: &str, value: &str, details: Vec<String>) {
+        for detail in details {
+            self.invalid(field, value, &detail);
+        }
+    }
+
+    /// A field must not be there.
+    pub fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
+        self.push(Wrong::Forbidden, field, Value::Null, detail.to_owned());
+    }
+
+    /// A value is none of those that there are.
+    pub fn not_supported(
+        &mut self,
+        field: impl Into<String>,
+        value: impl Into<Value>,
+        supported: &[&str],
+    ) {
+        let quoted: Vec<_> = supported.iter().map(|s| format!("\"{s}\"")).collect();
+        let detail = format!("supported values: {}", quoted.join(", "));
+        self.push(Wrong::NotSupported, field, value.into(), detail);
+    }
+
+    /// Unless a text is one of these: it is required, or not supported.
+    pub fn one_of(&mut self, field: impl Into<String>, value: &str, supported: &[&str]) {
+        if value.is_empty() {
+            self.required(field, "");
+        } else if !supported.contains(&value) {
+            self.not_supported(field, value, supported);
+        }
+    }
+
+    /// A value occurs twice.
+    pub fn duplicate(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
+        self.push(Wrong::Duplicate, field, value.into(), detail.to_owned());
+    }
+
+    /// What a value names is not there.
+    pub fn not_found(&mut self, field: impl Into<String>, value: &str) {
+        self.push(Wrong::NotFound, field, json!(value), String::new());
+    }
+
+    /// More bytes than allowed.
+    pub fn too_long(&mut self, field: impl Into<String>, most: usize) {
+        let detail = format!("may not be more than {most} bytes");
+        self.push(Wrong::TooLong, field, Value::Null, detail);
+    }
+
+    /// A number below zero.
+    pub fn not_negative(&mut self, field: impl Into<String>, value: Option<i64>) {
+        if let Some(value) = value.filter(|v| *v < 0) {
+            self.invalid(field, value, "must be greater than or equal to 0");
+        }
+    }
+
+    /// A number outside of these bounds.
+    pub fn between(&mut self, field: impl Into<String>, value: i64, least: i64, most: i64) {
+        if value < least || value > most {
+            let detail = format!("must be between {least} and {most}, inclusive");
+            self.invalid(field, value, &detail);
+        }
+    }
+
+    /// What is under `key` must stay as it was.
+    pub fn immutable(&mut self, field: &str, new: &Value, old: &Value, key: &str) {
+        let (new, old) = (present(new, key), present(old, key));
+        let hollow = |value: Option<&Value>| match value {
+            None => true,
+            Some(Value::String(text)) => text.is_empty(),
+            Some(_) => false,
+        };
+        if new != old && !(hollow(new) && hollow(old)) {
+            self.invalid(
+                field,
+                new.cloned().unwrap_or(Value::Null),
+                "field is immutable",
+            );
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Watches: a stream of lines that tells what happens after a version.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::defaults;
+use super::faults::Gate;
+use super::options::check_list;
+use super::path::{Query, Target};
+use super::read::{Selection, bad_version, shown, version};
+use super::resource::{self, Resource};
+use super::server::ApiServer;
+use super::status::{Result, Status};
+use super::store::{Change, Store, Write};
+
+/// How often a watch that asked for bookmarks gets one.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+/// How long before its end a watch that asked for bookmarks gets a last one.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+/// A bookmark with this annotation ends the initial events.
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
+
+/// A watch that was asked for.
+pub struct Watch {
+    server: ApiServer,
+    client: Arc<str>,
+    target: Target,
+    selection: Selection,
+    /// What was told of last.
+    version: u64,
+    /// Lines that wait to be sent.
+    ready: Vec<Bytes>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    end: Instant,
+    /// How many cuts there were when it began.
+    cuts: usize,
+    changes: Arc<Notify>,
+    ended: bool,
+}
+
+/// What is asked of a watch, after a look at the store.
+pub struct Plan {
+    selection: Selection,
+    version: u64,
+    /// What is there already, as events.
+    initial: Vec<Value>,
+    /// The version is too old.
+    expired: bool,
+}
+
+impl Plan {
+    /// Reads the parameters.
+    pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Plan> {
+        let selection = Selection::new(target, query)?;
+        check_list(query, true)?;
+        let asked = query.get("resourceVersion");
+        let from = version(asked).map_err(|why| bad_version(asked, &why))?;
+        let streams = query.is("sendInitialEvents");
+        let wants_initial = streams || from == 0 && !query.has("sendInitialEvents");
+        if !wants_initial {
+            let version = if from == 0 { store.version() } else { from };
+            return Ok(Plan {
+                expired: version < store.oldest(target.resource),
+                selection,
+                version,
+                initial: Vec::new(),
+            });
+        }
+        let rows = store.all(target.resource).values();
+        let mut initial: Vec<Value> = rows
+            .filter(|object| selection.has(object))
+            .map(|object| json!({"type": "ADDED", "object": shown(target.resource, object)}))
+            .collect();
+        if streams && query.is("allowWatchBookmarks") {
+            initial.push(bookmark(target, store.version(), true));
+        }
+        Ok(Plan {
+            selection,
+            version: store.version(),
+            initial,
+            expired: false,
+        })
+    }
+}
+
+fn bookmark(target: &Target, version: u64, ends_initial: bool) -> Value {
+    let mut metadata = json!({"resourceVersion": version.to_string()});
+    if ends_initial {
+        metadata["annotations"] = json!({INITIAL_EVENTS_END: "true"});
+    }
+    let mut object = empty(target.resource);
+    object["kind"] = target.resource.kind.into();
+    object["apiVersion"] = target.resource.api_version().into();
+    for (key, value) in metadata.as_object().into_iter().flatten() {
+        // Annotations may be there already.
+        match value.as_object() {
+            Some(fields) => fields
+                .iter()
+                .for_each(|(k, v)| object["metadata"][key][k] = v.clone()),
+            None => object["metadata"][key] = value.clone(),
+        }
+    }
+    json!({"type": "BOOKMARK", "object": object})
+}
+
+/// What an object of this resource has even where nothing is set: fields that are never left out, and old notes.
+fn empty(resource: &Resource) -> Value {
+    match resource {
+        r if *r == resource::CONTROLLER_REVISIONS => json!({"revision": 0}),
+        r if *r == resource::DAEMON_SETS => json!({
+            "metadata": {"annotations": {"deprecated.daemonset.template.generation": "0"}},
+            "spec": {
+                "selector": null,
+                "template": {"metadata": {}, "spec": {"containers": null}},
+                "updateStrategy": {},
+            },
+            "status": {
+                "currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0,
+            },
+        }),
+        r if *r == resource::NODES => {
+            let mut node = json!({"metadata": {}});
+            defaults::complete(resource, &mut node);
+            node
+        }
+        r if *r == resource::EVENTS => json!({
+            "involvedObject": {}, "source": {}, "firstTimestamp": null, "lastTimestamp": null, "eventTime": null,
+            "reportingComponent": "", "reportingInstance": "",
+        }),
+        _ => json!({}),
+    }
+}
+
+fn line(event: &Value) -> Bytes {
+    // Decoders that take events apart as they come need `type` before `object`.
+    Bytes::from(format!(
+        "{{\"type\":{},\"object\":{}}}\n",
+        event["type"], event["object"]
+    ))
+}
+
+impl Watch {
+    /// Begins one; `length` is how long it goes on.
+    pub fn new(
+        server: ApiServer,
+        client: Arc<str>,
+        target: Target,
+        query: &Query,
+        plan: Plan,
+        length: Duration,
+    ) -> Watch {
+        let now = Instant::now();
+        let mut ready: Vec<Bytes> = plan.initial.iter().map(line).collect();
+        ready.reverse();
+        let mut watch = Watch {
+            changes: server.changes(),
+            cuts: server.with(|inner| inner.faults.cuts()),
+            server,
+            client,
+            target,
+            selection: plan.selection,
+            version: plan.version,
+            ready,
+            bookmarks: query.is("allowWatchBookmarks"),
+            next_bookmark: now + BOOKMARKS,
+            end: now + length,
+            ended: false,
+        };
+        if plan.expired {
+            watch.expire();
+        }
+        watch
+    }
+
+    /// Its lines; the stream ends with the watch.
+    pub fn lines(self) -> BoxStream<'static, Bytes> {
+        stream::unfold(self, |mut watch| async move {
+            let line = watch.next().await?;
+            Some((line, watch))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        let changes = self.changes.clone();
+        loop {
+            if let Some(line) = self.ready.pop() {
+                return Some(line);
+            }
+            if self.ended {
+                return None;
+            }
+            let mut changed = pin!(changes.notified());
+            changed.as_mut().enable();
+            let later = self.look();
+            if !self.ready.is_empty() || self.ended {
+                continue;
+            }
+            let now = Instant::now();
+            if now >= self.end {
+                return None;
+            }
+            if self.bookmarks && now >= self.next_bookmark {
+                let last = self.end - LAST_BOOKMARK;
+                self.next_bookmark = if now < last {
+                    last.min(now + BOOKMARKS)
+                } else {
+                    self.end + BOOKMARKS
+                };
+                return Some(line(&bookmark(&self.target, self.version, false)));
+            }
+            let mut wake = self.end;
+            if self.bookmarks {
+                wake = wake.min(self.next_bookmark);
+            }
+            if let Some(later) = later {
+                wake = wake.min(later);
+            }
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Takes what may be told now; says when there may be more because a lag ends.
+    fn look(&mut self) -> Option<Instant> {
+        let server = self.server.clone();
+        server.with(|inner| {
+            if let Some(expired) = inner.faults.cut_since(self.cuts, self.target.resource) {
+                if expired {
+                    self.expire();
+                }
+                self.ended = true;
+                return None;
+            }
+            let gate = inner.faults.gate_of(&self.client, self.target.resource);
+            if gate == Some(Gate::Shut) {
+                return None;
+            }
+            let lag = match gate {
+                Some(Gate::Lag(lag)) => lag,
+                _ => Duration::ZERO,
+            };
+            let elapsed = server.elapsed();
+            let Some(writes) = inner.core.store.since(self.target.resource, self.version) else {
+                self.expire();
+                return None;
+            };
+            let mut later = None;
+            for write in writes {
+                if write.at + lag > elapsed {
+                    later = Some(Instant::now() + (write.at + lag - elapsed));
+                    break;
+                }
+                self.version = write.version;
+                if let Some(event) = self.event(write) {
+                    self.ready.push(line(&event));
+                }
+            }
+            if writes.is_empty() && gate.is_none() {
+                // Bookmarks are of the whole store.
+                self.version = self.version.max(inner.core.store.version());
+            }
+            self.ready.reverse();
+            later
+        })
+    }
+
+    /// A write as this watch sees it: objects come and go as they begin and cease to be selected.
+    fn event(&self, write: &Write) -> Option<Value> {
+        let was = write.before.as_ref().is_some_and(|o| self.selection.has(o));
+        let is = write.change != Change::Deleted && self.selection.has(&write.object);
+        let (what, object) = match (was, is) {
+            (false, false) => return None,
+            (false, true) => ("ADDED", (*write.object).clone()),
+            (true, true) => ("MODIFIED", (*write.object).clone()),
+            (true, false) if write.change == Change::Deleted => {
+                ("DELETED", (*write.object).clone())
+            }
+            (true, false) => {
+                // The last state that was selected, with the version at which it ceased to be.
+                let mut last = write.before.as_deref().cloned().unwrap_or_default();
+                last["metadata"]["resourceVersion"] = write.version.to_string().into();
+                ("DELETED", last)
+            }
+        };
+        Some(json!({"type": what, "object": shown(self.target.resource, &object)}))
+    }
+
+    fn expire(&mut self) {
+        let oldest = self
+            .server
+            .try_oldest(self.target.resource)
+            .unwrap_or(self.version + 1);
+        let why = format!("too old resource version: {} ({oldest})", self.version);
+        let status = Status::expired(why);
+        self.ready = vec![line(&json!({"type": "ERROR", "object": status.to_json()}))];
+        self.ended = true;
+    }
+}

@@ -1,0 +1,398 @@
+//! Creating, updating and patching.
+
+use rand::Rng;
+use serde_json::{Value, json};
+
+use super::body::{self, bare, read, without_nulls};
+use super::core::{Answer, Core, Moment};
+use super::delete;
+use super::events;
+use super::patch::{self, PatchKind};
+use super::path::{Query, Target};
+use super::read::{item, shown, shown_as_is};
+use super::resource::{self, Resource};
+use super::status::{FieldError, Result, Status, Wrong};
+use super::{defaults, validate};
+
+/// Kubernetes' alphabet for generated names.
+const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+/// Where the base of a generated name is cut: 63 less the five characters that are added.
+const MAX_BASE: usize = 58;
+
+/// POST to a collection.
+pub fn create(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    body: &[u8],
+    moment: &Moment,
+) -> Result<Answer> {
+    let resource = target.resource;
+    super::options::check_write("CreateOptions", query)?;
+    let object = read(resource, body)?;
+    make(core, target, query, object, moment)
+}
+
+fn make(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    mut object: Value,
+    moment: &Moment,
+) -> Result<Answer> {
+    let resource = target.resource;
+    in_namespace(target, &mut object)?;
+    if resource.namespaced {
+        namespace_takes(core, resource, &target.namespace, &object)?;
+    }
+    defaults::admit(resource, &object)?;
+    let uid = core.uid();
+    generate_name(core, &mut object);
+    let metadata = &mut object["metadata"];
+    for gone in [
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "managedFields",
+    ] {
+        remove(metadata, gone);
+    }
+    metadata["uid"] = uid.into();
+    metadata["creationTimestamp"] = moment.seconds().into();
+    defaults::create(resource, &mut object);
+    if *resource == resource::PODS {
+        super::binding::gated(&mut object, moment);
+    }
+    let name = name(&object).to_owned();
+    let errors = validate::create(resource, &object);
+    if !errors.is_empty() {
+        return Err(Status::invalid(resource, &name, &errors));
+    }
+    if !text(&object["metadata"], "resourceVersion").is_empty() {
+        let message = "resourceVersion should not be set on objects to be created";
+        return Err(Status::new(500, "", message));
+    }
+    if let Some(holder) = core.store.get(resource, &target.namespace, &name) {
+        let mut status = Status::already_exists(resource, &name);
+        if holder["metadata"]["deletionTimestamp"].is_string() {
+            status.message = format!("object is being deleted: {}", status.message);
+        }
+        return Err(status);
+    }
+    if query.is_dry_run() {
+        return Ok(Answer::created(shown(resource, &object)));
+    }
+    let kept = core.put(resource, stored(resource, object), moment);
+    Ok(Answer::created(shown(resource, &kept)))
+}
+
+/// PUT of an object or its subresource.
+pub fn update(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    body: &[u8],
+    moment: &Moment,
+) -> Result<Answer> {
+    let resource = target.resource;
+    super::options::check_write("UpdateOptions", query)?;
+    let mut object = read(resource, body)?;
+    in_namespace(target, &mut object)?;
+    let sent = name(&object).to_owned();
+    if sent.is_empty() {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            target.name
+        )));
+    }
+    if sent != target.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({sent}) does not match the name on the URL ({})",
+            target.name
+        )));
+    }
+    let refused = |mut status: Status| {
+        if query.is_dry_run() {
+            // It is another layer that says so then.
+            status.message = status.message.replace("Key: /registry", "Key: ");
+        }
+        status
+    };
+    let old = core.store.get(resource, &target.namespace, &sent);
+    let Some(old) = old.map(|old| item(resource, old)) else {
+        let may_create = *resource == resource::LEASES
+            || *resource == resource::EVENTS
+            || *resource == resource::NEW_EVENTS;
+        if may_create && target.subresource.is_empty() {
+            let uid = text(&object["metadata"], "uid");
+            if !uid.is_empty() {
+                return Err(refused(not_that(target, &sent, "UID", (&uid, ""))));
+            }
+            remove(&mut object["metadata"], "resourceVersion");
+            return make(core, target, query, object, moment);
+        }
+        return Err(Status::not_found(resource, &sent));
+    };
+    let uid = text(&object["metadata"], "uid");
+    if !uid.is_empty() && object["metadata"]["uid"] != old["metadata"]["uid"] {
+        let is = text(&old["metadata"], "uid");
+        return Err(refused(not_that(target, &sent, "UID", (&uid, &is))));
+    }
+    if text(&object["metadata"], "resourceVersion").is_empty() && *resource == resource::LEASES {
+        let error = FieldError {
+            wrong: Wrong::Invalid,
+            field: "metadata.resourceVersion".into(),
+            value: json!(0),
+            detail: "must be specified for an update".into(),
+        };
+        let mut status = Status::invalid(resource, &sent, &[error]);
+        // Unlike other errors of this kind, this one names the resource.
+        let (kind, plural) = (resource.qualified_kind(), resource.qualified());
+        status.message = status.message.replacen(&kind, &plural, 1);
+        status.details["kind"] = resource.plural.into();
+        return Err(status);
+    }
+    save(core, target, query, &old, object, moment)
+}
+
+/// The write is for another object of this name, or another state of it: `what` it names, and how that differs.
+pub fn not_that(target: &Target, name: &str, what: &str, (sent, is): (&str, &str)) -> Status {
+    // The server says the key in its own store, where nodes have their first name.
+    let plural = match *target.resource == resource::NODES {
+        true => "minions",
+        false => target.resource.plural,
+    };
+    let key = match target.namespace.as_str() {
+        "" => format!("/registry/{plural}/{name}"),
+        namespace => format!("/registry/{plural}/{namespace}/{name}"),
+    };
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
+         {what} in precondition: {sent}, {what} in object meta: {is}"
+    );
+    Status::conflict(target.resource, name, &why)
+}
+
+/// PATCH of an object or its subresource.
+pub fn patch(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    content_type: &str,
+    body: &[u8],
+    moment: &Moment,
+) -> Result<Answer> {
+    let resource = target.resource;
+    let kind = PatchKind::of(content_type)?;
+    super::options::check_write("PatchOptions", query)?;
+    let old = core
+        .store
+        .get(resource, &target.namespace, &target.name)
+        .map(|old| item(resource, old));
+    let Some(old) = old else {
+        return Err(Status::not_found(resource, &target.name));
+    };
+    let patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
+    let of_another_kind = [
+        ("kind", resource.kind.to_owned()),
+        ("apiVersion", resource.api_version()),
+    ]
+    .iter()
+    .any(|(field, wanted)| patched[*field] != wanted.as_str());
+    if of_another_kind {
+        return Err(senseless(
+            &patched,
+            &body::not_this_kind(resource, &patched),
+        ));
+    }
+    validate::check_types(resource, &patched).map_err(|why| senseless(&patched, &why))?;
+    let mut object = bare(validate::without_unknown(resource, patched));
+    in_namespace(target, &mut object)?;
+    if name(&object) != target.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            name(&object),
+            target.name
+        )));
+    }
+    save(core, target, query, &old, object, moment)
+}
+
+/// A patch after which the object is none of this kind.
+fn senseless(patched: &Value, why: &str) -> Status {
+    let error = FieldError {
+        wrong: Wrong::Invalid,
+        field: "patch".into(),
+        value: patched.to_string().into(),
+        detail: why.into(),
+    };
+    let mut status = Status::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
+    status.details = json!({"causes": [error.cause()]});
+    status
+}
+
+/// Puts a new state in the place of an old one, as far as this resource and subresource may change it. Both are in this
+/// resource's form.
+fn save(
+    core: &mut Core,
+    target: &Target,
+    query: &Query,
+    old: &Value,
+    mut object: Value,
+    moment: &Moment,
+) -> Result<Answer> {
+    let resource = target.resource;
+    let version = text(&object["metadata"], "resourceVersion");
+    if let Err(why) = super::read::version(&version) {
+        return Err(Status::new(500, "", why));
+    }
+    let is_other = object["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"];
+    if !version.is_empty() && version != "0" && is_other {
+        return Err(Status::modified(resource, &target.name));
+    }
+    object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+    carry_over(resource, target.subresource, old, &mut object);
+    let errors = validate::update(resource, &object, old, target.subresource);
+    if !errors.is_empty() {
+        return Err(Status::invalid(resource, &target.name, &errors));
+    }
+    if object == *old {
+        return Ok(Answer::ok(shown_as_is(resource, old)));
+    }
+    if query.is_dry_run() {
+        return Ok(Answer::ok(shown_as_is(resource, &object)));
+    }
+    if delete::is_released(resource, old, &object) {
+        // Watches are told the state before this write; whoever wrote gets what it wrote.
+        core.remove(resource, stored(resource, old.clone()), moment);
+        return Ok(Answer::ok(shown_as_is(resource, &object)));
+    }
+    let kept = core.put(resource, stored(resource, object), moment);
+    Ok(Answer::ok(shown(resource, &kept)))
+}
+
+/// What a write of this subresource cannot change comes from the old state.
+fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, object: &mut Value) {
+    copy(
+        &old["metadata"],
+        &mut object["metadata"],
+        "creationTimestamp",
+    );
+    if !old["metadata"]["deletionTimestamp"].is_null() {
+        copy(
+            &old["metadata"],
+            &mut object["metadata"],
+            "deletionTimestamp",
+        );
+    }
+    for field in ["uid", "deletionGracePeriodSeconds"] {
+        if object["metadata"][field].is_null() {
+            copy(&old["metadata"], &mut object["metadata"], field);
+        }
+    }
+    remove(&mut object["metadata"], "managedFields");
+    remove(&mut object["metadata"], "selfLink");
+    if subresource == "finalize" {
+        let finalizers = object["spec"]["finalizers"].clone();
+        copy(old, object, "spec");
+        copy(old, object, "status");
+        object["spec"]["finalizers"] = finalizers;
+        without_nulls(object);
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name(object).into();
+        return;
+    }
+    without_nulls(object);
+    defaults::update(resource, object, old, subresource);
+}
+
+/// An object in the form in which it is stored.
+fn stored(resource: &Resource, object: Value) -> Value {
+    if *resource == resource::NEW_EVENTS {
+        events::to_old(&object)
+    } else {
+        object
+    }
+}
+
+fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
+    let sent = text(&object["metadata"], "namespace");
+    if target.resource.namespaced && !sent.is_empty() && sent != target.namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if target.resource.namespaced {
+        object["metadata"]["namespace"] = target.namespace.clone().into();
+    } else {
+        remove(&mut object["metadata"], "namespace");
+    }
+    Ok(())
+}
+
+/// Nothing is created in a namespace that is gone or going.
+pub fn namespace_takes(
+    core: &Core,
+    resource: &Resource,
+    namespace: &str,
+    object: &Value,
+) -> Result<()> {
+    let Some(found) = core.store.get(&resource::NAMESPACES, "", namespace) else {
+        return Err(Status::not_found(&resource::NAMESPACES, namespace));
+    };
+    if found["status"]["phase"] != "Terminating" {
+        return Ok(());
+    }
+    let why = format!(
+        "unable to create new content in namespace {namespace} because it is being terminated"
+    );
+    // What has no name yet goes by what its name will begin with.
+    let name = match name(object) {
+        "" => object["metadata"]["generateName"]
+            .as_str()
+            .unwrap_or_default(),
+        name => name,
+    };
+    let mut status = Status::forbidden(resource, name, &why);
+    status.details["causes"] = json!([{
+        "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"), "field": "metadata.namespace",
+    }]);
+    Err(status)
+}
+
+fn generate_name(core: &mut Core, object: &mut Value) {
+    let base = text(&object["metadata"], "generateName");
+    if !name(object).is_empty() || base.is_empty() {
+        return;
+    }
+    let mut made: String = base.chars().take(MAX_BASE).collect();
+    for _ in 0..5 {
+        let at = core.rng.random_range(0..ALPHABET.len());
+        made.push(char::from(ALPHABET[at]));
+    }
+    object["metadata"]["name"] = made.into();
+}
+
+/// An object's name.
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or("")
+}
+
+/// A text; empty where there is none.
+pub fn text(object: &Value, field: &str) -> String {
+    object[field].as_str().unwrap_or("").to_owned()
+}
+
+/// Takes a field out.
+pub fn remove(object: &mut Value, field: &str) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove(field);
+    }
+}
+
+/// Makes a field what it is there.
+fn copy(from: &Value, to: &mut Value, field: &str) {
+    match &from[field] {
+        Value::Null => remove(to, field),
+        value => to[field] = value.clone(),
+    }
+}

@@ -1,0 +1,477 @@
+//! The life of one simulated pod: what its kubelet does next, decided from what is known of it.
+//!
+//! In: a [`Pod`] as last seen, the [`Script`] its annotations (and its node's) ask for, when things were first
+//! seen, and the time. Out: a [`Next`]. No IO here; `kubelet` carries it out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::sim::follow::Followed;
+
+/// What every annotation that scripts a pod begins with.
+pub const PREFIX: &str = "sim.daemonset-controller.io/";
+
+/// What a kubelet needs of a pod.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod {
+    /// Identity, deletion and annotations.
+    pub metadata: Metadata,
+    /// Node and containers.
+    pub spec: PodSpec,
+    /// Phase and conditions.
+    pub status: PodStatus,
+}
+
+/// The part of an object's metadata that the simulation reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Name.
+    pub name: String,
+    /// Namespace, empty for nodes.
+    pub namespace: String,
+    /// UID.
+    pub uid: String,
+    /// Version, a decimal number.
+    pub resource_version: String,
+    /// Set once somebody asked for deletion.
+    pub deletion_timestamp: Option<String>,
+    /// How long its deletion may take; 0 once its kubelet, or force, has asked for its removal.
+    pub deletion_grace_period_seconds: Option<i64>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The part of a pod's spec that the simulation reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSpec {
+    /// The node it is bound to.
+    pub node_name: String,
+    /// Whether it shares its node's address.
+    pub host_network: bool,
+    /// Its containers.
+    pub containers: Vec<Container>,
+}
+
+/// A container's name and image.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Container {
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: String,
+}
+
+/// The part of a pod's status that the simulation reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PodStatus {
+    /// Pending, Running, Succeeded or Failed.
+    pub phase: String,
+    /// Conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// A condition's type and status.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Condition {
+    /// Type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+}
+
+impl Followed for Pod {
+    fn version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
+impl Pod {
+    /// Whether the Ready condition is true.
+    pub fn ready(&self) -> bool {
+        self.status
+            .conditions
+            .iter()
+            .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+}
+
+/// How a pod is to behave: each delay is counted from the step before, `None` means never.
+///
+/// | annotation | counted from | default |
+/// |---|---|---|
+/// | `start-after` | the pod is bound | `0s` |
+/// | `ready-after` | it runs | `0s` |
+/// | `unready-after` | it runs | `never` |
+/// | `fail-after` | it runs | `never` |
+/// | `succeed-after` | it runs | `never` |
+/// | `terminate-after` | its deletion is asked for | `0s` |
+///
+/// Values are `never` or a number with `ms`, `s`, `m` or `h`. With `start-after` and `ready-after` both zero
+/// the pod goes from Pending to Running and Ready in one write, as a quick kubelet's does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Script {
+    /// From bound to Running.
+    pub start: Option<Duration>,
+    /// From Running to Ready.
+    pub ready: Option<Duration>,
+    /// From Running to not Ready any more.
+    pub unready: Option<Duration>,
+    /// From Running to Failed.
+    pub fail: Option<Duration>,
+    /// From Running to Succeeded.
+    pub succeed: Option<Duration>,
+    /// From the request to delete to being gone.
+    pub terminate: Option<Duration>,
+}
+
+impl Script {
+    /// Reads the annotations of the pod, then for what they leave open those of its node. What cannot be
+    /// read counts as not given, and is logged.
+    pub fn read(pod: &BTreeMap<String, String>, node: &BTreeMap<String, String>) -> Self {
+        let get = |key: &str, default| {
+            let key = format!("{PREFIX}{key}");
+            let Some(text) = pod.get(&key).or_else(|| node.get(&key)) else {
+                return default;
+            };
+            delay(text).unwrap_or_else(|| {
+                tracing::warn!(
+                    annotation = key,
+                    value = text,
+                    "not a delay like 2s, 500ms or never; ignored"
+                );
+                default
+            })
+        };
+        Self {
+            start: get("start-after", Some(Duration::ZERO)),
+            ready: get("ready-after", Some(Duration::ZERO)),
+            unready: get("unready-after", None),
+            fail: get("fail-after", None),
+            succeed: get("succeed-after", None),
+            terminate: get("terminate-after", Some(Duration::ZERO)),
+        }
+    }
+}
+
+/// `Some(None)` is never, `None` is unreadable.
+fn delay(text: &str) -> Option<Option<Duration>> {
+    if text == "never" {
+        return Some(None);
+    }
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Some(Duration::from_millis(number.checked_mul(millis)?)))
+}
+
+/// When the kubelet first saw what the delays are counted from.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// The pod, bound to this node.
+    pub bound: Instant,
+    /// The pod running.
+    pub running: Option<Instant>,
+    /// The request to delete it.
+    pub deleting: Option<Instant>,
+    /// Whether `unready-after` has come true already.
+    pub lost_readiness: bool,
+}
+
+/// What the kubelet does to a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Report it Running, and Ready too if `ready`.
+    Run {
+        /// Whether it is ready at once.
+        ready: bool,
+    },
+    /// Report it Ready, or no longer.
+    Ready(bool),
+    /// Report it Failed.
+    Fail,
+    /// Report it Succeeded.
+    Succeed,
+    /// Remove it from the API: its containers are gone.
+    Remove,
+}
+
+/// When the kubelet turns to a pod again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Take this step at this moment (or at once, if it is past).
+    At(Instant, Step),
+    /// Nothing until the pod changes.
+    Rest,
+}
+
+/// What comes next in the life of `pod`. Ties go to the earlier line of the table: fail, succeed, unready, ready.
+pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
+    let at = |from: Instant, delay: Option<Duration>, step| match delay {
+        Some(delay) => Next::At(from + delay, step),
+        None => Next::Rest,
+    };
+    if let Some(deleting) = seen.deleting {
+        return at(deleting, script.terminate, Step::Remove);
+    }
+    match pod.status.phase.as_str() {
+        "Failed" | "Succeeded" => Next::Rest,
+        "Running" => {
+            let from = seen.running.unwrap_or(seen.bound);
+            let ready = pod.ready();
+            let become_ready = script.ready.filter(|_| !ready && !seen.lost_readiness);
+            [
+                (script.fail, Step::Fail),
+                (script.succeed, Step::Succeed),
+                (script.unready.filter(|_| ready), Step::Ready(false)),
+                (become_ready, Step::Ready(true)),
+            ]
+            .into_iter()
+            .filter_map(|(delay, step)| Some((from + delay?, step)))
+            .min_by_key(|(moment, _)| *moment)
+            .map_or(Next::Rest, |(moment, step)| Next::At(moment, step))
+        }
+        _ => at(
+            seen.bound,
+            script.start,
+            Step::Run {
+                ready: script.ready == Some(Duration::ZERO),
+            },
+        ),
+    }
+}
+
+/// The strategic merge patch of `status` that reports `step` (`None` for [`Step::Remove`]). It carries the
+/// UID, so it never hits another pod of the same name. `now` is RFC 3339, `node_ip` and `pod_ip` are addresses.
+pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> Option<Value> {
+    let (phase, ready) = match step {
+        Step::Run { ready } => ("Running", ready),
+        Step::Ready(ready) => ("Running", ready),
+        Step::Fail => ("Failed", false),
+        Step::Succeed => ("Succeeded", false),
+        Step::Remove => return None,
+    };
+    let reason = match step {
+        Step::Fail => Some("PodFailed"),
+        Step::Succeed => Some("PodCompleted"),
+        _ if !ready => Some("ContainersNotReady"),
+        _ => None,
+    };
+    let condition = |kind: &str, status: bool, reason: Option<&str>| {
+        let mut condition = json!({
+            "type": kind, "status": if status { "True" } else { "False" }, "lastTransitionTime": now,
+        });
+        if let Some(reason) = reason.filter(|_| !status) {
+            condition["reason"] = json!(reason);
+        }
+        condition
+    };
+    let mut conditions = vec![
+        condition("Ready", ready, reason),
+        condition("ContainersReady", ready, reason),
+    ];
+    let mut status = json!({ "phase": phase });
+    if matches!(step, Step::Run { .. }) {
+        conditions.push(condition("Initialized", true, None));
+        conditions.push(condition("PodReadyToStartContainers", true, None));
+        status["startTime"] = json!(now);
+        status["hostIP"] = json!(node_ip);
+        status["hostIPs"] = json!([{ "ip": node_ip }]);
+        status["podIP"] = json!(pod_ip);
+        status["podIPs"] = json!([{ "ip": pod_ip }]);
+    }
+    let state = match step {
+        Step::Fail => {
+            json!({ "terminated": { "exitCode": 1, "reason": "Error", "finishedAt": now } })
+        }
+        Step::Succeed => {
+            json!({ "terminated": { "exitCode": 0, "reason": "Completed", "finishedAt": now } })
+        }
+        _ => json!({ "running": { "startedAt": now } }),
+    };
+    let containers: Vec<Value> = pod
+        .spec
+        .containers
+        .iter()
+        .map(|container| {
+            json!({
+                "name": container.name, "image": container.image, "imageID": "", "ready": ready,
+                "started": phase == "Running", "restartCount": 0, "state": state,
+            })
+        })
+        .collect();
+    status["conditions"] = json!(conditions);
+    status["containerStatuses"] = json!(containers);
+    Some(json!({ "metadata": { "uid": pod.metadata.uid }, "status": status }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(entries: &[(&str, &str)]) -> Script {
+        let annotations = entries
+            .iter()
+            .map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()))
+            .collect();
+        Script::read(&annotations, &BTreeMap::new())
+    }
+
+    fn pod(phase: &str, ready: bool) -> Pod {
+        let mut pod = Pod::default();
+        pod.status.phase = phase.to_owned();
+        let status = if ready { "True" } else { "False" }.to_owned();
+        pod.status.conditions = vec![Condition {
+            kind: "Ready".to_owned(),
+            status,
+        }];
+        pod
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn delays_are_read_and_nonsense_is_ignored() {
+        assert_eq!(delay("2s"), Some(Some(seconds(2))));
+        assert_eq!(delay("250ms"), Some(Some(Duration::from_millis(250))));
+        assert_eq!(delay("3m"), Some(Some(seconds(180))));
+        assert_eq!(delay("never"), Some(None));
+        for text in ["", "5", "s", "-1s", "1d", "1.5s"] {
+            assert_eq!(delay(text), None, "{text:?}");
+        }
+        assert_eq!(script(&[("ready-after", "soon")]), script(&[]));
+    }
+
+    #[test]
+    fn the_pods_annotation_wins_over_the_nodes() {
+        let key = |k: &str| format!("{PREFIX}{k}");
+        let of_pod = BTreeMap::from([(key("fail-after"), "1s".to_owned())]);
+        let of_node = BTreeMap::from([
+            (key("fail-after"), "9s".to_owned()),
+            (key("ready-after"), "never".to_owned()),
+        ]);
+        let script = Script::read(&of_pod, &of_node);
+        assert_eq!((script.fail, script.ready), (Some(seconds(1)), None));
+    }
+
+    #[test]
+    fn a_pod_goes_from_pending_to_gone() {
+        let start = Instant::now();
+        let seen = |running: Option<u64>, deleting: Option<u64>| Seen {
+            bound: start,
+            running: running.map(|s| start + seconds(s)),
+            deleting: deleting.map(|s| start + seconds(s)),
+            lost_readiness: false,
+        };
+        let at = |s: u64, step| Next::At(start + seconds(s), step);
+        let plain = script(&[]);
+        let slow = script(&[
+            ("start-after", "1s"),
+            ("ready-after", "2s"),
+            ("fail-after", "9s"),
+            ("terminate-after", "3s"),
+        ]);
+        let flaky = script(&[("unready-after", "5s")]);
+        let stuck = script(&[("start-after", "never")]);
+        let rows = [
+            (
+                pod("Pending", false),
+                plain,
+                seen(None, None),
+                at(0, Step::Run { ready: true }),
+            ),
+            (
+                pod("Pending", false),
+                slow,
+                seen(None, None),
+                at(1, Step::Run { ready: false }),
+            ),
+            (pod("Pending", false), stuck, seen(None, None), Next::Rest),
+            (
+                pod("Running", false),
+                slow,
+                seen(Some(1), None),
+                at(3, Step::Ready(true)),
+            ),
+            (
+                pod("Running", true),
+                slow,
+                seen(Some(1), None),
+                at(10, Step::Fail),
+            ),
+            (pod("Running", true), plain, seen(Some(1), None), Next::Rest),
+            (
+                pod("Running", true),
+                flaky,
+                seen(Some(0), None),
+                at(5, Step::Ready(false)),
+            ),
+            (pod("Failed", false), slow, seen(Some(1), None), Next::Rest),
+            (
+                pod("Failed", false),
+                slow,
+                seen(Some(1), Some(4)),
+                at(7, Step::Remove),
+            ),
+            (
+                pod("Running", true),
+                plain,
+                seen(Some(1), Some(4)),
+                at(4, Step::Remove),
+            ),
+        ];
+        for (number, (pod, script, seen, wanted)) in rows.into_iter().enumerate() {
+            assert_eq!(next(&pod, &script, &seen), wanted, "row {number}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_lost_readiness_stays_unready() {
+        let now = Instant::now();
+        let seen = Seen {
+            bound: now,
+            running: Some(now),
+            deleting: None,
+            lost_readiness: true,
+        };
+        let script = script(&[("unready-after", "5s")]);
+        assert_eq!(next(&pod("Running", false), &script, &seen), Next::Rest);
+    }
+
+    #[test]
+    fn a_report_names_the_pod_by_uid() {
+        let mut pod = pod("Running", true);
+        pod.metadata.uid = "u".to_owned();
+        let patch = report(
+            &pod,
+            Step::Fail,
+            "2026-01-01T00:00:00Z",
+            "10.0.0.1",
+            "10.1.0.1",
+        )
+        .expect("a patch");
+        assert_eq!(patch["metadata"]["uid"], "u");
+        assert_eq!(patch["status"]["phase"], "Failed");
+        assert_eq!(patch["status"]["conditions"][0]["status"], "False");
+        assert!(report(&pod, Step::Remove, "", "", "").is_none());
+    }
+}

@@ -1,0 +1,141 @@
+//! Simulated kubelets: one task that serves any number of nodes.
+//!
+//! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed and
+//! Succeeded, as [`Script`](lifecycle::Script)s in annotations say), and removes pods that are being deleted. One watch over pods
+//! and one over nodes serve them all, and at most [`Options::in_flight`] requests are under way at once.
+//!
+//! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve just the nodes of their group, so
+//! several can share a cluster. A node that is deleted is no longer served; neither are its pods (the pod
+//! garbage collector's work). A node with the annotation `sim.daemonset-controller.io/silent: "true"` is
+//! partitioned from the API: its pods rest and its heartbeat stops until the annotation goes.
+//!
+//! All that decides an action is kept in ordered maps, so on a runtime with one thread the same events lead to
+//! the same requests in the same order.
+
+mod heartbeat;
+pub mod lifecycle;
+mod node;
+mod serve;
+mod step;
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use kube::api::PostParams;
+use kube::core::Request;
+use tokio::task::JoinHandle;
+
+use self::serve::{Server, timestamp};
+use super::{Clock, wall_clock};
+
+pub use self::node::NodeSpec;
+pub use self::step::step;
+
+/// The label that says which kubelets serve a node.
+pub const GROUP_LABEL: &str = "sim.daemonset-controller.io/kubelets";
+
+/// How kubelets behave.
+#[derive(Clone)]
+pub struct Options {
+    /// The group of nodes to serve: the value of [`GROUP_LABEL`].
+    pub group: String,
+    /// Watch the pods of this namespace only.
+    pub namespace: Option<String>,
+    /// Requests under way at once.
+    pub in_flight: usize,
+    /// Room for pods on a node that is registered.
+    pub pods_per_node: u32,
+    /// How often a node's lease is renewed, where somebody looks at it (the node lifecycle controller).
+    pub heartbeat: Option<Duration>,
+    /// The time for timestamps.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// For the nodes of `group`: all namespaces, 16 requests at once, 110 pods a node, no heartbeat, wall clock.
+    pub fn new(group: impl Into<String>) -> Self {
+        Self {
+            group: group.into(),
+            namespace: None,
+            in_flight: 16,
+            pods_per_node: 110,
+            heartbeat: None,
+            clock: wall_clock(),
+        }
+    }
+}
+
+/// Running kubelets. Dropping it stops them; what they registered stays.
+pub struct Kubelets {
+    client: kube::Client,
+    options: Options,
+    registered: u32,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Kubelets {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Kubelets {
+    /// Starts serving the nodes of the group, those that exist and those to come, as a task on this runtime.
+    pub fn start(client: kube::Client, options: Options) -> Self {
+        let task = tokio::spawn(Server::new(client.clone(), options.clone()).run());
+        Self {
+            client,
+            options,
+            registered: 0,
+            task,
+        }
+    }
+
+    /// Creates these nodes; they are served from now on. Fails on the first that cannot be created.
+    pub async fn register(
+        &mut self,
+        nodes: impl IntoIterator<Item = NodeSpec>,
+    ) -> Result<(), RegisterError> {
+        let now = timestamp(&self.options.clock);
+        let mut requests = Vec::new();
+        for node in nodes {
+            let object = node.object(
+                &self.options.group,
+                self.registered,
+                self.options.pods_per_node,
+                &now,
+            );
+            self.registered += 1;
+            requests.push((node.name, object));
+        }
+        let client = &self.client;
+        stream::iter(requests)
+            .map(|(name, object)| async move {
+                let body = object.to_string().into_bytes();
+                let sent = async {
+                    let request = Request::new("/api/v1/nodes")
+                        .create(&PostParams::default(), body)
+                        .map_err(kube::Error::BuildRequest)?;
+                    client.request_text(request).await
+                };
+                sent.await
+                    .map(drop)
+                    .map_err(|source| RegisterError { name, source })
+            })
+            .buffer_unordered(self.options.in_flight)
+            .try_collect()
+            .await
+    }
+}
+
+/// A node could not be registered.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot register node {name}: {source}; is a node of this name left over, or may this user not create nodes?"
+)]
+pub struct RegisterError {
+    /// The node.
+    pub name: String,
+    /// What the API said.
+    pub source: kube::Error,
+}

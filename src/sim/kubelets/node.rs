@@ -1,0 +1,162 @@
+//! Simulated nodes: what is asked for, and the Node object that registers one.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Taint;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::lifecycle::{Condition, Metadata};
+use crate::sim::follow::Followed;
+
+/// A node to register.
+#[derive(Debug, Clone, Default)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: String,
+    /// Labels besides the usual hostname, operating system and architecture.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations; those under [`super::lifecycle::PREFIX`] script every pod on it.
+    pub annotations: BTreeMap<String, String>,
+    /// Taints.
+    pub taints: Vec<Taint>,
+}
+
+impl NodeSpec {
+    /// A node called `name`, with nothing special about it.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// With one more label.
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With one more annotation.
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With one more taint.
+    pub fn taint(mut self, key: &str, value: &str, effect: &str) -> Self {
+        self.taints.push(Taint {
+            key: key.to_owned(),
+            value: Some(value.to_owned()),
+            effect: effect.to_owned(),
+            time_added: None,
+        });
+        self
+    }
+
+    /// The Node object to create: ready, with room for `pods` pods. `index` makes its address; `now` is RFC 3339.
+    pub(crate) fn object(&self, group: &str, index: u32, pods: u32, now: &str) -> Value {
+        let mut labels = self.labels.clone();
+        for (key, value) in [
+            ("kubernetes.io/hostname", self.name.as_str()),
+            ("kubernetes.io/os", "linux"),
+            ("kubernetes.io/arch", "amd64"),
+            (super::GROUP_LABEL, group),
+        ] {
+            labels
+                .entry(key.to_owned())
+                .or_insert_with(|| value.to_owned());
+        }
+        let room = json!({ "cpu": "32", "memory": "128Gi", "ephemeral-storage": "100Gi", "pods": pods.to_string() });
+        json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": { "name": self.name, "labels": labels, "annotations": self.annotations },
+            "spec": { "taints": self.taints },
+            "status": {
+                "capacity": room,
+                "allocatable": room,
+                "addresses": [
+                    { "type": "InternalIP", "address": address(10, index) },
+                    { "type": "Hostname", "address": self.name },
+                ],
+                "conditions": healthy(now),
+                "nodeInfo": {
+                    "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "v1.37.1",
+                    "containerRuntimeVersion": "simulated://1", "kernelVersion": "simulated",
+                    "osImage": "simulated", "kubeProxyVersion": "", "bootID": "", "machineID": "", "systemUUID": "",
+                },
+            },
+        })
+    }
+}
+
+/// The conditions that the kubelet of a node in good health reports.
+pub(super) fn healthy(now: &str) -> Value {
+    let condition = |kind: &str, status: &str, reason: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": "simulated",
+            "lastHeartbeatTime": now, "lastTransitionTime": now,
+        })
+    };
+    json!([
+        condition("Ready", "True", "KubeletReady"),
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID"),
+    ])
+}
+
+/// An address out of the /8 network `first`, for the thing numbered `index`.
+pub(super) fn address(first: u8, index: u32) -> String {
+    let [_, b, c, d] = (index % 0xff_fffe + 1).to_be_bytes();
+    format!("{first}.{b}.{c}.{d}")
+}
+
+/// What a kubelet needs of its node.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Node {
+    pub metadata: Metadata,
+    pub status: NodeStatus,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NodeStatus {
+    addresses: Vec<NodeAddress>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct NodeAddress {
+    #[serde(rename = "type")]
+    kind: String,
+    address: String,
+}
+
+impl Node {
+    /// Whether its Ready condition is true; the node lifecycle controller sets it to unknown after a silence.
+    pub fn ready(&self) -> bool {
+        self.status
+            .conditions
+            .iter()
+            .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
+    /// Its internal address, or an empty text.
+    pub fn ip(&self) -> &str {
+        self.status
+            .addresses
+            .iter()
+            .find(|a| a.kind == "InternalIP")
+            .map_or("", |a| &a.address)
+    }
+}
+
+impl Followed for Node {
+    fn version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}

@@ -1,0 +1,443 @@
+//! The task behind `kubelet`: keeps what is known of nodes and pods, and carries out the steps that
+//! `lifecycle` decides on, each when it is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::Request;
+use tokio::time::Instant;
+
+use super::heartbeat::renew;
+use super::lifecycle::{Metadata, Next, PREFIX, Pod, Script, Seen, Step, next, report};
+use super::node::{Node, address};
+use super::{GROUP_LABEL, Options};
+use crate::sim::Clock;
+use crate::sim::follow::{Event, Target, follow};
+
+/// How long a failed request rests before it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Node, namespace, name: ordered so that the pods of a node stand together.
+type PodKey = (String, String, String);
+
+/// What is to be done at a certain time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Job {
+    Pod(PodKey),
+    Heartbeat(String),
+}
+
+/// What came of a request.
+enum Done {
+    /// The pod's new state.
+    Updated(Box<Pod>),
+    /// It was asked to go, or is no longer there: nothing to be done until the watch says more.
+    Settled,
+    /// Try again later.
+    Failed,
+}
+
+struct Row {
+    pod: Pod,
+    seen: Seen,
+    /// When its next step is due; `None` while it rests or a request is under way.
+    due: Option<Instant>,
+    /// A request is under way.
+    busy: bool,
+    /// Its removal was carried out; finalizers may hold it, but the kubelet is done.
+    settled: bool,
+}
+
+/// What the kubelets know and do: see `super`.
+pub(super) struct Server {
+    client: kube::Client,
+    options: Options,
+    nodes: BTreeMap<String, Node>,
+    pods: BTreeMap<PodKey, Row>,
+    /// The timers, in the order in which they go off.
+    due: BTreeSet<(Instant, Job)>,
+    /// How many pods were started, for their addresses.
+    started: u32,
+    work: FuturesUnordered<BoxFuture<'static, (Job, String, Step, Done)>>,
+}
+
+impl Server {
+    pub fn new(client: kube::Client, options: Options) -> Self {
+        Self {
+            client,
+            options,
+            nodes: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            due: BTreeSet::new(),
+            started: 0,
+            work: FuturesUnordered::new(),
+        }
+    }
+
+    /// Serves until dropped.
+    pub async fn run(mut self) {
+        let pods = match &self.options.namespace {
+            Some(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
+            None => "/api/v1/pods".to_owned(),
+        };
+        let pods = Target {
+            path: pods,
+            fields: Some("spec.nodeName!=".to_owned()),
+            labels: None,
+        };
+        let group = format!("{GROUP_LABEL}={}", self.options.group);
+        let nodes = Target {
+            path: "/api/v1/nodes".to_owned(),
+            fields: None,
+            labels: Some(group),
+        };
+        let mut pods = Box::pin(follow::<Pod>(self.client.clone(), pods));
+        let mut nodes = Box::pin(follow::<Node>(self.client.clone(), nodes));
+        loop {
+            self.begin_what_is_due();
+            let free = self.work.len() < self.options.in_flight;
+            let alarm = self.due.first().filter(|_| free).map(|(at, _)| *at);
+            tokio::select! {
+                biased;
+                Some((job, uid, step, done)) = self.work.next(), if !self.work.is_empty() => {
+                    self.finish(job, &uid, step, done);
+                }
+                Some(event) = nodes.next() => self.node_event(event),
+                Some(event) = pods.next() => self.pod_event(event),
+                () = tokio::time::sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {}
+            }
+        }
+    }
+
+    fn node_event(&mut self, event: Event<Node>) {
+        match event {
+            Event::Listed(nodes) => {
+                let names: BTreeSet<String> =
+                    nodes.iter().map(|n| n.metadata.name.clone()).collect();
+                self.nodes.retain(|name, _| names.contains(name));
+                for node in nodes {
+                    self.node_applied(node);
+                }
+            }
+            Event::Applied(node) => self.node_applied(node),
+            Event::Deleted(node) => {
+                self.nodes.remove(&node.metadata.name);
+                self.replan_node(&node.metadata.name);
+            }
+        }
+    }
+
+    fn node_applied(&mut self, node: Node) {
+        let name = node.metadata.name.clone();
+        let old = self.nodes.insert(name.clone(), node);
+        let known = old.is_some();
+        let same = old
+            .is_some_and(|old| old.metadata.annotations == self.nodes[&name].metadata.annotations);
+        if !same {
+            self.replan_node(&name);
+        }
+        if !known && self.options.heartbeat.is_some() {
+            self.due.insert((Instant::now(), Job::Heartbeat(name)));
+        }
+    }
+
+    fn replan_node(&mut self, node: &str) {
+        let from = (node.to_owned(), String::new(), String::new());
+        let keys: Vec<PodKey> = self
+            .pods
+            .range(from..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.0 == node)
+            .cloned()
+            .collect();
+        for key in keys {
+            self.replan(&key);
+        }
+    }
+
+    fn pod_event(&mut self, event: Event<Pod>) {
+        match event {
+            Event::Listed(pods) => {
+                let keys: BTreeSet<PodKey> = pods.iter().map(key).collect();
+                let gone: Vec<PodKey> = self
+                    .pods
+                    .keys()
+                    .filter(|key| !keys.contains(*key))
+                    .cloned()
+                    .collect();
+                for key in gone {
+                    self.forget(&key);
+                }
+                for pod in pods {
+                    self.pod_applied(pod);
+                }
+            }
+            Event::Applied(pod) => self.pod_applied(pod),
+            Event::Deleted(pod) => {
+                let key = key(&pod);
+                if self
+                    .pods
+                    .get(&key)
+                    .is_some_and(|row| row.pod.metadata.uid == pod.metadata.uid)
+                {
+                    self.forget(&key);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &PodKey) {
+        if let Some(row) = self.pods.remove(key)
+            && let Some(at) = row.due
+        {
+            self.due.remove(&(at, Job::Pod(key.clone())));
+        }
+    }
+
+    fn pod_applied(&mut self, pod: Pod) {
+        let key = key(&pod);
+        let now = Instant::now();
+        if self
+            .pods
+            .get(&key)
+            .is_some_and(|row| row.pod.metadata.uid != pod.metadata.uid)
+        {
+            self.forget(&key);
+        }
+        let row = self.pods.entry(key.clone()).or_insert_with(|| Row {
+            pod: Pod::default(),
+            seen: Seen {
+                bound: now,
+                running: None,
+                deleting: None,
+                lost_readiness: false,
+            },
+            due: None,
+            busy: false,
+            settled: false,
+        });
+        if version(&pod) < version(&row.pod) {
+            return; // our own write was read back already
+        }
+        if pod.status.phase == "Running" {
+            row.seen.running.get_or_insert(now);
+        }
+        if pod.metadata.deletion_timestamp.is_some() {
+            row.seen.deleting.get_or_insert(now);
+        }
+        row.pod = pod;
+        self.replan(&key);
+    }
+
+    /// Sets the timer of a pod anew, from what is known now.
+    fn replan(&mut self, key: &PodKey) {
+        let Some(row) = self.pods.get_mut(key) else {
+            return;
+        };
+        if let Some(at) = row.due.take() {
+            self.due.remove(&(at, Job::Pod(key.clone())));
+        }
+        if row.busy || row.settled {
+            return;
+        }
+        let Some(node) = self.nodes.get(&key.0).filter(|node| !silent(node)) else {
+            return;
+        };
+        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        if let Next::At(at, _) = next(&row.pod, &script, &row.seen) {
+            row.due = Some(at);
+            self.due.insert((at, Job::Pod(key.clone())));
+        }
+    }
+
+    fn begin_what_is_due(&mut self) {
+        let now = Instant::now();
+        while self.work.len() < self.options.in_flight {
+            match self.due.first() {
+                Some((at, _)) if *at <= now => {}
+                _ => return,
+            }
+            match self.due.pop_first() {
+                Some((_, Job::Pod(key))) => self.begin(key),
+                Some((_, Job::Heartbeat(node))) => self.beat(node),
+                None => return,
+            }
+        }
+    }
+
+    fn begin(&mut self, key: PodKey) {
+        let now = timestamp(&self.options.clock);
+        let (Some(row), Some(node)) = (self.pods.get_mut(&key), self.nodes.get(&key.0)) else {
+            return;
+        };
+        row.due = None;
+        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        let Next::At(_, step) = next(&row.pod, &script, &row.seen) else {
+            return;
+        };
+        let pod_ip = if row.pod.spec.host_network {
+            node.ip().to_owned()
+        } else {
+            self.started += 1;
+            address(11, self.started)
+        };
+        let request = request(&row.pod, step, &now, node.ip(), &pod_ip);
+        let uid = row.pod.metadata.uid.clone();
+        let client = self.client.clone();
+        row.busy = true;
+        self.work.push(Box::pin(async move {
+            let done = match request {
+                Ok(request) if step == Step::Remove => settle(
+                    client.request_text(request).await.map(|_| Done::Settled),
+                    step,
+                ),
+                Ok(request) => settle(
+                    client
+                        .request::<Pod>(request)
+                        .await
+                        .map(|pod| Done::Updated(Box::new(pod))),
+                    step,
+                ),
+                Err(error) => settle(Err(error), step),
+            };
+            (Job::Pod(key), uid, step, done)
+        }));
+    }
+
+    fn finish(&mut self, job: Job, uid: &str, step: Step, done: Done) {
+        let key = match job {
+            Job::Pod(key) => key,
+            Job::Heartbeat(node) => {
+                if let (Some(pause), true) =
+                    (self.options.heartbeat, self.nodes.contains_key(&node))
+                {
+                    self.due
+                        .insert((Instant::now() + pause, Job::Heartbeat(node)));
+                }
+                return;
+            }
+        };
+        let Some(row) = self
+            .pods
+            .get_mut(&key)
+            .filter(|row| row.pod.metadata.uid == uid)
+        else {
+            return;
+        };
+        row.busy = false;
+        match done {
+            Done::Updated(pod) => {
+                row.seen.lost_readiness |= step == Step::Ready(false);
+                self.pod_applied(*pod);
+                self.replan(&key);
+            }
+            Done::Settled => row.settled = true,
+            Done::Failed => {
+                let at = Instant::now() + RETRY;
+                row.due = Some(at);
+                self.due.insert((at, Job::Pod(key)));
+            }
+        }
+    }
+
+    /// A sign of life for a node, unless it is silent.
+    fn beat(&mut self, node: String) {
+        let client = self.client.clone();
+        let silent = self.nodes.get(&node).is_none_or(silent);
+        let ready = self.nodes.get(&node).is_some_and(Node::ready);
+        let now = (self.options.clock)();
+        self.work.push(Box::pin(async move {
+            if !silent && let Err(error) = renew(&client, &node, now, ready).await {
+                tracing::debug!(node, %error, "cannot renew the lease");
+            }
+            (
+                Job::Heartbeat(node),
+                String::new(),
+                Step::Ready(true),
+                Done::Settled,
+            )
+        }));
+    }
+}
+
+/// The request that carries out `step`: a patch of the status, or the removal.
+pub(super) fn request(
+    pod: &Pod,
+    step: Step,
+    now: &str,
+    node_ip: &str,
+    pod_ip: &str,
+) -> kube::Result<http::Request<Vec<u8>>> {
+    let Metadata {
+        namespace,
+        name,
+        uid,
+        ..
+    } = &pod.metadata;
+    let collection = Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
+    let request = match report(pod, step, now, node_ip, pod_ip) {
+        Some(patch) => {
+            let params = PatchParams {
+                field_manager: Some("kubelet".to_owned()),
+                ..PatchParams::default()
+            };
+            collection.patch_subresource("status", name, &params, &Patch::Strategic(patch))
+        }
+        None => {
+            let preconditions = Some(Preconditions {
+                uid: Some(uid.clone()),
+                resource_version: None,
+            });
+            let params = DeleteParams {
+                grace_period_seconds: Some(0),
+                preconditions,
+                ..DeleteParams::default()
+            };
+            collection.delete(name, &params)
+        }
+    };
+    request.map_err(kube::Error::BuildRequest)
+}
+
+/// What the answer to `step` means. A pod that is not there, or a removal of a pod that is another by now, is
+/// done with: the watch will say more. Everything else is tried again.
+fn settle(answer: kube::Result<Done>, step: Step) -> Done {
+    match answer {
+        Ok(done) => done,
+        Err(kube::Error::Api(status)) if status.code == 404 => Done::Settled,
+        Err(kube::Error::Api(status)) if status.code == 409 && step == Step::Remove => {
+            Done::Settled
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a kubelet's request failed, trying again");
+            Done::Failed
+        }
+    }
+}
+
+fn key(pod: &Pod) -> PodKey {
+    (
+        pod.spec.node_name.clone(),
+        pod.metadata.namespace.clone(),
+        pod.metadata.name.clone(),
+    )
+}
+
+fn version(pod: &Pod) -> u64 {
+    pod.metadata.resource_version.parse().unwrap_or(0)
+}
+
+pub(super) fn silent(node: &Node) -> bool {
+    node.metadata
+        .annotations
+        .get(&format!("{PREFIX}silent"))
+        .is_some_and(|value| value == "true")
+}
+
+/// The time for an object: RFC 3339, seconds.
+pub(super) fn timestamp(clock: &Clock) -> String {
+    format!("{:.0}", clock())
+}

@@ -1,0 +1,103 @@
+//! One step of the kubelets, for tests that choose the order of all that happens.
+
+use std::collections::BTreeMap;
+
+use kube::api::ListParams;
+use kube::core::{ObjectList, Request};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::lifecycle::{Next, Pod, Script, Seen, Step, next};
+use super::node::{Node, address};
+use super::serve::{request, silent, timestamp};
+use super::{GROUP_LABEL, Options};
+
+/// Does for the first pod, by node, namespace and name, what its kubelet would do next, however long that would
+/// take to come. In words what that was; `None` where all pods rest. Nodes that are silent are passed over.
+///
+/// A pod that is not ready although it runs, and that is scripted to lose its readiness, has lost it.
+pub async fn step(client: &kube::Client, options: &Options) -> kube::Result<Option<String>> {
+    let group = format!("{GROUP_LABEL}={}", options.group);
+    let nodes: Vec<Node> = list(
+        client,
+        "/api/v1/nodes",
+        ListParams::default().labels(&group),
+    )
+    .await?;
+    let nodes: BTreeMap<&str, &Node> = nodes
+        .iter()
+        .filter(|node| !silent(node))
+        .map(|node| (node.metadata.name.as_str(), node))
+        .collect();
+    let pods = match &options.namespace {
+        Some(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
+        None => "/api/v1/pods".to_owned(),
+    };
+    let bound = ListParams::default().fields("spec.nodeName!=");
+    let mut pods: Vec<Pod> = list(client, &pods, bound).await?;
+    pods.sort_by(|a, b| place(a).cmp(&place(b)));
+    let now = timestamp(&options.clock);
+    for pod in &pods {
+        let Some(node) = nodes.get(pod.spec.node_name.as_str()) else {
+            continue;
+        };
+        let Some(step) = due(pod, node) else {
+            continue;
+        };
+        let pod_ip = match pod.spec.host_network {
+            true => node.ip().to_owned(),
+            // Versions are unique, so addresses are for as long as it matters.
+            false => address(11, pod.metadata.resource_version.parse().unwrap_or(0)),
+        };
+        let request = request(pod, step, &now, node.ip(), &pod_ip)?;
+        client.request_text(request).await?;
+        let (node, namespace, name) = place(pod);
+        let what = match step {
+            Step::Run { ready: true } => "runs and is ready",
+            Step::Run { ready: false } => "runs",
+            Step::Ready(true) => "is ready",
+            Step::Ready(false) => "is no longer ready",
+            Step::Fail => "fails",
+            Step::Succeed => "succeeds",
+            Step::Remove => "has ended and is removed",
+        };
+        return Ok(Some(format!("Pod {namespace}/{name} on {node} {what}")));
+    }
+    Ok(None)
+}
+
+fn place(pod: &Pod) -> (&str, &str, &str) {
+    let metadata = &pod.metadata;
+    (&pod.spec.node_name, &metadata.namespace, &metadata.name)
+}
+
+/// What comes next for a pod, delays aside.
+fn due(pod: &Pod, node: &Node) -> Option<Step> {
+    let deleting = pod.metadata.deletion_timestamp.is_some();
+    if deleting && pod.metadata.deletion_grace_period_seconds == Some(0) {
+        return None; // removed already; finalizers hold it
+    }
+    let script = Script::read(&pod.metadata.annotations, &node.metadata.annotations);
+    let now = Instant::now();
+    let seen = Seen {
+        bound: now,
+        running: Some(now),
+        deleting: deleting.then_some(now),
+        lost_readiness: script.unready.is_some() && !pod.ready(),
+    };
+    match next(pod, &script, &seen) {
+        Next::At(_, step) => Some(step),
+        Next::Rest => None,
+    }
+}
+
+async fn list<T: DeserializeOwned + Clone>(
+    client: &kube::Client,
+    path: &str,
+    params: ListParams,
+) -> kube::Result<Vec<T>> {
+    let request = Request::new(path)
+        .list(&params)
+        .map_err(kube::Error::BuildRequest)?;
+    Ok(client.request::<ObjectList<T>>(request).await?.items)
+}

@@ -1,0 +1,217 @@
+//! The promises of `docs/design.md`, checked over everything that ever happened on the simulated API server.
+//!
+//! In: every write in the order of versions, the log of requests, and which clients are DaemonSet controllers. Out:
+//! [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in a file of its own, which sees every write and the
+//! cluster before it; another promise is another entry in [`Check::history`].
+
+mod at_rest;
+mod deletes;
+mod facts;
+mod one_pod;
+mod ours;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS};
+use super::api::store::{Change, Name, Store, Write, name_of};
+use super::api::{Entry, Resource};
+
+/// What is checked. Events are not part of it: nothing rests on them.
+static RESOURCES: [&Resource; 6] = [
+    &PODS,
+    &NODES,
+    &DAEMON_SETS,
+    &CONTROLLER_REVISIONS,
+    &NAMESPACES,
+    &LEASES,
+];
+
+/// What is to be checked.
+pub struct Check<'a> {
+    /// Every write.
+    pub store: &'a Store,
+    /// Every request.
+    pub log: &'a [Entry],
+    /// The names of the clients that are DaemonSet controllers.
+    pub controllers: &'a [&'a str],
+    /// How far watches lagged behind at most. Of one object a controller knows the state that it deletes; of others
+    /// it may act on what was true so long ago, and on a plan's and a request's own age besides.
+    pub lag: Duration,
+}
+
+/// How old a plan and its last request may become, by their own limits (`docs/design.md`, "One plan, with brakes").
+const AGE: Duration = Duration::from_secs(50);
+
+/// A promise that was broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// `S1` and so on.
+    pub promise: &'static str,
+    /// The resourceVersion at which it was.
+    pub version: u64,
+    /// When, since the start.
+    pub at: Duration,
+    /// The request that did it, as the log has it, cut.
+    pub request: String,
+    /// What is wrong, with the objects that it is about.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation {
+            promise,
+            version,
+            at,
+            request,
+            what,
+        } = self;
+        let at = at.as_secs_f64();
+        write!(f, "{promise} at version {version} ({at:.3} s): {what}")?;
+        if !request.is_empty() {
+            write!(f, "; by {request}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The objects at a version.
+#[derive(Default)]
+pub struct Objects(BTreeMap<&'static str, BTreeMap<Name, Arc<Value>>>);
+
+impl Objects {
+    /// All of a resource, by namespace and name.
+    pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Arc<Value>> {
+        self.0
+            .get(resource.plural)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+    }
+
+    fn apply(&mut self, write: &Write) {
+        let rows = self.0.entry(write.resource.plural).or_default();
+        let name = name_of(&write.object);
+        match write.change {
+            Change::Deleted => rows.remove(&name),
+            _ => rows.insert(name, write.object.clone()),
+        };
+    }
+}
+
+/// A write, and the cluster before it.
+pub struct Step<'a> {
+    /// The write.
+    pub write: &'a Write,
+    /// The request of a controller that it came with; None where it was somebody else's.
+    pub request: Option<&'a Entry>,
+    /// What there was before.
+    pub before: &'a Objects,
+    /// What a controller acted on may be so old.
+    pub lag: Duration,
+}
+
+impl Step<'_> {
+    /// Whether it was a write to this resource.
+    pub fn is_for(&self, resource: &Resource) -> bool {
+        *self.write.resource == *resource
+    }
+
+    /// The moment before which nobody acts on what was true.
+    pub fn since(&self) -> Duration {
+        self.write.at.saturating_sub(self.lag + AGE)
+    }
+}
+
+/// A promise over the history.
+pub trait Promise {
+    /// `S1` and so on.
+    fn name(&self) -> &'static str;
+
+    /// Sees the next write; says what is wrong with it.
+    fn see(&mut self, step: &Step<'_>) -> Vec<String>;
+}
+
+/// How much of a request's line a violation shows.
+const SHOWN: usize = 300;
+
+impl Check<'_> {
+    /// What broke a promise that holds at every moment.
+    pub fn history(&self) -> Vec<Violation> {
+        self.follow(vec![
+            Box::<one_pod::OnePod>::default(),
+            Box::<deletes::Deletes>::default(),
+            Box::<ours::Ours>::default(),
+        ])
+    }
+
+    /// What is not as it should be when nothing has gone wrong for long enough (L1), and what a controller asked to be
+    /// written since that moment.
+    pub fn settled(&self, now: Timestamp, since: Duration) -> Vec<Violation> {
+        let found = at_rest::desired(self.store, now).into_iter();
+        let at = self.log.last().map_or(Duration::ZERO, |last| last.at);
+        let mut all: Vec<Violation> = found
+            .map(|what| Violation {
+                promise: "L1",
+                version: self.store.version(),
+                at,
+                request: String::new(),
+                what,
+            })
+            .collect();
+        let writes = self.log.iter();
+        let late = writes.filter(|e| e.is_write() && e.at >= since && self.is_controller(e));
+        all.extend(late.map(|entry| Violation {
+            promise: "L1",
+            version: self.store.version(),
+            at: entry.at,
+            request: said(entry),
+            what: "it still writes, though nothing changes".into(),
+        }));
+        all
+    }
+
+    fn is_controller(&self, entry: &Entry) -> bool {
+        self.controllers.contains(&&*entry.client)
+    }
+
+    fn follow(&self, mut promises: Vec<Box<dyn Promise>>) -> Vec<Violation> {
+        let histories = RESOURCES.iter().flat_map(|r| self.store.history(r));
+        let mut writes: Vec<&Write> = histories.collect();
+        writes.sort_by_key(|write| write.version);
+        let mut objects = Objects::default();
+        let mut found = Vec::new();
+        for write in writes {
+            let request = self.log.get(write.request);
+            let step = Step {
+                write,
+                request: request.filter(|entry| self.is_controller(entry)),
+                before: &objects,
+                lag: self.lag,
+            };
+            for promise in &mut promises {
+                let broken = promise.see(&step).into_iter();
+                found.extend(broken.map(|what| Violation {
+                    promise: promise.name(),
+                    version: write.version,
+                    at: write.at,
+                    request: request.map_or_else(String::new, said),
+                    what,
+                }));
+            }
+            objects.apply(write);
+        }
+        found
+    }
+}
+
+fn said(entry: &Entry) -> String {
+    entry.line().chars().take(SHOWN).collect()
+}

@@ -1,0 +1,175 @@
+//! L1: how the cluster should be once nothing goes wrong any more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::facts::{
+    self, age, current_hash, hash, is_deleting, is_live, is_terminal, owner, ready_since, said,
+    target, text,
+};
+use crate::model::{DaemonSet, Selector};
+use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NAMESPACES, NODES, PODS};
+use crate::sim::api::store::{Name, Store};
+
+type Rows = BTreeMap<Name, Arc<Value>>;
+
+/// What is not so.
+pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let going = |daemon_set: &Value| {
+        let namespace = store.get(&NAMESPACES, "", text(daemon_set, "namespace"));
+        is_deleting(daemon_set) || namespace.is_some_and(|n| is_deleting(n))
+    };
+    for object in store.all(&DAEMON_SETS).values().filter(|d| !going(d)) {
+        // What cannot be read, and selectors that select all or nothing, are left alone.
+        let Some(read) = facts::read(object) else {
+            continue;
+        };
+        let Ok(Selector::All(_)) = &read.selector else {
+            continue;
+        };
+        let told = judge(object, &read, store, now).into_iter();
+        wrong.extend(told.map(|what| format!("DaemonSet {}: {what}", said(object))));
+    }
+    wrong
+}
+
+/// What is counted for the status.
+#[derive(Default)]
+struct Counts {
+    desired: i64,
+    current: i64,
+    misscheduled: i64,
+    ready: i64,
+    available: i64,
+    updated: i64,
+}
+
+fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let revisions = store.all(&CONTROLLER_REVISIONS);
+    let Some(current) = current_hash(object, revisions.values()) else {
+        return vec!["its template has no revision".into()];
+    };
+    orphans(object, read, store.all(&PODS), &mut wrong);
+    orphans(object, read, revisions, &mut wrong);
+    let mut counts = Counts::default();
+    let pods = store.all(&PODS).values();
+    let ours: Vec<&Arc<Value>> = pods.filter(|p| owner(p) == text(object, "uid")).collect();
+    for node in store.all(&NODES).values() {
+        let name = text(node, "name");
+        let here = ours.iter().filter(|p| target(p) == name);
+        let mut here: Vec<&Value> = here.map(|p| &***p).collect();
+        here.retain(|p| !(is_terminal(p) && is_deleting(p)));
+        here.sort_by_key(|pod| age(pod));
+        let Some(verdict) = facts::verdict(read, node) else {
+            continue;
+        };
+        let live = here.iter().filter(|p| is_live(p)).count();
+        let most = if read.update_strategy.allows_surge() {
+            2
+        } else {
+            1
+        };
+        let (least, most) = match (verdict.should_run(), verdict.should_continue_running()) {
+            (true, _) => (1, most),
+            (false, true) => (0, most),
+            (false, false) => (0, 0),
+        };
+        if !(least..=most).contains(&live) {
+            let wanted = if least == 0 { "none" } else { "one" };
+            wrong.push(format!(
+                "{name} has {live} live pods, not {wanted} ({verdict:?})"
+            ));
+        }
+        counts.add(
+            verdict.should_run(),
+            here.first().copied(),
+            current,
+            read,
+            now,
+        );
+    }
+    counts.compare(object, &mut wrong);
+    wrong
+}
+
+/// What matches the selector and has no controller should have been adopted.
+fn orphans(object: &Value, read: &DaemonSet, rows: &Rows, wrong: &mut Vec<String>) {
+    let namespace = text(object, "namespace");
+    for orphan in rows.values() {
+        if !owner(orphan).is_empty()
+            || is_deleting(orphan)
+            || text(orphan, "namespace") != namespace
+        {
+            continue;
+        }
+        let labels = orphan["metadata"]["labels"].as_object();
+        let labels = labels.into_iter().flatten();
+        let labels = labels.map(|(k, v)| (k.as_str(), v.as_str().unwrap_or("")));
+        if let Ok(selector) = &read.selector
+            && selector.matches(&labels.collect())
+        {
+            wrong.push(format!("{} is nobody's and was not adopted", said(orphan)));
+        }
+    }
+}
+
+impl Counts {
+    fn add(
+        &mut self,
+        should_run: bool,
+        oldest: Option<&Value>,
+        current: &str,
+        read: &DaemonSet,
+        now: Timestamp,
+    ) {
+        self.desired += i64::from(should_run);
+        let Some(pod) = oldest else {
+            return;
+        };
+        if !should_run {
+            self.misscheduled += 1;
+            return;
+        }
+        self.current += 1;
+        self.updated += i64::from(hash(pod) == current);
+        if let Some(since) = ready_since(pod) {
+            self.ready += 1;
+            let wait = SignedDuration::from_secs(read.min_ready_seconds.into());
+            let since: Option<Timestamp> = since.parse().ok();
+            let is_old = since.is_some_and(|since| since.duration_until(now) >= wait);
+            self.available += i64::from(read.min_ready_seconds == 0 || is_old);
+        }
+    }
+
+    fn compare(&self, object: &Value, wrong: &mut Vec<String>) {
+        let status = &object["status"];
+        for (field, should) in [
+            ("desiredNumberScheduled", self.desired),
+            ("currentNumberScheduled", self.current),
+            ("numberMisscheduled", self.misscheduled),
+            ("numberReady", self.ready),
+            ("numberAvailable", self.available),
+            ("numberUnavailable", self.desired - self.available),
+            ("updatedNumberScheduled", self.updated),
+        ] {
+            let is = status[field].as_i64().unwrap_or(0);
+            if is != should {
+                wrong.push(format!("its status has {field} {is}, not {should}"));
+            }
+        }
+        let (is, should) = (
+            &status["observedGeneration"],
+            &object["metadata"]["generation"],
+        );
+        if is != should {
+            wrong.push(format!(
+                "its status has observedGeneration {is}, not {should}"
+            ));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What promises ask of objects, read from their JSON; shared with no controller but the rule of eligibility.
+
+use std::sync::Arc;
+
+use serde_json::{Value, value::to_raw_value};
+
+use crate::model::{DaemonSet, FeatureGates, Interner, Verdict};
+use crate::plan::eligibility::Eligibility;
+use crate::wire;
+
+/// A text of the metadata; empty where there is none.
+pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object["metadata"][field].as_str().unwrap_or("")
+}
+
+/// `namespace/name`.
+pub fn said(object: &Value) -> String {
+    match text(object, "namespace") {
+        "" => text(object, "name").to_owned(),
+        namespace => format!("{namespace}/{}", text(object, "name")),
+    }
+}
+
+/// The UID of its controller; empty where it has none.
+pub fn owner(object: &Value) -> &str {
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    let mut owners = owners.into_iter().flatten();
+    let owner = owners.find(|owner| owner["controller"] == true);
+    owner.and_then(|owner| owner["uid"].as_str()).unwrap_or("")
+}
+
+/// The node that a pod is on, or may only go to; empty where there is none.
+pub fn target(pod: &Value) -> &str {
+    if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|n| !n.is_empty()) {
+        return node;
+    }
+    let terms = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        ["nodeSelectorTerms"];
+    let mut terms = terms.as_array().into_iter().flatten();
+    let pinned = terms.find_map(|term| {
+        let field = &term["matchFields"][0];
+        let is_name = field["key"] == "metadata.name" && field["operator"] == "In";
+        field["values"][0].as_str().filter(|_| is_name)
+    });
+    pinned.unwrap_or("")
+}
+
+/// Whether it ended.
+pub fn is_terminal(pod: &Value) -> bool {
+    matches!(
+        pod["status"]["phase"].as_str(),
+        Some("Failed" | "Succeeded")
+    )
+}
+
+/// Whether its deletion was asked for.
+pub fn is_deleting(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
+/// Whether it counts against "one on a node".
+pub fn is_live(pod: &Value) -> bool {
+    !is_deleting(pod) && !is_terminal(pod)
+}
+
+/// Since when its condition Ready has been true.
+pub fn ready_since(pod: &Value) -> Option<&str> {
+    let conditions = pod["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let ready = conditions.find(|c| c["type"] == "Ready" && c["status"] == "True")?;
+    Some(ready["lastTransitionTime"].as_str().unwrap_or(""))
+}
+
+/// The label that says which revision it is of.
+pub fn hash(object: &Value) -> &str {
+    let hash = object["metadata"]["labels"]["controller-revision-hash"].as_str();
+    hash.unwrap_or("")
+}
+
+/// Upstream's order of age: scheduled pods first, then by creation, then by name.
+pub fn age(pod: &Value) -> (bool, &str, &str) {
+    let scheduled = pod["spec"]["nodeName"]
+        .as_str()
+        .is_some_and(|n| !n.is_empty());
+    (
+        !scheduled,
+        text(pod, "creationTimestamp"),
+        text(pod, "name"),
+    )
+}
+
+/// A DaemonSet as decisions see it; None where it cannot be read.
+pub fn read(daemon_set: &Value) -> Option<DaemonSet> {
+    let raw = to_raw_value(daemon_set).ok()?;
+    wire::daemon_set::decode(&raw, &mut Interner::default()).ok()
+}
+
+/// What the DaemonSet says to a node; None where the node cannot be read.
+pub fn verdict(daemon_set: &DaemonSet, node: &Value) -> Option<Verdict> {
+    let raw = to_raw_value(node).ok()?;
+    let node = wire::node::decode(&raw, &mut Interner::default()).ok()?;
+    let eligibility = Eligibility::new(daemon_set.template.clone(), FeatureGates::default());
+    Some(eligibility.of(&node))
+}
+
+/// The hash of the revision that a DaemonSet's template is: of its own with equal data the one with the highest number.
+pub fn current_hash<'a>(
+    daemon_set: &Value,
+    revisions: impl Iterator<Item = &'a Arc<Value>>,
+) -> Option<&'a str> {
+    let template = without_timestamp(&daemon_set["spec"]["template"]);
+    let equal = revisions.filter(|revision| {
+        let mut data = without_timestamp(&revision["data"]["spec"]["template"]);
+        if let Some(data) = data.as_object_mut() {
+            data.remove("$patch");
+        }
+        owner(revision) == text(daemon_set, "uid") && data == template
+    });
+    equal
+        .max_by_key(|r| r["revision"].as_i64())
+        .map(|r| hash(r))
+}
+
+/// A template without the null that older API servers write.
+fn without_timestamp(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(metadata) = template["metadata"].as_object_mut() {
+        metadata.retain(|key, value| key != "creationTimestamp" || !value.is_null());
+    }
+    template
+}

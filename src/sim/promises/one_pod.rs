@@ -1,0 +1,76 @@
+//! S1: at most one live pod of a DaemonSet on a node; two, of different revisions, while surging.
+//!
+//! Judged where a controller creates a pod. Nobody else gives pods a DaemonSet's owner reference, but people may, and
+//! an orphan may be adopted where there is a pod already: the duplicate then goes, by S3's rule.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::facts::{self, hash, is_live, owner, said, target, text};
+use super::{Promise, Step};
+use crate::sim::api::resource::{DAEMON_SETS, PODS};
+use crate::sim::api::store::Change;
+
+/// The live pods of an owner on a node: UID to name and revision.
+type Place = BTreeMap<String, (String, String)>;
+
+/// S1.
+#[derive(Default)]
+pub struct OnePod {
+    places: BTreeMap<(String, String), Place>,
+    /// DaemonSets that let two pods be on a node, by UID.
+    surging: BTreeMap<String, bool>,
+}
+
+impl Promise for OnePod {
+    fn name(&self) -> &'static str {
+        "S1"
+    }
+
+    fn see(&mut self, step: &Step<'_>) -> Vec<String> {
+        let write = step.write;
+        if step.is_for(&DAEMON_SETS) {
+            let read = facts::read(&write.object);
+            let surges = read.is_some_and(|ds| ds.update_strategy.allows_surge());
+            // Once two were allowed, the second may be under way.
+            let known = self.surging.entry(text(&write.object, "uid").to_owned());
+            *known.or_default() |= surges;
+        }
+        if !step.is_for(&PODS) {
+            return Vec::new();
+        }
+        if let Some(before) = &write.before
+            && let Some(place) = self.places.get_mut(&place(before))
+        {
+            place.remove(text(before, "uid"));
+        }
+        let pod = &write.object;
+        if write.change == Change::Deleted || !is_live(pod) || owner(pod).is_empty() {
+            return Vec::new();
+        }
+        let here = self.places.entry(place(pod)).or_default();
+        let fact = (said(pod), hash(pod).to_owned());
+        here.insert(text(pod, "uid").to_owned(), fact);
+        if write.change != Change::Added || step.request.is_none() || target(pod).is_empty() {
+            return Vec::new();
+        }
+        let surges = self.surging.get(owner(pod)).copied().unwrap_or(false);
+        let same = here.values().filter(|(_, of)| of == hash(pod)).count();
+        if here.len() == 1 || surges && here.len() == 2 && same == 1 {
+            return Vec::new();
+        }
+        let names: Vec<&str> = here.values().map(|(name, _)| name.as_str()).collect();
+        vec![format!(
+            "{} live pods of {} on {}: {}",
+            here.len(),
+            owner(pod),
+            target(pod),
+            names.join(", ")
+        )]
+    }
+}
+
+fn place(pod: &Value) -> (String, String) {
+    (owner(pod).to_owned(), target(pod).to_owned())
+}

@@ -1,0 +1,89 @@
+//! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on a node.
+
+use serde_json::json;
+
+use super::world::*;
+
+/// Nodes come, are tainted and not, pods fail and vanish: one thing a turn, by turn number.
+fn trouble(server: &World, turn: usize) {
+    let node_name = format!("n{}", turn * 7 % 10);
+    let live = server
+        .all("pods")
+        .into_iter()
+        .find(|p| is_live(p) && target(p) == node_name);
+    let pod_name = live.map(|p| p["metadata"]["name"].as_str().unwrap_or("").to_owned());
+    match (turn % 5, pod_name) {
+        (0, _) => server.add("nodes", node(&format!("late-{turn}"))),
+        (1, _) => server.edit("nodes", &node_name, away(true)),
+        (2, _) => (0..10).for_each(|n| server.edit("nodes", &format!("n{n}"), away(false))),
+        (3, Some(pod)) => server.edit("pods", &pod, json!({"status": ready("Failed")})),
+        (4, Some(pod)) => server.remove("pods", &pod),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_never_make_two_live_pods_on_a_node() {
+    for blind in ["pods", "daemonsets", "controllerrevisions"] {
+        let server = world(10);
+        server.kubelet();
+        let _running = [start(&server, "a"), start(&server, "b")];
+        seconds(10).await;
+        for turn in 0..30 {
+            match turn % 20 {
+                3 => server.freeze("b", blind, true),
+                15 => server.freeze("b", blind, false),
+                _ => {}
+            }
+            trouble(&server, turn);
+            seconds(31).await;
+        }
+        seconds(120).await;
+        server.assert_covered(16);
+        let by = |name| {
+            server
+                .requests(move |c| &*c.client == name && c.is("POST", "/pods"))
+                .len()
+        };
+        assert!(by("a") > 0 && by("b") > 0);
+        server.at_rest().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_that_start_together_cover_each_node_once() {
+    let server = world(100);
+    let _running = [start(&server, "a"), start(&server, "b")];
+    seconds(30).await;
+    server.assert_covered(100);
+    assert_eq!(server.all("controllerrevisions").len(), 1);
+    assert!(server.deletes().is_empty());
+    assert!(server.events("FailedCreate").is_empty());
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_that_count_differently_do_not_fight_over_the_status() {
+    let server = world(3);
+    let _running = [start(&server, "a"), start(&server, "b")];
+    seconds(10).await;
+    server.freeze("b", "pods", true);
+    server.edit(
+        "pods",
+        &name(&["n0", ""]),
+        json!({"spec": {"nodeName": "n0"}, "status": ready("Running")}),
+    );
+    let before = server.statuses().len();
+    seconds(600).await;
+    let writes = server.statuses().len() - before;
+    assert!((2..80).contains(&writes), "{writes}");
+    // What is new is written at once, by whoever sees it.
+    server.edit(
+        "pods",
+        &name(&["n1", ""]),
+        json!({"spec": {"nodeName": "n1"}, "status": ready("Running")}),
+    );
+    millis(200).await;
+    assert_eq!(server.get("daemonsets", "web")["status"]["numberReady"], 2);
+    server.at_rest().await;
+}
