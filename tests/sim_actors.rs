@@ -9,7 +9,8 @@ use daemonset_controller::sim::actors::{
 use daemonset_controller::sim::api::resource::{
     CONTROLLER_REVISIONS, DAEMON_SETS, NAMESPACES, NODES, PODS,
 };
-use daemonset_controller::sim::api::{ApiServer, Resource};
+
+use daemonset_controller::sim::api::{ApiServer, Gate, Resource};
 use daemonset_controller::sim::kubelets::{self as kubelet, Kubelets, NodeSpec};
 use kube::api::DeleteParams;
 use kube::core::Request;
@@ -300,6 +301,35 @@ async fn a_silent_node_is_tainted_its_pods_go_in_time_and_it_comes_back() {
     assert_eq!(cluster.count(&PODS), 1);
     let pod = cluster.get_pod("stays").unwrap();
     assert_eq!(condition(&pod, "Ready")["status"], "True");
+}
+
+/// Somebody says Failed while the pod's kubelet, which has not heard of it, is about to say Ready.
+#[tokio::test(start_paused = true)]
+async fn a_kubelet_does_not_bring_a_failed_pod_back_to_life() {
+    let cluster = Cluster::new();
+    let _kubelets = cluster.nodes(&["n0"], None).await;
+    let annotation = "sim.daemonset-controller.io/ready-after";
+    cluster.server.meddle(&NODES, "", "n0", |mut node| {
+        node["metadata"]["annotations"][annotation] = json!("5s");
+        Some(node)
+    });
+    let here = json!({ "nodeName": "n0" });
+    cluster.pod("a", here, json!([])).await;
+    cluster.after(2).await;
+    let phase = || cluster.get_pod("a").unwrap()["status"]["phase"].clone();
+    assert_eq!(phase(), "Running");
+    cluster.server.gate("kubelet", &PODS, Some(Gate::Shut));
+    cluster.server.meddle(&PODS, "default", "a", |mut pod| {
+        pod["status"]["phase"] = json!("Failed");
+        Some(pod)
+    });
+    cluster.after(20).await;
+    assert_eq!(phase(), "Failed");
+    let tries = || cluster.server.requests(|e| e.is_for("PATCH", "pods")).len();
+    let tried = tries();
+    cluster.server.gate("kubelet", &PODS, None);
+    cluster.after(20).await;
+    assert_eq!((phase(), tries()), (json!("Failed"), tried));
 }
 
 #[tokio::test(start_paused = true)]

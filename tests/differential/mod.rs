@@ -4,6 +4,7 @@
 //! [`normal`] takes out of the answers what is random, [`exceptions`] what is left out on purpose, [`compare`] finds the first difference, and
 //! [`recording`] keeps what the real API server answered, and [`simulated`] asks the simulated one.
 
+pub mod causes;
 pub mod compare;
 pub mod exceptions;
 pub mod generate;

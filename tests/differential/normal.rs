@@ -10,12 +10,14 @@
 //! | the end of a generated name | `<generated-1>` |
 //! | a continue token | `more` |
 //! | a namespace of the run | `<ns>`, `<ns2>` |
+//! | what is wrong in one map, in any order | the same, sorted |
 //! | `managedFields`, null, `{}` and `[]` | nothing |
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::causes;
 use super::exceptions::EXCEPTIONS;
 use super::play::Answer;
 use super::step::Step;
@@ -153,6 +155,8 @@ impl Normal {
             .get("kind")
             .and_then(Value::as_str)
             .unwrap_or_default();
+        let ordered = (kind == "Status").then(|| causes::in_order(fields));
+        let fields = ordered.as_ref().unwrap_or(fields);
         let moving = kind.ends_with("List") || fields.get("type").is_some_and(|t| t == "BOOKMARK");
         let grace = fields
             .get("deletionGracePeriodSeconds")

@@ -259,7 +259,8 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
 }
 
 /// The strategic merge patch of `status` that reports `step` (`None` for [`Step::Remove`]). It carries the
-/// UID, so it never hits another pod of the same name. `now` is RFC 3339, `node_ip` and `pod_ip` are addresses.
+/// UID, so it never hits another pod of the same name, and the version: a pod that somebody else has made Failed is
+/// never brought back to life, as a real kubelet never does. `now` is RFC 3339, `node_ip` and `pod_ip` are addresses.
 pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> Option<Value> {
     let (phase, ready) = match step {
         Step::Run { ready } => ("Running", ready),
@@ -319,7 +320,14 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         .collect();
     status["conditions"] = json!(conditions);
     status["containerStatuses"] = json!(containers);
-    Some(json!({ "metadata": { "uid": pod.metadata.uid }, "status": status }))
+    let Metadata {
+        uid,
+        resource_version,
+        ..
+    } = &pod.metadata;
+    Some(
+        json!({ "metadata": { "uid": uid, "resourceVersion": resource_version }, "status": status }),
+    )
 }
 
 #[cfg(test)]
@@ -458,9 +466,10 @@ mod tests {
     }
 
     #[test]
-    fn a_report_names_the_pod_by_uid() {
+    fn a_report_names_the_pod_by_uid_and_version() {
         let mut pod = pod("Running", true);
         pod.metadata.uid = "u".to_owned();
+        pod.metadata.resource_version = "7".to_owned();
         let patch = report(
             &pod,
             Step::Fail,
@@ -469,7 +478,8 @@ mod tests {
             "10.1.0.1",
         )
         .expect("a patch");
-        assert_eq!(patch["metadata"]["uid"], "u");
+        let metadata = json!({ "uid": "u", "resourceVersion": "7" });
+        assert_eq!(patch["metadata"], metadata);
         assert_eq!(patch["status"]["phase"], "Failed");
         assert_eq!(patch["status"]["conditions"][0]["status"], "False");
         assert!(report(&pod, Step::Remove, "", "", "").is_none());

@@ -36,6 +36,8 @@ enum Done {
     Updated(Box<Pod>),
     /// It was asked to go, or is no longer there: nothing to be done until the watch says more.
     Settled,
+    /// The pod is no longer as it was at this version, from which the step was decided.
+    Outdated(u64),
     /// Try again later.
     Failed,
 }
@@ -286,6 +288,7 @@ impl Server {
         };
         let request = request(&row.pod, step, &now, node.ip(), &pod_ip);
         let uid = row.pod.metadata.uid.clone();
+        let sent = version(&row.pod);
         let client = self.client.clone();
         row.busy = true;
         self.work.push(Box::pin(async move {
@@ -293,6 +296,7 @@ impl Server {
                 Ok(request) if step == Step::Remove => settle(
                     client.request_text(request).await.map(|_| Done::Settled),
                     step,
+                    sent,
                 ),
                 Ok(request) => settle(
                     client
@@ -300,8 +304,9 @@ impl Server {
                         .await
                         .map(|pod| Done::Updated(Box::new(pod))),
                     step,
+                    sent,
                 ),
-                Err(error) => settle(Err(error), step),
+                Err(error) => settle(Err(error), step, sent),
             };
             (Job::Pod(key), uid, step, done)
         }));
@@ -335,6 +340,9 @@ impl Server {
                 self.replan(&key);
             }
             Done::Settled => row.settled = true,
+            // The watch told of the newer state already, or will.
+            Done::Outdated(sent) if version(&row.pod) > sent => self.replan(&key),
+            Done::Outdated(_) => {}
             Done::Failed => {
                 let at = Instant::now() + RETRY;
                 row.due = Some(at);
@@ -402,15 +410,17 @@ pub(super) fn request(
     request.map_err(kube::Error::BuildRequest)
 }
 
-/// What the answer to `step` means. A pod that is not there, or a removal of a pod that is another by now, is
-/// done with: the watch will say more. Everything else is tried again.
-fn settle(answer: kube::Result<Done>, step: Step) -> Done {
+/// What the answer to `step`, decided for a pod of version `sent`, means. A pod that is not there, or a removal of a pod
+/// that is another by now, is done with, and one that is in another state is looked at again: the watch will say more.
+/// Everything else is tried again.
+fn settle(answer: kube::Result<Done>, step: Step, sent: u64) -> Done {
     match answer {
         Ok(done) => done,
         Err(kube::Error::Api(status)) if status.code == 404 => Done::Settled,
         Err(kube::Error::Api(status)) if status.code == 409 && step == Step::Remove => {
             Done::Settled
         }
+        Err(kube::Error::Api(status)) if status.code == 409 => Done::Outdated(sent),
         Err(error) => {
             tracing::debug!(%error, "a kubelet's request failed, trying again");
             Done::Failed
