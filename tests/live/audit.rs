@@ -26,6 +26,10 @@ pub struct Entry {
     pub request_uri: String,
     /// The body of a write by a controller.
     pub request_object: Value,
+    /// When the request came.
+    pub request_received_timestamp: String,
+    /// When it was answered.
+    pub stage_timestamp: String,
 }
 
 /// Who asked.
@@ -85,13 +89,24 @@ impl Entry {
 /// All requests by `user` that have been answered, in the order of their answers. A line still being written
 /// is left out.
 pub fn read(log: &Path, user: &str) -> Vec<Entry> {
+    let mut entries = with(log, &format!("\"username\":\"{user}\""));
+    entries.retain(|entry| entry.user.username == user);
+    entries
+}
+
+/// The same by whomever.
+pub fn read_all(log: &Path) -> Vec<Entry> {
+    with(log, "")
+}
+
+/// Those with `needle` in their line.
+fn with(log: &Path, needle: &str) -> Vec<Entry> {
     let text = std::fs::read_to_string(log)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", log.display()));
-    let needle = format!("\"username\":\"{user}\"");
     text.lines()
-        .filter(|line| line.contains(&needle))
+        .filter(|line| line.contains(needle))
         .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-        .filter(|entry| entry.stage == "ResponseComplete" && entry.user.username == user)
+        .filter(|entry| entry.stage == "ResponseComplete")
         .collect()
 }
 

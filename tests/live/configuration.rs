@@ -24,6 +24,12 @@ rules:
   verbs: [create, update, patch, delete, deletecollection]
 - level: Metadata
   users: [controller, controller-b, nobody, "system:serviceaccount:kube-system:daemon-set-controller"]
+- level: Metadata
+  users: [admin]
+  verbs: [patch]
+- level: Metadata
+  verbs: [delete, deletecollection]
+  resources: [{group: "", resources: [pods]}]
 - level: None
 "#;
 

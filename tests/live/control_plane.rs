@@ -247,7 +247,12 @@ impl ControlPlane {
 
     /// What `user` asked the API server for, so far.
     pub fn audit(&self, user: &str) -> Vec<audit::Entry> {
-        audit::read(&self.dir.join("audit.log"), user)
+        audit::read(&self.audit_log(), user)
+    }
+
+    /// Where the API server writes it.
+    pub fn audit_log(&self) -> PathBuf {
+        self.dir.join("audit.log")
     }
 
     /// The last lines of every component's log. The directory is kept for a closer look.

@@ -29,6 +29,7 @@ mod same_answers;
 mod scheduler;
 mod stored;
 mod takeover;
+mod trace;
 mod two;
 mod two_roll;
 mod upkeep;

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cluster::{Lab, SOON, name_of, same};
 use crate::controller::{Launch, built_in};
 use crate::referee::Referee;
+use crate::trace;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_controllers_with_no_leader_never_make_a_second_pod() {
@@ -55,7 +56,7 @@ async fn two_controllers_with_no_leader_never_make_a_second_pod() {
     }
     lab.until_pods(NODES, SOON).await;
     lab.until_covered("agent", NODES as i32, 2 * SOON).await;
-    referee.finish().await.expect_clean(NODES * 3);
+    trace::expect_clean(&lab.plane.audit_log(), &referee.finish().await, NODES * 3);
     first.expect_running();
     second.expect_running();
     let writers: Vec<bool> = ["controller", "controller-b"]

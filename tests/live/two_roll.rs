@@ -4,14 +4,13 @@
 //! With `LIVE_CONTROLLER=built-in` it counts, and asserts nothing: how often two built-in controllers, left in
 //! peace, break the promise in one roll.
 
-use std::time::{Duration, Instant};
-
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::{Lab, SOON, name_of, same};
 use crate::controller::{Controller, Launch, built_in};
 use crate::referee::Referee;
+use crate::trace;
 
 const NODES: usize = 60;
 const ROUNDS: usize = 48;
@@ -40,16 +39,10 @@ fn seed() -> u64 {
 
 const USERS: [&str; 2] = ["controller", "controller-b"];
 
-/// How long one is at work before the other may be disturbed. Where neither is, and both begin again within a moment, they
-/// may not remember the same of a node that is empty (docs/design.md, "What is left over").
-const ALONE: Duration = Duration::from_secs(3);
-
 /// Two controllers, either of which may be halted.
 struct Two {
     running: [Controller; 2],
     halted: [bool; 2],
-    /// When each was started or continued.
-    since: [Instant; 2],
 }
 
 impl Two {
@@ -57,30 +50,26 @@ impl Two {
         Self {
             running: USERS.map(|user| Launch::new(lab).user(user).start()),
             halted: [false; 2],
-            since: [Instant::now(); 2],
         }
     }
 
     fn resume(&mut self, which: usize) {
         if std::mem::take(&mut self.halted[which]) {
             self.running[which].resume();
-            self.since[which] = Instant::now();
         }
     }
 
-    /// Kills one and starts it again, halts or continues it; the other goes on.
+    /// Kills one and starts it again, halts or continues it.
     fn disturb(&mut self, lab: &Lab, dice: &mut Dice) {
         let which = dice.roll(2);
-        let other = 1 - which;
-        let other_works = !self.halted[other] && self.since[other].elapsed() > ALONE;
         match dice.roll(6) {
-            0 | 1 if other_works => {
+            0 | 1 => {
                 self.running[which].kill();
                 self.running[which] = Launch::new(lab).user(USERS[which]).start();
                 self.halted[which] = false;
-                self.since[which] = Instant::now();
             }
-            2 | 3 if other_works => {
+            // One is at work, or nothing would happen that could go wrong.
+            2 | 3 if !self.halted[1 - which] => {
                 if !std::mem::replace(&mut self.halted[which], true) {
                     self.running[which].pause();
                 }
@@ -181,7 +170,11 @@ async fn two_roll(name: &str, budget: Value) {
         same(image, Some(last.clone())).unwrap_or_else(|e| panic!("{}: {e}", name_of(&pod)));
     }
     // Every node's pod is replaced more than once, each time in five versions and more.
-    referee.finish().await.expect_clean(NODES * 2 * 5);
+    trace::expect_clean(
+        &lab.plane.audit_log(),
+        &referee.finish().await,
+        NODES * 2 * 5,
+    );
     let at_work = USERS.map(|user| {
         let entries = lab.plane.audit(user);
         entries.iter().any(|e| e.kind() == "create pods")
