@@ -108,6 +108,7 @@ async fn a_trouble_is_said_once_another_one_once_and_their_end_once() {
     let service = tower::service_fn(move |request| answer(request, start));
     let (_stop, stopped) = watch::channel(false);
     let resource = Resource {
+        field_selector: None,
         kind: "Pod",
         path: "/api/v1/pods".into(),
         page_size: 100,

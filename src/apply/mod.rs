@@ -5,6 +5,7 @@ mod claims;
 pub mod error;
 pub mod event_correlator;
 pub mod events;
+pub mod fence;
 pub mod lru;
 pub mod paths;
 mod pods;

@@ -18,7 +18,10 @@ use kube::core::Status;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::error::{ApiError, Cause};
+use super::{
+    error::{ApiError, Cause},
+    fence::Fenced,
+};
 
 /// How a patch is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +106,12 @@ impl Api {
             .await
     }
 
+    /// Replaces the object at `path`; `body` is all of it, with the version that it was read at.
+    pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
+        self.call(Method::PUT, path, Some("application/json"), body.into())
+            .await
+    }
+
     /// Patches the object at `path`.
     pub async fn patch(
         &self,
@@ -170,7 +179,15 @@ impl Api {
 }
 
 fn transport(error: kube::Error) -> ApiError {
+    if is_unsent(&error) {
+        return ApiError::Dropped;
+    }
     ApiError::Transport(chain(&error))
+}
+
+/// Whether the fence kept the request back.
+fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
+    error.downcast_ref() == Some(&Fenced::Unsent) || error.source().is_some_and(is_unsent)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -250,8 +267,10 @@ mod tests {
     use http::{Request, Response};
     use kube::client::Body;
     use tokio::time::sleep;
+    use tower::Layer;
 
     use super::*;
+    use crate::{apply::fence::Fence, model::Time};
 
     type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
@@ -302,6 +321,7 @@ mod tests {
             .unwrap();
         api.patch("/p/x", PatchType::Json, "[]").await.unwrap();
         api.delete("/p/x", vec![b'{', b'}']).await.unwrap();
+        api.put("/p/x", "{4}").await.unwrap();
         let seen = seen.lock().unwrap();
         let seen: Vec<_> = seen
             .iter()
@@ -316,6 +336,7 @@ mod tests {
                 "PATCH /p/x application/strategic-merge-patch+json {3}",
                 "PATCH /p/x application/json-patch+json []",
                 "DELETE /p/x application/json {}",
+                "PUT /p/x application/json {4}",
             ]
         );
     }
@@ -395,6 +416,23 @@ mod tests {
         let (api, seen) = api(1, SHORT, || (200, "{}"));
         assert_eq!(api.get("/a b").await, Err(ApiError::Dropped));
         assert!(seen.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_fence_keeps_back_was_not_sent_and_what_it_breaks_off_may_have_been_done() {
+        let begun = Instant::now();
+        let fence = Fence::new(Arc::new(move || Time::default() + begun.elapsed()));
+        let server = tower::service_fn(|_: Request<Body>| async {
+            sleep(Duration::from_secs(2)).await;
+            Ok::<_, std::io::Error>(Response::new(Body::empty()))
+        });
+        let client = Client::new(fence.layer(server), "default");
+        let api = Api::new(client, 1, Duration::from_secs(10));
+        assert_eq!(api.post("/p", "{}").await, Err(ApiError::Dropped));
+        fence.open_until(begun + Duration::from_secs(1));
+        let error = api.post("/p", "{}").await.unwrap_err();
+        assert!(error.outcome_unknown(), "{error}");
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@ pub struct Resource {
     pub kind: &'static str,
     /// The path, e.g. `/api/v1/pods` or `/apis/apps/v1/namespaces/x/daemonsets`.
     pub path: String,
+    /// Only these, e.g. `metadata.name=x`.
+    pub field_selector: Option<String>,
     /// Objects a page of a list; 0 reads the list in one piece.
     pub page_size: u32,
 }
@@ -139,15 +141,9 @@ pub async fn run<K: Sink>(
     rng: StdRng,
     shutdown: watch::Receiver<bool>,
 ) {
-    let source = ApiSource::new(
-        client,
-        server.to_owned(),
-        &resource.path,
-        resource.page_size,
-    );
-    ListWatch::new(source, resource.kind, sink, rng)
-        .run(shutdown)
-        .await;
+    let kind = resource.kind;
+    let source = ApiSource::new(client, server.to_owned(), resource);
+    ListWatch::new(source, kind, sink, rng).run(shutdown).await;
 }
 
 impl<S: Source, K: Sink> ListWatch<S, K> {

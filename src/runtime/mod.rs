@@ -1,6 +1,7 @@
 //! What runs: watches, the queue, workers, and the clients they use.
 
 pub mod client;
+pub mod lease;
 pub mod list_watch;
 pub mod pulse;
 pub mod queue;

@@ -205,6 +205,7 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
     Resource {
         kind: kind.as_str(),
         path,
+        field_selector: None,
         page_size,
     }
 }

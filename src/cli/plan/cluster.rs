@@ -7,7 +7,7 @@ use crate::{
     model::{FeatureGates, Key, Kind, Version},
     runtime::{
         client::{self, Access},
-        list_watch::{ApiSource, Failure, Page, Source},
+        list_watch::{ApiSource, Failure, Page, Resource, Source},
         trouble::undecodable,
     },
 };
@@ -85,8 +85,13 @@ struct Lists {
 
 impl Lists {
     async fn list(&mut self, kind: Kind, namespace: Option<&str>) -> Result<(), PlanError> {
-        let path = path(kind, namespace);
-        let mut source = ApiSource::new(self.client.clone(), self.server.clone(), &path, PAGE_SIZE);
+        let resource = Resource {
+            kind: kind.as_str(),
+            path: path(kind, namespace),
+            field_selector: None,
+            page_size: PAGE_SIZE,
+        };
+        let mut source = ApiSource::new(self.client.clone(), self.server.clone(), resource);
         for _ in 0..ATTEMPTS {
             if self.try_list(kind, &mut source).await? {
                 return Ok(());

@@ -100,6 +100,7 @@ impl Stage {
             Client::new(service, "default"),
             "https://test:6443",
             Resource {
+                field_selector: None,
                 kind: "Pod",
                 path: "/api/v1/pods".into(),
                 page_size: 2,

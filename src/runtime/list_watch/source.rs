@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
+use super::Resource;
 use crate::apply::request::status_of;
+
 use crate::runtime::trouble::{Attempt, Trouble, explain};
 use crate::wire::raw;
 
@@ -84,17 +86,19 @@ pub trait Stream: Send {
 pub struct ApiSource {
     client: Client,
     request: Request,
+    field_selector: Option<String>,
     page_size: u32,
     server: String,
 }
 
 impl ApiSource {
-    /// Asks for the resource at `path`; `server` is where the client connects to, for messages.
-    pub fn new(client: Client, server: String, path: &str, page_size: u32) -> Self {
+    /// Asks for this resource; `server` is where the client connects to, for messages.
+    pub fn new(client: Client, server: String, resource: Resource) -> Self {
         Self {
             client,
-            request: Request::new(path),
-            page_size,
+            request: Request::new(resource.path),
+            field_selector: resource.field_selector,
+            page_size: resource.page_size,
             server,
         }
     }
@@ -109,6 +113,7 @@ impl Source for ApiSource {
         let params = ListParams {
             limit: (self.page_size > 0).then_some(self.page_size),
             continue_token: next.map(str::to_owned),
+            field_selector: self.field_selector.clone(),
             ..ListParams::default()
         };
         let request = self.request.list(&params);
@@ -132,7 +137,10 @@ impl Source for ApiSource {
     async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, Failure> {
         let attempt = self.attempt("watch");
         // `WatchParams` asks for bookmarks unless told otherwise, and not for the initial events.
-        let params = WatchParams::default().timeout(seconds);
+        let params = WatchParams {
+            field_selector: self.field_selector.clone(),
+            ..WatchParams::default().timeout(seconds)
+        };
         let request = self.request.watch(&params, version);
         let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
         match timeout(HEADERS_PATIENCE, self.client.request_stream(request)).await {

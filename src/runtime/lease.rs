@@ -1,0 +1,300 @@
+//! Leader election by a `coordination.k8s.io` Lease: of several replicas one writes.
+//!
+//! [`election`] decides, [`record`] is the Lease, and [`Candidate`] talks to the API server. While it leads it holds the
+//! [`Fence`] of all writes open, never longer than its renew deadline allows, and so never when another can have
+//! become the leader by the clock.
+
+pub mod election;
+pub mod record;
+mod watching;
+
+use std::time::Duration;
+
+use kube::Client;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::Value;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use crate::apply::{error::ApiError, fence::Fence, request::Api};
+
+use self::{
+    election::{Election, Next, Timing},
+    record::Lease,
+    watching::Noticed,
+};
+
+use super::shared::Clock;
+
+/// How long giving up the Lease may take.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which Lease, and who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The Lease's namespace.
+    pub namespace: String,
+    /// The Lease's name.
+    pub name: String,
+    /// Who we are: another for each process.
+    pub identity: String,
+    /// How long things take.
+    pub timing: Timing,
+}
+
+/// How the election stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Since when we lead; None while another does, or nobody.
+    pub leading_since: Option<Instant>,
+    /// Who holds the Lease, as far as is known.
+    pub holder: Option<String>,
+}
+
+/// One replica in the election.
+pub struct Candidate {
+    options: Options,
+    api: Api,
+    client: Client,
+    server: String,
+    clock: Clock,
+    fence: Fence,
+    rng: StdRng,
+    standing: watch::Sender<Standing>,
+    election: Election,
+    /// What was said last, so that it is said once.
+    said: Option<String>,
+}
+
+impl Candidate {
+    /// A candidate that has not begun. `client` is its own; `server` is where it connects to, for messages; `fence` is the one
+    /// of all writes; `standing` is told how things stand.
+    pub fn new(
+        options: Options,
+        client: Client,
+        server: String,
+        clock: Clock,
+        fence: Fence,
+        rng: StdRng,
+        standing: watch::Sender<Standing>,
+    ) -> Candidate {
+        let patience = options.timing.renew_deadline / 2;
+        let identity = options.identity.clone();
+        Candidate {
+            election: Election::new(identity, options.timing, Instant::now()),
+            api: Api::new(client.clone(), 1, patience),
+            options,
+            client,
+            server,
+            clock,
+            fence,
+            rng,
+            standing,
+            said: None,
+        }
+    }
+
+    /// Stands for election until `release` becomes true or its sender is gone; then gives up the Lease, if it leads.
+    pub async fn run(mut self, mut release: watch::Receiver<bool>) {
+        let rng = StdRng::from_rng(&mut self.rng);
+        let (mut watching, _watch) = watching::watch(
+            self.client.clone(),
+            self.server.clone(),
+            &self.options,
+            rng,
+            release.clone(),
+        );
+        loop {
+            self.stand();
+            let next = self.election.next(Instant::now());
+            let released = release.wait_for(|release| *release);
+            if let Next::WaitUntil(at) = next {
+                tokio::select! {
+                    biased;
+                    _ = released => break,
+                    noticed = watching.recv() => match noticed {
+                        Some(noticed) => self.notice(noticed),
+                        // It ends only with us.
+                        None => break,
+                    },
+                    () = sleep_until(at) => {}
+                }
+            } else {
+                tokio::select! {
+                    biased;
+                    _ = released => break,
+                    () = self.act(next) => {}
+                }
+            }
+        }
+        self.release().await;
+    }
+
+    /// Opens or closes the fence, and tells how things stand.
+    fn stand(&mut self) {
+        let now = Instant::now();
+        let until = self.election.leads_until(now);
+        match until {
+            Some(until) => self.fence.open_until(until),
+            None => {
+                self.fence.close();
+                self.election.resigned();
+            }
+        }
+        let holder = self.election.holder().map(str::to_owned);
+        let before = self.standing.borrow().clone();
+        let leading_since = until.map(|_| before.leading_since.unwrap_or(now));
+        let standing = Standing {
+            leading_since,
+            holder,
+        };
+        if standing == before {
+            return;
+        }
+        match (before.leading_since, leading_since) {
+            (None, Some(_)) => tracing::info!(lease = self.lease(), "leading"),
+            (Some(_), None) => tracing::warn!(
+                lease = self.lease(),
+                holder = standing.holder.as_deref(),
+                "no longer the leader: it could not be renewed in time, or another holds it"
+            ),
+            (None, None) if standing.holder.is_some() && standing.holder != before.holder => {
+                tracing::info!(
+                    lease = self.lease(),
+                    holder = standing.holder.as_deref(),
+                    "standing by: another leads"
+                );
+            }
+            _ => {}
+        }
+        self.standing.send_replace(standing);
+    }
+
+    fn lease(&self) -> String {
+        format!("{}/{}", self.options.namespace, self.options.name)
+    }
+
+    fn notice(&mut self, noticed: Noticed) {
+        let now = Instant::now();
+        match noticed {
+            Noticed::Lease(json) => match Lease::read(json.get()) {
+                Ok(lease) => self.election.noticed(lease, now),
+                // Our own reads will say it.
+                Err(why) => tracing::debug!(lease = self.lease(), why, "a watched lease is odd"),
+            },
+            Noticed::Gone(version) => self.election.noticed_gone(version, now),
+        }
+    }
+
+    /// One request. A leader's never outlasts its leadership.
+    async fn act(&mut self, next: Next) {
+        let begun = Instant::now();
+        let patience = begun + self.options.timing.renew_deadline;
+        let deadline = self.election.leads_until(begun).unwrap_or(patience);
+        let now = (self.clock)();
+        let Options {
+            namespace,
+            name,
+            identity,
+            timing,
+        } = &self.options;
+        let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
+        let path = format!("{leases}/{name}");
+        let duration = timing.lease_duration;
+        let (verb, result) = match (next, self.election.lease()) {
+            (Next::Create, _) => {
+                let lease = Lease::new(namespace, name, identity, duration, now);
+                (
+                    "create",
+                    timeout_at(deadline, self.api.post(&leases, text(&lease))).await,
+                )
+            }
+            (Next::Write, Some(lease)) => {
+                let lease = lease.held(identity, duration, now);
+                (
+                    "update",
+                    timeout_at(deadline, self.api.put(&path, text(&lease))).await,
+                )
+            }
+            _ => ("get", timeout_at(deadline, self.api.get(&path)).await),
+        };
+        let result = result.unwrap_or(Err(ApiError::Timeout)).and_then(|body| {
+            let text = String::from_utf8_lossy(&body);
+            Lease::read(&text)
+                .map_err(|why| ApiError::Transport(format!("the answer is no lease: {why}")))
+        });
+        let now = Instant::now();
+        match result {
+            Ok(lease) if verb == "get" => self.election.read(lease, now),
+            Ok(lease) => {
+                self.said = None;
+                self.election.won(begun, lease, now);
+            }
+            Err(error) if verb == "get" && error.is_not_found() => self.election.absent(now),
+            // Somebody else created, changed or deleted it first.
+            Err(error) if error.code() == Some(409) || verb == "update" && error.is_not_found() => {
+                self.election.lost_a_race();
+            }
+            Err(error) => {
+                // Not in step with other candidates.
+                let pause = timing.retry_period.mul_f64(self.rng.random_range(1.0..1.2));
+                self.election.failed(now, pause);
+                self.say(verb, &error);
+            }
+        }
+    }
+
+    fn say(&mut self, verb: &str, error: &ApiError) {
+        let text = format!("cannot {verb} lease {}: {error}", self.lease());
+        if self.said.as_ref() != Some(&text) {
+            let seconds = self.options.timing.retry_period.as_secs_f64();
+            tracing::warn!("{text}; trying again every {seconds} s");
+            self.said = Some(text);
+        }
+    }
+
+    /// Gives up the Lease, so that a standby need not wait until it expires.
+    async fn release(&mut self) {
+        let now = Instant::now();
+        let leads = self.election.leads_until(now).is_some();
+        // First of all: whoever takes it may begin at once.
+        self.fence.close();
+        self.election.resigned();
+        self.standing
+            .send_modify(|standing| standing.leading_since = None);
+        if !leads {
+            return;
+        }
+        let path = format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}",
+            self.options.namespace, self.options.name
+        );
+        let write = async {
+            // An attempt that was broken off may have changed the version.
+            let json = self.api.get(&path).await?;
+            let lease =
+                Lease::read(&String::from_utf8_lossy(&json)).map_err(ApiError::Transport)?;
+            if lease.holder != self.options.identity {
+                return Ok(());
+            }
+            let released = text(&lease.released((self.clock)()));
+            self.api.put(&path, released).await.map(drop)
+        };
+        match timeout_at(now + RELEASE_PATIENCE, write)
+            .await
+            .unwrap_or(Err(ApiError::Timeout))
+        {
+            Ok(()) => tracing::info!(lease = self.lease(), "given up the lease"),
+            Err(error) => tracing::warn!(
+                "cannot give up lease {}: {error}; another replica takes it when it expires",
+                self.lease()
+            ),
+        }
+    }
+}
+
+fn text(lease: &Value) -> String {
+    lease.to_string()
+}

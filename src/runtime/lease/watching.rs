@@ -1,0 +1,98 @@
+//! The watch of the one Lease: standbys learn at once that it was given up, a leader that it was taken or deleted.
+
+use kube::Client;
+use rand::rngs::StdRng;
+use serde_json::value::RawValue;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    model::Version,
+    runtime::list_watch::{self, Resource, Sink},
+    wire::raw,
+};
+
+use super::Options;
+
+/// What a watch told.
+pub enum Noticed {
+    /// The Lease is like this.
+    Lease(Box<RawValue>),
+    /// It is not there as of this version.
+    Gone(Version),
+}
+
+/// Watches until `shutdown` becomes true, or the set of tasks is dropped.
+pub fn watch(
+    client: Client,
+    server: String,
+    options: &Options,
+    rng: StdRng,
+    shutdown: watch::Receiver<bool>,
+) -> (mpsc::UnboundedReceiver<Noticed>, JoinSet<()>) {
+    let (told, receiver) = mpsc::unbounded_channel();
+    let resource = Resource {
+        kind: "Lease",
+        path: format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
+            options.namespace
+        ),
+        field_selector: Some(format!("metadata.name={}", options.name)),
+        page_size: 0,
+    };
+    let sink = LeaseSink {
+        told,
+        listed: false,
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(
+        async move { list_watch::run(client, &server, resource, sink, rng, shutdown).await },
+    );
+    (receiver, tasks)
+}
+
+struct LeaseSink {
+    told: mpsc::UnboundedSender<Noticed>,
+    /// Whether the list had it.
+    listed: bool,
+}
+
+impl LeaseSink {
+    fn tell(&self, noticed: Noticed) {
+        // Whoever listened is gone, and the watch ends with it.
+        let _ = self.told.send(noticed);
+    }
+}
+
+impl Sink for LeaseSink {
+    fn list_began(&mut self) {
+        self.listed = false;
+    }
+
+    fn listed(&mut self, item: &RawValue) {
+        self.listed = true;
+        self.changed(item);
+    }
+
+    fn list_completed(&mut self, version: &str) {
+        if !self.listed {
+            self.tell(Noticed::Gone(Version::parse(version)));
+        }
+    }
+
+    fn list_failed(&mut self) {}
+
+    fn changed(&mut self, item: &RawValue) {
+        self.tell(Noticed::Lease(item.to_owned()));
+    }
+
+    fn deleted(&mut self, item: &RawValue) {
+        let version = raw::find(item, &["metadata", "resourceVersion"]);
+        let version = version.map(|v| Version::parse(v.get().trim_matches('"')));
+        self.tell(Noticed::Gone(version.unwrap_or_default()));
+    }
+
+    fn bookmark(&mut self, _version: &str) {}
+}
