@@ -20,6 +20,7 @@ use super::{
     events::{self, EventKind, EventSink, ObjectRef},
     paths,
     request::{Api, PatchType},
+    tally::Action,
 };
 
 /// A plan older than this begins nothing new: what it was made from may be generations behind.
@@ -78,6 +79,8 @@ pub struct Outcome {
     pub again: bool,
     /// The current revision exists, so the generation may count as observed.
     pub revision_known: bool,
+    /// Pods could not be created, for a reason that is not their name: what is left of a rolling update rests.
+    pub creates_refused: bool,
 }
 
 impl Outcome {
@@ -244,6 +247,13 @@ impl CarryOut {
                 kind = kind.as_str(),
                 "an answer of the API server is no JSON: {e}"
             ),
+        }
+    }
+
+    /// The API server did this.
+    pub(super) fn acted(&self, action: Action) {
+        if let Some(tally) = self.api.tally() {
+            tally.acted(action);
         }
     }
 

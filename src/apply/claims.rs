@@ -11,11 +11,12 @@ use super::{
     carry_out::{CarryOut, Job, Outcome},
     paths,
     request::PatchType,
+    tally::Action,
 };
 
 /// A patch of a pod, and what it is for.
 struct PodPatch {
-    verb: &'static str,
+    action: Action,
     kind: PatchType,
     body: String,
 }
@@ -27,7 +28,7 @@ impl CarryOut {
         for pod in &job.plan.claims.release {
             let body = body::release(job.ds, &pod.uid, pod.version);
             let patch = PodPatch {
-                verb: "release",
+                action: Action::Release,
                 kind,
                 body,
             };
@@ -38,7 +39,7 @@ impl CarryOut {
         for pod in &job.plan.claims.adopt {
             let body = body::adopt(job.ds, &pod.uid, pod.version);
             let patch = PodPatch {
-                verb: "adopt",
+                action: Action::Adopt,
                 kind,
                 body,
             };
@@ -54,7 +55,7 @@ impl CarryOut {
         for relabel in &job.plan.relabels {
             let body = body::label(&relabel.pod.uid, HASH_LABEL, &relabel.hash);
             let patch = PodPatch {
-                verb: "relabel",
+                action: Action::Relabel,
                 kind: PatchType::Merge,
                 body,
             };
@@ -78,7 +79,10 @@ impl CarryOut {
             .patch(&paths::pod(&key), patch.kind, patch.body)
             .await
         {
-            Ok(answer) => self.observe(Kind::Pod, &answer),
+            Ok(answer) => {
+                self.acted(patch.action);
+                self.observe(Kind::Pod, &answer);
+            }
             Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, &pod.uid),
             Err(e) if e.is_conflict() || e.is_invalid() => {
                 // Another state of it, or another pod of its name: see which, and plan again.
@@ -87,7 +91,7 @@ impl CarryOut {
                 return false;
             }
             Err(error) => {
-                outcome.fail(format!("{} pod {key}", patch.verb), error);
+                outcome.fail(format!("{} pod {key}", patch.action.as_str()), error);
                 return false;
             }
         }

@@ -139,19 +139,24 @@ impl ApiError {
             Self::Transport(_) => "transport",
             Self::Dropped => "dropped",
             Self::Status { .. } if self.is_already_exists() => "already_exists",
-            Self::Status { code, .. } => match code {
-                400 => "bad_request",
-                401 => "unauthorized",
-                403 => "forbidden",
-                404 => "not_found",
-                409 => "conflict",
-                410 => "gone",
-                422 => "invalid",
-                429 => "throttled",
-                500.. => "server_error",
-                _ => "other",
-            },
+            Self::Status { code, .. } => category_of(*code),
         }
+    }
+}
+
+/// The word for an HTTP code that is an error.
+pub fn category_of(code: u16) -> &'static str {
+    match code {
+        400 => "bad_request",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        409 => "conflict",
+        410 => "gone",
+        422 => "invalid",
+        429 => "throttled",
+        500.. => "server_error",
+        _ => "other",
     }
 }
 

@@ -11,6 +11,8 @@ pub mod paths;
 mod pods;
 pub mod request;
 mod revisions;
+pub mod tally;
 pub mod window;
 
 pub use carry_out::{CarryOut, Failure, Known, Outcome};
+pub use tally::Tally;

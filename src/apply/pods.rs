@@ -20,6 +20,7 @@ use super::{
     error::ApiError,
     events::EventKind,
     paths,
+    tally::Action,
     window::Window,
 };
 
@@ -140,6 +141,7 @@ impl CarryOut {
                 window.failed();
             }
             creating &= !create_refused;
+            outcome.creates_refused |= create_refused;
             deleting &= !delete_refused;
             complete &= creating && deleting && !one.again && one.failures.is_empty();
             outcome.again |= one.again;
@@ -203,6 +205,7 @@ impl CarryOut {
             Ok(answer) => {
                 self.observe(Kind::Pod, &answer);
                 tracing::debug!(pod = %key, node = &*create.node, cause = create.cause.as_str(), "created");
+                self.acted(Action::Create(create.cause));
                 self.say(
                     job.ds,
                     EventKind::Normal,
@@ -268,6 +271,7 @@ impl CarryOut {
         {
             Ok(answer) => {
                 tracing::debug!(pod = %key, node = &*delete.node, cause = delete.cause.as_str(), "deleted");
+                self.acted(Action::Delete(delete.cause));
                 self.say(
                     job.ds,
                     EventKind::Normal,

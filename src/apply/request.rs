@@ -18,10 +18,9 @@ use kube::core::Status;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::{
-    error::{ApiError, Cause},
-    fence::Fenced,
-};
+use super::error::{ApiError, Cause};
+use super::fence::Fenced;
+use super::tally::{self, Tally};
 
 /// How a patch is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +50,8 @@ pub struct Api {
     shared: Arc<Shared>,
     /// No call begins after this.
     deadline: Option<Instant>,
+    /// Who counts, if anyone does.
+    tally: Option<Arc<dyn Tally>>,
 }
 
 struct Shared {
@@ -78,15 +79,27 @@ impl Api {
                 patience,
             }),
             deadline: None,
+            tally: None,
         }
+    }
+
+    /// The same, with every call counted; one that was not sent is none.
+    pub fn counted(mut self, tally: Arc<dyn Tally>) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Who counts.
+    pub(super) fn tally(&self) -> Option<&dyn Tally> {
+        self.tally.as_deref()
     }
 
     /// The same, for the calls of one plan: one that has not begun by `deadline`, because it waited for its turn or this
     /// process was halted, is [`ApiError::Dropped`].
     pub fn before(&self, deadline: Instant) -> Self {
         Self {
-            shared: self.shared.clone(),
             deadline: Some(deadline),
+            ..self.clone()
         }
     }
 
@@ -130,6 +143,26 @@ impl Api {
     }
 
     async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Bytes,
+    ) -> Result<Bytes, ApiError> {
+        let (verb, resource) = tally::of(&method, path);
+        let result = self.send(method, path, content_type, body).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(ApiError::Dropped) => return result,
+            Err(error) => error.category(),
+        };
+        if let Some(tally) = self.tally() {
+            tally.called(verb, resource, outcome);
+        }
+        result
+    }
+
+    async fn send(
         &self,
         method: Method,
         path: &str,

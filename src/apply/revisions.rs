@@ -13,6 +13,7 @@ use super::{
     error::ApiError,
     paths,
     request::PatchType,
+    tally::Action,
 };
 
 impl CarryOut {
@@ -28,7 +29,14 @@ impl CarryOut {
         for r in &ops.release {
             let body = body::release(job.ds, &r.uid, r.version);
             if !self
-                .patch_revision(job, "release", r, PatchType::StrategicMerge, body, outcome)
+                .patch_revision(
+                    job,
+                    Action::ReleaseRevision,
+                    r,
+                    PatchType::StrategicMerge,
+                    body,
+                    outcome,
+                )
                 .await
             {
                 return false;
@@ -37,7 +45,14 @@ impl CarryOut {
         for r in &ops.adopt {
             let body = body::adopt(job.ds, &r.uid, r.version);
             if !self
-                .patch_revision(job, "adopt", r, PatchType::StrategicMerge, body, outcome)
+                .patch_revision(
+                    job,
+                    Action::AdoptRevision,
+                    r,
+                    PatchType::StrategicMerge,
+                    body,
+                    outcome,
+                )
                 .await
             {
                 return false;
@@ -46,7 +61,14 @@ impl CarryOut {
         for (r, hash) in &ops.set_label {
             let body = body::label(&r.uid, HASH_LABEL, hash);
             if !self
-                .patch_revision(job, "label", r, PatchType::Merge, body, outcome)
+                .patch_revision(
+                    job,
+                    Action::LabelRevision,
+                    r,
+                    PatchType::Merge,
+                    body,
+                    outcome,
+                )
                 .await
             {
                 return false;
@@ -61,14 +83,22 @@ impl CarryOut {
             let version = if touched { None } else { Some(r.version) };
             let body = body::revision_number(&r.uid, version, *number);
             if !self
-                .patch_revision(job, "renumber", r, PatchType::Merge, body, outcome)
+                .patch_revision(
+                    job,
+                    Action::RenumberRevision,
+                    r,
+                    PatchType::Merge,
+                    body,
+                    outcome,
+                )
                 .await
             {
                 return false;
             }
         }
         for r in &ops.delete_duplicates {
-            if !self.delete_revision(job, r, outcome).await {
+            let action = Action::DeleteDuplicateRevision;
+            if !self.delete_revision(job, action, r, outcome).await {
                 return false;
             }
         }
@@ -78,7 +108,8 @@ impl CarryOut {
     /// Deletes what is beyond the history limit.
     pub(super) async fn delete_old_revisions(&self, job: &Job<'_>, outcome: &mut Outcome) {
         for r in &job.plan.revision_ops.delete_old {
-            if !self.delete_revision(job, r, outcome).await {
+            let action = Action::DeleteOldRevision;
+            if !self.delete_revision(job, action, r, outcome).await {
                 return;
             }
         }
@@ -93,6 +124,7 @@ impl CarryOut {
         let body = body::revision(job.ds, &current.name, &labels, current.number);
         match self.api.post(&paths::revisions(&key.namespace), body).await {
             Ok(answer) => {
+                self.acted(Action::CreateRevision);
                 self.observe(Kind::Revision, &answer);
                 tracing::info!(daemonset = %job.key, revision = &*current.name, number = current.number, "created a revision");
                 true
@@ -150,7 +182,7 @@ impl CarryOut {
     async fn patch_revision(
         &self,
         job: &Job<'_>,
-        verb: &str,
+        action: Action,
         r: &RevisionRef,
         patch: PatchType,
         body: String,
@@ -158,10 +190,16 @@ impl CarryOut {
     ) -> bool {
         let key = job.sibling(&r.name);
         let result = self.api.patch(&paths::revision(&key), patch, body).await;
-        self.revision_result(job, verb, r, result, outcome).await
+        self.revision_result(job, action, r, result, outcome).await
     }
 
-    async fn delete_revision(&self, job: &Job<'_>, r: &RevisionRef, outcome: &mut Outcome) -> bool {
+    async fn delete_revision(
+        &self,
+        job: &Job<'_>,
+        action: Action,
+        r: &RevisionRef,
+        outcome: &mut Outcome,
+    ) -> bool {
         let key = job.sibling(&r.name);
         match self
             .api
@@ -169,27 +207,28 @@ impl CarryOut {
             .await
         {
             Ok(_) => {
+                self.acted(action);
                 self.known.gone(Kind::Revision, &key, &r.uid);
                 true
             }
-            result => {
-                self.revision_result(job, "delete", r, result, outcome)
-                    .await
-            }
+            result => self.revision_result(job, action, r, result, outcome).await,
         }
     }
 
     async fn revision_result(
         &self,
         job: &Job<'_>,
-        verb: &str,
+        action: Action,
         r: &RevisionRef,
         result: Result<Bytes, ApiError>,
         outcome: &mut Outcome,
     ) -> bool {
         let key = job.sibling(&r.name);
         match result {
-            Ok(answer) => self.observe(Kind::Revision, &answer),
+            Ok(answer) => {
+                self.acted(action);
+                self.observe(Kind::Revision, &answer);
+            }
             Err(e) if e.is_not_found() => {
                 self.known.gone(Kind::Revision, &key, &r.uid);
                 outcome.again = true;
@@ -202,6 +241,7 @@ impl CarryOut {
                 return false;
             }
             Err(error) => {
+                let verb = action.as_str().trim_end_matches("_revision");
                 outcome.fail(format!("{verb} controllerrevision {key}"), error);
                 return false;
             }

@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -217,6 +218,24 @@ pub struct RunArgs {
         value_parser = clap::value_parser!(u16).range(1..=1_024)
     )]
     pub max_in_flight: u16,
+
+    /// The address at which /metrics, /healthz and /readyz are served
+    #[arg(
+        long,
+        value_name = "IP",
+        env = "DAEMONSET_CONTROLLER_BIND_ADDRESS",
+        default_value = "0.0.0.0"
+    )]
+    pub bind_address: IpAddr,
+
+    /// The port at which they are served; 0: they are not
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "DAEMONSET_CONTROLLER_PORT",
+        default_value_t = 8080
+    )]
+    pub port: u16,
 }
 
 /// The arguments of `plan`.

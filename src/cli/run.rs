@@ -5,11 +5,13 @@ use std::{process::ExitCode, sync::Arc};
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 
 use crate::runtime::{
     client,
+    endpoints::{BindError, Endpoints},
+    monitor::Monitor,
     run::{Connections, Options, run as run_controller},
 };
 
@@ -19,8 +21,8 @@ use super::{args::RunArgs, complain, log};
 /// with two a fifth more CPU goes into waking each other (docs/performance.md says how it is measured).
 const THREADS: usize = 1;
 
-/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to: an API server that is away,
-/// or refuses, is said and waited for.
+/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to, or the port of the endpoints is not
+/// to be had: an API server that is away, or refuses, is said and waited for.
 pub fn run(args: RunArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match Builder::new_multi_thread()
@@ -39,6 +41,13 @@ pub fn run(args: RunArgs) -> ExitCode {
 async fn start(args: &RunArgs) -> ExitCode {
     let clients = match client::clients(&args.shared.access()).await {
         Ok(clients) => clients,
+        Err(why) => {
+            complain(&why);
+            return ExitCode::FAILURE;
+        }
+    };
+    let endpoints = match endpoints(args).await {
+        Ok(endpoints) => endpoints,
         Err(why) => {
             complain(&why);
             return ExitCode::FAILURE;
@@ -71,8 +80,33 @@ async fn start(args: &RunArgs) -> ExitCode {
         server: clients.server,
     };
     let clock = Arc::new(|| jiff::Timestamp::now().into());
-    run_controller(connections, options, clock, stop).await;
+    let monitor = Monitor::new();
+    let (ended, end) = oneshot::channel::<()>();
+    let serving = endpoints.map(|endpoints| {
+        tracing::info!(
+            "serving /metrics, /healthz and /readyz at http://{}",
+            endpoints.address()
+        );
+        tokio::spawn(endpoints.serve(monitor.clone(), async {
+            // Nothing is ever sent.
+            let _ = end.await;
+        }))
+    });
+    run_controller(connections, options, clock, monitor, stop).await;
+    drop(ended);
+    if let Some(serving) = serving {
+        let _ = serving.await;
+    }
     ExitCode::SUCCESS
+}
+
+/// The port, unless it is switched off.
+async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, BindError> {
+    if args.port == 0 {
+        return Ok(None);
+    }
+    let endpoints = Endpoints::bind(args.bind_address, args.port).await?;
+    Ok(Some(endpoints))
 }
 
 /// Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -201,6 +201,8 @@ pub struct Rollout {
     pub surging: usize,
     /// Nodes with a pod of the current revision.
     pub updated: usize,
+    /// Those of them whose pod is available.
+    pub done: usize,
     /// Nodes with an older pod.
     pub old: usize,
     /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
@@ -225,6 +227,16 @@ pub enum CreateCause {
 }
 
 impl CreateCause {
+    /// Every one.
+    pub const ALL: [CreateCause; 6] = [
+        CreateCause::NodeWithoutPod,
+        CreateCause::PodFailed,
+        CreateCause::PodSucceeded,
+        CreateCause::OnlyDepartingPods,
+        CreateCause::Outdated,
+        CreateCause::OldUnavailable,
+    ];
+
     /// In one word, for programs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -276,6 +288,20 @@ pub enum DeleteCause {
 }
 
 impl DeleteCause {
+    /// Every one; of the verdicts that a node may have, one.
+    pub const ALL: [DeleteCause; 10] = [
+        DeleteCause::PodFailed,
+        DeleteCause::PodSucceeded,
+        DeleteCause::NodeNotEligible(Verdict::NodeAffinity),
+        DeleteCause::Duplicate,
+        DeleteCause::NodeGone,
+        DeleteCause::Replaced,
+        DeleteCause::OldNotReady,
+        DeleteCause::Outdated,
+        DeleteCause::OldUnavailable,
+        DeleteCause::Misplaced,
+    ];
+
     /// In one word, for programs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -158,7 +158,11 @@ fn replace(count: &mut Count<'_, '_, '_>, upkeep: &mut Upkeep, rollout: &mut Rol
                 old: None,
             }) => {
                 rollout.updated += 1;
-                rollout.unavailable += usize::from(!count.is_available(new));
+                if count.is_available(new) {
+                    rollout.done += 1;
+                } else {
+                    rollout.unavailable += 1;
+                }
             }
             Some(Pair {
                 new: None,
@@ -205,7 +209,11 @@ fn surge(count: &mut Count<'_, '_, '_>, upkeep: &mut Upkeep, rollout: &mut Rollo
         let is_here = facts.snapshot.nodes.get(id).is_some();
         let runs = is_here && facts.snapshot.verdicts.get(id).should_run();
         match (new, old) {
-            (_, None) => rollout.updated += usize::from(new.is_some()),
+            (Some(new), None) => {
+                rollout.updated += 1;
+                rollout.done += usize::from(count.is_available(new));
+            }
+            (None, None) => {}
             (None, Some(pod)) => {
                 rollout.old += 1;
                 let candidate = Candidate { id, node, pod };
@@ -224,6 +232,7 @@ fn surge(count: &mut Count<'_, '_, '_>, upkeep: &mut Upkeep, rollout: &mut Rollo
                 rollout.updated += 1;
                 rollout.old += 1;
                 if count.is_available(new) {
+                    rollout.done += 1;
                     let candidate = Candidate { id, node, pod };
                     delete(count, &candidate, DeleteCause::Replaced, upkeep, rollout);
                 } else {

@@ -24,8 +24,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use source::{ApiSource, ApiStream, Failure, Page, PageMetadata, Read, Source, Stream};
-use source::{Event, decode_event, failed, version_of};
+use source::{Event, decode_event, failed, outcome, version_of};
 
+use crate::apply::tally::Verb;
 use crate::runtime::trouble::{Kind, Trouble, undecodable};
 
 /// A watch that has lived this long is in order: backoff starts anew and troubles are over.
@@ -61,6 +62,8 @@ pub struct Resource {
 /// A list is `list_began`, any number of `listed`, and then `list_completed` or `list_failed`. Between lists come
 /// `changed`, `deleted` and `bookmark`. On shutdown nothing is called any more, even in the middle of a list.
 pub trait Sink: Send {
+    /// A page or a watch was asked for: `ok`, or a word for why it was not had.
+    fn asked(&mut self, _verb: Verb, _outcome: &'static str) {}
     /// A list begins. What was known stays valid.
     fn list_began(&mut self);
     /// An object of the list, undecoded.
@@ -231,6 +234,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
 
     async fn read_page(&mut self, next: Option<&str>) -> State<S::Stream> {
         let result = self.source.page(next).await;
+        self.sink.asked(Verb::List, outcome(&result));
         let failure = match result.as_deref().map(|body| self.take_page(body)) {
             Ok(Ok(state)) => return state,
             Ok(Err(what)) => Failure::Trouble {
@@ -286,7 +290,9 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
     async fn open(&mut self, version: String) -> State<S::Stream> {
         // Of different lengths, so that the watches of many kinds and copies do not end together.
         let seconds = self.rng.random_range(60..=80);
-        match self.source.watch(&version, seconds).await {
+        let result = self.source.watch(&version, seconds).await;
+        self.sink.asked(Verb::Watch, outcome(&result));
+        match result {
             Ok(stream) => {
                 self.line.clear();
                 let opened = Instant::now();

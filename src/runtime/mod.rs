@@ -1,8 +1,10 @@
-//! What runs: watches, the queue, workers, and the clients they use.
+//! What runs: watches, the queue, workers, the clients they use, and what can be known of them meanwhile.
 
 pub mod client;
+pub mod endpoints;
 pub mod lease;
 pub mod list_watch;
+pub mod monitor;
 pub mod pulse;
 pub mod queue;
 pub mod run;

@@ -44,6 +44,11 @@ impl Pulse {
         self.feel(false).is_some_and(|resumed| resumed >= then)
     }
 
+    /// When the last halt ended, where there was one.
+    pub fn resumed(&self) -> Option<Instant> {
+        self.feel(false)
+    }
+
     /// Returns when no halt ended within this time.
     pub async fn rested(&self, rest: Duration) {
         while let Some(resumed) = self.feel(false)

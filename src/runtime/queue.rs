@@ -11,8 +11,15 @@ use rand::rngs::StdRng;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use prometheus_client::metrics::histogram::Histogram;
 pub use state::Outcome;
 use state::State;
+
+/// Upper bounds of the histograms' buckets, in seconds; among them are those that Kubernetes has here, from 10 µs on.
+const BUCKETS: [f64; 20] = [
+    0.000_01, 0.000_1, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0, 60.0, 100.0, 300.0, 1000.0,
+];
 
 /// A queue that many may share, in an `Arc`.
 #[derive(Debug)]
@@ -22,6 +29,25 @@ pub struct Queue<K> {
     changed: Notify,
     /// Wakes whoever waits for the end of all processing.
     idle: Notify,
+    /// How long keys waited for a worker after their turn had come.
+    waited: Histogram,
+    /// How long workers had them.
+    worked: Histogram,
+}
+
+/// What there is to count at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gauges {
+    /// Keys that wait for a worker (not for a time).
+    pub depth: usize,
+    /// How often a key that did not wait came to wait.
+    pub adds: u64,
+    /// How often work ended with a retry.
+    pub retries: u64,
+    /// For how long all keys in processing have been so, together.
+    pub unfinished: Duration,
+    /// For how long the one that has been so longest has.
+    pub longest: Duration,
 }
 
 #[derive(Debug)]
@@ -48,6 +74,8 @@ impl<K: Ord + Clone> Queue<K> {
             inner: Mutex::new(inner),
             changed: Notify::new(),
             idle: Notify::new(),
+            waited: Histogram::new(BUCKETS),
+            worked: Histogram::new(BUCKETS),
         }
     }
 
@@ -95,8 +123,14 @@ impl<K: Ord + Clone> Queue<K> {
         if inner.closed {
             return Found::Closed;
         }
-        match inner.state.take(Instant::now()) {
-            Some(key) => Found::Key(key),
+        let now = Instant::now();
+        let waited = inner.state.oldest(now);
+        match inner.state.take(now) {
+            Some(key) => {
+                self.waited
+                    .observe(waited.unwrap_or_default().as_secs_f64());
+                Found::Key(key)
+            }
             None => Found::Nothing(inner.state.next_at()),
         }
     }
@@ -105,13 +139,22 @@ impl<K: Ord + Clone> Queue<K> {
     pub fn done(&self, key: &K, outcome: Outcome) {
         let idle = {
             let mut inner = self.lock();
-            inner.state.done(key, outcome, Instant::now());
+            let now = Instant::now();
+            if let Some(worked) = inner.state.worked(key, now) {
+                self.worked.observe(worked.as_secs_f64());
+            }
+            inner.state.done(key, outcome, now);
             inner.state.processing() == 0
         };
         self.changed.notify_one();
         if idle {
             self.idle.notify_waiters();
         }
+    }
+
+    /// The work on a key goes on: it waits for nothing that does not come.
+    pub fn hear(&self, key: &K) {
+        self.lock().state.hear(key, Instant::now());
     }
 
     /// Drops what is known of a key: that it waits, and its backoff.
@@ -161,6 +204,43 @@ impl<K: Ord + Clone> Queue<K> {
     /// For how long the key at the head of the queue has waited for a worker.
     pub fn oldest(&self) -> Option<Duration> {
         self.lock().state.oldest(Instant::now())
+    }
+
+    /// The key in processing that was not heard of for longest, no time before `since` counting, and for how long.
+    pub fn quietest(&self, since: Option<Instant>) -> Option<(K, Duration)> {
+        let inner = self.lock();
+        let works = inner.state.works();
+        let (key, _, heard) = works.min_by_key(|(_, _, heard)| *heard)?;
+        let heard = since.map_or(heard, |since| heard.max(since));
+        Some((key.clone(), heard.elapsed()))
+    }
+
+    /// What there is to count now.
+    pub fn gauges(&self) -> Gauges {
+        let inner = self.lock();
+        let now = Instant::now();
+        let (adds, retries) = inner.state.totals();
+        let mut gauges = Gauges {
+            depth: inner.state.ready(now),
+            adds,
+            retries,
+            ..Gauges::default()
+        };
+        for (_, begun, _) in inner.state.works() {
+            gauges.unfinished += now - begun;
+            gauges.longest = gauges.longest.max(now - begun);
+        }
+        gauges
+    }
+
+    /// How long keys waited for a worker after their turn had come, in seconds.
+    pub fn waited(&self) -> &Histogram {
+        &self.waited
+    }
+
+    /// How long workers had them, in seconds.
+    pub fn worked(&self) -> &Histogram {
+        &self.worked
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<K>> {

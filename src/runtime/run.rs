@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     list_watch::{self, Resource},
+    monitor::Monitor,
     queue::Queue,
     shared::{Clock, Feed, Shared},
     sync::Syncer,
@@ -73,19 +74,25 @@ pub struct Connections {
     pub server: String,
 }
 
-/// Runs until `shutdown` becomes true and what was under way has ended. The clock is the wall clock, or a simulated one.
+/// Runs until `shutdown` becomes true and what was under way has ended. The clock is the wall clock, or a simulated one;
+/// `monitor` learns what happens.
 pub async fn run(
     connections: Connections,
     options: Options,
     clock: Clock,
+    monitor: Arc<Monitor>,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    // There is no election yet: whoever runs acts.
+    monitor.set_leader(true);
     let mut seeds = Seeds(options.seed);
     let queue = Queue::new(seeds.next(), SYNC_GAP);
-    let shared = Shared::new(Cache::new(options.settings.gates), queue, clock.clone());
+    let cache = Cache::new(options.settings.gates);
+    let shared = Shared::new(cache, queue, clock.clone(), monitor.clone());
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
+    let api = api.counted(monitor.clone());
     // Events have their own few calls: they never wait for pods, nor pods for them.
-    let event_api = Api::new(connections.writes.clone(), 2, PATIENCE);
+    let event_api = Api::new(connections.writes.clone(), 2, PATIENCE).counted(monitor);
     let (sink, publisher) = events(event_api, Arc::new(move || clock().timestamp()));
     // In a set, as all tasks here: whoever drops this future ends them all.
     let mut publishers = JoinSet::new();

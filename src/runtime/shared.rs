@@ -9,13 +9,16 @@ use serde_json::value::RawValue;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    apply::Known,
+    apply::{
+        Known, Tally,
+        tally::{Resource, Verb},
+    },
     cache::Cache,
     model::{BackoffChange, Key, Kind, Time, Uid, Version},
     wire::DecodeError,
 };
 
-use super::{list_watch::Sink, pulse::Pulse, queue::Queue};
+use super::{list_watch::Sink, monitor::Monitor, pulse::Pulse, queue::Queue};
 
 /// Says what time it is.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -29,6 +32,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Whether the process runs on without a halt.
     pub pulse: Pulse,
+    /// Who counts.
+    pub monitor: Arc<Monitor>,
     /// Which kinds have been listed, for whoever waits for one.
     synced: watch::Sender<BTreeMap<&'static str, bool>>,
     /// What could not be decoded and has been said: kind and name to the reason.
@@ -37,16 +42,24 @@ pub struct Shared {
 
 impl Shared {
     /// Shares a cache and a queue.
-    pub fn new(cache: Cache, queue: Queue<Key>, clock: Clock) -> Arc<Shared> {
+    pub fn new(
+        cache: Cache,
+        queue: Queue<Key>,
+        clock: Clock,
+        monitor: Arc<Monitor>,
+    ) -> Arc<Shared> {
         let synced = Kind::ALL.into_iter().map(|k| (k.as_str(), false)).collect();
-        Arc::new(Shared {
+        let shared = Arc::new(Shared {
             cache: Mutex::new(cache),
             queue,
             clock,
             pulse: Pulse::default(),
+            monitor,
             synced: watch::Sender::new(synced),
             said: Mutex::default(),
-        })
+        });
+        shared.monitor.attach(&shared);
+        shared
     }
 
     /// The cache, locked. Never held across an await.
@@ -80,10 +93,12 @@ impl Shared {
 
     fn observe(
         &self,
+        kind: Kind,
         raw: &RawValue,
         f: impl FnOnce(&mut Cache, &RawValue) -> Result<(), Box<DecodeError>>,
     ) {
         if let Err(e) = self.feed(|cache| f(cache, raw)) {
+            self.monitor.undecodable(kind);
             self.say(&e);
         }
     }
@@ -113,11 +128,11 @@ impl Shared {
 
 impl Known for Shared {
     fn observe(&self, kind: Kind, raw: &RawValue) {
-        Shared::observe(self, raw, |cache, raw| cache.observe(kind, raw));
+        Shared::observe(self, kind, raw, |cache, raw| cache.observe(kind, raw));
     }
 
     fn holder(&self, raw: &RawValue) {
-        Shared::observe(self, raw, |cache, raw| cache.observe_holder(raw));
+        Shared::observe(self, Kind::Pod, raw, |cache, raw| cache.observe_holder(raw));
     }
 
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid) {
@@ -154,19 +169,45 @@ pub struct Feed {
     pub shared: Arc<Shared>,
 }
 
+impl Feed {
+    fn resource(&self) -> Resource {
+        match self.kind {
+            Kind::DaemonSet => Resource::DaemonSets,
+            Kind::Node => Resource::Nodes,
+            Kind::Revision => Resource::Revisions,
+            Kind::Pod => Resource::Pods,
+        }
+    }
+
+    /// The API server told something.
+    fn told(&self) {
+        self.shared.monitor.watched(self.kind, |w, now| w.told(now));
+    }
+}
+
 impl Sink for Feed {
+    fn asked(&mut self, verb: Verb, outcome: &'static str) {
+        let monitor = &self.shared.monitor;
+        monitor.called(verb, self.resource(), outcome);
+        monitor.watched(self.kind, |w, now| w.asked(outcome == "ok", now));
+    }
+
     fn list_began(&mut self) {
+        let monitor = &self.shared.monitor;
+        monitor.watched(self.kind, |w, now| w.list_began(now));
         self.shared.feed(|cache| cache.list_began(self.kind));
     }
 
     fn listed(&mut self, item: &RawValue) {
         self.shared
-            .observe(item, |cache, raw| cache.listed(self.kind, raw));
+            .observe(self.kind, item, |cache, raw| cache.listed(self.kind, raw));
     }
 
     fn list_completed(&mut self, version: &str) {
         self.shared
             .feed(|cache| cache.list_completed(self.kind, Version::parse(version)));
+        let monitor = &self.shared.monitor;
+        monitor.watched(self.kind, |w, _| w.listed = true);
         self.shared.synced.send_if_modified(|synced| {
             let was = synced.insert(self.kind.as_str(), true);
             was != Some(true)
@@ -178,13 +219,17 @@ impl Sink for Feed {
     }
 
     fn changed(&mut self, item: &RawValue) {
+        self.told();
         self.shared
-            .observe(item, |cache, raw| cache.observe(self.kind, raw));
+            .observe(self.kind, item, |cache, raw| cache.observe(self.kind, raw));
     }
 
     fn deleted(&mut self, item: &RawValue) {
+        self.told();
         self.shared.feed(|cache| cache.deleted(self.kind, item));
     }
 
-    fn bookmark(&mut self, _version: &str) {}
+    fn bookmark(&mut self, _version: &str) {
+        self.told();
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     plan::{self, LeftAlone, Plan},
 };
 
-use super::{queue::Outcome, shared::Shared};
+use super::{monitor::Synced, queue::Outcome, shared::Shared};
 
 /// Two status writes of one DaemonSet are at least so far apart: while a thousand pods become ready, ten
 /// writes a second say as much as a thousand.
@@ -99,6 +99,11 @@ impl Syncer {
         let ticket = self.shared.cache().request_began();
         let result = self.try_sync(key).await;
         self.shared.cache().request_ended(ticket);
+        self.shared.monitor.synced(match &result {
+            Ok(false) => Synced::Ok,
+            Ok(true) => Synced::Again,
+            Err(_) => Synced::Failed,
+        });
         match result {
             Ok(again) => {
                 if let Some(trouble) = self.note(key, |n| n.trouble.take()) {
@@ -121,6 +126,7 @@ impl Syncer {
     /// Ok(true): plan again soon.
     async fn try_sync(&self, key: &Key) -> Result<bool, Vec<Failure>> {
         if self.shared.cache().daemon_set(key).is_none() {
+            self.shared.monitor.gone(key);
             self.notes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -135,10 +141,15 @@ impl Syncer {
         };
         self.say_left_alone(key, &plan);
         if plan.left_alone.is_none() && plan.is_settled() {
+            self.shared.monitor.carried_out(key, false);
             let conflict = self.status(key, &ds, &plan).await.map_err(|f| vec![f])?;
             return Ok(conflict || self.has_pending_deletes(key));
         }
+        self.shared.queue.hear(key);
         let outcome = self.carry_out.run(key, &ds, &plan, begun).await;
+        self.shared.queue.hear(key);
+        let refused = outcome.creates_refused;
+        self.shared.monitor.carried_out(key, refused);
         let mut failures = outcome.failures;
         let mut again = outcome.again;
         if outcome.revision_known
@@ -166,10 +177,13 @@ impl Syncer {
 
     fn plan(&self, key: &Key) -> Option<(DaemonSet, Plan)> {
         let now = (self.shared.clock)();
-        let mut cache = self.shared.cache();
-        cache.snapshot(key, self.settings, |s| {
+        let planned = self.shared.cache().snapshot(key, self.settings, |s| {
             (s.daemon_set.clone(), plan::plan(s, now))
-        })
+        });
+        if let Some((ds, plan)) = &planned {
+            self.shared.monitor.planned(key, ds, plan);
+        }
+        planned
     }
 
     /// Writes the status that this plan calls for. True when it met another state of the DaemonSet.
@@ -225,6 +239,7 @@ impl Syncer {
         let pending = self.shared.cache().pending_deletes(key);
         for (pod, uid) in pending {
             self.carry_out.read_pod_back(&pod, &uid).await;
+            self.shared.queue.hear(key);
         }
     }
 
@@ -272,6 +287,7 @@ impl Syncer {
                     what: what(),
                     error,
                 })?;
+            self.shared.queue.hear(key);
             match self.take_page(&page) {
                 Ok(Some(token)) => continue_token = Some(token),
                 Ok(None) => break,

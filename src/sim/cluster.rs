@@ -20,6 +20,7 @@ use super::api::{self, ApiServer, Entry, Resource, Status};
 use super::kubelets::{self, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
 use crate::model::Settings;
+use crate::runtime::monitor::Monitor;
 use crate::runtime::run::{Connections, Options, run};
 
 /// The group of the nodes that the cluster's kubelets serve.
@@ -183,8 +184,13 @@ impl Cluster {
         let (stop, stopped) = watch::channel(false);
         let clock = self.server.clock();
         let clock = std::sync::Arc::new(move || clock().into());
-        let task = tokio::spawn(run(connections, options, clock, stopped));
-        Controller { stop, task }
+        let monitor = Monitor::new();
+        let task = tokio::spawn(run(connections, options, clock, monitor.clone(), stopped));
+        Controller {
+            monitor,
+            stop,
+            task,
+        }
     }
 
     /// Registers a node that is ready, for the cluster's kubelets. Panics where the API server refuses it.
@@ -317,6 +323,8 @@ fn namespace_of<'a>(resource: &Resource, object: &'a Value) -> &'a str {
 
 /// A running DaemonSet controller. Dropped, it is killed.
 pub struct Controller {
+    /// What it says of itself.
+    pub monitor: std::sync::Arc<Monitor>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }

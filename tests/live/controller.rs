@@ -75,6 +75,8 @@ impl<'a> Launch<'a> {
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(&self.args)
+            // Many run at once; who wants to ask one gives it a port, and the command line counts.
+            .env("DAEMONSET_CONTROLLER_PORT", "0")
             .env_remove("RUST_LOG");
         Controller {
             process: Process::spawn("daemonset-controller", &mut command, &log),

@@ -16,9 +16,9 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Resource;
+use crate::apply::error::category_of;
 use crate::apply::request::status_of;
-
-use crate::runtime::trouble::{Attempt, Trouble, explain};
+use crate::runtime::trouble::{Attempt, Kind, Trouble, explain};
 use crate::wire::raw;
 
 /// A page of a list must be here, body and all, within this time.
@@ -234,6 +234,32 @@ pub(super) fn failed(error: Error, attempt: &Attempt) -> Failure {
         trouble: explain(&error, attempt),
         answered,
         retry_after,
+    }
+}
+
+/// What became of a request, in one word of a small fixed set.
+pub(super) fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
+    let trouble = match result {
+        Ok(_) => return "ok",
+        Err(Failure::Gone) => return "gone",
+        Err(Failure::Trouble { trouble, .. }) => trouble,
+    };
+    match trouble.kind {
+        Kind::TimedOut => "timeout",
+        Kind::Unauthorized => "unauthorized",
+        Kind::Forbidden => "forbidden",
+        Kind::NotServed => "not_found",
+        Kind::Throttled => "throttled",
+        Kind::Status(code) => category_of(code),
+        Kind::Unreadable => "unreadable",
+        Kind::Refused
+        | Kind::Unresolved
+        | Kind::Certificate
+        | Kind::Broken
+        | Kind::Credentials
+        | Kind::Silent
+        | Kind::ShortLived
+        | Kind::Unusable => "transport",
     }
 }
 

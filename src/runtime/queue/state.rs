@@ -42,6 +42,10 @@ pub struct State<K> {
     processing: usize,
     /// How many slots there have ever been.
     arrivals: u64,
+    /// How often a key that did not wait came to wait.
+    adds: u64,
+    /// How often work ended with a retry.
+    retries: u64,
     rng: StdRng,
     /// Two turns of one key begin at least so far apart.
     gap: Duration,
@@ -54,8 +58,8 @@ type Slot = (Instant, u64);
 struct Entry {
     /// Where the key stands in `waiting`; never set while in processing.
     slot: Option<Slot>,
-    /// Whether a worker has it.
-    processing: bool,
+    /// Since when a worker has it.
+    work: Option<Work>,
     /// When it is due again although it is in processing.
     again: Option<Instant>,
     /// Failures in a row.
@@ -64,6 +68,14 @@ struct Entry {
     rested: Option<Instant>,
     /// The last delay, which the next one is never below, whatever the jitter.
     delay: Duration,
+}
+
+/// The work of a worker on a key.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    begun: Instant,
+    /// When it was last heard of.
+    heard: Instant,
 }
 
 impl<K: Ord + Clone> State<K> {
@@ -75,6 +87,8 @@ impl<K: Ord + Clone> State<K> {
             waiting: BTreeMap::new(),
             processing: 0,
             arrivals: 0,
+            adds: 0,
+            retries: 0,
             rng,
             gap,
         }
@@ -85,7 +99,10 @@ impl<K: Ord + Clone> State<K> {
     pub fn add(&mut self, key: K, at: Instant, now: Instant) {
         let entry = self.keys.entry(key.clone()).or_default();
         let at = at.max(now).max(entry.rested.unwrap_or(now));
-        if entry.processing {
+        if entry.slot.is_none() && entry.again.is_none() {
+            self.adds += 1;
+        }
+        if entry.work.is_some() {
             entry.again = Some(entry.again.map_or(at, |again| again.min(at)));
             return;
         }
@@ -110,7 +127,10 @@ impl<K: Ord + Clone> State<K> {
         let key = first.remove();
         let entry = self.keys.entry(key.clone()).or_default();
         entry.slot = None;
-        entry.processing = true;
+        entry.work = Some(Work {
+            begun: now,
+            heard: now,
+        });
         entry.rested = (!self.gap.is_zero()).then(|| now + self.gap);
         self.processing += 1;
         Some(key)
@@ -118,18 +138,21 @@ impl<K: Ord + Clone> State<K> {
 
     /// The work on a key has ended. Without effect for a key that is not in processing.
     pub fn done(&mut self, key: &K, outcome: Outcome, now: Instant) {
-        let Some(entry) = self.keys.get_mut(key).filter(|entry| entry.processing) else {
+        let Some(entry) = self.keys.get_mut(key).filter(|entry| entry.work.is_some()) else {
             return;
         };
-        entry.processing = false;
+        entry.work = None;
         self.processing -= 1;
         let mut at = entry.again.take();
+        // What is moved from there to a slot was counted when it came.
+        self.adds -= u64::from(at.is_some());
         match outcome {
             Outcome::Ok => {
                 entry.failures = 0;
                 entry.delay = Duration::ZERO;
             }
             Outcome::Retry { at_least } => {
+                self.retries += 1;
                 entry.delay = delay(entry.failures, &mut self.rng).max(entry.delay);
                 entry.failures = entry.failures.saturating_add(1);
                 let at_least = at_least.unwrap_or_default();
@@ -157,9 +180,9 @@ impl<K: Ord + Clone> State<K> {
         if let Some(slot) = entry.slot {
             self.waiting.remove(&slot);
         }
-        if entry.processing {
+        if entry.work.is_some() {
             *entry = Entry {
-                processing: true,
+                work: entry.work,
                 ..Entry::default()
             };
         } else {
@@ -187,6 +210,29 @@ impl<K: Ord + Clone> State<K> {
         self.processing
     }
 
+    /// The work on a key goes on.
+    pub fn hear(&mut self, key: &K, now: Instant) {
+        if let Some(work) = self.keys.get_mut(key).and_then(|e| e.work.as_mut()) {
+            work.heard = now;
+        }
+    }
+
+    /// For how long a worker has had a key.
+    pub fn worked(&self, key: &K, now: Instant) -> Option<Duration> {
+        Some(now - self.keys.get(key)?.work?.begun)
+    }
+
+    /// For each key in processing, since when it is so, and when it was last heard of.
+    pub fn works(&self) -> impl Iterator<Item = (&K, Instant, Instant)> {
+        let works = self.keys.iter().filter_map(|(k, e)| Some((k, e.work?)));
+        works.map(|(key, work)| (key, work.begun, work.heard))
+    }
+
+    /// How often a key that did not wait came to wait, and how often work ended with a retry.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.adds, self.retries)
+    }
+
     /// How long the key that has been ready longest has been so.
     pub fn oldest(&self, now: Instant) -> Option<Duration> {
         let at = self.next_at().filter(|at| *at <= now)?;
@@ -203,259 +249,4 @@ fn delay(failures: u32, rng: &mut StdRng) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rand::SeedableRng;
-
-    use super::*;
-
-    const RETRY: Outcome = Outcome::Retry { at_least: None };
-
-    fn at(start: Instant, milliseconds: u64) -> Instant {
-        start + Duration::from_millis(milliseconds)
-    }
-
-    fn state() -> (State<u8>, Instant) {
-        (
-            State::new(StdRng::seed_from_u64(3), Duration::ZERO),
-            Instant::now(),
-        )
-    }
-
-    #[test]
-    fn keys_come_in_the_order_in_which_they_became_ready() {
-        let (mut queue, t) = state();
-        queue.add(1, at(t, 30), t);
-        queue.add(2, at(t, 10), t);
-        queue.add(3, at(t, 20), at(t, 20));
-        queue.add(2, at(t, 20), at(t, 20));
-        assert_eq!((queue.ready(at(t, 20)), queue.delayed(at(t, 20))), (2, 1));
-        assert_eq!(queue.oldest(at(t, 25)), Some(Duration::from_millis(15)));
-        let taken: Vec<_> = std::iter::from_fn(|| queue.take(at(t, 60))).collect();
-        assert_eq!(taken, [2, 3, 1]);
-        assert_eq!(queue.oldest(at(t, 60)), None);
-    }
-
-    #[test]
-    fn a_time_that_is_past_does_not_overtake() {
-        let (mut queue, t) = state();
-        queue.add(1, at(t, 50), at(t, 50));
-        queue.add(2, t, at(t, 60));
-        assert_eq!(queue.take(at(t, 60)), Some(1));
-    }
-
-    #[test]
-    fn a_key_has_one_time_and_it_is_the_earliest() {
-        let (mut queue, t) = state();
-        queue.add(1, at(t, 50), t);
-        queue.add(1, at(t, 20), t);
-        queue.add(1, at(t, 40), t);
-        assert_eq!(queue.next_at(), Some(at(t, 20)));
-        assert_eq!(queue.take(at(t, 100)), Some(1));
-        assert_eq!(queue.take(at(t, 100)), None);
-    }
-
-    #[test]
-    fn a_key_in_processing_is_not_given_out_and_comes_again_if_it_was_added() {
-        let (mut queue, t) = state();
-        queue.add(1, t, t);
-        assert_eq!(queue.take(t), Some(1));
-        queue.add(1, t, t);
-        queue.add(1, at(t, 5), t);
-        assert_eq!(queue.take(at(t, 10)), None);
-        queue.done(&1, Outcome::Ok, at(t, 10));
-        assert_eq!(queue.take(at(t, 10)), Some(1));
-        queue.done(&1, Outcome::Ok, at(t, 11));
-        assert_eq!(queue.next_at(), None);
-        assert!(queue.keys.is_empty());
-    }
-
-    #[test]
-    fn backoff_is_per_key_grows_and_is_set_back_by_success() {
-        let (mut queue, t) = state();
-        let (mut now, mut last) = (t, Duration::ZERO);
-        queue.add(1, t, t);
-        for _ in 0..40 {
-            assert_eq!(queue.take(now), Some(1));
-            queue.done(&1, RETRY, now);
-            let next = queue.next_at().expect("a retry");
-            let delay = next - now;
-            assert!(
-                delay >= last && delay <= LONGEST_DELAY.mul_f64(1.1),
-                "{delay:?} after {last:?}"
-            );
-            (now, last) = (next, delay);
-            // Another key is as quick as ever.
-            queue.add(2, now - delay, now - delay);
-            assert_eq!(queue.take(now - delay), Some(2));
-            queue.done(&2, Outcome::Ok, now - delay);
-        }
-        assert!(last >= LONGEST_DELAY);
-        assert_eq!(queue.take(now), Some(1));
-        queue.done(&1, Outcome::Ok, now);
-        queue.add(1, now, now);
-        assert_eq!(queue.take(now), Some(1));
-        queue.done(&1, RETRY, now);
-        assert!(queue.next_at().expect("a retry") - now <= Duration::from_millis(55));
-    }
-
-    #[test]
-    fn retry_after_is_a_floor_and_not_remembered() {
-        let (mut queue, t) = state();
-        queue.add(1, t, t);
-        queue.take(t);
-        let at_least = Some(Duration::from_secs(9));
-        queue.done(&1, Outcome::Retry { at_least }, t);
-        assert_eq!(queue.next_at(), Some(at(t, 9000)));
-        queue.take(at(t, 9000));
-        queue.done(&1, RETRY, at(t, 9000));
-        assert!(queue.next_at().expect("a retry") <= at(t, 9111));
-    }
-
-    #[test]
-    fn two_turns_of_a_key_are_a_gap_apart_and_other_keys_do_not_wait() {
-        let t = Instant::now();
-        let mut queue = State::new(StdRng::seed_from_u64(3), Duration::from_millis(2));
-        queue.add(1, t, t);
-        assert_eq!(queue.take(t), Some(1), "the first turn begins at once");
-        queue.add(1, t, t);
-        queue.done(&1, Outcome::Ok, t);
-        queue.add(2, t, t);
-        assert_eq!(queue.take(t), Some(2));
-        assert_eq!(queue.take(at(t, 1)), None);
-        assert_eq!(queue.take(at(t, 2)), Some(1));
-        queue.done(&1, Outcome::Ok, at(t, 2));
-        queue.add(1, at(t, 3), at(t, 3));
-        assert_eq!(
-            queue.next_at(),
-            Some(at(t, 4)),
-            "added while nothing waited"
-        );
-        queue.forget(&1);
-        queue.add(1, at(t, 3), at(t, 3));
-        assert_eq!(queue.take(at(t, 3)), Some(1));
-    }
-
-    #[test]
-    fn forgetting_drops_the_time_and_the_backoff() {
-        let (mut queue, t) = state();
-        queue.add(1, at(t, 5), t);
-        queue.forget(&1);
-        queue.forget(&2);
-        assert_eq!(queue.take(at(t, 9)), None);
-        queue.add(1, t, t);
-        queue.take(t);
-        queue.add(1, t, t);
-        queue.forget(&1);
-        assert_eq!(queue.processing(), 1);
-        queue.done(&1, Outcome::Ok, t);
-        queue.done(&1, Outcome::Ok, t);
-        assert_eq!((queue.processing(), queue.next_at()), (0, None));
-    }
-
-    /// The same rules over a list, each time from the beginning.
-    struct Model {
-        keys: Vec<Known>,
-        arrivals: u64,
-        rng: StdRng,
-    }
-
-    struct Known {
-        key: u8,
-        slot: Option<Slot>,
-        processing: bool,
-        again: Vec<Instant>,
-        failures: u32,
-        delay: Duration,
-    }
-
-    impl Known {
-        fn is_ready(&self, now: Instant) -> bool {
-            self.slot.is_some_and(|(at, _)| at <= now)
-        }
-    }
-
-    impl Model {
-        fn add(&mut self, key: u8, at: Instant, now: Instant) {
-            let at = at.max(now);
-            if !self.keys.iter().any(|known| known.key == key) {
-                self.keys.push(Known {
-                    key,
-                    slot: None,
-                    processing: false,
-                    again: Vec::new(),
-                    failures: 0,
-                    delay: Duration::ZERO,
-                });
-            }
-            let known = self.keys.iter_mut().find(|known| known.key == key);
-            let known = known.expect("pushed");
-            if known.processing {
-                known.again.push(at);
-            } else if known.slot.is_none_or(|(old, _)| at < old) {
-                known.slot = Some((at, self.arrivals));
-                self.arrivals += 1;
-            }
-        }
-
-        fn take(&mut self, now: Instant) -> Option<u8> {
-            let ready = self.keys.iter_mut().filter(|known| known.is_ready(now));
-            let first = ready.min_by_key(|known| known.slot)?;
-            first.slot = None;
-            first.processing = true;
-            Some(first.key)
-        }
-
-        fn done(&mut self, key: u8, retry: bool, now: Instant) {
-            let known = self
-                .keys
-                .iter_mut()
-                .find(|known| known.key == key && known.processing);
-            let Some(known) = known else { return };
-            known.processing = false;
-            let mut times = std::mem::take(&mut known.again);
-            if retry {
-                known.delay = known.delay.max(delay(known.failures, &mut self.rng));
-                known.failures += 1;
-                times.push(now + known.delay);
-            } else {
-                (known.failures, known.delay) = (0, Duration::ZERO);
-            }
-            if let Some(at) = times.into_iter().min() {
-                self.add(key, at, now);
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn it_behaves_as_the_list_does(steps in prop::collection::vec((0u8..5, 0u8..6, 0u64..200), 1..200)) {
-            let (mut queue, start) = state();
-            let mut model = Model { keys: Vec::new(), arrivals: 0, rng: StdRng::seed_from_u64(3) };
-            let mut now = start;
-            for (what, key, time) in steps {
-                match what {
-                    0 => {
-                        queue.add(key, at(start, time * 20), now);
-                        model.add(key, at(start, time * 20), now);
-                    }
-                    1 => {
-                        let taken = queue.take(now);
-                        prop_assert_eq!(taken, model.take(now));
-                    }
-                    2 | 3 => {
-                        let outcome = if what == 2 { RETRY } else { Outcome::Ok };
-                        queue.done(&key, outcome, now);
-                        model.done(key, what == 2, now);
-                    }
-                    _ => now += Duration::from_millis(time),
-                }
-                let ready = model.keys.iter().filter(|known| known.is_ready(now)).count();
-                prop_assert_eq!(queue.ready(now), ready);
-                prop_assert_eq!(queue.processing(), model.keys.iter().filter(|known| known.processing).count());
-                let next = model.keys.iter().filter_map(|known| known.slot).min();
-                prop_assert_eq!(queue.next_at(), next.map(|(at, _)| at));
-            }
-        }
-    }
-}
+mod tests;

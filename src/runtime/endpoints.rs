@@ -1,0 +1,197 @@
+//! `/metrics`, `/healthz` (or `/livez`) and `/readyz`, over HTTP.
+//!
+//! Whoever can reach the port may ask, so that little can be asked and little can be held up: one request a connection,
+//! without a body, done within [`PATIENCE`]. Where there are too many connections the oldest goes, so that a probe
+//! gets its answer however many others say nothing.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+};
+use http_body_util::Full;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, JoinSet},
+    time::{sleep, timeout},
+};
+
+use super::monitor::{self, Monitor, Report};
+
+/// A connection is ended after this time, whatever became of its request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// At most so many connections at a time.
+const CONNECTIONS: usize = 64;
+
+/// How long requests under way may take to finish at the end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long nothing is accepted after a connection could not be.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// No request has a longer head.
+const LONGEST_HEAD: usize = 8192;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The port cannot be had.
+#[derive(Debug, Error)]
+#[error(
+    "cannot serve /metrics, /healthz and /readyz at {address}: {why}; choose another --port or --bind-address, or do \
+     without them (--port=0)"
+)]
+pub struct BindError {
+    address: SocketAddr,
+    why: io::Error,
+}
+
+/// A port that is ours.
+pub struct Endpoints {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Endpoints {
+    /// Takes the port. Connections are accepted from now on, and answered by [`Endpoints::serve`].
+    pub async fn bind(address: IpAddr, port: u16) -> Result<Endpoints, BindError> {
+        let address = SocketAddr::new(address, port);
+        let failed = |why| BindError { address, why };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Endpoints { listener, address })
+    }
+
+    /// Where they are.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `end`.
+    pub async fn serve(self, monitor: Arc<Monitor>, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        let mut connections = JoinSet::new();
+        let mut oldest = VecDeque::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut end => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    make_room(&mut oldest);
+                    while connections.try_join_next().is_some() {}
+                    oldest.push_back(connections.spawn(answer(stream, monitor.clone())));
+                }
+                Err(why) => {
+                    // Mostly no more files may be open; those that are will be closed.
+                    tracing::debug!(%why, "a connection to the endpoints could not be accepted");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        let rest = async { while connections.join_next().await.is_some() {} };
+        // What is left after that is dropped with the set.
+        let _ = timeout(GRACE, rest).await;
+    }
+}
+
+/// Ends the oldest connections until there is room for one.
+fn make_room(oldest: &mut VecDeque<AbortHandle>) {
+    oldest.retain(|connection| !connection.is_finished());
+    while oldest.len() >= CONNECTIONS {
+        if let Some(connection) = oldest.pop_front() {
+            connection.abort();
+        }
+    }
+}
+
+/// Answers the one request of a connection.
+async fn answer(stream: TcpStream, monitor: Arc<Monitor>) {
+    let service = service_fn(move |request: Request<_>| {
+        let response = respond(request.method(), request.uri(), &monitor);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        // The whole connection has a limit, its head needs none of its own.
+        .header_read_timeout(None)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(PATIENCE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::debug!(%why, "a connection to the endpoints broke"),
+        Err(_) => tracing::debug!("a connection to the endpoints took too long"),
+    }
+}
+
+fn respond(method: &Method, uri: &http::Uri, monitor: &Arc<Monitor>) -> Response<Full<Bytes>> {
+    type Ask = fn(&Arc<Monitor>, bool) -> Response<Full<Bytes>>;
+    let ask: Ask = match uri.path() {
+        "/metrics" => {
+            |monitor, _| response(StatusCode::OK, monitor::CONTENT_TYPE, monitor.exposition())
+        }
+        "/healthz" | "/livez" => |monitor, verbose| report(monitor.healthz(), verbose),
+        "/readyz" => |monitor, verbose| report(monitor.readyz(), verbose),
+        _ => {
+            return text(
+                StatusCode::NOT_FOUND,
+                "there are /metrics, /healthz, /livez and /readyz\n",
+            );
+        }
+    };
+    if *method != Method::GET && *method != Method::HEAD {
+        let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        refusal.headers_mut().insert(ALLOW, allowed);
+        return refusal;
+    }
+    let parameters = uri.query().unwrap_or("").split('&');
+    let mut names = parameters.map(|p| p.split('=').next().unwrap_or(""));
+    ask(monitor, names.any(|name| name == "verbose"))
+}
+
+/// As Kubernetes' components answer: in one word where all is well, line by line where not, or where that is asked for.
+fn report(report: Report, verbose: bool) -> Response<Full<Bytes>> {
+    if !report.passed {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, report.verbose);
+    }
+    text(
+        StatusCode::OK,
+        if verbose {
+            report.verbose
+        } else {
+            "ok".to_owned()
+        },
+    )
+}
+
+fn text(code: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    response(code, TEXT, body)
+}
+
+fn response(
+    code: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = code;
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,358 @@
+//! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds it against this.
+
+use std::{fmt, sync::Arc, sync::atomic::Ordering};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{
+        DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric,
+        text::{encode_eof, encode_registry},
+    },
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use tokio::time::Instant;
+
+use crate::model::{Key, Kind, Status};
+
+use super::{Monitor, Row, lock, process::Process, watched::Watched};
+
+/// What [`Monitor::exposition`] is.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Before all names that are ours alone.
+const PREFIX: &str = "daemonset_controller";
+
+/// The one queue, as Kubernetes' metrics of queues name it.
+const QUEUE: [Label<'static>; 1] = [("name", "daemonset")];
+
+type Label<'a> = (&'static str, &'a str);
+
+/// A count in the status of a DaemonSet: the metric's name, what it says, and how to read it.
+type Count = (&'static str, &'static str, fn(&Status) -> i32);
+
+const COUNTS: [Count; 6] = [
+    (
+        "desired_pods",
+        "Nodes that are to have a pod of the DaemonSet.",
+        |s| s.desired_number_scheduled,
+    ),
+    (
+        "current_pods",
+        "Nodes that are to have a pod and have one.",
+        |s| s.current_number_scheduled,
+    ),
+    (
+        "ready_pods",
+        "Nodes that are to have a pod and have one that is ready.",
+        |s| s.number_ready,
+    ),
+    (
+        "available_pods",
+        "Nodes that are to have a pod and have one that has been ready for minReadySeconds.",
+        |s| s.number_available,
+    ),
+    (
+        "updated_pods",
+        "Nodes that are to have a pod and have one of the current revision.",
+        |s| s.updated_number_scheduled,
+    ),
+    (
+        "misscheduled_pods",
+        "Nodes that are not to have a pod and have one.",
+        |s| s.number_misscheduled,
+    ),
+];
+
+impl Monitor {
+    /// All metrics, as OpenMetrics text.
+    pub fn exposition(self: &Arc<Monitor>) -> String {
+        let mut own = Registry::with_prefix(PREFIX);
+        own.register_collector(Box::new(Own(self.clone())));
+        let mut usual = Registry::default();
+        usual.register_collector(Box::new(Usual(self.clone())));
+        let mut text = String::new();
+        encode_registry(&mut text, &own)
+            .and_then(|()| encode_registry(&mut text, &usual))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("writing to a String does not fail");
+        text
+    }
+}
+
+/// What is said of this controller alone.
+#[derive(Debug)]
+struct Own(Arc<Monitor>);
+
+/// What many programs say of themselves, by the same names.
+#[derive(Debug)]
+struct Usual(Arc<Monitor>);
+
+impl Collector for Own {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut out = Families(encoder);
+        let monitor = &self.0;
+        out.info(
+            "build",
+            "What runs.",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+        )?;
+        let flag = |flag: bool| i64::from(flag);
+        out.gauge(
+            "leader",
+            "Whether this process acts (1), or watches while another one does (0).",
+            None,
+            flag(monitor.leader.load(Ordering::Relaxed)),
+        )?;
+        out.gauge(
+            "conflict",
+            "Whether another DaemonSet controller is evidently at work on the same DaemonSets.",
+            None,
+            flag(monitor.conflict.load(Ordering::Relaxed)),
+        )?;
+        out.daemon_sets(monitor)?;
+        out.watches(monitor)?;
+        let requests = lock(&monitor.requests).clone();
+        out.counters(
+            "api_requests",
+            "Requests to the API server that were answered or given up.",
+            requests.iter().map(|((verb, resource, outcome), n)| {
+                let labels = [
+                    ("verb", verb.as_str()),
+                    ("resource", resource.as_str()),
+                    ("outcome", *outcome),
+                ];
+                (labels, *n)
+            }),
+        )?;
+        let actions = lock(&monitor.actions).clone();
+        out.counters(
+            "actions",
+            "What was done to pods and revisions, and why.",
+            actions
+                .iter()
+                .map(|((action, cause), n)| ([("action", *action), ("cause", *cause)], *n)),
+        )?;
+        let syncs = lock(&monitor.syncs).clone();
+        out.counters(
+            "syncs",
+            "Times that a DaemonSet was planned for and its plan carried out.",
+            syncs
+                .iter()
+                .map(|(how, n)| ([("result", how.as_str())], *n)),
+        )
+    }
+}
+
+impl Collector for Usual {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut out = Families(encoder);
+        out.queue(&self.0)?;
+        out.process(&Process::read())
+    }
+}
+
+/// Writes families of metrics.
+struct Families<'e>(DescriptorEncoder<'e>);
+
+impl Families<'_> {
+    /// The DaemonSets that are planned for here.
+    fn daemon_sets(&mut self, monitor: &Monitor) -> fmt::Result {
+        let now = Instant::now();
+        let rows = lock(&monitor.rows);
+        for (name, help, count) in COUNTS {
+            let values = rows.iter().map(|(key, row)| {
+                let count = i64::from(count(&row.status));
+                (of(key), count)
+            });
+            self.gauges(name, help, None, values)?;
+        }
+        let age = |row: &Row| row.roll.as_ref().map(|roll| roll.age(now));
+        self.gauges(
+            "rollout_age",
+            "For how long the rolling update under way has been seen; 0 where there is none.",
+            Some(Unit::Seconds),
+            rows.iter()
+                .map(|(key, row)| (of(key), age(row).unwrap_or_default().as_secs_f64())),
+        )?;
+        let stuck = |row: &Row| {
+            let roll = row.roll.as_ref();
+            i64::from(roll.is_some_and(|roll| roll.is_stuck(row.refused, now)))
+        };
+        self.gauges(
+            "rollout_stuck",
+            "Whether the rolling update under way stands still.",
+            None,
+            rows.iter().map(|(key, row)| (of(key), stuck(row))),
+        )
+    }
+
+    fn watches(&mut self, monitor: &Monitor) -> fmt::Result {
+        let each = |f: fn(&Watched) -> u64| {
+            Kind::ALL.map(|kind| {
+                (
+                    [("kind", kind.as_str())],
+                    monitor.watched(kind, |w, _| f(w)),
+                )
+            })
+        };
+        let age = |kind| monitor.watched(kind, |w, now| now - w.last_told());
+        self.gauges(
+            "watch_age",
+            "For how long nothing came from the API server for the cache: no event, no bookmark, no list, no watch opened.",
+            Some(Unit::Seconds),
+            Kind::ALL.map(|kind| ([("kind", kind.as_str())], age(kind).as_secs_f64())),
+        )?;
+        self.counters(
+            "relists",
+            "Lists begun after the first complete one.",
+            each(|w| w.relists),
+        )?;
+        self.counters(
+            "decode_failures",
+            "Times that an object was met that this build cannot decode.",
+            each(|w| w.undecodable),
+        )
+    }
+
+    fn queue(&mut self, monitor: &Monitor) -> fmt::Result {
+        // Before it runs, and after it, the controller has no queue.
+        let Some(shared) = lock(&monitor.shared).upgrade() else {
+            return Ok(());
+        };
+        let gauges = shared.queue.gauges();
+        let seconds = || Some(Unit::Seconds);
+        self.gauges(
+            "workqueue_depth",
+            "DaemonSets that wait for a worker.",
+            None,
+            [(QUEUE, gauges.depth as i64)],
+        )?;
+        self.counters(
+            "workqueue_adds",
+            "Times that a DaemonSet that did not wait came to wait.",
+            [(QUEUE, gauges.adds)],
+        )?;
+        self.histogram(
+            "workqueue_queue_duration",
+            "How long a DaemonSet waited for a worker after its turn had come.",
+            shared.queue.waited(),
+        )?;
+        self.histogram(
+            "workqueue_work_duration",
+            "How long a worker had it.",
+            shared.queue.worked(),
+        )?;
+        self.counters(
+            "workqueue_retries",
+            "Times that a DaemonSet was put back, to be tried again after a pause.",
+            [(QUEUE, gauges.retries)],
+        )?;
+        self.gauges(
+            "workqueue_unfinished_work",
+            "For how long the DaemonSets that workers have now have been with them, together.",
+            seconds(),
+            [(QUEUE, gauges.unfinished.as_secs_f64())],
+        )?;
+        self.gauges(
+            "workqueue_longest_running_processor",
+            "For how long the one that has been with a worker longest has.",
+            seconds(),
+            [(QUEUE, gauges.longest.as_secs_f64())],
+        )
+    }
+
+    fn process(&mut self, process: &Process) -> fmt::Result {
+        let seconds = Some(Unit::Seconds);
+        if let Some(cpu) = process.cpu_seconds {
+            let help = "User and system time spent.";
+            let metric = self.0.encode_descriptor(
+                "process_cpu",
+                help,
+                seconds.as_ref(),
+                MetricType::Counter,
+            )?;
+            ConstCounter::new(cpu).encode(metric)?;
+        }
+        if let Some(at) = process.start_time_seconds {
+            let help = "When the process started, since the Unix epoch.";
+            self.gauge("process_start_time", help, seconds, at)?;
+        }
+        if let Some(bytes) = process.resident_bytes {
+            let help = "Resident memory.";
+            self.gauge("process_resident_memory", help, Some(Unit::Bytes), bytes)?;
+        }
+        if let Some(open) = process.open_fds {
+            self.gauge("process_open_fds", "Open files and sockets.", None, open)?;
+        }
+        if let Some(max) = process.max_fds {
+            let help = "How many files and sockets may be open.";
+            self.gauge("process_max_fds", help, None, max)?;
+        }
+        Ok(())
+    }
+
+    fn info(&mut self, name: &str, help: &str, labels: &[Label<'_>]) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Info)?;
+        metric.encode_info(&labels)
+    }
+
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        value: impl EncodeGaugeValue,
+    ) -> fmt::Result {
+        let metric = self
+            .0
+            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        ConstGauge::new(value).encode(metric)
+    }
+
+    fn gauges<'a, const N: usize, V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        values: impl IntoIterator<Item = ([Label<'a>; N], V)>,
+    ) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        for (labels, value) in values {
+            ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counters<'a, const N: usize, V: EncodeCounterValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([Label<'a>; N], V)>,
+    ) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
+        let unit = Unit::Seconds;
+        let mut metric =
+            self.0
+                .encode_descriptor(name, help, Some(&unit), MetricType::Histogram)?;
+        histogram.encode(metric.encode_family(&QUEUE)?)
+    }
+}
+
+/// The labels of a DaemonSet.
+fn of(key: &Key) -> [Label<'_>; 2] {
+    [("namespace", &key.namespace), ("daemonset", &key.name)]
+}

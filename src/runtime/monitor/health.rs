@@ -1,0 +1,139 @@
+//! Whether the process is alive (`/healthz`) and ready (`/readyz`), in the form in which Kubernetes' components say it.
+//!
+//! Alive is a process in which everything still moves. An API server that is away does not make it less so: a loop that
+//! is refused again and again lives. What does not move any more is helped by nothing but a restart.
+
+use std::{fmt::Write, time::Duration};
+
+use crate::model::Kind;
+
+use super::{Monitor, lock};
+
+/// A loop of list and watch that took no turn for this long is dead. Each takes one every minute and a half at the
+/// latest: a watch ends after 95 s, a page of a list is given up after 60 s, and no pause is longer than 30 s.
+pub const DEAD_WATCH: Duration = Duration::from_secs(300);
+
+/// A sync that was not heard of for this long is stuck. It is heard of before and after each of its parts, and the longest,
+/// carrying out a plan, ends a call or two (of 35 s) after the plan has become old (15 s).
+pub const STUCK_WORKER: Duration = Duration::from_secs(600);
+
+/// What a check is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Weight {
+    /// Where it fails, so does the whole.
+    Decides,
+    /// It is only shown.
+    Informs,
+}
+
+/// Answers a check: what there is to say, perhaps nothing; or why it fails.
+type Ask = Box<dyn Fn() -> Result<String, String> + Send + Sync>;
+
+/// A line of `/readyz`.
+pub struct Check {
+    name: &'static str,
+    weight: Weight,
+    ask: Ask,
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Nothing that decides failed.
+    pub passed: bool,
+    /// A line a check, and one for the whole.
+    pub verbose: String,
+}
+
+impl Monitor {
+    /// Adds a line to `/readyz`.
+    pub fn add_check(
+        &self,
+        name: &'static str,
+        weight: Weight,
+        ask: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+    ) {
+        lock(&self.checks).push(Check {
+            name,
+            weight,
+            ask: Box::new(ask),
+        });
+    }
+
+    /// Whether everything still moves.
+    pub fn healthz(&self) -> Report {
+        let shared = lock(&self.shared).upgrade();
+        // After a halt of the whole process, what stood still with it has its time again.
+        let resumed = shared.as_ref().and_then(|shared| shared.pulse.resumed());
+        let mut lines = Lines::default();
+        for kind in Kind::ALL {
+            let turned = self.watched(kind, |watched, _| watched.last_turn());
+            let silent = turned.max(turned.and(resumed)).map(|at| at.elapsed());
+            let found = match silent {
+                Some(silent) if silent > DEAD_WATCH => Err(format!(
+                    "list and watch did nothing for {} s",
+                    silent.as_secs()
+                )),
+                _ => Ok(String::new()),
+            };
+            lines.add(&format!("watch-{}", kind.as_str()), Weight::Decides, found);
+        }
+        let quietest = shared.and_then(|shared| shared.queue.quietest(resumed));
+        let found = match quietest {
+            Some((key, quiet)) if quiet > STUCK_WORKER => Err(format!(
+                "the sync of daemonset {key} was not heard of for {} s",
+                quiet.as_secs()
+            )),
+            _ => Ok(String::new()),
+        };
+        lines.add("workers", Weight::Decides, found);
+        lines.report("healthz")
+    }
+
+    /// Whether everything is known that must be known before anything is planned.
+    pub fn readyz(&self) -> Report {
+        let mut lines = Lines::default();
+        for kind in Kind::ALL {
+            let found = if self.watched(kind, |watched, _| watched.listed) {
+                Ok(String::new())
+            } else {
+                Err("not listed yet; the log says what stands in the way".to_owned())
+            };
+            lines.add(&format!("cache-{}", kind.as_str()), Weight::Decides, found);
+        }
+        for check in lock(&self.checks).iter() {
+            lines.add(check.name, check.weight, (check.ask)());
+        }
+        lines.report("readyz")
+    }
+}
+
+/// The lines of a report.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    failed: bool,
+}
+
+impl Lines {
+    fn add(&mut self, name: &str, weight: Weight, found: Result<String, String>) {
+        // Writing to a String does not fail.
+        let _ = match found {
+            Ok(said) if said.is_empty() => writeln!(self.text, "[+]{name} ok"),
+            Ok(said) => writeln!(self.text, "[+]{name} ok: {said}"),
+            Err(why) => {
+                self.failed |= weight == Weight::Decides;
+                writeln!(self.text, "[-]{name} failed: {why}")
+            }
+        };
+    }
+
+    fn report(mut self, of: &str) -> Report {
+        let verdict = if self.failed { "failed" } else { "passed" };
+        let _ = writeln!(self.text, "{of} check {verdict}");
+        Report {
+            passed: !self.failed,
+            verbose: self.text,
+        }
+    }
+}

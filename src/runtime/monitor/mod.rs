@@ -1,0 +1,209 @@
+//! What people and Prometheus can know of a running controller: counts, gauges, and whether it is alive and ready.
+//!
+//! Those who do the work say what happened ([`Monitor`]'s methods, [`Tally`]); what is only of interest when somebody
+//! asks (the queue, ages) is looked up then. Nothing here waits, and nothing depends on what is counted here.
+
+mod exposition;
+mod health;
+mod process;
+mod rollout;
+mod watched;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    apply::tally::{Action, Resource, Tally, Verb},
+    model::{DaemonSet, Key, Kind, Status, Uid},
+    plan::Plan,
+};
+
+use super::shared::Shared;
+
+pub use exposition::CONTENT_TYPE;
+pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
+pub use rollout::{PATIENCE, REFUSED};
+
+use health::Check;
+use rollout::Roll;
+use watched::Watched;
+
+/// How a sync ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Synced {
+    /// All is as it should be, or on its way.
+    Ok,
+    /// Without a failure, and to be looked at again: something was not as the plan supposed, or there is more to do.
+    Again,
+    /// Something failed.
+    Failed,
+}
+
+impl Synced {
+    const ALL: [Synced; 3] = [Synced::Ok, Synced::Again, Synced::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Synced::Ok => "ok",
+            Synced::Again => "again",
+            Synced::Failed => "error",
+        }
+    }
+}
+
+/// What is kept of a DaemonSet.
+#[derive(Debug)]
+struct Row {
+    uid: Uid,
+    /// As it was last counted.
+    status: Status,
+    roll: Option<Roll>,
+    /// Since when pods cannot be created.
+    refused: Option<Instant>,
+}
+
+/// Where everything comes together; one for a process.
+pub struct Monitor {
+    leader: AtomicBool,
+    conflict: AtomicBool,
+    kinds: [Mutex<Watched>; Kind::ALL.len()],
+    requests: Mutex<BTreeMap<(Verb, Resource, &'static str), u64>>,
+    /// By what and why.
+    actions: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    syncs: Mutex<BTreeMap<Synced, u64>>,
+    rows: Mutex<BTreeMap<Key, Row>>,
+    /// What `/readyz` asks besides the caches.
+    checks: Mutex<Vec<Check>>,
+    /// What is looked up when somebody asks.
+    shared: Mutex<Weak<Shared>>,
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").finish_non_exhaustive()
+    }
+}
+
+/// Counts and gauges have no half-done states that a panic elsewhere could leave behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Monitor {
+    /// Knows nothing yet. Counts whose labels are known begin at 0, so that their first rise can be seen.
+    pub fn new() -> Arc<Monitor> {
+        let begun = Instant::now();
+        let actions = Action::all();
+        let actions = actions.iter().map(|a| ((a.as_str(), a.cause()), 0));
+        Arc::new(Monitor {
+            leader: AtomicBool::new(false),
+            conflict: AtomicBool::new(false),
+            kinds: Kind::ALL.map(|_| Mutex::new(Watched::new(begun))),
+            requests: Mutex::default(),
+            actions: Mutex::new(actions.collect()),
+            syncs: Mutex::new(Synced::ALL.into_iter().map(|s| (s, 0)).collect()),
+            rows: Mutex::default(),
+            checks: Mutex::default(),
+            shared: Mutex::default(),
+        })
+    }
+
+    /// Where the queue is.
+    pub fn attach(&self, shared: &Arc<Shared>) {
+        *lock(&self.shared) = Arc::downgrade(shared);
+    }
+
+    /// Whether this process is the one that acts. One that does not, or no longer, has nothing to say of DaemonSets: it
+    /// does not plan for them.
+    pub fn set_leader(&self, leads: bool) {
+        let mut rows = lock(&self.rows);
+        self.leader.store(leads, Ordering::Relaxed);
+        if !leads {
+            rows.clear();
+        }
+    }
+
+    /// Whether another controller is evidently at work on the same DaemonSets.
+    pub fn set_conflict(&self, conflicts: bool) {
+        self.conflict.store(conflicts, Ordering::Relaxed);
+    }
+
+    /// A DaemonSet was planned for.
+    pub fn planned(&self, key: &Key, ds: &DaemonSet, plan: &Plan) {
+        let mut rows = lock(&self.rows);
+        let Some(status) = plan.status else {
+            rows.remove(key);
+            return;
+        };
+        // Asked under the lock: a sync that began before the lead was lost leaves nothing behind.
+        if !self.leader.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        match rows.get_mut(key).filter(|row| row.uid == ds.uid) {
+            Some(row) => {
+                row.status = status;
+                row.roll = Roll::next(row.roll.take(), ds, plan, &status, now);
+            }
+            None => {
+                let row = Row {
+                    uid: ds.uid.clone(),
+                    status,
+                    roll: Roll::next(None, ds, plan, &status, now),
+                    refused: None,
+                };
+                rows.insert(key.clone(), row);
+            }
+        }
+    }
+
+    /// A plan was carried out, as far as it went; `refused`: pods could not be created.
+    pub fn carried_out(&self, key: &Key, refused: bool) {
+        if let Some(row) = lock(&self.rows).get_mut(key) {
+            let since = row.refused.take();
+            row.refused = refused.then(|| since.unwrap_or_else(Instant::now));
+        }
+    }
+
+    /// A DaemonSet is no more.
+    pub fn gone(&self, key: &Key) {
+        lock(&self.rows).remove(key);
+    }
+
+    /// A sync ended.
+    pub fn synced(&self, how: Synced) {
+        *lock(&self.syncs).entry(how).or_default() += 1;
+    }
+
+    /// What is known of the watch of a kind.
+    pub(super) fn watched<R>(&self, kind: Kind, f: impl FnOnce(&mut Watched, Instant) -> R) -> R {
+        f(&mut lock(&self.kinds[kind as usize]), Instant::now())
+    }
+
+    /// An object could not be decoded.
+    pub fn undecodable(&self, kind: Kind) {
+        self.watched(kind, |w, _| w.undecodable += 1);
+    }
+}
+
+impl Tally for Monitor {
+    fn called(&self, verb: Verb, resource: Resource, outcome: &'static str) {
+        let mut requests = lock(&self.requests);
+        *requests.entry((verb, resource, outcome)).or_default() += 1;
+    }
+
+    fn acted(&self, action: Action) {
+        let mut actions = lock(&self.actions);
+        *actions
+            .entry((action.as_str(), action.cause()))
+            .or_default() += 1;
+    }
+}
