@@ -75,7 +75,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_line_is_taken_up_from_the_l
         kubeconfig: Some(file),
         context: None,
     };
-    let clients = clients(&access).await.expect("clients");
+    let clients = clients(&access, None).await.expect("clients");
 
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = heads.clone();
@@ -119,6 +119,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_line_is_taken_up_from_the_l
     let (sender, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let resource = Resource {
+        field_selector: None,
         kind: "Pod",
         path: "/api/v1/pods".into(),
         page_size: 100,
@@ -131,6 +132,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_line_is_taken_up_from_the_l
             resource,
             Tell(sender),
             rng,
+            Arc::default(),
             stopped,
         )
         .await;

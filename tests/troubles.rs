@@ -121,6 +121,7 @@ async fn a_trouble_is_said_once_another_one_once_and_their_end_once() {
         resource,
         Nothing,
         rng,
+        std::sync::Arc::default(),
         stopped,
     ));
     sleep(Duration::from_secs(1250)).await;

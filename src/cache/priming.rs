@@ -16,6 +16,13 @@ impl Cache {
         vanished.map(|(_, _, since)| since + REMEMBERED).min()
     }
 
+    /// What is known of pods may be old: those of each DaemonSet must be read before it is planned for.
+    pub fn read_pods_anew(&mut self) {
+        for entry in self.daemon_sets.values_mut() {
+            entry.primed = false;
+        }
+    }
+
     /// Whether that time has come.
     pub fn needs_priming(&self, key: &Key, now: Time) -> bool {
         self.primes_at(key).is_some_and(|at| at <= now)

@@ -1,6 +1,8 @@
 //! The command line. Every flag is an environment variable too: `--max-in-flight` is
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
+mod leader_election;
+
 use std::{
     fmt,
     net::IpAddr,
@@ -12,6 +14,8 @@ use clap::{
     ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
 };
+
+pub use leader_election::LeaderElectionArgs;
 
 use crate::{
     model::{self, FeatureGates, Settings, Time},
@@ -232,10 +236,14 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "PORT",
-        env = "DAEMONSET_CONTROLLER_PORT",
+        env = "DAEMONSET_CONTROLLER_HTTP_PORT",
         default_value_t = 8080
     )]
-    pub port: u16,
+    pub http_port: u16,
+
+    /// To be one of several replicas.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
 }
 
 /// The arguments of `plan`.

@@ -8,11 +8,16 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use crate::runtime::{
-    client,
-    endpoints::{BindError, Endpoints},
-    monitor::Monitor,
-    run::{Connections, Options, run as run_controller},
+use crate::{
+    apply::fence::Fence,
+    runtime::{
+        client,
+        endpoints::{BindError, Endpoints},
+        lease::{self, LeaderElection},
+        monitor::Monitor,
+        run::{Connections, Options, run as run_controller},
+        shared::Clock,
+    },
 };
 
 use super::{args::RunArgs, complain, log};
@@ -39,13 +44,38 @@ pub fn run(args: RunArgs) -> ExitCode {
 }
 
 async fn start(args: &RunArgs) -> ExitCode {
-    let clients = match client::clients(&args.shared.access()).await {
+    let clock: Clock = Arc::new(|| jiff::Timestamp::now().into());
+    let timing = match args.leader_election.timing() {
+        Ok(timing) => args.leader_election.leader_elect.then_some(timing),
+        Err(why) => {
+            complain(&format_args!(
+                "these times of leader election cannot work: {why}"
+            ));
+            return ExitCode::from(2);
+        }
+    };
+    let fence = timing.map(|_| Fence::new(clock.clone()));
+    let clients = match client::clients(&args.shared.access(), fence.as_ref()).await {
         Ok(clients) => clients,
         Err(why) => {
             complain(&why);
             return ExitCode::FAILURE;
         }
     };
+    let leader_election = timing.zip(fence).map(|(timing, fence)| LeaderElection {
+        options: lease::Options {
+            namespace: args
+                .leader_election
+                .namespace()
+                .or(clients.pod_namespace.as_deref())
+                .unwrap_or("kube-system")
+                .to_owned(),
+            name: args.leader_election.leader_elect_resource_name.clone(),
+            identity: identity(),
+            timing,
+        },
+        fence,
+    });
     let endpoints = match endpoints(args).await {
         Ok(endpoints) => endpoints,
         Err(why) => {
@@ -66,6 +96,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         burst: args.burst.into(),
         max_in_flight: args.max_in_flight.into(),
         settings: args.shared.settings(),
+        leader_election,
         seed: rand::random(),
     };
     tracing::info!(
@@ -77,9 +108,9 @@ async fn start(args: &RunArgs) -> ExitCode {
     let connections = Connections {
         watches: clients.watches,
         writes: clients.writes,
+        lease: clients.lease,
         server: clients.server,
     };
-    let clock = Arc::new(|| jiff::Timestamp::now().into());
     let monitor = Monitor::new();
     let (ended, end) = oneshot::channel::<()>();
     let serving = endpoints.map(|endpoints| {
@@ -100,12 +131,19 @@ async fn start(args: &RunArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Who we are: the host, which is the pod's name in a cluster, and something that no other process has.
+fn identity() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.unwrap_or_else(|_| "unknown".to_owned());
+    format!("{}_{:016x}", host.trim(), rand::random::<u64>())
+}
+
 /// The port, unless it is switched off.
 async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, BindError> {
-    if args.port == 0 {
+    if args.http_port == 0 {
         return Ok(None);
     }
-    let endpoints = Endpoints::bind(args.bind_address, args.port).await?;
+    let endpoints = Endpoints::bind(args.bind_address, args.http_port).await?;
     Ok(Some(endpoints))
 }
 

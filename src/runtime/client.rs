@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use thiserror::Error;
 
-use crate::apply::request::chain;
+use crate::apply::{fence::Fence, request::chain};
 
 /// What every request says about who sends it.
 pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));
@@ -45,8 +46,8 @@ pub struct Clients {
     pub lease: Client,
     /// URL of the API server, for messages.
     pub server: String,
-    /// The namespace that the context or the pod is in.
-    pub namespace: String,
+    /// The namespace of the pod that we run in, where that is how we know the cluster.
+    pub pod_namespace: Option<String>,
 }
 
 /// Why there are no clients, with what to do.
@@ -78,25 +79,32 @@ pub enum AccessError {
     },
 }
 
-/// Makes the clients. Nothing is sent yet, but an exec plugin of the kubeconfig may run.
-pub async fn clients(access: &Access) -> Result<Clients, AccessError> {
+/// Makes the clients, the one for writes behind `fence`. Nothing is sent yet, but an exec plugin of the kubeconfig may run.
+pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, AccessError> {
     let config = with_our_rules(config(access).await?);
     let server = config
         .cluster_url
         .to_string()
         .trim_end_matches('/')
         .to_owned();
-    let client = || {
-        Client::try_from(config.clone()).map_err(|error| AccessError::Unusable {
+    let client = |fence: Option<&Fence>| {
+        let builder = ClientBuilder::try_from(config.clone());
+        let client = match fence {
+            // The client's buffer comes on top of it.
+            Some(fence) => builder.map(|builder| builder.with_layer(fence).build()),
+            None => builder.map(ClientBuilder::build),
+        };
+        client.map_err(|error| AccessError::Unusable {
             server: server.clone(),
             why: chain(&error),
         })
     };
+    let in_pod = kubeconfig_file(access).is_none();
     Ok(Clients {
-        watches: client()?,
-        writes: client()?,
-        lease: client()?,
-        namespace: config.default_namespace.clone(),
+        watches: client(None)?,
+        writes: client(fence)?,
+        lease: client(None)?,
+        pod_namespace: in_pod.then(|| config.default_namespace.clone()),
         server,
     })
 }
@@ -176,12 +184,12 @@ contexts:
     }
 
     #[tokio::test]
-    async fn the_context_says_the_server_and_the_namespace() {
+    async fn the_context_says_the_server_and_what_namespace_a_pod_is_in_only_a_pod() {
         let (_directory, access) = access(KUBECONFIG, Some("b"));
-        let clients = clients(&access).await.expect("clients");
+        let clients = clients(&access, None).await.expect("clients");
         assert_eq!(
-            (&*clients.server, &*clients.namespace),
-            ("http://127.0.0.1:1", "logging")
+            (&*clients.server, clients.pod_namespace),
+            ("http://127.0.0.1:1", None)
         );
     }
 
@@ -203,13 +211,17 @@ contexts:
             kubeconfig: Some("/nowhere/config".into()),
             context: None,
         };
-        let error = clients(&missing).await.err().expect("missing").to_string();
+        let error = clients(&missing, None)
+            .await
+            .err()
+            .expect("missing")
+            .to_string();
         assert!(
             error.starts_with("cannot use kubeconfig /nowhere/config: "),
             "{error}"
         );
         let (_directory, access) = access(KUBECONFIG, Some("none"));
-        let error = clients(&access)
+        let error = clients(&access, None)
             .await
             .err()
             .expect("no such context")
@@ -222,7 +234,7 @@ contexts:
     async fn a_refused_connection_is_recognised() {
         use crate::runtime::trouble::{Attempt, Kind, explain};
         let (_directory, access) = access(KUBECONFIG, None);
-        let clients = clients(&access).await.expect("clients");
+        let clients = clients(&access, None).await.expect("clients");
         let request = http::Request::get("/api/v1/pods")
             .body(Vec::new())
             .expect("request");

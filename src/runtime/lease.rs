@@ -8,7 +8,7 @@ pub mod election;
 pub mod record;
 mod watching;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use crate::apply::{error::ApiError, fence::Fence, request::Api};
+use crate::apply::{Tally, error::ApiError, fence::Fence, request::Api};
 
 use self::{
     election::{Election, Next, Timing},
@@ -42,6 +42,15 @@ pub struct Options {
     pub identity: String,
     /// How long things take.
     pub timing: Timing,
+}
+
+/// What a process needs to take part in an election.
+#[derive(Clone, Debug)]
+pub struct LeaderElection {
+    /// Which Lease, and who we are.
+    pub options: Options,
+    /// Opened while we lead; the client for writes must be behind it.
+    pub fence: Fence,
 }
 
 /// How the election stands.
@@ -69,22 +78,23 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A candidate that has not begun. `client` is its own; `server` is where it connects to, for messages; `fence` is the one
-    /// of all writes; `standing` is told how things stand.
+    /// A candidate that has not begun. `client` is its own; `server` is where it connects to, for messages; `standing` is told
+    /// how things stand, `tally` what is asked of the API server.
     pub fn new(
-        options: Options,
+        election: LeaderElection,
         client: Client,
         server: String,
         clock: Clock,
-        fence: Fence,
         rng: StdRng,
         standing: watch::Sender<Standing>,
+        tally: Arc<dyn Tally>,
     ) -> Candidate {
+        let LeaderElection { options, fence } = election;
         let patience = options.timing.renew_deadline / 2;
         let identity = options.identity.clone();
         Candidate {
             election: Election::new(identity, options.timing, Instant::now()),
-            api: Api::new(client.clone(), 1, patience),
+            api: Api::new(client.clone(), 1, patience).counted(tally),
             options,
             client,
             server,

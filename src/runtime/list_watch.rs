@@ -14,13 +14,14 @@ mod http_tests;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::{Client, Error};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use source::{ApiSource, ApiStream, Failure, Page, PageMetadata, Read, Source, Stream};
@@ -78,6 +79,8 @@ pub trait Sink: Send {
     fn deleted(&mut self, item: &RawValue);
     /// Everything up to this version has been seen.
     fn bookmark(&mut self, version: &str);
+    /// The event of this version, and with it all before it, has been handed over.
+    fn seen(&mut self, _version: &str) {}
 }
 
 /// Where the loop stands.
@@ -129,11 +132,14 @@ pub struct ListWatch<S: Source, K> {
     refused_watches: u32,
     /// What was last said.
     trouble: Option<(Kind, &'static str)>,
+    /// Whether a list has begun and not ended.
+    listing: bool,
     /// The line that is being read.
     line: Vec<u8>,
 }
 
-/// Lists and watches `resource` until `shutdown` is true or its sender is gone; then drops everything at once.
+/// Lists and watches `resource` until `shutdown` is true or its sender is gone; then drops everything at once. Each
+/// permit of `again` makes it drop what it does and list anew.
 ///
 /// `server` is where `client` connects to, for messages. `rng` decides on jitter and on how long watches are.
 pub async fn run<K: Sink>(
@@ -142,11 +148,14 @@ pub async fn run<K: Sink>(
     resource: Resource,
     sink: K,
     rng: StdRng,
+    again: Arc<Notify>,
     shutdown: watch::Receiver<bool>,
 ) {
     let kind = resource.kind;
     let source = ApiSource::new(client, server.to_owned(), resource);
-    ListWatch::new(source, kind, sink, rng).run(shutdown).await;
+    ListWatch::new(source, kind, sink, rng)
+        .run(again, shutdown)
+        .await;
 }
 
 impl<S: Source, K: Sink> ListWatch<S, K> {
@@ -161,17 +170,24 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             failed_watches: 0,
             refused_watches: 0,
             trouble: None,
+            listing: false,
             line: Vec::new(),
         }
     }
 
-    /// Runs until `shutdown` is true or its sender is gone.
-    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+    /// Runs until `shutdown` is true or its sender is gone, and lists anew for each permit of `again`.
+    pub async fn run(mut self, again: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
         let mut state = State::Unlisted;
         loop {
             state = tokio::select! {
                 biased;
                 () = stopped(&mut shutdown) => return,
+                () = again.notified() => {
+                    if std::mem::take(&mut self.listing) {
+                        self.sink.list_failed();
+                    }
+                    State::Unlisted
+                }
                 state = self.step(state) => state,
             };
         }
@@ -181,6 +197,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
     async fn step(&mut self, state: State<S::Stream>) -> State<S::Stream> {
         match state {
             State::Unlisted => {
+                self.listing = true;
                 self.sink.list_began();
                 self.read_page(None).await
             }
@@ -244,6 +261,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             },
             Err(failure) => failure.clone(),
         };
+        self.listing = false;
         self.sink.list_failed();
         self.failed_lists += 1;
         match failure {
@@ -281,6 +299,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             Some(next) => State::Paging { next },
             None => {
                 self.failed_lists = 0;
+                self.listing = false;
                 self.sink.list_completed(&version);
                 State::Listed { version }
             }
@@ -349,6 +368,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         if let Some(later) = version_of(object) {
             version.clear();
             version.push_str(later);
+            self.sink.seen(later);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod endpoints;
+pub mod leading;
 pub mod lease;
 pub mod list_watch;
 pub mod monitor;

@@ -1,13 +1,13 @@
 //! The controller: watches fill the cache, workers sync what is dirty, and a signal ends it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::Client;
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
@@ -17,8 +17,10 @@ use crate::{
 };
 
 use super::{
+    leading::{Leading, SETTLE, Source},
+    lease::{Candidate, LeaderElection, Standing},
     list_watch::{self, Resource},
-    monitor::Monitor,
+    monitor::{Monitor, Weight},
     queue::Queue,
     shared::{Clock, Feed, Shared},
     sync::Syncer,
@@ -36,12 +38,8 @@ const SYNC_GAP: Duration = Duration::from_millis(20);
 /// A sync that takes longer than this, because the API server is slow to answer it, gives its worker to the next one.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// From the end of the first lists to the first sync, and from the end of a halt of the process to the next.
-///
-/// A controller that starts cannot know what was last on a node that it finds empty, and so not what another controller
-/// would call the next pod there (docs/design.md, "Names"). Where one is at work, its pod shows itself within this time, or
-/// it has forgotten what was there, too. One that was halted knows no more than that.
-const SETTLE: Duration = crate::model::departed::REMEMBERED;
+/// How long events that are not written yet hold up the end of the process, and with it a standby.
+const EVENTS_GRACE: Duration = Duration::from_millis(300);
 
 /// How often what nothing needs any more is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -59,6 +57,8 @@ pub struct Options {
     pub max_in_flight: usize,
     /// Placement and feature gates.
     pub settings: Settings,
+    /// To be one of several replicas of which one works; without it this process works whatever others do.
+    pub leader_election: Option<LeaderElection>,
     /// Seed of all jitter.
     pub seed: u64,
 }
@@ -68,8 +68,10 @@ pub struct Options {
 pub struct Connections {
     /// For lists and watches.
     pub watches: Client,
-    /// For reads and writes.
+    /// For reads and writes; behind the fence of the election, where there is one.
     pub writes: Client,
+    /// For the Lease.
+    pub lease: Client,
     /// The API server's URL, for messages.
     pub server: String,
 }
@@ -83,8 +85,6 @@ pub async fn run(
     monitor: Arc<Monitor>,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    // There is no election yet: whoever runs acts.
-    monitor.set_leader(true);
     let mut seeds = Seeds(options.seed);
     let queue = Queue::new(seeds.next(), SYNC_GAP);
     let cache = Cache::new(options.settings.gates);
@@ -92,8 +92,9 @@ pub async fn run(
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
     let api = api.counted(monitor.clone());
     // Events have their own few calls: they never wait for pods, nor pods for them.
-    let event_api = Api::new(connections.writes.clone(), 2, PATIENCE).counted(monitor);
-    let (sink, publisher) = events(event_api, Arc::new(move || clock().timestamp()));
+    let event_api = Api::new(connections.writes.clone(), 2, PATIENCE).counted(monitor.clone());
+    let event_clock = clock.clone();
+    let (sink, publisher) = events(event_api, Arc::new(move || event_clock().timestamp()));
     // In a set, as all tasks here: whoever drops this future ends them all.
     let mut publishers = JoinSet::new();
     publishers.spawn(publisher.run());
@@ -112,11 +113,44 @@ pub async fn run(
         options.settings,
     ));
 
+    let (release, released) = watch::channel(false);
+    let mut candidates = JoinSet::new();
+    let standing = options.leader_election.clone().map(|election| {
+        let (standing, stands) = watch::channel(Standing::default());
+        monitor.add_check("leader", Weight::Informs, said(stands.clone()));
+        let candidate = Candidate::new(
+            election,
+            connections.lease.clone(),
+            connections.server.clone(),
+            clock.clone(),
+            seeds.next(),
+            standing,
+            monitor.clone(),
+        );
+        candidates.spawn(candidate.run(released));
+        stands
+    });
+
     let mut tasks = JoinSet::new();
+    let again: BTreeMap<Kind, Arc<Notify>> = Kind::ALL.map(|kind| (kind, Arc::default())).into();
+    let source = |kind: Kind| Source {
+        kind,
+        path: resource(kind, options.namespace.as_deref()).path,
+        again: again[&kind].clone(),
+    };
+    let reads = Api::new(connections.watches.clone(), Kind::ALL.len(), PATIENCE);
+    let leading = Leading::new(
+        shared.clone(),
+        reads.counted(monitor.clone()),
+        Kind::ALL.map(source).into(),
+        standing,
+    );
+    tasks.spawn(leading.run());
     tasks.spawn(watches(
         connections,
         options.clone(),
         shared.clone(),
+        again,
         seeds.next(),
         shutdown.clone(),
     ));
@@ -156,8 +190,11 @@ pub async fn run(
     drop(syncer);
     let left = deadline
         .saturating_duration_since(Instant::now())
-        .min(Duration::from_secs(2));
+        .min(EVENTS_GRACE);
     let _ = timeout(left, publishers.join_next()).await;
+    // Last of all: whoever waits for it begins at once.
+    release.send_replace(true);
+    while candidates.join_next().await.is_some() {}
     tracing::info!("stopped");
 }
 
@@ -166,23 +203,22 @@ async fn watches(
     connections: Connections,
     options: Options,
     shared: Arc<Shared>,
+    again: BTreeMap<Kind, Arc<Notify>>,
     mut rng: StdRng,
     shutdown: watch::Receiver<bool>,
 ) {
     let mut all = JoinSet::new();
     let begun = Instant::now();
     for kind in Kind::ALL {
-        let feed = Feed {
-            kind,
-            shared: shared.clone(),
-        };
+        let feed = Feed::new(kind, shared.clone());
+        let again = again[&kind].clone();
         let resource = resource(kind, options.namespace.as_deref());
         let seed = StdRng::from_rng(&mut rng);
         let (client, server) = (connections.watches.clone(), connections.server.clone());
         let shutdown = shutdown.clone();
-        all.spawn(
-            async move { list_watch::run(client, &server, resource, feed, seed, shutdown).await },
-        );
+        all.spawn(async move {
+            list_watch::run(client, &server, resource, feed, seed, again, shutdown).await;
+        });
         shared.wait_for(kind).await;
     }
     {
@@ -191,7 +227,7 @@ async fn watches(
             daemonsets = cache.daemon_sets().len(),
             nodes = cache.nodes().len(),
             pods = cache.pods(),
-            "all is known after {:.1} s, starting to sync",
+            "all is known after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
     }
@@ -219,13 +255,19 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
 
 /// One worker. A webhook or namespace whose calls hang holds up the DaemonSets that it concerns and no others.
 async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>, mut shutdown: watch::Receiver<bool>) {
-    tokio::select! {
-        biased;
-        _ = shutdown.wait_for(|stop| *stop) => return,
-        () = settled(&shared) => {}
-    }
     let mut slow = JoinSet::new();
-    while let Some(key) = shared.queue.take().await {
+    loop {
+        tokio::select! {
+            biased;
+            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = shared.gate.opened() => {}
+        }
+        let key = tokio::select! {
+            biased;
+            () = shared.gate.closed() => continue,
+            key = shared.queue.take() => key,
+        };
+        let Some(key) = key else { break };
         let mut sync = Box::pin(sync(shared.clone(), syncer.clone(), key));
         if timeout(SLOW, &mut sync).await.is_err() {
             slow.spawn(sync);
@@ -233,14 +275,6 @@ async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>, mut shutdown: watch::Rec
         while slow.try_join_next().is_some() {}
     }
     while slow.join_next().await.is_some() {}
-}
-
-/// Returns when everything is known and was watched for a moment.
-async fn settled(shared: &Shared) {
-    for kind in Kind::ALL {
-        shared.wait_for(kind).await;
-    }
-    sleep(SETTLE).await;
 }
 
 async fn sync(shared: Arc<Shared>, syncer: Arc<Syncer>, key: Key) {
@@ -251,6 +285,18 @@ async fn sync(shared: Arc<Shared>, syncer: Arc<Syncer>, key: Key) {
     let cache = shared.cache();
     if cache.daemon_set(&key).is_none() {
         shared.queue.forget(&key);
+    }
+}
+
+/// Says on `/readyz` how the election stands.
+fn said(standing: watch::Receiver<Standing>) -> impl Fn() -> Result<String, String> {
+    move || {
+        let standing = standing.borrow();
+        Ok(match (&standing.leading_since, &standing.holder) {
+            (Some(_), _) => "this replica leads".to_owned(),
+            (None, Some(holder)) => format!("standing by, {holder} leads"),
+            (None, None) => "nobody leads".to_owned(),
+        })
     }
 }
 

@@ -18,10 +18,19 @@ use crate::{
     wire::DecodeError,
 };
 
-use super::{list_watch::Sink, monitor::Monitor, pulse::Pulse, queue::Queue};
+use super::{leading::Gate, list_watch::Sink, monitor::Monitor, pulse::Pulse, queue::Queue};
 
 /// Says what time it is.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// How far the list and watch of a kind have come.
+#[derive(Clone, Copy, Default, Debug)]
+struct Progress {
+    /// When the last list began that was completed.
+    listed: Option<Instant>,
+    /// All up to this version has been seen.
+    seen: Version,
+}
 
 /// What is known, and what is to be planned.
 pub struct Shared {
@@ -34,8 +43,10 @@ pub struct Shared {
     pub pulse: Pulse,
     /// Who counts.
     pub monitor: Arc<Monitor>,
-    /// Which kinds have been listed, for whoever waits for one.
-    synced: watch::Sender<BTreeMap<&'static str, bool>>,
+    /// Whether there may be syncs.
+    pub gate: Gate,
+    /// How far each kind has come, for whoever waits for it.
+    progress: watch::Sender<[Progress; Kind::ALL.len()]>,
     /// What could not be decoded and has been said: kind and name to the reason.
     said: Mutex<BTreeMap<(&'static str, String), String>>,
 }
@@ -48,14 +59,14 @@ impl Shared {
         clock: Clock,
         monitor: Arc<Monitor>,
     ) -> Arc<Shared> {
-        let synced = Kind::ALL.into_iter().map(|k| (k.as_str(), false)).collect();
         let shared = Arc::new(Shared {
             cache: Mutex::new(cache),
             queue,
             clock,
             pulse: Pulse::default(),
             monitor,
-            synced: watch::Sender::new(synced),
+            gate: Gate::default(),
+            progress: watch::Sender::default(),
             said: Mutex::default(),
         });
         shared.monitor.attach(&shared);
@@ -71,9 +82,32 @@ impl Shared {
 
     /// Returns when this kind has been listed once.
     pub async fn wait_for(&self, kind: Kind) {
-        let mut synced = self.synced.subscribe();
+        self.until(kind, |p| p.listed.is_some()).await;
+    }
+
+    /// When the last list of this kind began that was completed.
+    pub fn listed_since(&self, kind: Kind) -> Option<Instant> {
+        self.progress.borrow()[kind as usize].listed
+    }
+
+    /// Returns when a list of this kind is complete that began then or later.
+    pub async fn wait_for_list(&self, kind: Kind, then: Instant) {
+        self.until(kind, |p| p.listed >= Some(then)).await;
+    }
+
+    /// Returns when all up to this version has been seen of this kind.
+    pub async fn wait_for_version(&self, kind: Kind, version: Version) {
+        self.until(kind, |p| p.seen >= version).await;
+    }
+
+    async fn until(&self, kind: Kind, there: impl Fn(&Progress) -> bool) {
+        let mut progress = self.progress.subscribe();
         // The sender lives as long as self does.
-        let _ = synced.wait_for(|s| s[kind.as_str()]).await;
+        let _ = progress.wait_for(|all| there(&all[kind as usize])).await;
+    }
+
+    fn progress(&self, kind: Kind, f: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(|all| f(&mut all[kind as usize]));
     }
 
     /// Feeds the cache and queues what became dirty by it.
@@ -167,9 +201,20 @@ pub struct Feed {
     pub kind: Kind,
     /// Where it goes.
     pub shared: Arc<Shared>,
+    /// When the list began that is being read.
+    began: Instant,
 }
 
 impl Feed {
+    /// Feeds what is shared with this kind.
+    pub fn new(kind: Kind, shared: Arc<Shared>) -> Feed {
+        Feed {
+            kind,
+            shared,
+            began: Instant::now(),
+        }
+    }
+
     fn resource(&self) -> Resource {
         match self.kind {
             Kind::DaemonSet => Resource::DaemonSets,
@@ -193,6 +238,7 @@ impl Sink for Feed {
     }
 
     fn list_began(&mut self) {
+        self.began = Instant::now();
         let monitor = &self.shared.monitor;
         monitor.watched(self.kind, |w, now| w.list_began(now));
         self.shared.feed(|cache| cache.list_began(self.kind));
@@ -208,9 +254,10 @@ impl Sink for Feed {
             .feed(|cache| cache.list_completed(self.kind, Version::parse(version)));
         let monitor = &self.shared.monitor;
         monitor.watched(self.kind, |w, _| w.listed = true);
-        self.shared.synced.send_if_modified(|synced| {
-            let was = synced.insert(self.kind.as_str(), true);
-            was != Some(true)
+        let began = self.began;
+        self.shared.progress(self.kind, |p| {
+            p.listed = Some(began);
+            p.seen = Version::parse(version);
         });
     }
 
@@ -231,5 +278,10 @@ impl Sink for Feed {
 
     fn bookmark(&mut self, _version: &str) {
         self.told();
+    }
+
+    fn seen(&mut self, version: &str) {
+        let version = Version::parse(version);
+        self.shared.progress(self.kind, |p| p.seen = version);
     }
 }

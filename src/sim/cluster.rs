@@ -19,7 +19,9 @@ use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, Entry, Resource, Status};
 use super::kubelets::{self, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
+use crate::apply::fence::Fence;
 use crate::model::Settings;
+use crate::runtime::lease::{self, LeaderElection, election::Timing};
 use crate::runtime::monitor::Monitor;
 use crate::runtime::run::{Connections, Options, run};
 
@@ -160,15 +162,39 @@ impl Cluster {
 
     /// Starts a DaemonSet controller with the usual options; its client has this name.
     pub fn controller(&mut self, name: &str) -> Controller {
+        self.controller_with(name, Self::options())
+    }
+
+    /// Starts a replica of a DaemonSet controller that works only while it leads, by the Lease
+    /// `kube-system/daemonset-controller`; its client and its identity have this name.
+    pub fn replica(&mut self, name: &str) -> Controller {
+        let clock = self.server.clock();
+        let election = LeaderElection {
+            options: lease::Options {
+                namespace: "kube-system".to_owned(),
+                name: "daemonset-controller".to_owned(),
+                identity: name.to_owned(),
+                timing: Timing::default(),
+            },
+            fence: Fence::new(std::sync::Arc::new(move || clock().into())),
+        };
         let options = Options {
+            leader_election: Some(election),
+            ..Self::options()
+        };
+        self.controller_with(name, options)
+    }
+
+    fn options() -> Options {
+        Options {
             namespace: None,
             concurrent_syncs: 2,
             burst: 250,
             max_in_flight: 32,
             settings: Settings::default(),
+            leader_election: None,
             seed: 0,
-        };
-        self.controller_with(name, options)
+        }
     }
 
     /// Starts a DaemonSet controller. The seed of its jitter is added to one that every start has of its own.
@@ -176,9 +202,14 @@ impl Cluster {
         self.started += 1;
         let own = self.seed.wrapping_mul(1_000) + self.started * 10;
         options.seed = options.seed.wrapping_add(own);
+        let writes = match &options.leader_election {
+            Some(election) => self.server.fenced_client(name, &election.fence),
+            None => self.server.client(name),
+        };
         let connections = Connections {
             watches: self.server.client(name),
-            writes: self.server.client(name),
+            writes,
+            lease: self.server.client(name),
             server: "https://simulated:6443".into(),
         };
         let (stop, stopped) = watch::channel(false);

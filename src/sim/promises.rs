@@ -167,7 +167,8 @@ impl Check<'_> {
             })
             .collect();
         let writes = self.log.iter();
-        let late = writes.filter(|e| e.is_write() && e.at >= since && self.is_controller(e));
+        let late = writes
+            .filter(|e| e.is_write() && !e.is_upkeep() && e.at >= since && self.is_controller(e));
         all.extend(late.map(|entry| Violation {
             promise: "L1",
             version: self.store.version(),

@@ -7,6 +7,7 @@ mod crashes;
 mod creates;
 mod deletes;
 mod denied;
+mod election;
 mod fair;
 mod faults;
 mod lag;

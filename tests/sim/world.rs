@@ -67,6 +67,12 @@ pub fn start(world: &World, name: &'static str) -> Controller {
     world.cluster.borrow_mut().controller(name)
 }
 
+/// One that works only while it leads.
+pub fn replica(world: &World, name: &'static str) -> Controller {
+    world.controllers.borrow_mut().insert(name);
+    world.cluster.borrow_mut().replica(name)
+}
+
 /// Lets so many seconds pass.
 pub async fn seconds(n: u64) {
     sleep(Duration::from_secs(n)).await;

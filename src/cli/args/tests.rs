@@ -1,6 +1,7 @@
 use clap::CommandFactory;
 
 use super::*;
+use crate::runtime::lease::election::Timing;
 
 fn parse(args: &[&str]) -> Result<Command, String> {
     Cli::try_parse_from([&["daemonset-controller"], args].concat())
@@ -49,6 +50,23 @@ fn defaults() {
     assert_eq!(args.shared.settings(), Settings::default());
     assert_eq!(args.shared.access(), Access::default());
     assert_eq!(args.shared.log_format, LogFormat::Text);
+    let election = args.leader_election;
+    assert_eq!(election.timing(), Ok(Timing::default()));
+    assert_eq!((election.leader_elect, election.namespace()), (true, None));
+}
+
+#[test]
+fn leader_election_is_switched_as_in_kubernetes_components() {
+    for (args, on) in [
+        (&["--leader-elect"][..], true),
+        (&["--leader-elect=true"], true),
+        (&["--leader-elect=false"], false),
+    ] {
+        assert_eq!(run(args).leader_election.leader_elect, on, "{args:?}");
+    }
+    let bad = run(&["--leader-elect-renew-deadline=15s"]).leader_election;
+    let why = bad.timing().expect_err("not less than the lease duration");
+    assert!(why.contains("longer"), "{why}");
 }
 
 #[test]

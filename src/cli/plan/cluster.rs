@@ -26,7 +26,7 @@ pub async fn load(
     wanted: Wanted<'_>,
     gates: FeatureGates,
 ) -> Result<Loaded, PlanError> {
-    let clients = client::clients(access).await?;
+    let clients = client::clients(access, None).await?;
     let mut lists = Lists {
         client: clients.watches,
         server: clients.server,

@@ -1,5 +1,7 @@
 //! The watch of the one Lease: standbys learn at once that it was given up, a leader that it was taken or deleted.
 
+use std::sync::Arc;
+
 use kube::Client;
 use rand::rngs::StdRng;
 use serde_json::value::RawValue;
@@ -47,9 +49,10 @@ pub fn watch(
         listed: false,
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(
-        async move { list_watch::run(client, &server, resource, sink, rng, shutdown).await },
-    );
+    tasks.spawn(async move {
+        let again = Arc::default();
+        list_watch::run(client, &server, resource, sink, rng, again, shutdown).await;
+    });
     (receiver, tasks)
 }
 

@@ -107,6 +107,7 @@ impl Stage {
             },
             log.clone(),
             StdRng::seed_from_u64(7),
+            Arc::default(),
             stopped,
         ));
         Self {

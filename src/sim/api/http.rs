@@ -14,18 +14,28 @@ use http_body::Frame;
 use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::server::{ApiServer, Incoming, Reply};
+use crate::apply::fence::Fence;
 
 impl ApiServer {
     /// A client of it. Its name stands in the log; of two, faults can be for one alone.
     pub fn client(&self, name: &str) -> Client {
-        let connection = Connection {
+        Client::new(self.connection(name), "default")
+    }
+
+    /// One whose writes are kept back by a fence while it is closed.
+    pub fn fenced_client(&self, name: &str, fence: &Fence) -> Client {
+        Client::new(fence.layer(self.connection(name)), "default")
+    }
+
+    fn connection(&self, name: &str) -> Connection {
+        Connection {
             server: self.clone(),
             client: name.into(),
-        };
-        Client::new(connection, "default")
+        }
     }
 }
 

@@ -1,0 +1,220 @@
+//! When this process works: while it leads, and once what it knows is as fresh as its election.
+//!
+//! A standby keeps its caches warm, so that it need not read the cluster when it takes over. But its watches may have
+//! been silent without its knowing. So before it plans it makes sure of each kind: it asks for the version that the API
+//! server is at, and waits a moment until the watch has told of that version or a later one. On a busy cluster it has. Where
+//! nothing happens a watch tells nothing, and then the kind is read again: all of it, or, of pods, those of each DaemonSet
+//! before it is planned for.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::join_all;
+use serde::Deserialize;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    apply::request::Api,
+    model::{Kind, Version, departed::REMEMBERED},
+};
+
+use super::{lease::Standing, shared::Shared};
+
+/// How long the watch of a kind has to tell of the API server's version before the kind is read again.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// From the end of the first lists to the first sync, and from the end of a halt of the process to the next.
+///
+/// A controller that starts cannot know what was last on a node that it finds empty, and so not what another controller
+/// would call the next pod there (docs/design.md, "Names"). Where one is at work, its pod shows itself within this time, or
+/// it has forgotten what was there, too. One that was halted knows no more than that.
+pub const SETTLE: Duration = REMEMBERED;
+
+/// Whether there may be syncs.
+#[derive(Default)]
+pub struct Gate {
+    open: AtomicBool,
+    changed: Notify,
+}
+
+impl Gate {
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Returns when it is open.
+    pub async fn opened(&self) {
+        self.until(true).await;
+    }
+
+    /// Returns when it is closed.
+    pub async fn closed(&self) {
+        self.until(false).await;
+    }
+
+    async fn until(&self, open: bool) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_open() == open {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn set(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+}
+
+/// What it takes to make sure of a kind.
+pub struct Source {
+    /// The kind.
+    pub kind: Kind,
+    /// The path of its list.
+    pub path: String,
+    /// Tells its watch to list anew.
+    pub again: Arc<Notify>,
+}
+
+/// Opens and closes the gate.
+pub struct Leading {
+    shared: Arc<Shared>,
+    api: Api,
+    sources: Vec<Source>,
+    /// How the election stands; None where there is none, and whoever runs acts.
+    standing: Option<watch::Receiver<Standing>>,
+    /// Why the last look at a version failed, to be said once.
+    said: Mutex<Option<String>>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    metadata: ListMetadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMetadata {
+    #[serde(default)]
+    resource_version: String,
+}
+
+impl Leading {
+    /// For these kinds, read through `api`.
+    pub fn new(
+        shared: Arc<Shared>,
+        api: Api,
+        sources: Vec<Source>,
+        standing: Option<watch::Receiver<Standing>>,
+    ) -> Leading {
+        Leading {
+            shared,
+            api,
+            sources,
+            standing,
+            said: Mutex::default(),
+        }
+    }
+
+    /// Opens the gate whenever this process may work, until the election ends.
+    pub async fn run(mut self) {
+        for kind in Kind::ALL {
+            self.shared.wait_for(kind).await;
+        }
+        let settled = Instant::now() + SETTLE;
+        while let Ok(since) = self.elected().await {
+            let ready = async {
+                if let Some(since) = since {
+                    join_all(self.sources.iter().map(|s| self.make_sure(s, since))).await;
+                }
+                sleep_until(settled).await;
+            };
+            tokio::select! {
+                biased;
+                () = lost(self.standing.clone(), since) => continue,
+                () = ready => {}
+            }
+            self.shared.monitor.set_leader(true);
+            self.shared.gate.set(true);
+            let keys = self.shared.cache().daemon_sets();
+            tracing::info!(daemonsets = keys.len(), "at work");
+            for key in keys {
+                self.shared.queue.add(key);
+            }
+            lost(self.standing.clone(), since).await;
+            self.shared.gate.set(false);
+            self.shared.monitor.set_leader(false);
+        }
+    }
+
+    /// Returns when we lead, and since when; an error when nobody will ever be elected any more.
+    async fn elected(&mut self) -> Result<Option<Instant>, watch::error::RecvError> {
+        let Some(standing) = &mut self.standing else {
+            return Ok(None);
+        };
+        let leads = standing.wait_for(|s| s.leading_since.is_some()).await?;
+        Ok(leads.leading_since)
+    }
+
+    /// Returns when what is known of a kind is no older than `since`.
+    async fn make_sure(&self, source: &Source, since: Instant) {
+        let Source { kind, path, again } = source;
+        if self.shared.listed_since(*kind) >= Some(since) {
+            return;
+        }
+        if let Some(version) = self.version_of(path).await {
+            let seen = self.shared.wait_for_version(*kind, version);
+            if timeout(GLANCE, seen).await.is_ok() {
+                return;
+            }
+        }
+        if *kind == Kind::Pod {
+            self.shared.cache().read_pods_anew();
+        } else {
+            let now = Instant::now();
+            again.notify_one();
+            self.shared.wait_for_list(*kind, now).await;
+        }
+    }
+
+    /// The version that the API server is at for what is listed at this path.
+    async fn version_of(&self, path: &str) -> Option<Version> {
+        let answer = self.api.get(&format!("{path}?limit=1")).await;
+        let why = match answer {
+            Ok(json) => match serde_json::from_slice::<List>(&json) {
+                Ok(list) => return Some(Version::parse(&list.metadata.resource_version)),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        let text = format!("cannot read the version of {path}: {why}; it is listed anew");
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_ref() != Some(&text) {
+            tracing::warn!("{text}");
+            *said = Some(text);
+        }
+        None
+    }
+}
+
+/// Returns when we no longer lead since then; never where there is no election.
+async fn lost(standing: Option<watch::Receiver<Standing>>, since: Option<Instant>) {
+    match standing {
+        // The sender is gone with the candidate: nobody leads here any more.
+        Some(mut standing) => {
+            let _ = standing.wait_for(|s| s.leading_since != since).await;
+        }
+        None => std::future::pending().await,
+    }
+}
