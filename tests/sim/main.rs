@@ -3,6 +3,7 @@
 
 mod claims;
 mod cluster;
+mod controllers;
 mod crashes;
 mod creates;
 mod deletes;
