@@ -17,9 +17,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::facts::{current_hash, is_live, owner, said, target, text};
-use super::past::{Life, Set};
+use super::past::{Life, Set, is_available};
 use super::{Entry, Past, Promise, Step};
 use crate::model::{DaemonSet, Node, UpdateStrategy};
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
@@ -47,7 +48,7 @@ impl Promise for Budget {
         }
         let wrong = past
             .pod_of(text(before, "uid"))
-            .and_then(|pod| View::new(step, request, owner(before), past)?.judge(step, pod));
+            .and_then(|pod| View::new(step, request, before, past)?.judge(step, pod));
         let told = |why| format!("{} on {} {why}", said(before), target(before));
         wrong.map(told).into_iter().collect()
     }
@@ -58,6 +59,8 @@ struct View<'a> {
     past: &'a Past,
     request: &'a Entry,
     owner: &'a str,
+    /// The pod as the delete found it. Whoever asked for that had seen this very state.
+    found: &'a Value,
     /// The DaemonSet, in each of its states.
     sets: Vec<(&'a Set, &'a DaemonSet)>,
     /// From here on.
@@ -73,9 +76,10 @@ impl<'a> View<'a> {
     fn new(
         step: &Step<'_>,
         request: &'a Entry,
-        owner: &'a str,
+        found: &'a Value,
         past: &'a Past,
     ) -> Option<View<'a>> {
+        let owner = owner(found);
         let since = step.known(request);
         let sets = past.sets(owner, since).into_iter();
         let sets: Option<Vec<_>> = sets.map(|s| Some((s?, s?.read.as_ref()?))).collect();
@@ -85,6 +89,7 @@ impl<'a> View<'a> {
             past,
             request,
             owner,
+            found,
             sets,
             since,
             now: step.time(step.write.at),
@@ -119,7 +124,7 @@ impl<'a> View<'a> {
 
     fn judge_alone(&self, pod: &Life) -> Option<String> {
         let longest = self.sets.iter().map(|(_, ds)| ds.min_ready_seconds).max()?;
-        if !self.was_available_when_planned(pod, longest) {
+        if !self.was_available_when_planned(longest) {
             return None;
         }
         let names: Vec<&str> = self.past.nodes().collect();
@@ -182,16 +187,16 @@ impl<'a> View<'a> {
         if is_duplicate || !self.sets.iter().all(surges) {
             return None; // S3's
         }
-        let is_ready = self.was_available_when_planned(pod, 0);
+        let is_ready = self.was_available_when_planned(0);
         let replaced = beside
             .iter()
             .any(|other| self.may_have_been_available(other));
         (is_ready && !replaced).then(|| "goes before a newer pod there is available".to_owned())
     }
 
-    /// Whether the plan must have found the pod, which was in the state that the delete saw, to be available.
-    fn was_available_when_planned(&self, pod: &Life, min_ready: i32) -> bool {
-        pod.was_available(self.planned, min_ready, self.planned_at)
+    /// Whether the plan must have taken the pod for available.
+    fn was_available_when_planned(&self, min_ready: i32) -> bool {
+        is_available(self.found, min_ready, self.planned_at)
     }
 
     fn may_be_there(&self, pod: &Life) -> bool {

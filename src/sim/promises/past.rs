@@ -99,6 +99,15 @@ impl Ready {
     }
 }
 
+/// Whether a pod in this state has been ready for so long.
+pub fn is_available(pod: &Value, min_ready: i32, now: Timestamp) -> bool {
+    let ready = ready_since(pod).map(|since| Ready {
+        until: None,
+        since: since.parse().ok(),
+    });
+    ready.is_some_and(|ready| ready.is_old(min_ready, now))
+}
+
 /// All of it.
 #[derive(Default)]
 pub struct Past {
