@@ -310,10 +310,9 @@ impl Cluster {
         true
     }
 
-    /// What broke a promise so far. `controllers` are the clients that are DaemonSet controllers; what they acted on
-    /// was up to `lag` old.
-    pub fn violations(&self, controllers: &[&str], lag: Duration) -> Vec<Violation> {
-        self.check(controllers, lag, |check| check.history())
+    /// What broke a promise so far. `controllers` are the clients that are DaemonSet controllers.
+    pub fn violations(&self, controllers: &[&str]) -> Vec<Violation> {
+        self.check(controllers, |check| check.history())
     }
 
     /// As [`Cluster::violations`], and what there is that is not as it should be once nothing goes wrong any more.
@@ -321,24 +320,22 @@ impl Cluster {
     pub fn unsettled(&self, controllers: &[&str], quiet: Duration) -> Vec<Violation> {
         let (now, elapsed) = (self.server.now(), self.server.elapsed());
         let since = elapsed.saturating_sub(quiet);
-        self.check(controllers, Duration::ZERO, |check| {
-            check.settled(now, since)
-        })
+        self.check(controllers, |check| check.settled(now, since))
     }
 
     fn check(
         &self,
         controllers: &[&str],
-        lag: Duration,
         f: impl FnOnce(&Check<'_>) -> Vec<Violation>,
     ) -> Vec<Violation> {
-        let log = self.server.log();
-        self.server.read(|store| {
+        let epoch = self.server.epoch();
+        self.server.with(|inner| {
             f(&Check {
-                store,
-                log: &log,
+                store: &inner.core.store,
+                log: &inner.log,
                 controllers,
-                lag,
+                told: &inner.told,
+                epoch,
             })
         })
     }

@@ -5,10 +5,14 @@
 //! cluster before it; another promise is another entry in [`Check::history`].
 
 mod at_rest;
+mod budget;
 mod deletes;
 mod facts;
+mod knowledge;
 mod one_pod;
 mod ours;
+mod past;
+mod revisions;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +21,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS};
 use super::api::store::{Change, Name, Store, Write, name_of};
-use super::api::{Entry, Resource};
+use super::api::{Entry, Resource, told::Told};
+use past::Past;
 
 /// What is checked. Events are not part of it: nothing rests on them.
 static RESOURCES: [&Resource; 6] = [
@@ -42,13 +47,11 @@ pub struct Check<'a> {
     pub log: &'a [Entry],
     /// The names of the clients that are DaemonSet controllers.
     pub controllers: &'a [&'a str],
-    /// How far watches lagged behind at most. Of one object a controller knows the state that it deletes; of others
-    /// it may act on what was true so long ago, and on a plan's and a request's own age besides.
-    pub lag: Duration,
+    /// What watches told whom, and when.
+    pub told: &'a Told,
+    /// The time of day at the start.
+    pub epoch: Timestamp,
 }
-
-/// How old a plan and its last request may become, by their own limits (`docs/design.md`, "One plan, with brakes").
-const AGE: Duration = Duration::from_secs(50);
 
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,8 +117,7 @@ pub struct Step<'a> {
     pub request: Option<&'a Entry>,
     /// What there was before.
     pub before: &'a Objects,
-    /// What a controller acted on may be so old.
-    pub lag: Duration,
+    check: &'a Check<'a>,
 }
 
 impl Step<'_> {
@@ -124,9 +126,22 @@ impl Step<'_> {
         *self.write.resource == *resource
     }
 
-    /// The moment before which nobody acts on what was true.
-    pub fn since(&self) -> Duration {
-        self.write.at.saturating_sub(self.lag + AGE)
+    /// The moment before which the plan that this request is of was not made.
+    pub fn planned(&self, request: &Entry) -> Duration {
+        knowledge::planned(self.check.log, request)
+    }
+
+    /// The moment up to which whoever sent this request knew everything at the least. Of the object that a delete is for
+    /// it knew the very state; of others it may have acted on what has been true since then.
+    pub fn known(&self, request: &Entry) -> Duration {
+        knowledge::known(self.check.told, request, self.planned(request))
+    }
+
+    /// The time of day at a moment.
+    pub fn time(&self, at: Duration) -> Timestamp {
+        let elapsed = SignedDuration::try_from(at).unwrap_or_default();
+        let epoch = self.check.epoch;
+        epoch.checked_add(elapsed).unwrap_or(epoch)
     }
 }
 
@@ -135,8 +150,8 @@ pub trait Promise {
     /// `S1` and so on.
     fn name(&self) -> &'static str;
 
-    /// Sees the next write; says what is wrong with it.
-    fn see(&mut self, step: &Step<'_>) -> Vec<String>;
+    /// Sees the next write, and what was up to it; says what is wrong with it.
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String>;
 }
 
 /// How much of a request's line a violation shows.
@@ -147,7 +162,9 @@ impl Check<'_> {
     pub fn history(&self) -> Vec<Violation> {
         self.follow(vec![
             Box::<one_pod::OnePod>::default(),
+            Box::<budget::Budget>::default(),
             Box::<deletes::Deletes>::default(),
+            Box::<revisions::Revisions>::default(),
             Box::<ours::Ours>::default(),
         ])
     }
@@ -188,6 +205,7 @@ impl Check<'_> {
         let mut writes: Vec<&Write> = histories.collect();
         writes.sort_by_key(|write| write.version);
         let mut objects = Objects::default();
+        let mut past = Past::default();
         let mut found = Vec::new();
         for write in writes {
             let request = self.log.get(write.request);
@@ -195,10 +213,11 @@ impl Check<'_> {
                 write,
                 request: request.filter(|entry| self.is_controller(entry)),
                 before: &objects,
-                lag: self.lag,
+                check: self,
             };
+            past.see(&step);
             for promise in &mut promises {
-                let broken = promise.see(&step).into_iter();
+                let broken = promise.see(&step, &past).into_iter();
                 found.extend(broken.map(|what| Violation {
                     promise: promise.name(),
                     version: write.version,

@@ -34,7 +34,7 @@ fn live(cluster: &Cluster) -> Vec<String> {
 async fn finish(cluster: &mut Cluster) {
     assert!(cluster.rest(2 * MINUTE, HOUR).await);
     report(&cluster.unsettled(&["a"], MINUTE));
-    report(&cluster.violations(&["a"], Duration::ZERO));
+    report(&cluster.violations(&["a"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,5 +120,5 @@ async fn what_a_deleted_daemon_set_owned_goes_with_it_and_orphans_are_adopted_by
             .all(super::world::resource("controllerrevisions"))
             .is_empty()
     );
-    report(&cluster.violations(&["a"], Duration::ZERO));
+    report(&cluster.violations(&["a"]));
 }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod cluster;
+mod controllers;
 mod crashes;
 mod creates;
 mod deletes;
@@ -15,6 +16,13 @@ mod left_alone;
 mod lists;
 mod names;
 mod revisions;
+mod rollout;
+mod rollout_budget;
+mod rollout_changes;
+mod rollout_order;
+mod rollout_ready;
+mod rollout_stuck;
+mod rollout_surge;
 mod seeds;
 mod status;
 mod stop;

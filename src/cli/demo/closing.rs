@@ -58,7 +58,7 @@ impl Story<'_> {
             "Then nobody touched the cluster. After {seconds} s, and for {minutes} minutes of its \
              time, the controller {wrote}."
         ))?;
-        let broken = self.cluster.violations(&[CONTROLLER], Duration::ZERO);
+        let broken = self.cluster.violations(&[CONTROLLER]);
         let writes = self.cluster.server.read(|store| store.version());
         let words = match &broken[..] {
             [] => {

@@ -24,6 +24,7 @@ pub mod server;
 pub mod status;
 pub mod store;
 mod token;
+pub mod told;
 pub mod validate;
 mod watch;
 mod write;

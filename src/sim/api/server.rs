@@ -22,6 +22,7 @@ use super::path::{self, Query};
 use super::resource::{self, Resource};
 use super::status::Status;
 use super::store::Store;
+use super::told::Told;
 use super::watch::{Plan, Watch};
 
 /// How long a request takes.
@@ -52,7 +53,10 @@ pub struct Inner {
     pub core: Core,
     /// What goes wrong.
     pub faults: Faults,
-    log: Vec<Entry>,
+    /// What watches told.
+    pub told: Told,
+    /// All requests so far.
+    pub log: Vec<Entry>,
 }
 
 /// The server.
@@ -97,6 +101,7 @@ impl ApiServer {
             inner: Arc::new(Mutex::new(Inner {
                 core: Core::new(options.seed),
                 faults: Faults::default(),
+                told: Told::default(),
                 log: Vec::new(),
             })),
             changed: Arc::default(),
@@ -146,6 +151,11 @@ impl ApiServer {
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// The time of day at the start.
+    pub fn epoch(&self) -> Timestamp {
+        self.epoch
     }
 
     /// The time of day.
@@ -203,7 +213,11 @@ impl ApiServer {
 
     /// The client's watches of this resource tell late, or nothing, or all again.
     pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
-        self.with(|inner| inner.faults.gate(client, resource, gate));
+        let at = self.elapsed();
+        self.with(|inner| {
+            inner.faults.gate(client, resource, gate);
+            inner.told.gate(client, resource, gate, at);
+        });
         self.changed.notify_waiters();
     }
 

@@ -19,6 +19,7 @@ use super::resource::{self, Resource};
 use super::server::ApiServer;
 use super::status::{Result, Status};
 use super::store::{Change, Store, Write};
+use super::told::Told;
 
 /// How often a watch that asked for bookmarks gets one.
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -44,6 +45,16 @@ pub struct Watch {
     cuts: usize,
     changes: Arc<Notify>,
     ended: bool,
+    /// It never told anything: its version was too old.
+    was_expired: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.was_expired {
+            self.tell_when(Told::closed);
+        }
+    }
 }
 
 /// What is asked of a watch, after a look at the store.
@@ -173,11 +184,22 @@ impl Watch {
             next_bookmark: now + BOOKMARKS,
             end: now + length,
             ended: false,
+            was_expired: plan.expired,
         };
         if plan.expired {
             watch.expire();
+        } else {
+            watch.tell_when(Told::opened);
         }
         watch
+    }
+
+    /// Notes that it begins, or ends, to tell.
+    fn tell_when(&self, what: impl FnOnce(&mut Told, &Arc<str>, &Resource, Duration)) {
+        let at = self.server.elapsed();
+        let (client, resource) = (&self.client, self.target.resource);
+        self.server
+            .with(|inner| what(&mut inner.told, client, resource, at));
     }
 
     /// Its lines; the stream ends with the watch.

@@ -11,21 +11,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::facts::{self, age, hash, is_live, owner, ready_since, said, target, text};
-use super::{Promise, Step};
+use super::{Entry, Past, Promise, Step};
 use crate::model::DaemonSet;
-use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
+use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
-
-/// The states of an object, with the moments at which they began; None while it is not there.
-type States = Vec<(Duration, Option<Arc<Value>>)>;
 
 /// S3.
 #[derive(Default)]
 pub struct Deletes {
-    /// By name.
-    nodes: BTreeMap<String, States>,
-    /// By UID.
-    daemon_sets: BTreeMap<String, States>,
     /// By owner and node: when a live pod last ceased to be one.
     ended: BTreeMap<(String, String), Duration>,
 }
@@ -35,17 +28,8 @@ impl Promise for Deletes {
         "S3"
     }
 
-    fn see(&mut self, step: &Step<'_>) -> Vec<String> {
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
         let write = step.write;
-        let state = (write.change != Change::Deleted).then(|| write.object.clone());
-        let (uid, name) = (text(&write.object, "uid"), text(&write.object, "name"));
-        if step.is_for(&NODES) {
-            let states = self.nodes.entry(name.to_owned()).or_default();
-            states.push((write.at, state));
-        } else if step.is_for(&DAEMON_SETS) {
-            let states = self.daemon_sets.entry(uid.to_owned()).or_default();
-            states.push((write.at, state));
-        }
         let Some(before) = write.before.as_ref().filter(|_| step.is_for(&PODS)) else {
             return Vec::new();
         };
@@ -53,7 +37,7 @@ impl Promise for Deletes {
             return Vec::new();
         }
         let wrong = match step.request {
-            Some(request) if request.method == "DELETE" => self.judge(step, before),
+            Some(request) if request.method == "DELETE" => self.judge(step, request, before, past),
             _ => None,
         };
         let place = (owner(before).to_owned(), target(before).to_owned());
@@ -63,22 +47,28 @@ impl Promise for Deletes {
 }
 
 impl Deletes {
-    fn judge(&self, step: &Step<'_>, pod: &Arc<Value>) -> Option<String> {
-        let since = step.since();
-        let daemon_sets = recent(self.daemon_sets.get(owner(pod))?, since);
-        let mut read: Vec<DaemonSet> = Vec::new();
-        for daemon_set in daemon_sets.clone() {
-            read.push(facts::read(daemon_set.as_ref()?)?);
-        }
-        for node in recent(self.nodes.get(target(pod))?, since) {
-            let node = node.as_ref()?;
-            for daemon_set in &read {
-                if !facts::verdict(daemon_set, node)?.should_continue_running() {
+    fn judge(
+        &self,
+        step: &Step<'_>,
+        request: &Entry,
+        pod: &Arc<Value>,
+        past: &Past,
+    ) -> Option<String> {
+        let since = step.known(request);
+        let mut sets: Vec<(&DaemonSet, &Value)> = Vec::new();
+        for set in past.sets(owner(pod), since) {
+            let set = set?;
+            for node in past.node(target(pod), since) {
+                if !set.verdict(node?).should_continue_running() {
                     return None;
                 }
             }
+            sets.push((set.read.as_ref()?, &set.object));
         }
-        let surges = read.iter().any(|ds| ds.update_strategy.allows_surge());
+        if sets.is_empty() {
+            return None; // nobody's, which is S5's
+        }
+        let surges = sets.iter().any(|(ds, _)| ds.update_strategy.allows_surge());
         let others: Vec<&Arc<Value>> = step
             .before
             .all(&PODS)
@@ -95,17 +85,11 @@ impl Deletes {
         if self.ended.get(&place).is_some_and(|at| *at >= since) {
             return None; // a duplicate, not long ago
         }
-        let current = daemon_sets.flatten().all(|daemon_set| {
+        let current = sets.iter().all(|(_, daemon_set)| {
             let revisions = step.before.all(&CONTROLLER_REVISIONS);
             facts::current_hash(daemon_set, revisions) == Some(hash(pod))
         });
         told("is the only ready pod of the current revision there")
             .filter(|_| current && ready_since(pod).is_some())
     }
-}
-
-/// The states since a moment, and the one that was there then.
-fn recent(states: &States, since: Duration) -> impl Iterator<Item = &Option<Arc<Value>>> + Clone {
-    let later = states.partition_point(|(at, _)| *at <= since);
-    states[later.saturating_sub(1)..].iter().map(|(_, s)| s)
 }

@@ -103,20 +103,28 @@ pub fn verdict(daemon_set: &DaemonSet, node: &Value) -> Option<Verdict> {
     Some(eligibility.of(&node))
 }
 
+/// Whether a revision is one of a DaemonSet's, and of its template as it is.
+pub fn is_of_template(revision: &Value, daemon_set: &Value) -> bool {
+    owner(revision) == text(daemon_set, "uid")
+        && template_of(revision) == without_timestamp(&daemon_set["spec"]["template"])
+}
+
+/// The template that a revision holds.
+pub fn template_of(revision: &Value) -> Value {
+    let mut template = without_timestamp(&revision["data"]["spec"]["template"]);
+    if let Some(fields) = template.as_object_mut() {
+        fields.remove("$patch");
+    }
+    template
+}
+
 /// The hash of the revision that a DaemonSet's template is: of its own with equal data the one with the highest number.
 pub fn current_hash<'a>(
     daemon_set: &Value,
     revisions: impl Iterator<Item = &'a Arc<Value>>,
 ) -> Option<&'a str> {
-    let template = without_timestamp(&daemon_set["spec"]["template"]);
-    let equal = revisions.filter(|revision| {
-        let mut data = without_timestamp(&revision["data"]["spec"]["template"]);
-        if let Some(data) = data.as_object_mut() {
-            data.remove("$patch");
-        }
-        owner(revision) == text(daemon_set, "uid") && data == template
-    });
-    equal
+    revisions
+        .filter(|revision| is_of_template(revision, daemon_set))
         .max_by_key(|r| r["revision"].as_i64())
         .map(|r| hash(r))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::facts::{self, hash, is_live, owner, said, target, text};
-use super::{Promise, Step};
+use super::{Past, Promise, Step};
 use crate::sim::api::resource::{DAEMON_SETS, PODS};
 use crate::sim::api::store::Change;
 
@@ -28,7 +28,7 @@ impl Promise for OnePod {
         "S1"
     }
 
-    fn see(&mut self, step: &Step<'_>) -> Vec<String> {
+    fn see(&mut self, step: &Step<'_>, _: &Past) -> Vec<String> {
         let write = step.write;
         if step.is_for(&DAEMON_SETS) {
             let read = facts::read(&write.object);

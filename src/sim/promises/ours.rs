@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::facts::{owner, said, text};
-use super::{Promise, Step};
+use super::{Past, Promise, Step};
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, PODS};
 use crate::sim::api::store::Change;
 
@@ -22,7 +22,7 @@ impl Promise for Ours {
         "S5"
     }
 
-    fn see(&mut self, step: &Step<'_>) -> Vec<String> {
+    fn see(&mut self, step: &Step<'_>, _: &Past) -> Vec<String> {
         let write = step.write;
         if step.is_for(&DAEMON_SETS) {
             let uid = text(&write.object, "uid").to_owned();

@@ -1,0 +1,241 @@
+//! S2: pods that a controller deletes for an update never make more than `maxUnavailable` nodes unavailable.
+//!
+//! Upstream's rule, said of one delete: an available pod that is the only one on a node where it may stay goes only if,
+//! before, fewer nodes than `maxUnavailable` were without an available pod. With `maxSurge` it goes when a newer pod on its
+//! node is available; alone it goes only from a node that is no longer eligible, and only while more pods are available
+//! than nodes are. With `OnDelete` it does not go at all. All else is upkeep, which no budget limits: pods that are not
+//! available, duplicates, and pods where none may be. Pods of the current revision are S3's.
+//!
+//! A controller is charged for what it must have known. A node counts as without an available pod where no pod on it was
+//! available at any moment that the plan may have been made from. A pod that the controller itself asked to delete is
+//! out in any case: its own writes it knows at once. So with one controller and watches that do not lag, this is the rule
+//! as it stands; what others did a moment ago excuses a delete, and what the controller did never does. Of settings that
+//! changed meanwhile, whichever allows the delete excuses it.
+//!
+//! What is not counted, though upstream counts it: a node with several pods of which one is available.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::facts::{current_hash, is_live, owner, said, target, text};
+use super::past::{Life, Set, is_available};
+use super::{Entry, Past, Promise, Step};
+use crate::model::{DaemonSet, Node, UpdateStrategy};
+use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
+use crate::sim::api::store::Change;
+
+/// S2.
+#[derive(Default)]
+pub struct Budget;
+
+impl Promise for Budget {
+    fn name(&self) -> &'static str {
+        "S2"
+    }
+
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
+        let deletes = step.request.filter(|r| r.method == "DELETE");
+        let Some(request) = deletes.filter(|_| step.is_for(&PODS)) else {
+            return Vec::new();
+        };
+        let Some(before) = step.write.before.as_ref().filter(|pod| is_live(pod)) else {
+            return Vec::new();
+        };
+        if step.write.change != Change::Deleted && is_live(&step.write.object) {
+            return Vec::new();
+        }
+        let wrong = past
+            .pod_of(text(before, "uid"))
+            .and_then(|pod| View::new(step, request, before, past)?.judge(step, pod));
+        let told = |why| format!("{} on {} {why}", said(before), target(before));
+        wrong.map(told).into_iter().collect()
+    }
+}
+
+/// What a controller may have seen when it made the plan that a delete is of.
+struct View<'a> {
+    past: &'a Past,
+    request: &'a Entry,
+    owner: &'a str,
+    /// The pod as the delete found it. Whoever asked for that had seen this very state.
+    found: &'a Value,
+    /// The DaemonSet, in each of its states.
+    sets: Vec<(&'a Set, &'a DaemonSet)>,
+    /// From here on.
+    since: Duration,
+    now: Timestamp,
+    planned: Duration,
+    /// The time of day at `planned`.
+    planned_at: Timestamp,
+}
+
+impl<'a> View<'a> {
+    /// None where it is nobody's pod, or the DaemonSet was not always there or could not be read.
+    fn new(
+        step: &Step<'_>,
+        request: &'a Entry,
+        found: &'a Value,
+        past: &'a Past,
+    ) -> Option<View<'a>> {
+        let owner = owner(found);
+        let since = step.known(request);
+        let sets = past.sets(owner, since).into_iter();
+        let sets: Option<Vec<_>> = sets.map(|s| Some((s?, s?.read.as_ref()?))).collect();
+        let sets = sets.filter(|sets| !sets.is_empty())?;
+        let planned = step.planned(request);
+        Some(View {
+            past,
+            request,
+            owner,
+            found,
+            sets,
+            since,
+            now: step.time(step.write.at),
+            planned,
+            planned_at: step.time(planned),
+        })
+    }
+
+    /// What is wrong with deleting this pod.
+    fn judge(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
+        let is_current = |(set, _): &(&Set, &DaemonSet)| {
+            let revisions = step.before.all(&CONTROLLER_REVISIONS);
+            current_hash(&set.object, revisions) == Some(&pod.hash)
+        };
+        if self.sets.iter().all(is_current) {
+            return None; // S3's
+        }
+        let stays = |set: &Set, node: &Node| set.verdict(node).should_continue_running();
+        if !self.always(&pod.node, stays) {
+            return None;
+        }
+        let beside: Vec<&Life> = self
+            .on(&pod.node)
+            .filter(|other| !std::ptr::eq(*other, pod) && self.may_be_there(other))
+            .collect();
+        if beside.is_empty() {
+            self.judge_alone(pod)
+        } else {
+            self.judge_beside(pod, &beside)
+        }
+    }
+
+    fn judge_alone(&self, pod: &Life) -> Option<String> {
+        let longest = self.sets.iter().map(|(_, ds)| ds.min_ready_seconds).max()?;
+        if !self.was_available_when_planned(longest) {
+            return None;
+        }
+        let names: Vec<&str> = self.past.nodes().collect();
+        let eligible = |set: &Set, node: &Node| set.verdict(node).should_run();
+        let least = names.iter().filter(|n| self.always(n, eligible)).count();
+        let most = names.iter().filter(|n| self.ever(n, eligible)).count();
+        let mut places: Vec<&str> = self.past.pods(self.owner).map(|p| &*p.node).collect();
+        places.extend(names);
+        places.sort_unstable();
+        places.dedup();
+        let (available, without): (Vec<&str>, Vec<&str>) = places
+            .into_iter()
+            .partition(|node| *node == pod.node || self.may_be_available(node));
+        let without = without.into_iter().filter(|node| {
+            let mut pods = self.on(node);
+            // Nodes that are not eligible, or gone, take part while they have pods.
+            self.always(node, eligible) || pods.any(|p| p.came <= self.since && !p.departed)
+        });
+        let without = without.count();
+        let mut budgets = Vec::new();
+        for (_, ds) in &self.sets {
+            let UpdateStrategy::RollingUpdate {
+                max_unavailable,
+                max_surge,
+            } = &ds.update_strategy
+            else {
+                continue;
+            };
+            let (Some(budget), Some(surge)) =
+                (max_unavailable.scaled_up(most), max_surge.scaled_up(least))
+            else {
+                continue;
+            };
+            if surge == 0 {
+                let budget = if most > 0 { budget.max(1) } else { budget };
+                if without < budget {
+                    return None;
+                }
+                budgets.push(budget);
+            }
+            let surges = max_surge.scaled_up(most).is_some_and(|n| n > 0);
+            if surges && !self.always(&pod.node, eligible) && available.len() > least {
+                return None;
+            }
+        }
+        Some(match budgets.iter().max() {
+            Some(budget) => format!(
+                "is available and goes, although {without} of {most} nodes are without an available pod and \
+                 maxUnavailable is {budget}"
+            ),
+            None => {
+                "is available and goes, although its strategy does not have it replaced".to_owned()
+            }
+        })
+    }
+
+    fn judge_beside(&self, pod: &Life, beside: &[&Life]) -> Option<String> {
+        let surges = |(_, ds): &(&Set, &DaemonSet)| ds.update_strategy.allows_surge();
+        let is_duplicate = beside.iter().any(|other| other.hash == pod.hash);
+        if is_duplicate || !self.sets.iter().all(surges) {
+            return None; // S3's
+        }
+        let is_ready = self.was_available_when_planned(0);
+        let replaced = beside
+            .iter()
+            .any(|other| self.may_have_been_available(other));
+        (is_ready && !replaced).then(|| "goes before a newer pod there is available".to_owned())
+    }
+
+    /// Whether the plan must have taken the pod for available.
+    fn was_available_when_planned(&self, min_ready: i32) -> bool {
+        is_available(self.found, min_ready, self.planned_at)
+    }
+
+    fn may_be_there(&self, pod: &Life) -> bool {
+        let known_to_go = pod.deleted_by.contains(&self.request.client);
+        let until = if known_to_go {
+            self.planned
+        } else {
+            self.since
+        };
+        pod.stayed(until)
+    }
+
+    fn may_have_been_available(&self, pod: &Life) -> bool {
+        let shortest = self.sets.iter().map(|(_, ds)| ds.min_ready_seconds).min();
+        !pod.deleted_by.contains(&self.request.client)
+            && pod.was_available(self.since, shortest.unwrap_or(0), self.now)
+    }
+
+    fn may_be_available(&self, node: &str) -> bool {
+        self.on(node).any(|pod| self.may_have_been_available(pod))
+    }
+
+    fn on(&self, node: &str) -> impl Iterator<Item = &'a Life> {
+        let pods = self.past.pods(self.owner);
+        let node = node.to_owned();
+        pods.filter(move |pod| pod.node == node)
+    }
+
+    fn always(&self, node: &str, is_so: impl Fn(&Set, &Node) -> bool) -> bool {
+        let states = self.past.node(node, self.since);
+        let holds = |node: &Option<&Node>| {
+            node.is_some_and(|node| self.sets.iter().all(|(set, _)| is_so(set, node)))
+        };
+        !states.is_empty() && states.iter().all(holds)
+    }
+
+    fn ever(&self, node: &str, is_so: impl Fn(&Set, &Node) -> bool) -> bool {
+        let states = self.past.node(node, self.since);
+        let holds = |node: &&Node| self.sets.iter().any(|(set, _)| is_so(set, node));
+        states.iter().flatten().any(holds)
+    }
+}

@@ -1,0 +1,243 @@
+//! What was: the states of DaemonSets and nodes over time, and the lives of pods. Promises excuse a controller by what it
+//! may still have taken for true.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, value::to_raw_value};
+
+use super::Step;
+use super::facts::{
+    self, hash, is_deleting, is_live, is_terminal, owner, ready_since, target, text,
+};
+use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
+use crate::plan::eligibility::Eligibility;
+use crate::sim::api::resource::{DAEMON_SETS, NODES, PODS};
+use crate::sim::api::store::{Change, Write};
+use crate::wire;
+
+/// The states of a thing, with the moments at which they began; None while it is not there.
+type States<T> = Vec<(Duration, Option<T>)>;
+
+/// A DaemonSet as it was.
+pub struct Set {
+    /// As the API server had it.
+    pub object: Arc<Value>,
+    /// As decisions see it; None where it cannot be read.
+    pub read: Option<DaemonSet>,
+    eligibility: Option<Eligibility>,
+}
+
+impl Set {
+    fn new(object: &Arc<Value>) -> Set {
+        let read = facts::read(object);
+        let template = read.as_ref().map(|set| set.template.clone());
+        Set {
+            object: object.clone(),
+            eligibility: template.map(|t| Eligibility::new(t, FeatureGates::default())),
+            read,
+        }
+    }
+
+    /// What it says to a node; where it cannot be read, that it cannot be.
+    pub fn verdict(&self, node: &Node) -> Verdict {
+        let eligibility = self.eligibility.as_ref();
+        eligibility.map_or(Verdict::Unreadable, |e| e.of(node))
+    }
+}
+
+/// While a pod was ready.
+struct Ready {
+    until: Option<Duration>,
+    /// `lastTransitionTime`; None where that is no time.
+    since: Option<Timestamp>,
+}
+
+/// The life of a pod.
+pub struct Life {
+    /// Namespace and name.
+    pub name: String,
+    /// The UID of its controller; empty where it has none.
+    pub owner: String,
+    /// The node that it is on, or may only go to.
+    pub node: String,
+    /// Its revision.
+    pub hash: String,
+    /// Since when it has been of this revision.
+    pub labelled: Duration,
+    /// When it came.
+    pub came: Duration,
+    /// When its deletion was asked for, or it was gone without that.
+    pub left: Option<Duration>,
+    /// Whether it is gone, or ended and is about to be.
+    pub departed: bool,
+    /// The clients that asked for its deletion and were answered. They know.
+    pub deleted_by: Vec<Arc<str>>,
+    ready: Vec<Ready>,
+}
+
+impl Life {
+    /// Whether it was ready at some moment since then, and has been for so long by `now`.
+    pub fn was_available(&self, since: Duration, min_ready: i32, now: Timestamp) -> bool {
+        let mut ready = self.ready.iter();
+        ready.any(|r| r.until.is_none_or(|until| until >= since) && r.is_old(min_ready, now))
+    }
+
+    /// Whether it was there, and not asked to go, at some moment since then.
+    pub fn stayed(&self, since: Duration) -> bool {
+        self.left.is_none_or(|left| left >= since)
+    }
+}
+
+impl Ready {
+    fn is_old(&self, min_ready: i32, now: Timestamp) -> bool {
+        let wait = SignedDuration::from_secs(min_ready.into());
+        // Without minReadySeconds nobody asks since when.
+        min_ready == 0 || self.since.is_some_and(|at| at.duration_until(now) >= wait)
+    }
+}
+
+/// Whether a pod in this state has been ready for so long.
+pub fn is_available(pod: &Value, min_ready: i32, now: Timestamp) -> bool {
+    let ready = ready_since(pod).map(|since| Ready {
+        until: None,
+        since: since.parse().ok(),
+    });
+    ready.is_some_and(|ready| ready.is_old(min_ready, now))
+}
+
+/// All of it.
+#[derive(Default)]
+pub struct Past {
+    /// By UID.
+    sets: BTreeMap<String, States<Set>>,
+    /// By name.
+    nodes: BTreeMap<String, States<Node>>,
+    /// By UID.
+    pods: BTreeMap<String, Life>,
+}
+
+impl Past {
+    /// Takes the next write in.
+    pub fn see(&mut self, step: &Step<'_>) {
+        let write = step.write;
+        let is_there = write.change != Change::Deleted;
+        let uid = text(&write.object, "uid").to_owned();
+        if step.is_for(&DAEMON_SETS) {
+            let states = self.sets.entry(uid).or_default();
+            let last = states.last().and_then(|(_, set)| set.as_ref());
+            if is_there && last.is_some_and(|set| set.object["spec"] == write.object["spec"]) {
+                return; // a status
+            }
+            states.push((write.at, is_there.then(|| Set::new(&write.object))));
+        } else if step.is_for(&NODES) {
+            let name = text(&write.object, "name").to_owned();
+            let states = self.nodes.entry(name).or_default();
+            let node = node(&write.object).filter(|_| is_there);
+            let last = states.last().and_then(|(_, node)| node.as_ref());
+            let same = |a: &Node, b: &Node| {
+                (&a.labels, &a.taints, &a.uid) == (&b.labels, &b.taints, &b.uid)
+            };
+            if let (Some(last), Some(node)) = (last, &node)
+                && same(last, node)
+            {
+                return; // a sign of life
+            }
+            states.push((write.at, node));
+        } else if step.is_for(&PODS) {
+            self.pod(uid, write, step);
+        }
+    }
+
+    fn pod(&mut self, uid: String, write: &Write, step: &Step<'_>) {
+        let (pod, at) = (&*write.object, write.at);
+        let life = self.pods.entry(uid).or_insert_with(|| Life {
+            name: facts::said(pod),
+            owner: String::new(),
+            node: String::new(),
+            hash: hash(pod).to_owned(),
+            labelled: at,
+            came: at,
+            left: None,
+            departed: false,
+            deleted_by: Vec::new(),
+            ready: Vec::new(),
+        });
+        let gone = write.change == Change::Deleted;
+        owner(pod).clone_into(&mut life.owner);
+        target(pod).clone_into(&mut life.node);
+        if life.hash != hash(pod) {
+            hash(pod).clone_into(&mut life.hash);
+            life.labelled = at;
+        }
+        if gone || is_deleting(pod) {
+            life.left.get_or_insert(at);
+        }
+        life.departed = gone || is_deleting(pod) && is_terminal(pod);
+        if let Some(request) = step.request
+            && request.method == "DELETE"
+            && request.ended.is_some()
+        {
+            life.deleted_by.push(request.client.clone());
+        }
+        let since = ready_since(pod).filter(|_| !gone && is_live(pod));
+        let since: Option<Option<Timestamp>> = since.map(|since| since.parse().ok());
+        let last = life.ready.last_mut().filter(|r| r.until.is_none());
+        if last.as_ref().map(|r| r.since) == since {
+            return;
+        }
+        if let Some(last) = last {
+            last.until = Some(at);
+        }
+        life.ready
+            .extend(since.map(|since| Ready { until: None, since }));
+    }
+
+    /// The states of a DaemonSet since a moment, the one that was there then included.
+    pub fn sets(&self, uid: &str, since: Duration) -> Vec<Option<&Set>> {
+        self.sets
+            .get(uid)
+            .map(|s| recent(s, since))
+            .unwrap_or_default()
+    }
+
+    /// The states of a node.
+    pub fn node(&self, name: &str, since: Duration) -> Vec<Option<&Node>> {
+        self.nodes
+            .get(name)
+            .map(|s| recent(s, since))
+            .unwrap_or_default()
+    }
+
+    /// The names of all nodes that ever were.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(String::as_str)
+    }
+
+    /// A pod that there ever was.
+    pub fn pod_of(&self, uid: &str) -> Option<&Life> {
+        self.pods.get(uid)
+    }
+
+    /// The pods that a DaemonSet ever had.
+    pub fn pods(&self, owner: &str) -> impl Iterator<Item = &Life> {
+        self.pods.values().filter(move |life| life.owner == owner)
+    }
+}
+
+fn recent<T>(states: &States<T>, since: Duration) -> Vec<Option<&T>> {
+    let later = states.partition_point(|(at, _)| *at <= since);
+    let first = later.saturating_sub(1);
+    let mut found: Vec<Option<&T>> = states[first..].iter().map(|(_, s)| s.as_ref()).collect();
+    if later == 0 {
+        found.insert(0, None); // it came later
+    }
+    found
+}
+
+fn node(object: &Value) -> Option<Node> {
+    let raw = to_raw_value(object).ok()?;
+    wire::node::decode(&raw, &mut Interner::default()).ok()
+}

@@ -1,0 +1,79 @@
+//! S4: no new revision without a real change of the template.
+//!
+//! A revision that a controller creates is of a template that its DaemonSet has, or had when the plan was made, and of
+//! which there is no revision yet. What a revision holds is never changed. The revision of the present template is never
+//! deleted unless an equal one stays, nor one whose hash a pod carries: of such pods nobody could tell any more what they
+//! are, or roll back to it.
+//!
+//! A pod counts where whoever deletes knew of it: it has been there, with that hash, since before the plan was made.
+
+use serde_json::Value;
+
+use super::facts::{hash, is_of_template, owner, said, template_of, text};
+use super::{Entry, Past, Promise, Step};
+use crate::sim::api::resource::CONTROLLER_REVISIONS;
+use crate::sim::api::store::Change;
+
+/// S4.
+#[derive(Default)]
+pub struct Revisions;
+
+impl Promise for Revisions {
+    fn name(&self) -> &'static str {
+        "S4"
+    }
+
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
+        let Some(request) = step.request.filter(|_| step.is_for(&CONTROLLER_REVISIONS)) else {
+            return Vec::new();
+        };
+        let revision = &*step.write.object;
+        let wrong = match (&step.write.before, step.write.change) {
+            (_, Change::Added) => created(step, request, revision, past),
+            _ if request.method == "DELETE" => deleted(step, request, revision, past),
+            (Some(before), _) if before["data"] != revision["data"] => {
+                Some("what it holds is changed".to_owned())
+            }
+            _ => None,
+        };
+        let wrong = wrong.map(|why| format!("ControllerRevision {}: {why}", said(revision)));
+        wrong.into_iter().collect()
+    }
+}
+
+fn created(step: &Step<'_>, request: &Entry, revision: &Value, past: &Past) -> Option<String> {
+    let template = template_of(revision);
+    let equal = others(step, revision).find(|other| template_of(other) == template);
+    if let Some(equal) = equal {
+        return Some(format!("{} is of the same template", said(equal)));
+    }
+    let mut sets = past.sets(owner(revision), step.known(request)).into_iter();
+    let known = sets.any(|set| set.is_none_or(|set| is_of_template(revision, &set.object)));
+    (!known).then(|| "it is of no template that its DaemonSet has".to_owned())
+}
+
+fn deleted(step: &Step<'_>, request: &Entry, revision: &Value, past: &Past) -> Option<String> {
+    let since = step.known(request);
+    let template = template_of(revision);
+    let mut sets = past.sets(owner(revision), since).into_iter();
+    let current = sets.all(|set| set.is_some_and(|set| is_of_template(revision, &set.object)));
+    if current && !others(step, revision).any(|other| template_of(other) == template) {
+        return Some("it is the only one of the present template".to_owned());
+    }
+    if others(step, revision).any(|other| hash(other) == hash(revision)) {
+        return None;
+    }
+    let mut pods = past.pods(owner(revision));
+    let carrier = pods.find(|pod| {
+        let is_there = pod.left.is_none() && !pod.departed && !pod.node.is_empty();
+        is_there && pod.labelled <= since && pod.hash == hash(revision)
+    })?;
+    Some(format!("pod {} carries its hash", carrier.name))
+}
+
+/// The other revisions of the same DaemonSet that there were before.
+fn others<'a>(step: &Step<'a>, revision: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let all = step.before.all(&CONTROLLER_REVISIONS).map(|r| &**r);
+    let uid = text(revision, "uid");
+    all.filter(move |r| owner(r) == owner(revision) && text(r, "uid") != uid)
+}
