@@ -40,6 +40,15 @@ two-built-in: control-plane
 bench-live *args: control-plane
     cargo bench --features live --bench live -- {{args}}
 
+# The chart and deploy/: linted, rendered, compared, bad values refused, alerts tested (needs Go, once).
+chart:
+    .ci/chart
+
+# Render deploy/ anew from the chart, and the table of values in its README.
+render:
+    deploy/render.sh
+    UPDATE_GOLDEN=1 cargo test --test chart the_table_of_values
+
 # Everything that CI does.
 ci:
     .ci/run
