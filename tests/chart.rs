@@ -194,8 +194,13 @@ fn flags() -> BTreeSet<String> {
 /// Arguments that begin lines of a list, such as `- --burst=250`, without their values.
 fn arguments(yaml: &str) -> BTreeSet<String> {
     yaml.lines()
-        .filter_map(|line| line.trim().strip_prefix("- --"))
-        .map(|line| format!("--{}", line.split(['=', ' ']).next().unwrap_or_default()))
+        .filter_map(|line| line.trim().strip_prefix("- "))
+        .map(|line| {
+            line.trim_start_matches("{{ printf ")
+                .trim_start_matches('"')
+        })
+        .filter(|line| line.starts_with("--"))
+        .map(|line| line.split(['=', ' ']).next().unwrap_or_default().to_owned())
         .collect()
 }
 
