@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Says where a tool for the chart's checks is, and fetches it first where need be: tool.sh helm, tool.sh promtool.
+# Says where a tool for the chart, for releases or for workflows is, and fetches it first where need be: tool.sh helm.
 #
 # The tools are kept under ~/.cache/daemonset-controller/tools, named after their versions, for every clone on this
-# machine. helm is built with Go. promtool comes from PATH, else out of Debian's or Ubuntu's package `prometheus`
+# machine. All but one are built with Go. promtool comes from PATH, else out of Debian's or Ubuntu's package `prometheus`
 # (unpacked, not installed: no daemon starts and nobody need be root), else it is built with Go.
 set -euo pipefail
 
 helm_version=v4.3.1
+kind_version=v0.33.0
+syft_version=v1.57.0
+actionlint_version=v1.7.12
 # For machines without apt. Alert rules and their tests use nothing that an older promtool would not know.
 promtool_version=v0.305.0
 
@@ -46,13 +49,16 @@ promtool_from_package() {
 
 case ${1:-} in
   helm) go_tool helm.sh/helm/v4/cmd/helm "$helm_version" ;;
+  kind) go_tool sigs.k8s.io/kind "$kind_version" ;;
+  syft) go_tool github.com/anchore/syft/cmd/syft "$syft_version" ;;
+  actionlint) go_tool github.com/rhysd/actionlint/cmd/actionlint "$actionlint_version" ;;
   promtool)
     command -v promtool ||
       promtool_from_package ||
       go_tool github.com/prometheus/prometheus/cmd/promtool "$promtool_version"
     ;;
   *)
-    echo "usage: tool.sh helm|promtool" >&2
+    echo "usage: tool.sh helm|promtool|kind|syft|actionlint" >&2
     exit 2
     ;;
 esac
