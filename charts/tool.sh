@@ -11,7 +11,7 @@ kind_version=v0.33.0
 syft_version=v1.57.0
 actionlint_version=v1.7.12
 # For machines without apt. Alert rules and their tests use nothing that an older promtool would not know.
-promtool_version=v0.305.0
+promtool_version=v0.316.0
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/daemonset-controller/tools
 mkdir -p "$cache"
@@ -39,7 +39,9 @@ promtool_from_package() {
   local to=$cache/promtool-package
   if [[ ! -x $to ]]; then
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-    (cd "$scratch" && apt-get download prometheus) >&2 || return 1
+    # The lists of a fresh machine may be empty; only root can fill them.
+    (cd "$scratch" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; }) >&2 ||
+      return 1
     dpkg-deb -x "$scratch"/prometheus_*.deb "$scratch/unpacked" >&2 || return 1
     "$scratch/unpacked/usr/bin/promtool" --version >&2 || return 1
     mv -f "$scratch/unpacked/usr/bin/promtool" "$to"

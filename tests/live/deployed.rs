@@ -68,6 +68,37 @@ async fn deploy_is_taken_by_the_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_kustomization_in_the_documents_is_taken_by_the_api_server() {
+    let install = std::fs::read_to_string(file("docs/install.md")).expect("docs/install.md");
+    let shown = install
+        .split("```yaml\n")
+        .filter_map(|rest| rest.split("```").next())
+        .find(|block| block.contains("kind: Kustomization"))
+        .expect("a kustomization in docs/install.md");
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let mine = scratch.path().join("mine");
+    std::fs::create_dir_all(&mine).expect("a directory");
+    std::fs::write(mine.join("kustomization.yaml"), shown).expect("it can be written");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([file("deploy"), scratch.path().to_owned()])
+        .status();
+    assert!(copied.expect("cp can be run").success());
+    let plane = api_server("kustomization").await;
+    let built = plane.kubectl(&["kustomize", &mine.display().to_string()]).await;
+    let built = built.expect_ok("kustomize");
+    for text in [
+        "hostNetwork: true",
+        "value: api.cluster.example",
+        "image: registry.example/daemonset-controller:0.1.0",
+        "key: node.kubernetes.io/network-unavailable",
+    ] {
+        assert!(built.contains(text), "no {text} in {built}");
+    }
+    taken(&plane, &["-f", "-"], &built).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_rendering_of_the_chart_is_taken_by_the_api_server() {
     let tool = Command::new(file("charts/tool.sh")).arg("helm").output();
     let tool = tool.expect("charts/tool.sh can be run");
