@@ -85,7 +85,9 @@ async fn the_kustomization_in_the_documents_is_taken_by_the_api_server() {
         .status();
     assert!(copied.expect("cp can be run").success());
     let plane = api_server("kustomization").await;
-    let built = plane.kubectl(&["kustomize", &mine.display().to_string()]).await;
+    let built = plane
+        .kubectl(&["kustomize", &mine.display().to_string()])
+        .await;
     let built = built.expect_ok("kustomize");
     for text in [
         "hostNetwork: true",
