@@ -40,6 +40,35 @@ two-built-in: control-plane
 bench-live *args: control-plane
     cargo bench --features live --bench live -- {{args}}
 
-# Everything that CI does.
+# The chart and deploy/: linted, rendered, compared, bad values refused, alerts tested (needs Go, once).
+chart:
+    .ci/chart
+
+# Render deploy/ anew from the chart, and the table of values in its README.
+render:
+    deploy/render.sh
+    UPDATE_GOLDEN=1 cargo test --test chart the_table_of_values
+
+# The static binary of images and releases: just static aarch64 (needs the target's standard library).
+static *arch:
+    .ci/static {{arch}}
+
+# Licences, sources and known holes of what this depends on (needs cargo-deny).
+deny:
+    cargo deny --all-features check
+
+# The workflows under .github (needs Go, once).
+workflows:
+    $(charts/tool.sh actionlint)
+
+# A kind cluster without the built-in controller, the chart on it, the leader killed in the middle of a rollout (needs Docker).
+kind-e2e:
+    .ci/kind
+
+# What a release holds, in a folder: just release 0.1.0 registry.example/daemonset-controller dist
+release version image folder:
+    .ci/release {{version}} {{image}} {{folder}}
+
+# Everything that CI does on a machine without Docker.
 ci:
     .ci/run

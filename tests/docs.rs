@@ -216,7 +216,7 @@ fn collect(dir: &Path, extension: &str, files: &mut Vec<PathBuf>) {
 
 fn documents() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for dir in ["docs", "tests", ".github"] {
+    for dir in ["docs", "tests", ".github", "charts", "deploy"] {
         collect(&root().join(dir), "md", &mut files);
     }
     for entry in fs::read_dir(root()).unwrap() {

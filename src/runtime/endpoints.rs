@@ -50,8 +50,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The port cannot be had.
 #[derive(Debug, Error)]
 #[error(
-    "cannot serve /metrics, /healthz and /readyz at {address}: {why}; choose another --port or --bind-address, or do \
-     without them (--port=0)"
+    "cannot serve /metrics, /healthz and /readyz at {address}: {why}; choose another --http-port or --bind-address, or do \
+     without them (--http-port=0)"
 )]
 pub struct BindError {
     address: SocketAddr,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Users of the API server: name, which is also the token, and group. Kubelets and admin may do everything.
-pub const USERS: &[(&str, &str)] = &[
+const USERS: &[(&str, &str)] = &[
     ("admin", "system:masters"),
     ("kubelets", "system:masters"),
     ("controller", "controllers-under-test"),
@@ -13,6 +13,10 @@ pub const USERS: &[(&str, &str)] = &[
     ("system:kube-scheduler", "components"),
     ("system:kube-controller-manager", "components"),
 ];
+/// The group of the users `rules-0`, `rules-1`... for whom `rules.rs` makes roles.
+pub const RULES_GROUP: &str = "under-rules";
+/// How many of these there are.
+const RULES_USERS: usize = 40;
 /// Only what controllers write is kept with its body.
 const AUDIT_POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
@@ -30,8 +34,24 @@ rules:
 - level: Metadata
   verbs: [delete, deletecollection]
   resources: [{group: "", resources: [pods]}]
+- level: Metadata
+  userGroups: [under-rules]
 - level: None
 "#;
+
+/// All users with their groups.
+fn users() -> impl Iterator<Item = (String, &'static str)> {
+    let named = USERS
+        .iter()
+        .map(|(user, group)| ((*user).to_owned(), *group));
+    let numbered = (0..RULES_USERS).map(|number| (format!("rules-{number}"), RULES_GROUP));
+    named.chain(numbered)
+}
+
+/// Whether there is a user of this name.
+pub fn is_user(name: &str) -> bool {
+    users().any(|(user, _)| user == name)
+}
 
 /// Where a user's kubeconfig is.
 pub fn kubeconfig_path(dir: &Path, user: &str) -> PathBuf {
@@ -55,14 +75,13 @@ pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
 
 /// Writes the users' tokens and kubeconfigs, and what is audited.
 pub fn write_configuration(dir: &Path, api_port: u16) {
-    let tokens: String = USERS
-        .iter()
+    let tokens: String = users()
         .map(|(user, group)| format!("\"{user}\",\"{user}\",\"{user}\",\"{group}\"\n"))
         .collect();
     std::fs::write(dir.join("tokens.csv"), tokens).expect("tokens can be written");
     std::fs::write(dir.join("audit-policy.yaml"), AUDIT_POLICY)
         .expect("the audit policy can be written");
-    for (user, _) in USERS {
-        write_kubeconfig(dir, api_port, user);
+    for (user, _) in users() {
+        write_kubeconfig(dir, api_port, &user);
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
 use crate::audit;
-use crate::configuration::{USERS, kubeconfig_path, write_configuration, write_kubeconfig};
+use crate::configuration::{is_user, kubeconfig_path, write_configuration, write_kubeconfig};
 use crate::process::{Process, keep, scratch_dir};
 
 /// The user as whom the built-in DaemonSet controller acts.
@@ -156,10 +156,7 @@ impl ControlPlane {
 
     /// The kubeconfig of one of the users.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
-        assert!(
-            USERS.iter().any(|(name, _)| *name == user),
-            "there is no user {user}; see USERS"
-        );
+        assert!(is_user(user), "there is no user {user}; see USERS");
         kubeconfig_path(&self.dir, user)
     }
 

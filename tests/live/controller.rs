@@ -76,7 +76,9 @@ impl<'a> Launch<'a> {
             .arg(&self.kubeconfig)
             .args(&self.args)
             // Many run at once; who wants to ask one gives it a port, and the command line counts.
-            .env("DAEMONSET_CONTROLLER_PORT", "0")
+            .env("DAEMONSET_CONTROLLER_HTTP_PORT", "0")
+            // Each test has one controller, or two that know nothing of each other.
+            .env("DAEMONSET_CONTROLLER_LEADER_ELECT", "false")
             .env_remove("RUST_LOG");
         Controller {
             process: Process::spawn("daemonset-controller", &mut command, &log),
