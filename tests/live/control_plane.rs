@@ -56,6 +56,7 @@ pub struct ControlPlane {
     dir: PathBuf,
     api_port: u16,
     etcd_port: u16,
+    peer_port: u16,
     etcd: Mutex<Process>,
     api_server: Mutex<Process>,
     scheduler: Option<Mutex<Process>>,
@@ -89,20 +90,7 @@ impl ControlPlane {
         let dir = scratch_dir(name);
         let (api_port, etcd_port, peer_port) = (free_port(), free_port(), free_port());
         write_configuration(&dir, api_port);
-        let etcd = Process::spawn(
-            "etcd",
-            Command::new(binaries.join("etcd")).args([
-                format!("--data-dir={}", dir.join("etcd").display()),
-                format!("--listen-client-urls=http://127.0.0.1:{etcd_port}"),
-                format!("--advertise-client-urls=http://127.0.0.1:{etcd_port}"),
-                format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
-                format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
-                format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
-                "--unsafe-no-fsync".to_owned(),
-                "--log-level=warn".to_owned(),
-            ]),
-            &dir.join("etcd.log"),
-        );
+        let etcd = spawn_etcd(&binaries, &dir, etcd_port, peer_port);
         let api_server = spawn_api_server(&binaries, &dir, api_port, etcd_port);
         wait_ready(&dir, &[&etcd, &api_server]).await;
         let others = !options.api_only;
@@ -113,6 +101,7 @@ impl ControlPlane {
             dir,
             api_port,
             etcd_port,
+            peer_port,
             etcd: Mutex::new(etcd),
             api_server: Mutex::new(api_server),
             scheduler: scheduler.map(Mutex::new),
@@ -231,6 +220,17 @@ impl ControlPlane {
         *self.component(Component::ApiServer) = fresh;
     }
 
+    /// Kills etcd and starts it again with the same data, and waits until the API server is ready again.
+    pub async fn restart_etcd(&self) {
+        let spawn = || spawn_etcd(&self.binaries, &self.dir, self.etcd_port, self.peer_port);
+        {
+            let mut etcd = self.etcd.lock().unwrap_or_else(PoisonError::into_inner);
+            etcd.kill();
+            *etcd = spawn();
+        }
+        wait_ready(&self.dir, &[]).await;
+    }
+
     /// Starts a second controller manager that runs nothing but the built-in DaemonSet controller.
     pub fn start_built_in(&self) -> Process {
         let log = self.dir.join("built-in.log");
@@ -342,6 +342,23 @@ fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+fn spawn_etcd(binaries: &Path, dir: &Path, port: u16, peer_port: u16) -> Process {
+    Process::spawn(
+        "etcd",
+        Command::new(binaries.join("etcd")).args([
+            format!("--data-dir={}", dir.join("etcd").display()),
+            format!("--listen-client-urls=http://127.0.0.1:{port}"),
+            format!("--advertise-client-urls=http://127.0.0.1:{port}"),
+            format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
+            format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
+            format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
+            "--unsafe-no-fsync".to_owned(),
+            "--log-level=warn".to_owned(),
+        ]),
+        &dir.join("etcd.log"),
+    )
 }
 
 fn spawn_api_server(binaries: &Path, dir: &Path, port: u16, etcd_port: u16) -> Process {

@@ -43,6 +43,14 @@ impl<'a> Launch<'a> {
         self
     }
 
+    /// As a replica that works only while it leads, by the Lease of the role in `deploy/`. Its times are a fifth of the usual.
+    pub fn replica(self) -> Self {
+        self.arg("--leader-elect=true")
+            .arg("--leader-elect-lease-duration=3s")
+            .arg("--leader-elect-renew-deadline=2s")
+            .arg("--leader-elect-retry-period=400ms")
+    }
+
     /// With another kubeconfig.
     pub fn kubeconfig(mut self, path: &Path) -> Self {
         self.kubeconfig = path.to_owned();

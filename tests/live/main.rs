@@ -22,6 +22,7 @@ mod denied;
 mod deployed;
 mod kubectl;
 mod nodes;
+mod replicas;
 mod rig;
 mod rollout;
 mod rollout_changes;
