@@ -36,8 +36,8 @@ pub trait Known: Send + Sync {
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
     /// Whether there is a pod of the DaemonSet on this node that is not among `seen`.
     fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
-    /// Whether the process was halted since then, so that what is known may be far behind.
-    fn halted_since(&self, then: Instant) -> bool;
+    /// Whether the process was halted since then, so that what is known may be far behind, or may not work now.
+    fn interrupted_since(&self, then: Instant) -> bool;
     /// A delete is about to be sent. False when the pod is not there any more.
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool;
     /// The delete is known not to have happened.
@@ -263,6 +263,11 @@ impl CarryOut {
             EventType::Warning => EventKind::Warning,
         };
         self.say(ds, kind, event.reason, event.message.clone());
+    }
+
+    /// Says of a DaemonSet that something is wrong: an event of this reason.
+    pub fn warn(&self, ds: &DaemonSet, reason: &'static str, message: String) {
+        self.say(ds, EventKind::Warning, reason, message);
     }
 
     pub(super) fn say(

@@ -115,7 +115,7 @@ impl CarryOut {
         let mut complete = true;
         loop {
             while under_way.len() < window.limit() {
-                let stale = job.is_old() || self.known.halted_since(job.begun);
+                let stale = job.is_old() || self.known.interrupted_since(job.begun);
                 if stale && !tasks.is_empty() {
                     tracing::debug!(daemonset = %job.key, left = tasks.len(), "the plan has become old");
                     tasks.clear();
@@ -192,7 +192,7 @@ impl CarryOut {
     ) -> Created {
         let key = job.sibling(&create.pod_name);
         // The calls of a plan go out one after another, and the world goes on meanwhile.
-        if self.known.halted_since(job.begun)
+        if self.known.interrupted_since(job.begun)
             || self
                 .known
                 .has_other_pod(job.key, &create.node, &create.seen)

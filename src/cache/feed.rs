@@ -116,6 +116,10 @@ impl Cache {
                 node,
                 relevant,
             } if relevant || how == How::Holder || known.is_some() => {
+                // What a list brings may have been there long.
+                if how == How::News && known.is_none() {
+                    self.came(&pod);
+                }
                 self.put_pod(key, pod, node.as_deref());
             }
             Object::Pod { .. } => {}

@@ -5,12 +5,14 @@
 
 mod feed;
 mod ledger;
+mod newcomers;
 mod pods;
 mod priming;
 
 use std::collections::{BTreeSet, HashMap};
 
 pub use ledger::Ticket;
+pub use newcomers::Newcomer;
 
 use crate::{
     model::{
@@ -22,6 +24,7 @@ use crate::{
 };
 
 use ledger::{Ledger, Requests};
+use newcomers::Newcomers;
 use pods::Pods;
 
 /// A DaemonSet and what is remembered for its plans.
@@ -55,6 +58,7 @@ pub struct Cache {
     ledgers: [Ledger; 4],
     requests: Requests,
     backoff: Backoff,
+    newcomers: Newcomers,
     dirty: BTreeSet<Key>,
     now: Time,
 }

@@ -19,7 +19,7 @@ pub use leader_election::LeaderElectionArgs;
 
 use crate::{
     model::{self, FeatureGates, Settings, Time},
-    runtime::client::Access,
+    runtime::{client::Access, conflict::OnConflict},
 };
 
 /// The Kubernetes DaemonSet controller, rebuilt: stock apps/v1 DaemonSets, safer and cheaper.
@@ -241,6 +241,15 @@ pub struct RunArgs {
     )]
     pub http_port: u16,
 
+    /// What to do when another DaemonSet controller, such as kube-controller-manager's, is evidently at work too
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "DAEMONSET_CONTROLLER_ON_CONFLICT",
+        default_value = "stand-by"
+    )]
+    pub on_conflict: WhenInConflict,
+
     /// To be one of several replicas.
     #[command(flatten)]
     pub leader_election: LeaderElectionArgs,
@@ -293,6 +302,24 @@ pub struct PlanArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub manifests: bool,
+}
+
+/// What to do about another controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenInConflict {
+    /// Write nothing until it has stopped
+    StandBy,
+    /// Say so, and go on
+    Continue,
+}
+
+impl From<WhenInConflict> for OnConflict {
+    fn from(what: WhenInConflict) -> Self {
+        match what {
+            WhenInConflict::StandBy => OnConflict::StandBy,
+            WhenInConflict::Continue => OnConflict::Continue,
+        }
+    }
 }
 
 /// Who binds pods to their nodes.

@@ -97,6 +97,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         max_in_flight: args.max_in_flight.into(),
         settings: args.shared.settings(),
         leader_election,
+        on_conflict: args.on_conflict.into(),
         seed: rand::random(),
     };
     tracing::info!(

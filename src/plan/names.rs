@@ -56,16 +56,23 @@ pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>) -> Str {
     pod_name(&ds.name, &digest(&[ds.uid.as_str(), node, newest]))
 }
 
-/// Whether a name has the form that names have here: the built-in controller's end in five characters.
+/// Whether a name has the form that names have here.
 fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
-    let Some((base, suffix)) = name
-        .len()
-        .checked_sub(10)
-        .and_then(|at| name.split_at_checked(at))
-    else {
+    has_form(&ds.name, name, 10)
+}
+
+/// Whether a pod of this DaemonSet has a name as the API server generates them, so that another controller created it: its
+/// suffix has five characters.
+pub fn is_generated(daemon_set: &str, name: &str) -> bool {
+    has_form(daemon_set, name, 5)
+}
+
+fn has_form(daemon_set: &str, name: &str, suffix: usize) -> bool {
+    let at = name.len().checked_sub(suffix);
+    let Some((base, suffix)) = at.and_then(|at| name.split_at_checked(at)) else {
         return false;
     };
-    *pod_name(&ds.name, "") == *base && suffix.bytes().all(|b| ALPHABET.contains(&b))
+    *pod_name(daemon_set, "") == *base && suffix.bytes().all(|b| ALPHABET.contains(&b))
 }
 
 /// A pod that may be the one that the next name follows from.
@@ -190,6 +197,22 @@ mod tests {
         assert_eq!(&*pod_name(&long, "b"), format!("{long}-b"));
         let longer = "x".repeat(63);
         assert_eq!(&*pod_name(&longer, "b"), format!("{}b", "x".repeat(58)));
+    }
+
+    #[test]
+    fn names_tell_who_gave_them() {
+        for (name, generated) in [
+            ("web-x7k2p", true),
+            ("web-bcdfghjklm", false),
+            ("web-abcde", false),
+            ("web-extra-x7k2p", false),
+            ("web", false),
+            ("", false),
+        ] {
+            assert_eq!(is_generated("web", name), generated, "{name}");
+        }
+        let long = "x".repeat(63);
+        assert!(is_generated(&long, &format!("{}x7k2p", "x".repeat(58))));
     }
 
     #[test]

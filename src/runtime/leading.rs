@@ -38,17 +38,23 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// it has forgotten what was there, too. One that was halted knows no more than that.
 pub const SETTLE: Duration = REMEMBERED;
 
-/// Whether there may be syncs.
+/// Whether there may be syncs: while we lead, and are not held back.
 #[derive(Default)]
 pub struct Gate {
-    open: AtomicBool,
+    leads: AtomicBool,
+    held: AtomicBool,
     changed: Notify,
 }
 
 impl Gate {
     /// Whether it is open.
     pub fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.leads() && !self.held.load(Ordering::Acquire)
+    }
+
+    /// Whether we lead, held back or not.
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Acquire)
     }
 
     /// Returns when it is open.
@@ -71,8 +77,15 @@ impl Gate {
         }
     }
 
-    fn set(&self, open: bool) {
-        self.open.store(open, Ordering::Release);
+    /// We lead, or no longer.
+    pub fn lead(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    /// We are held back, or no longer.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
         self.changed.notify_waiters();
     }
 }
@@ -135,25 +148,29 @@ impl Leading {
         let settled = Instant::now() + SETTLE;
         while let Ok(since) = self.elected().await {
             let ready = async {
+                let mut pods = Version::default();
                 if let Some(since) = since {
-                    join_all(self.sources.iter().map(|s| self.make_sure(s, since))).await;
+                    let versions = join_all(self.sources.iter().map(|s| self.make_sure(s, since)));
+                    let versions = self.sources.iter().zip(versions.await);
+                    let of_pods = versions.filter(|(source, _)| source.kind == Kind::Pod);
+                    pods = of_pods
+                        .map(|(_, version)| version)
+                        .max()
+                        .unwrap_or_default();
                 }
                 sleep_until(settled).await;
+                pods
             };
-            tokio::select! {
+            let pods = tokio::select! {
                 biased;
                 () = lost(self.standing.clone(), since) => continue,
-                () = ready => {}
-            }
+                pods = ready => pods,
+            };
             self.shared.monitor.set_leader(true);
-            self.shared.gate.set(true);
-            let keys = self.shared.cache().daemon_sets();
-            tracing::info!(daemonsets = keys.len(), "at work");
-            for key in keys {
-                self.shared.queue.add(key);
-            }
+            tracing::info!("at work");
+            self.shared.begin(pods);
             lost(self.standing.clone(), since).await;
-            self.shared.gate.set(false);
+            self.shared.end();
             self.shared.monitor.set_leader(false);
         }
     }
@@ -167,16 +184,18 @@ impl Leading {
         Ok(leads.leading_since)
     }
 
-    /// Returns when what is known of a kind is no older than `since`.
-    async fn make_sure(&self, source: &Source, since: Instant) {
+    /// Returns when what is known of a kind is no older than `since`, and a version that it was at after that, where one
+    /// was asked for.
+    async fn make_sure(&self, source: &Source, since: Instant) -> Version {
         let Source { kind, path, again } = source;
         if self.shared.listed_since(*kind) >= Some(since) {
-            return;
+            return Version::default();
         }
-        if let Some(version) = self.version_of(path).await {
+        let version = self.version_of(path).await;
+        if let Some(version) = version {
             let seen = self.shared.wait_for_version(*kind, version);
             if timeout(GLANCE, seen).await.is_ok() {
-                return;
+                return version;
             }
         }
         if *kind == Kind::Pod {
@@ -186,6 +205,7 @@ impl Leading {
             again.notify_one();
             self.shared.wait_for_list(*kind, now).await;
         }
+        version.unwrap_or_default()
     }
 
     /// The version that the API server is at for what is listed at this path.

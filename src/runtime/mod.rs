@@ -1,6 +1,7 @@
 //! What runs: watches, the queue, workers, the clients they use, and what can be known of them meanwhile.
 
 pub mod client;
+pub mod conflict;
 pub mod endpoints;
 pub mod leading;
 pub mod lease;

@@ -17,6 +17,7 @@ use crate::{
 };
 
 use super::{
+    conflict::{Conflict, OnConflict},
     leading::{Leading, SETTLE, Source},
     lease::{Candidate, LeaderElection, Standing},
     list_watch::{self, Resource},
@@ -59,6 +60,8 @@ pub struct Options {
     pub settings: Settings,
     /// To be one of several replicas of which one works; without it this process works whatever others do.
     pub leader_election: Option<LeaderElection>,
+    /// What to do about another controller that is at work too.
+    pub on_conflict: OnConflict,
     /// Seed of all jitter.
     pub seed: u64,
 }
@@ -108,7 +111,7 @@ pub async fn run(
     );
     let syncer = Arc::new(Syncer::new(
         shared.clone(),
-        carry_out,
+        carry_out.clone(),
         api.clone(),
         options.settings,
     ));
@@ -131,7 +134,21 @@ pub async fn run(
         stands
     });
 
+    let policy = options.on_conflict;
+    let watched = Arc::downgrade(&monitor);
+    monitor.add_check("conflict", Weight::Informs, move || {
+        match watched.upgrade().is_some_and(|m| m.conflicts()) {
+            false => Ok("no other controller is at work".to_owned()),
+            true if policy == OnConflict::StandBy => {
+                Err("another DaemonSet controller creates pods; standing by".to_owned())
+            }
+            true => Err("another DaemonSet controller creates pods too".to_owned()),
+        }
+    });
+    let conflict = Conflict::new(shared.clone(), carry_out.clone(), options.settings, policy);
+
     let mut tasks = JoinSet::new();
+    tasks.spawn(conflict.run());
     let again: BTreeMap<Kind, Arc<Notify>> = Kind::ALL.map(|kind| (kind, Arc::default())).into();
     let source = |kind: Kind| Source {
         kind,

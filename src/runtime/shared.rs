@@ -13,12 +13,20 @@ use crate::{
         Known, Tally,
         tally::{Resource, Verb},
     },
-    cache::Cache,
+    cache::{Cache, Newcomer},
     model::{BackoffChange, Key, Kind, Time, Uid, Version},
+    plan::names,
     wire::DecodeError,
 };
 
-use super::{leading::Gate, list_watch::Sink, monitor::Monitor, pulse::Pulse, queue::Queue};
+use super::{
+    conflict::{Stranger, Strangers},
+    leading::Gate,
+    list_watch::Sink,
+    monitor::Monitor,
+    pulse::Pulse,
+    queue::Queue,
+};
 
 /// Says what time it is.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -45,6 +53,8 @@ pub struct Shared {
     pub monitor: Arc<Monitor>,
     /// Whether there may be syncs.
     pub gate: Gate,
+    /// Pods of our DaemonSets that another controller created.
+    strangers: watch::Sender<Strangers>,
     /// How far each kind has come, for whoever waits for it.
     progress: watch::Sender<[Progress; Kind::ALL.len()]>,
     /// What could not be decoded and has been said: kind and name to the reason.
@@ -66,6 +76,7 @@ impl Shared {
             pulse: Pulse::default(),
             monitor,
             gate: Gate::default(),
+            strangers: watch::Sender::default(),
             progress: watch::Sender::default(),
             said: Mutex::default(),
         });
@@ -78,6 +89,34 @@ impl Shared {
         // A panic while it was held would have left half a change: the next list repairs rows, and plans
         // only read.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of pods of our DaemonSets that another controller creates while we work.
+    pub fn strangers(&self) -> watch::Receiver<Strangers> {
+        self.strangers.subscribe()
+    }
+
+    /// We may work: all DaemonSets are to be planned for, and pods that come after this version, and after all that has
+    /// been seen, tell of another controller.
+    pub fn begin(&self, pods: Version) {
+        let seen = self.progress.borrow()[Kind::Pod as usize].seen;
+        self.cache().tell_of_newcomers(Some(seen.max(pods)));
+        self.gate.lead(true);
+        self.resume();
+    }
+
+    /// All DaemonSets are to be planned for, if we may work.
+    pub fn resume(&self) {
+        self.gate.hold(false);
+        for key in self.cache().daemon_sets() {
+            self.queue.add(key);
+        }
+    }
+
+    /// We may not work any more.
+    pub fn end(&self) {
+        self.gate.lead(false);
+        self.cache().tell_of_newcomers(None);
     }
 
     /// Returns when this kind has been listed once.
@@ -112,13 +151,19 @@ impl Shared {
 
     /// Feeds the cache and queues what became dirty by it.
     fn feed<R>(&self, f: impl FnOnce(&mut Cache) -> R) -> R {
-        let (result, dirty) = {
+        let (result, dirty, newcomers) = {
             let now = (self.clock)();
             let mut cache = self.cache();
             cache.tick(now);
             let result = f(&mut cache);
-            (result, cache.take_dirty())
+            (result, cache.take_dirty(), cache.take_newcomers())
         };
+        for Newcomer { daemon_set, pod } in newcomers {
+            if names::is_generated(&daemon_set.name, &pod) {
+                let stranger = Stranger { daemon_set, pod };
+                self.strangers.send_modify(|s| s.add(stranger));
+            }
+        }
         for key in dirty {
             self.queue.add(key);
         }
@@ -177,8 +222,8 @@ impl Known for Shared {
         self.cache().has_other_pod(daemon_set, node, seen)
     }
 
-    fn halted_since(&self, then: Instant) -> bool {
-        self.pulse.halted_since(then)
+    fn interrupted_since(&self, then: Instant) -> bool {
+        self.pulse.halted_since(then) || !self.gate.is_open()
     }
 
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool {

@@ -21,6 +21,7 @@ use super::kubelets::{self, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
 use crate::apply::fence::Fence;
 use crate::model::Settings;
+use crate::runtime::conflict::OnConflict;
 use crate::runtime::lease::{self, LeaderElection, election::Timing};
 use crate::runtime::monitor::Monitor;
 use crate::runtime::run::{Connections, Options, run};
@@ -185,7 +186,8 @@ impl Cluster {
         self.controller_with(name, options)
     }
 
-    fn options() -> Options {
+    /// The usual options of a controller.
+    pub fn options() -> Options {
         Options {
             namespace: None,
             concurrent_syncs: 2,
@@ -193,6 +195,7 @@ impl Cluster {
             max_in_flight: 32,
             settings: Settings::default(),
             leader_election: None,
+            on_conflict: OnConflict::StandBy,
             seed: 0,
         }
     }

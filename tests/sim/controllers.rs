@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use daemonset_controller::runtime::run::Options;
 use daemonset_controller::sim::api::resource;
 use daemonset_controller::sim::cluster::Controller;
 use daemonset_controller::sim::promises::Violation;
@@ -16,6 +17,12 @@ pub const KINDS: [&str; 4] = ["daemonsets", "nodes", "controllerrevisions", "pod
 pub fn start(world: &World, name: &'static str) -> Controller {
     world.controllers.borrow_mut().insert(name);
     world.cluster.borrow_mut().controller(name)
+}
+
+/// One with options of its own.
+pub fn start_with(world: &World, name: &'static str, options: Options) -> Controller {
+    world.controllers.borrow_mut().insert(name);
+    world.cluster.borrow_mut().controller_with(name, options)
 }
 
 /// One that works only while it leads.

@@ -3,6 +3,7 @@
 
 mod claims;
 mod cluster;
+mod conflict;
 mod controllers;
 mod crashes;
 mod creates;

@@ -131,9 +131,19 @@ impl Monitor {
         }
     }
 
+    /// What was known of DaemonSets is not kept up any more.
+    pub fn forget_daemon_sets(&self) {
+        lock(&self.rows).clear();
+    }
+
     /// Whether another controller is evidently at work on the same DaemonSets.
     pub fn set_conflict(&self, conflicts: bool) {
         self.conflict.store(conflicts, Ordering::Relaxed);
+    }
+
+    /// Whether another controller was evidently at work when it was last looked at.
+    pub fn conflicts(&self) -> bool {
+        self.conflict.load(Ordering::Relaxed)
     }
 
     /// A DaemonSet was planned for.

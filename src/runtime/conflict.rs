@@ -1,0 +1,181 @@
+//! Never two masters unnoticed: another DaemonSet controller, such as that of kube-controller-manager, at work on the same
+//! DaemonSets.
+//!
+//! What tells of it is a pod of one of our DaemonSets that came after we were at work and bears a name as the API server
+//! generates them; ours are derived (`plan/names.rs`). By default we step back then: caches stay warm, the Lease stays ours,
+//! and nothing is written. That the other one has stopped cannot be seen where nothing is to be done. So we go on when
+//! something that is to be done has been left undone for a while.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    apply::CarryOut,
+    model::{Key, Settings, Str},
+    plan,
+};
+
+use super::shared::Shared;
+
+/// Where work was left undone for so long, and nobody but us created a pod, we are the only one.
+pub const UNDONE: Duration = Duration::from_secs(30);
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Without stepping back, a conflict is over when nobody else created a pod for so long.
+const QUIET: Duration = Duration::from_secs(300);
+
+/// What to do about another controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnConflict {
+    /// Step back until it has stopped.
+    #[default]
+    StandBy,
+    /// Say so, and go on.
+    Continue,
+}
+
+/// A pod of one of our DaemonSets that another controller created.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stranger {
+    /// The DaemonSet.
+    pub daemon_set: Key,
+    /// The pod's name.
+    pub pod: Str,
+}
+
+/// The strangers so far: how many, and the last one.
+#[derive(Clone, Default, Debug)]
+pub struct Strangers {
+    count: u64,
+    last: Option<Stranger>,
+}
+
+impl Strangers {
+    /// One more.
+    pub fn add(&mut self, stranger: Stranger) {
+        self.count += 1;
+        self.last = Some(stranger);
+    }
+}
+
+/// Watches for another controller.
+pub struct Conflict {
+    shared: Arc<Shared>,
+    /// For the event.
+    carry_out: CarryOut,
+    settings: Settings,
+    policy: OnConflict,
+}
+
+impl Conflict {
+    /// For what is shared.
+    pub fn new(
+        shared: Arc<Shared>,
+        carry_out: CarryOut,
+        settings: Settings,
+        policy: OnConflict,
+    ) -> Conflict {
+        Conflict {
+            shared,
+            carry_out,
+            settings,
+            policy,
+        }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let mut strangers = self.shared.strangers();
+        while let Some(stranger) = next(&mut strangers).await {
+            self.shared.monitor.set_conflict(true);
+            self.say(&stranger);
+            match self.policy {
+                OnConflict::Continue => {
+                    while let Ok(Some(_)) = timeout(QUIET, next(&mut strangers)).await {}
+                    tracing::info!("no other controller has created pods for a while");
+                }
+                OnConflict::StandBy => {
+                    self.shared.gate.hold(true);
+                    self.shared.monitor.forget_daemon_sets();
+                    self.until_left_undone(&mut strangers).await;
+                    tracing::info!(
+                        "work is left undone, so the other controller has stopped: at work again"
+                    );
+                    self.shared.resume();
+                }
+            }
+            self.shared.monitor.set_conflict(false);
+        }
+    }
+
+    fn say(&self, Stranger { daemon_set, pod }: &Stranger) {
+        let what = match self.policy {
+            OnConflict::StandBy => "standing by until it has stopped",
+            OnConflict::Continue => "going on all the same (--on-conflict=continue)",
+        };
+        let advice = "run kube-controller-manager with --controllers=*,-daemonset-controller";
+        tracing::warn!(
+            daemonset = %daemon_set,
+            pod = &**pod,
+            "another DaemonSet controller is at work: it created a pod; {what}; {advice}"
+        );
+        let daemon_set = self.shared.cache().daemon_set(daemon_set).cloned();
+        if let Some(daemon_set) = daemon_set {
+            let message =
+                format!("Another DaemonSet controller created pod {pod}: {what}; {advice}");
+            self.carry_out
+                .warn(&daemon_set, "ConflictingController", message);
+        }
+    }
+
+    /// Returns when something that is to be done has been left undone for [`UNDONE`], or when we do not lead any more.
+    async fn until_left_undone(&self, strangers: &mut watch::Receiver<Strangers>) {
+        let mut undone: BTreeMap<Key, Instant> = BTreeMap::new();
+        while self.shared.gate.leads() {
+            tokio::select! {
+                biased;
+                _ = next(strangers) => undone.clear(),
+                () = sleep(LOOK) => {}
+            }
+            let now = Instant::now();
+            let keys = self.shared.cache().daemon_sets();
+            undone.retain(|key, _| keys.contains(key));
+            for key in keys {
+                if self.is_undone(&key) {
+                    undone.entry(key).or_insert(now);
+                } else {
+                    undone.remove(&key);
+                }
+            }
+            if undone.values().any(|since| *since + UNDONE <= now) {
+                return;
+            }
+        }
+    }
+
+    /// Whether we would do something for this DaemonSet, or its generation is not acknowledged.
+    fn is_undone(&self, key: &Key) -> bool {
+        let now = (self.shared.clock)();
+        let undone = self.shared.cache().snapshot(key, self.settings, |s| {
+            let plan = plan::plan(s, now);
+            let acknowledged = s.daemon_set.status.observed_generation;
+            let news = plan
+                .status
+                .is_some_and(|p| p.observed_generation != acknowledged);
+            plan.left_alone.is_none() && (!plan.is_settled() || news)
+        });
+        undone.unwrap_or(false)
+    }
+}
+
+/// The next stranger; None when there can be no more.
+async fn next(strangers: &mut watch::Receiver<Strangers>) -> Option<Stranger> {
+    strangers.changed().await.ok()?;
+    strangers.borrow_and_update().last.clone()
+}
