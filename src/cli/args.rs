@@ -27,6 +27,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Where the endpoints are unless somebody chooses.
+const DEFAULT_PORT: &str = "8080";
+
 /// The commands.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
@@ -233,7 +236,8 @@ pub struct RunArgs {
         long,
         value_name = "PORT",
         env = "DAEMONSET_CONTROLLER_PORT",
-        default_value_t = 8080
+        default_value = DEFAULT_PORT,
+        value_parser = port
     )]
     pub port: u16,
 }
@@ -379,6 +383,20 @@ fn namespace(text: &str) -> Result<String, String> {
                 .to_owned(),
         )
     }
+}
+
+/// A port.
+///
+/// In pods beside a Service named `daemonset-controller`, Kubernetes itself sets the environment variable of this flag,
+/// to the Service's address (`tcp://10.0.0.1:8080`). That is not meant for us.
+fn port(text: &str) -> Result<u16, String> {
+    let text = if text.starts_with("tcp://") {
+        DEFAULT_PORT
+    } else {
+        text
+    };
+    text.parse()
+        .map_err(|_| "a port from 1 to 65535 is needed, or 0".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -46,6 +46,8 @@ fn defaults() {
         (args.concurrent_syncs, args.burst, args.max_in_flight),
         (2, 250, 32)
     );
+    assert_eq!(args.bind_address.to_string(), "0.0.0.0");
+    assert_eq!(args.port, 8080);
     assert_eq!(args.shared.settings(), Settings::default());
     assert_eq!(args.shared.access(), Access::default());
     assert_eq!(args.shared.log_format, LogFormat::Text);
@@ -58,6 +60,8 @@ fn what_cannot_be_meant_is_refused() {
         (&["run", "--burst=0"], "1..=10000"),
         (&["run", "--max-in-flight=5000"], "1..=1024"),
         (&["run", "--placement=random"], "node-name"),
+        (&["run", "--port=65536"], "65535"),
+        (&["run", "--bind-address=localhost"], "IP"),
         (&["run", "-n", "a/b"], "lower case"),
         (
             &["run", "--feature-gates=Other=true"],
@@ -88,4 +92,10 @@ fn gates_and_empty_values() {
     let empty = run(&["--namespace=", "--context=", "--kubeconfig="]);
     assert_eq!(empty.shared.namespace(), None);
     assert_eq!(empty.shared.access(), Access::default());
+}
+
+#[test]
+fn the_address_of_a_service_of_our_name_is_not_taken_for_a_port() {
+    assert_eq!(run(&["--port", "tcp://10.96.0.7:9090"]).port, 8080);
+    assert_eq!(run(&["--port", "0"]).port, 0);
 }
