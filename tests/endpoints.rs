@@ -194,12 +194,7 @@ async fn nonsense_ends_its_own_connection_only() {
         "x".repeat(100_000)
     );
     let two = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-    for text in [
-        "\r\n\r\n\r\n",
-        "GET\r\n\r\n",
-        "\u{0}\u{1}\u{2}\r\n\r\n",
-        &long,
-    ] {
+    for text in ["GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", &long] {
         if let Ok(answer) = exchange(served.address, text).await {
             assert!(!answer.contains(" 200 "), "{answer}");
         }

@@ -10,6 +10,8 @@ mod control_plane;
 mod controller;
 #[path = "../differential/mod.rs"]
 mod differential;
+#[path = "../openmetrics/mod.rs"]
+mod openmetrics;
 mod process;
 mod referee;
 mod webhook;
@@ -20,6 +22,7 @@ mod crashes;
 mod deletion;
 mod denied;
 mod kubectl;
+mod metrics;
 mod nodes;
 mod rig;
 mod rollout;
