@@ -598,10 +598,43 @@ async fn a_node_that_was_out_of_order_before_does_not_keep_a_roll_from_its_end()
     let a = start(&server, "a");
     seconds(30).await;
     assert_eq!(counts(&a)[3], Some(5.0));
-    change(&server, version(2, "2s"));
-    // The annotation of the pod counts, so that node is out of order again with the next template alone.
-    seconds(5).await;
+    let second = json!({"spec": {"template": {"metadata": {"annotations": {"v": "2"}}}}});
+    change(&server, second);
+    seconds(1).await;
+    assert_ne!(roll(&a), (false, 0), "it is under way");
     until_rolled(&a, 900).await;
+    let [desired, _, _, available, updated, _] = counts(&a);
+    assert_eq!((desired, updated), (Some(6.0), Some(6.0)));
+    assert_eq!(available, Some(5.0), "that node is as it was");
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_surging_roll_is_no_less_one() {
+    let server = world(6);
+    let strategy = json!({"maxUnavailable": 0, "maxSurge": 1});
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": strategy});
+    change(&server, json!({"spec": {"updateStrategy": strategy}}));
+    server.kubelet();
+    let a = start(&server, "a");
+    seconds(30).await;
+    assert_eq!(roll(&a), (false, 0));
+    change(&server, version(2, "250s"));
+    seconds(2).await;
+    while roll(&a) != (false, 0) {
+        assert!(
+            !roll(&a).0,
+            "one node after another is done: {:?}",
+            roll(&a)
+        );
+        assert!(roll(&a).1 < 6 * 260);
+        seconds(10).await;
+    }
+    assert!(
+        server.elapsed() > Duration::from_secs(6 * 250),
+        "nothing was put to the test"
+    );
+    assert_eq!(counts(&a), [6.0, 6.0, 6.0, 6.0, 6.0, 0.0].map(Some));
     server.at_rest().await;
 }
 
