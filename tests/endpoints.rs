@@ -144,6 +144,7 @@ async fn a_verbose_answer_has_a_line_a_check_whether_it_passes_or_not() {
 #[tokio::test]
 async fn a_probe_is_answered_however_many_others_say_nothing() {
     let served = serve().await;
+    let begun = Instant::now();
     let mut idle = Vec::new();
     for n in 0..300 {
         let mut stream = TcpStream::connect(served.address).await.expect("room");
@@ -152,20 +153,16 @@ async fn a_probe_is_answered_however_many_others_say_nothing() {
         }
         idle.push(stream);
     }
-    let begun = Instant::now();
     for _ in 0..20 {
         assert_eq!(ask(served.address, "GET", "/healthz").await.0, 200);
     }
-    // All of the first would have been ended by time only much later.
-    assert!(
-        begun.elapsed() < Duration::from_secs(8),
-        "{:?}",
-        begun.elapsed()
-    );
+    // By its time alone it would be ended only ten seconds after it came.
     let mut byte = [0];
     let oldest = idle.first_mut().expect("many").read(&mut byte);
     let ended = timeout(SOON, oldest).await.expect("it was ended");
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 /// Time is paused: where nobody says anything it moves to the next thing that is due.
