@@ -47,3 +47,23 @@ fn a_settled_plan_allocates_a_tenth_of_what_the_built_in_controller_does() {
         );
     }
 }
+
+/// What is counted at a sync of a settled DaemonSet leaves nothing behind, and takes nothing either.
+#[test]
+fn counting_a_settled_sync_allocates_nothing() {
+    use daemonset_controller::{model::Key, runtime::monitor::Monitor};
+    let mut cluster = fleet(1_000, false, true);
+    let plan = cluster.plan();
+    let ds = cluster.snapshot(|s| s.daemon_set.clone());
+    let key = Key::new(ds.namespace.clone(), ds.name.clone());
+    let monitor = Monitor::new();
+    monitor.set_leader(true);
+    monitor.planned(&key, &ds, &plan);
+    let text = monitor.exposition();
+    assert!(text.contains("_desired_pods{namespace="), "{text}");
+    let info = allocation_counter::measure(|| {
+        monitor.planned(&key, &ds, &plan);
+        monitor.carried_out(&key, false);
+    });
+    assert_eq!(info.count_total, 0);
+}

@@ -333,7 +333,7 @@ fn find_binaries() -> PathBuf {
 }
 
 /// A port on which nobody listens, below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 1_000) as u16 * 11;
     loop {

@@ -10,6 +10,8 @@ mod control_plane;
 mod controller;
 #[path = "../differential/mod.rs"]
 mod differential;
+#[path = "../openmetrics/mod.rs"]
+mod openmetrics;
 mod process;
 mod referee;
 mod webhook;
@@ -21,6 +23,7 @@ mod deletion;
 mod denied;
 mod deployed;
 mod kubectl;
+mod metrics;
 mod nodes;
 mod replicas;
 mod rig;

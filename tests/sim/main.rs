@@ -15,7 +15,10 @@ mod faults;
 mod lag;
 mod left_alone;
 mod lists;
+mod metrics;
 mod names;
+#[path = "../openmetrics/mod.rs"]
+mod openmetrics;
 mod revisions;
 mod rollout;
 mod rollout_budget;

@@ -22,7 +22,7 @@ fn the_command_line_is_sound() {
 }
 
 #[test]
-fn every_flag_is_an_environment_variable_too() {
+fn every_flag_is_an_environment_variable_too_and_none_is_a_service_link() {
     let cli = Cli::command();
     for command in cli.get_subcommands() {
         for arg in command.get_arguments() {
@@ -36,6 +36,10 @@ fn every_flag_is_an_environment_variable_too() {
                 Some(&*env),
                 "{long}"
             );
+            // In pods beside a Service named `daemonset-controller`, Kubernetes sets variables of these forms.
+            let of_a_service = env.starts_with("DAEMONSET_CONTROLLER_PORT")
+                || env.starts_with("DAEMONSET_CONTROLLER_SERVICE_");
+            assert!(!of_a_service, "{env} would be the Service's address");
         }
     }
 }
@@ -47,6 +51,8 @@ fn defaults() {
         (args.concurrent_syncs, args.burst, args.max_in_flight),
         (2, 250, 32)
     );
+    assert_eq!(args.bind_address.to_string(), "0.0.0.0");
+    assert_eq!(args.http_port, 8080);
     assert_eq!(args.shared.settings(), Settings::default());
     assert_eq!(args.shared.access(), Access::default());
     assert_eq!(args.shared.log_format, LogFormat::Text);
@@ -76,6 +82,8 @@ fn what_cannot_be_meant_is_refused() {
         (&["run", "--burst=0"], "1..=10000"),
         (&["run", "--max-in-flight=5000"], "1..=1024"),
         (&["run", "--placement=random"], "node-name"),
+        (&["run", "--http-port=65536"], "65535"),
+        (&["run", "--bind-address=localhost"], "IP"),
         (&["run", "-n", "a/b"], "lower case"),
         (
             &["run", "--feature-gates=Other=true"],

@@ -9,8 +9,9 @@ use crate::model::Kind;
 
 use super::{Monitor, lock};
 
-/// A loop of list and watch that took no turn for this long is dead. Each takes one every minute and a half at the
-/// latest: a watch ends after 95 s, a page of a list is given up after 60 s, and no pause is longer than 30 s.
+/// A loop of list and watch that took no turn for this long is dead. Each takes one every two and a half minutes at the
+/// latest: a watch ends after 95 s, no pause is longer than 30 s, and the next watch is given up after 30 s (a page of a
+/// list after 60 s).
 pub const DEAD_WATCH: Duration = Duration::from_secs(300);
 
 /// A sync that was not heard of for this long is stuck. It is heard of before and after each of its parts, and the longest,

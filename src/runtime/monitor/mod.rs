@@ -7,6 +7,8 @@ mod exposition;
 mod health;
 mod process;
 mod rollout;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::{
