@@ -40,7 +40,7 @@ pub trait Known: Send + Sync {
     fn interrupted_since(&self, then: Instant) -> bool;
     /// A delete is about to be sent. False when the pod is not there any more.
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool;
-    /// The delete is known not to have happened.
+    /// The delete is known not to have happened. Brings no other plan: this one's outcome says when there is one.
     fn delete_settled(&self, key: &Key, uid: &Uid);
     /// A backoff's attempt is made.
     fn attempt(&self, change: &BackoffChange);

@@ -292,7 +292,10 @@ impl CarryOut {
                 self.read_pod_back(&key, uid).await;
                 done.outcome.again = true;
             }
-            Err(ApiError::Dropped) => self.known.delete_settled(&key, uid),
+            Err(ApiError::Dropped) => {
+                self.known.delete_settled(&key, uid);
+                done.outcome.again = true;
+            }
             Err(error) => {
                 if error.outcome_unknown() {
                     self.read_pod_back(&key, uid).await;

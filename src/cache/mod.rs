@@ -220,14 +220,10 @@ impl Cache {
             .unwrap_or_default()
     }
 
-    /// The delete is known not to have happened.
+    /// The delete is known not to have happened. That is no news, as everything is as it was: nothing becomes dirty, or
+    /// a delete that is denied would be planned again at once, for ever. Whoever asked for it plans again, after a while.
     pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
-        if self.pods.delete_settled(key, uid)
-            && let Some(pod) = self.pods.get(key)
-        {
-            let pod = pod.clone();
-            self.mark_owner(key, &pod.controller, &pod.labels);
-        }
+        self.pods.delete_settled(key, uid);
     }
 
     /// Forgets what nothing needs any more; call it now and then.

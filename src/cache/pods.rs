@@ -179,18 +179,16 @@ impl Pods {
         unseen
     }
 
-    /// The delete is known not to have happened. True when the pod counts as it did again.
-    pub fn delete_settled(&mut self, key: &Key, uid: &Uid) -> bool {
+    /// The delete is known not to have happened: the pod counts as it did again.
+    pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
         let Some(&at) = self.by_key.get(key) else {
-            return false;
+            return;
         };
         let row = self.row_mut(at);
-        let was = row.pending && row.pod.uid == *uid;
-        if was {
+        if row.pending && row.pod.uid == *uid {
             row.pending = false;
             row.pod.deleting = false;
         }
-        was
     }
 
     /// The pods of this owner that are gone and whose end was not seen, and since when.

@@ -227,11 +227,11 @@ impl Known for Shared {
     }
 
     fn delete_pending(&self, key: &Key, uid: &Uid) -> bool {
-        self.feed(|cache| cache.delete_pending(key, uid))
+        self.cache().delete_pending(key, uid)
     }
 
     fn delete_settled(&self, key: &Key, uid: &Uid) {
-        self.feed(|cache| cache.delete_settled(key, uid));
+        self.cache().delete_settled(key, uid);
     }
 
     fn attempt(&self, change: &BackoffChange) {

@@ -71,8 +71,8 @@ fn errors() -> Vec<Vec<Act>> {
     ]
 }
 
-/// Everything that a controller does happens, while some of its requests fail.
-async fn life(method: &'static str, plural: &'static str, what: What, acts: Vec<Act>) {
+/// Two nodes, an orphan on one of them, and a revision that is to go; of all kinds of requests there is cause for one.
+fn scene(method: &str, plural: &str, what: What) -> World {
     let server = world(2);
     server.edit(
         "daemonsets",
@@ -97,6 +97,12 @@ async fn life(method: &'static str, plural: &'static str, what: What, acts: Vec<
             Some(Gate::Lag(Duration::from_secs(5))),
         );
     }
+    server
+}
+
+/// Everything that a controller does happens, while some of its requests fail.
+async fn life(method: &'static str, plural: &'static str, what: What, acts: Vec<Act>) {
+    let server = scene(method, plural, what);
     let hits = Arc::new(AtomicUsize::new(0));
     let said = format!("{method} {plural} {what:?} {acts:?}");
     // Of rules the last one goes first.
@@ -150,5 +156,32 @@ async fn writing_fails() {
         for acts in errors() {
             life(method, plural, what, acts).await;
         }
+    }
+}
+
+/// How often a request may be tried in ten minutes: at intervals that double from 50 ms, and once more for each change.
+const MOST: usize = 30;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_denied_for_good_is_asked_for_at_growing_intervals() {
+    let asked = |r: &(&str, &str, What)| !matches!(r.2, What::List | What::Watch);
+    for (method, plural, what) in REQUESTS.into_iter().filter(asked) {
+        let server = scene(method, plural, what);
+        let denied = Act::Refuse(Status::new(403, "Forbidden", "no"));
+        let matches = move |c: &Entry| &*c.client == "a" && c.is_for(method, plural) && what.is(c);
+        server.rule(usize::MAX, matches, denied);
+        let running = start(&server, "a");
+        seconds(20).await;
+        server.edit("nodes", "n1", away(true));
+        seconds(600).await;
+        let tried = server.requests(matches).len();
+        assert!(
+            (1..=MOST).contains(&tried),
+            "{method} {plural} {what:?}: {tried} times"
+        );
+        server.edit("nodes", "n1", away(false));
+        server.at_rest().await;
+        server.assert_covered(2);
+        assert!(running.is_running());
     }
 }

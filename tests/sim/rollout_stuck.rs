@@ -99,6 +99,12 @@ async fn deletes_that_are_denied_hold_a_roll_up_and_nothing_is_counted_as_gone()
     let status = &server.get("daemonsets", "web")["status"];
     assert_eq!(status["numberAvailable"], json!(4), "{status}");
     assert!(!server.events("FailedDelete").is_empty());
+    // At growing intervals.
+    assert!(
+        (10..20).contains(&server.deletes().len()),
+        "{}",
+        server.deletes().len()
+    );
     server.clear_rules();
     seconds(600).await;
     assert_rolled(&server, 4, "2");

@@ -15,10 +15,13 @@ enum Mark {
     Gate(Option<Gate>),
 }
 
+/// A client, and the plural of what it watches.
+type Watcher = (Arc<str>, &'static str);
+
 /// When watches were opened and ended, and how they were held up.
 #[derive(Clone, Default, Debug)]
 pub struct Told {
-    marks: BTreeMap<(Arc<str>, &'static str), Vec<(Duration, Mark)>>,
+    marks: BTreeMap<Watcher, Vec<(Duration, Mark)>>,
 }
 
 impl Told {

@@ -100,11 +100,7 @@ impl<'a> View<'a> {
 
     /// What is wrong with deleting this pod.
     fn judge(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
-        let is_current = |(set, _): &(&Set, &DaemonSet)| {
-            let revisions = step.before.all(&CONTROLLER_REVISIONS);
-            current_hash(&set.object, revisions) == Some(&pod.hash)
-        };
-        if self.sets.iter().all(is_current) {
+        if self.currents(step).all(|hash| hash == Some(&pod.hash)) {
             return None; // S3's
         }
         let stays = |set: &Set, node: &Node| set.verdict(node).should_continue_running();
@@ -118,7 +114,7 @@ impl<'a> View<'a> {
         if beside.is_empty() {
             self.judge_alone(pod)
         } else {
-            self.judge_beside(pod, &beside)
+            self.judge_beside(step, pod, &beside)
         }
     }
 
@@ -181,9 +177,13 @@ impl<'a> View<'a> {
         })
     }
 
-    fn judge_beside(&self, pod: &Life, beside: &[&Life]) -> Option<String> {
+    fn judge_beside(&self, step: &Step<'_>, pod: &Life, beside: &[&Life]) -> Option<String> {
         let surges = |(_, ds): &(&Set, &DaemonSet)| ds.update_strategy.allows_surge();
-        let is_duplicate = beside.iter().any(|other| other.hash == pod.hash);
+        // One pod of the current revision stays, and one of all others.
+        let is_duplicate = self.currents(step).any(|hash| {
+            let is_new = |pod: &Life| hash == Some(&pod.hash);
+            beside.iter().any(|other| is_new(other) == is_new(pod))
+        });
         if is_duplicate || !self.sets.iter().all(surges) {
             return None; // S3's
         }
@@ -192,6 +192,14 @@ impl<'a> View<'a> {
             .iter()
             .any(|other| self.may_have_been_available(other));
         (is_ready && !replaced).then(|| "goes before a newer pod there is available".to_owned())
+    }
+
+    /// The hashes of the current revision.
+    fn currents<'s>(&self, step: &Step<'s>) -> impl Iterator<Item = Option<&'s str>> {
+        self.sets.iter().map(|(set, _)| {
+            let revisions = step.before.all(&CONTROLLER_REVISIONS);
+            current_hash(&set.object, revisions)
+        })
     }
 
     /// Whether the plan must have taken the pod for available.

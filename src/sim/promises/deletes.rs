@@ -68,28 +68,46 @@ impl Deletes {
         if sets.is_empty() {
             return None; // nobody's, which is S5's
         }
-        let surges = sets.iter().any(|(ds, _)| ds.update_strategy.allows_surge());
-        let others: Vec<&Arc<Value>> = step
-            .before
-            .all(&PODS)
-            .filter(|p| is_live(p) && owner(p) == owner(pod) && target(p) == target(pod))
-            .filter(|p| text(p, "uid") != text(pod, "uid"))
-            .filter(|p| !surges || hash(p) == hash(pod))
-            .collect();
-        let told = |what: &str| Some(format!("{} on {} {what}", said(pod), target(pod)));
-        if let Some(younger) = others.iter().min_by_key(|p| age(p)) {
-            let is_oldest = age(pod) < age(younger);
-            return told(&format!("is older than {}", said(younger))).filter(|_| is_oldest);
-        }
         let place = (owner(pod).to_owned(), target(pod).to_owned());
-        if self.ended.get(&place).is_some_and(|at| *at >= since) {
-            return None; // a duplicate, not long ago
-        }
         let current = sets.iter().all(|(_, daemon_set)| {
             let revisions = step.before.all(&CONTROLLER_REVISIONS);
             facts::current_hash(daemon_set, revisions) == Some(hash(pod))
         });
-        told("is the only ready pod of the current revision there")
-            .filter(|_| current && ready_since(pod).is_some())
+        // Where a pod ceased to be live not long ago, this one may have been a duplicate.
+        let was_alone = self.ended.get(&place).is_none_or(|at| *at < since);
+        let may_be_the_only = was_alone && current && ready_since(pod).is_some();
+        let mut wrong = None;
+        for surges in [false, true] {
+            // Of strategies that changed meanwhile, whichever allows the delete excuses it.
+            if sets
+                .iter()
+                .any(|(ds, _)| ds.update_strategy.allows_surge() == surges)
+            {
+                wrong = Some(judge_duplicate(step, pod, surges, may_be_the_only)?);
+            }
+        }
+        wrong
     }
+}
+
+/// What is wrong with deleting this pod, which may stay where it is, as a duplicate; while surging only pods of one revision
+/// are.
+fn judge_duplicate(
+    step: &Step<'_>,
+    pod: &Arc<Value>,
+    surges: bool,
+    may_be_the_only: bool,
+) -> Option<String> {
+    let others = step
+        .before
+        .all(&PODS)
+        .filter(|p| is_live(p) && owner(p) == owner(pod) && target(p) == target(pod))
+        .filter(|p| text(p, "uid") != text(pod, "uid"))
+        .filter(|p| !surges || hash(p) == hash(pod));
+    let why = match others.min_by_key(|p| age(p)) {
+        Some(oldest) if age(pod) < age(oldest) => format!("is older than {}", said(oldest)),
+        None if may_be_the_only => "is the only ready pod of the current revision there".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{} on {} {why}", said(pod), target(pod)))
 }

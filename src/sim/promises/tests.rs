@@ -464,3 +464,29 @@ fn a_controller_that_goes_on_writing_is_not_at_rest() {
     );
     assert!(story.settled(at + Duration::from_secs(1)).is_empty());
 }
+
+#[test]
+fn a_strategy_that_changed_a_moment_ago_excuses_whoever_acts_on_either() {
+    let old = json!({"metadata": {"labels": {"controller-revision-hash": "old"}}});
+    let pair = || {
+        Story::new()
+            .there(changed("a", old.clone()))
+            .there(pod("b"))
+    };
+    let on_delete =
+        || json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
+    let us: Arc<str> = Arc::from("us");
+    for lag in [0, 15] {
+        // While surging pods of two revisions stay; after that only the older one does.
+        let mut story = pair().with_daemon_set(surge()).with_daemon_set(on_delete());
+        story.told.opened(&us, &DAEMON_SETS, Duration::ZERO);
+        let gate = Some(Gate::Lag(Duration::from_secs(lag)));
+        story.told.gate("us", &DAEMON_SETS, gate, Duration::ZERO);
+        let found = story.deleted("b").history();
+        assert!(found.is_empty(), "a lag of {lag} s: {found:?}");
+    }
+    assert_eq!(
+        pair().with_daemon_set(surge()).deleted("b").history(),
+        ["S3"]
+    );
+}

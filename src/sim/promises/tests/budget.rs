@@ -258,6 +258,11 @@ fn with_surge_by_table() {
             false,
         ),
         (
+            "beside an older one of another kind, neither being of the present template",
+            one().there(of("older", 0, "older")).deleted("old-n0"),
+            false,
+        ),
+        (
             "from a node that is no longer eligible, nothing being lost",
             tainted(one(), 0, "NoSchedule").deleted("old-n0"),
             false,

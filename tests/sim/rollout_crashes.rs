@@ -1,0 +1,88 @@
+//! A controller that dies at any request of a roll, and another that begins with nothing but what the API holds: the roll
+//! goes on, within the budget, and no pod is replaced twice.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::rollout::*;
+use super::world::*;
+
+/// When and how it dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Death {
+    /// Before the request is carried out.
+    Before,
+    /// After it is carried out, before the answer is read.
+    After,
+    /// Before, and the request is on its way for so many milliseconds more.
+    Stuck(u64),
+}
+
+/// A request of the controller that is of its plans.
+fn counts(c: &Entry) -> bool {
+    &*c.client == "a" && !c.is_upkeep() && !c.is_for(&c.method, "events")
+}
+
+/// How many nodes there are.
+const NODES: usize = 2;
+
+/// A roll whose controller dies at its `nth` request. False where it has none.
+async fn dies_at(nth: usize, death: Death, strategy: Value) -> bool {
+    let (server, running) = covered(NODES, strategy.clone()).await;
+    let (begun, before) = (server.requests_so_far(), version(&server));
+    let pods = server.pods_ever();
+    let acts = match death {
+        Death::Before => None,
+        Death::After => Some(Act::Late(Duration::from_millis(1))),
+        Death::Stuck(time) => Some(Act::Strand(Duration::from_millis(time))),
+    };
+    if let Some(act) = acts {
+        let count = AtomicUsize::new(0);
+        let is_nth = move |c: &Entry| counts(c) && count.fetch_add(1, Ordering::Relaxed) == nth;
+        server.rule(1, is_nth, act);
+    }
+    change_to(&server, "2", "500ms");
+    let mut seen = begun;
+    for _ in 0..=nth {
+        let next = server
+            .next_request(seen, Duration::from_secs(5), counts)
+            .await;
+        let Some(next) = next else { return false };
+        seen = next.number + 1;
+    }
+    if death == Death::After {
+        millis(1).await; // done, and the answer is under way
+    }
+    running.kill();
+    server.clear_rules();
+    let again = start(&server, "a");
+    seconds(30).await;
+    let said = format!("{death:?} at request {nth} of {strategy}");
+    assert_rolled(&server, NODES, "2");
+    assert_eq!(server.pods_ever(), pods + NODES, "{said}");
+    let posts = server.requests(|c| c.number >= begun && c.is("POST", "/controllerrevisions"));
+    assert!(
+        posts.iter().filter(|p| p.code == 201).count() <= 1,
+        "{said}"
+    );
+    let worst = worst(&server, before);
+    assert!(worst.unavailable + worst.doubled <= 1, "{said}: {worst:?}");
+    server.at_rest().await;
+    assert!(again.is_running());
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_request_of_a_roll_costs_no_more_than_the_roll() {
+    for strategy in [rolling(1, 0), rolling(0, 1)] {
+        for death in [Death::Before, Death::After, Death::Stuck(700)] {
+            let mut nth = 0;
+            while dies_at(nth, death, strategy.clone()).await {
+                nth += 1;
+            }
+            assert!(nth >= 8, "only {nth} requests were tried");
+        }
+    }
+}
