@@ -6,6 +6,7 @@ mod audit;
 mod budget;
 mod cluster;
 mod configuration;
+mod conflict;
 mod control_plane;
 mod controller;
 #[path = "../differential/mod.rs"]
@@ -24,6 +25,7 @@ mod denied;
 mod deployed;
 mod kubectl;
 mod metrics;
+mod lease_rules;
 mod nodes;
 mod replicas;
 mod rig;

@@ -15,11 +15,11 @@ use crate::controller::{Controller, Launch, built_in};
 use crate::openmetrics::{Exposition, parse};
 
 /// The endpoints of a controller.
-struct Endpoints(u16);
+pub struct Endpoints(u16);
 
 impl Endpoints {
     /// The code and the body; None while nobody answers.
-    async fn ask(&self, path: &str) -> Option<(u16, String)> {
+    pub async fn ask(&self, path: &str) -> Option<(u16, String)> {
         let whole = async {
             let mut stream = TcpStream::connect(("127.0.0.1", self.0)).await.ok()?;
             let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -33,7 +33,7 @@ impl Endpoints {
         timeout(SOON, whole).await.expect("an answer in time")
     }
 
-    async fn metrics(&self) -> Exposition {
+    pub async fn metrics(&self) -> Exposition {
         let (code, text) = self.ask("/metrics").await.expect("an answer");
         assert_eq!(code, 200, "{text}");
         parse(&text).unwrap_or_else(|why| panic!("{why}\n{text}"))
@@ -45,7 +45,7 @@ impl Endpoints {
 }
 
 /// A controller with endpoints of its own.
-fn start(lab: &Lab) -> (Controller, Endpoints) {
+pub fn start(lab: &Lab) -> (Controller, Endpoints) {
     let port = free_port();
     let launch = Launch::new(lab).arg("--bind-address=127.0.0.1");
     let controller = launch.arg(&format!("--http-port={port}")).start();

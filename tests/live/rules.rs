@@ -1,8 +1,6 @@
 //! The role is as small as it can be: every verb of every resource in `deploy/rbac.yaml` is used, and without any one
 //! of them the API server denies just that, and what depends on it does not happen.
-//!
-//! The Lease has a Role of its own in the same file. Its verbs belong here too, as [`Step`]s, once replicas elect a
-//! leader: `get`, `create`, `update`, `list` and `watch` of `leases`.
+//! `lease_rules.rs` does the same for the Lease's role.
 
 use std::collections::BTreeSet;
 
