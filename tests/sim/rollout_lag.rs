@@ -45,7 +45,7 @@ async fn a_roll_whose_controller_hears_of_no_pod_stops_at_the_budget() {
         server.freeze("a", "pods", true);
         let before = version(&server);
         change_to(&server, "2", "1s");
-        seconds(1_200).await;
+        seconds(300).await;
         assert_eq!(
             worst(&server, before),
             Worst {

@@ -11,7 +11,7 @@ async fn a_template_whose_pods_never_become_ready_stops_at_the_budget_and_goes_o
         let (server, _running) = covered(8, strategy).await;
         let before = version(&server);
         change_to(&server, "2", "never");
-        seconds(3_600).await;
+        seconds(600).await;
         let stuck = Worst {
             unavailable: down,
             doubled,
@@ -66,7 +66,7 @@ async fn a_webhook_or_quota_that_denies_pods_in_the_middle_takes_down_no_more_th
         millis(2_500).await;
         let denied = Act::Refuse(Status::new(403, "Forbidden", "denied by a webhook"));
         server.rule(usize::MAX, |c| c.is("POST", "/pods"), denied);
-        seconds(1_200).await;
+        seconds(300).await;
         assert_eq!(worst(&server, before).unavailable, down);
         assert!(10 - server.covered().len() <= down);
         let gone = gone_from(&server).len();
