@@ -22,7 +22,6 @@ fn waves(server: &World) -> Vec<usize> {
 async fn the_budget_is_kept_to_and_made_use_of() {
     for (nodes, budget, expected) in [
         (5, json!(1), 1),
-        (10, json!(3), 3),
         (10, json!("21%"), 3),
         (10, json!("30%"), 3),
         (7, json!("1%"), 1),
@@ -30,7 +29,6 @@ async fn the_budget_is_kept_to_and_made_use_of() {
         (3, json!(9), 3),
         // No such thing can be created now, but it may be stored.
         (3, json!(0), 1),
-        (3, json!("0%"), 1),
     ] {
         let (server, _running) = covered(nodes, rolling(1, 0)).await;
         let strategy = rolling(budget.clone(), 0);

@@ -8,7 +8,7 @@ use super::world::*;
 #[tokio::test(start_paused = true)]
 async fn a_lag_slows_a_roll_down_and_takes_down_nothing_more() {
     for (strategy, unavailable, doubled) in [(rolling(2, 0), 2, 0), (rolling(0, 2), 0, 2)] {
-        for lag in [50, 900, 15_000] {
+        for lag in [50, 15_000] {
             let (server, _running) = covered(6, strategy.clone()).await;
             server.lag("a", Duration::from_millis(lag));
             let before = version(&server);
@@ -45,7 +45,7 @@ async fn a_roll_whose_controller_hears_of_no_pod_stops_at_the_budget() {
         server.freeze("a", "pods", true);
         let before = version(&server);
         change_to(&server, "2", "1s");
-        seconds(1_200).await;
+        seconds(300).await;
         assert_eq!(
             worst(&server, before),
             Worst {

@@ -63,9 +63,11 @@ struct View<'a> {
     found: &'a Value,
     /// The DaemonSet, in each of its states.
     sets: Vec<(&'a Set, &'a DaemonSet)>,
-    /// From here on.
+    /// The plan was made from what was true at some moment from here on.
     since: Duration,
+    /// The time of day at the delete.
     now: Timestamp,
+    /// The plan was made no earlier.
     planned: Duration,
     /// The time of day at `planned`.
     planned_at: Timestamp,
