@@ -13,9 +13,6 @@ use serde_json::Value;
 
 const CHART: &str = "charts/daemonset-controller";
 
-/// Flags that are agreed on and not in this tree yet. Empty this list when they are: a test fails until then.
-const COMING_FLAGS: &[&str] = &["--on-conflict"];
-
 /// Metrics that the alerts and the dashboard may use.
 const METRICS: &[&str] = &[
     "daemonset_controller_actions_total",
@@ -208,25 +205,9 @@ fn what_is_deployed_is_started_with_flags_of_run() {
             used.len() > 3,
             "{file}: this test no longer finds arguments"
         );
-        let unknown: Vec<&String> = used
-            .iter()
-            .filter(|flag| !known.contains(*flag) && !COMING_FLAGS.contains(&flag.as_str()))
-            .collect();
+        let unknown: Vec<&String> = used.iter().filter(|flag| !known.contains(*flag)).collect();
         assert!(unknown.is_empty(), "{file}: run has no {unknown:?}");
     }
-}
-
-#[test]
-fn a_flag_that_has_come_is_no_longer_coming() {
-    let known = flags();
-    let come: Vec<&&str> = COMING_FLAGS
-        .iter()
-        .filter(|flag| known.contains(**flag))
-        .collect();
-    assert!(
-        come.is_empty(),
-        "take {come:?} out of COMING_FLAGS in this file"
-    );
 }
 
 /// The names of ours, and of the workqueue's, in a text; histograms without what Prometheus adds.
@@ -255,12 +236,9 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
     )))
     .expect("the dashboard is JSON");
     assert!(json["panels"].as_array().is_some_and(|p| p.len() > 15));
-    // The reference is the metrics' own. Where it is in the tree, it knows all of them.
-    if root().join("docs/metrics.md").exists() {
-        let written = metrics(&read("docs/metrics.md"));
-        let missing: Vec<_> = known.difference(&written).collect();
-        assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
-    }
+    let written = metrics(&read("docs/metrics.md"));
+    let missing: Vec<_> = known.difference(&written).collect();
+    assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
 }
 
 /// All files of a folder and below.

@@ -69,7 +69,10 @@ fn flags_of_help(help: &str) -> BTreeMap<String, Flag> {
             inside.strip_prefix(name).map(str::to_owned)
         };
         if line.starts_with('-') && !line.starts_with("- ") {
-            let words = || line.split([' ', ',', '=']).filter(|w| w.starts_with('-'));
+            let words = || {
+                line.split([' ', ',', '=', '['])
+                    .filter(|w| w.starts_with('-'))
+            };
             let long = words().find(|w| w.starts_with("--")).expect("a long name");
             let short = words().find(|w| !w.starts_with("--")).unwrap_or_default();
             last = (long != "--help").then(|| long.to_owned());

@@ -215,7 +215,7 @@ impl Candidate {
         let duration = timing.lease_duration;
         let (verb, result) = match (next, self.election.lease()) {
             (Next::Create, _) => {
-                let lease = Lease::new(namespace, name, identity, duration, now);
+                let lease = Lease::first(namespace, name, identity, duration, now);
                 (
                     "create",
                     timeout_at(deadline, self.api.post(&leases, text(&lease))).await,

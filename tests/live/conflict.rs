@@ -31,7 +31,10 @@ async fn while_the_built_in_controller_is_on_ours_stands_by_and_goes_on_when_it_
     let built_in = lab.plane.start_built_in();
     // Either may be the first to cover a node that joins: sooner or later it is the other one.
     let mut nodes = 3;
-    while controller.lines_with("another DaemonSet controller is at work").is_empty() {
+    while controller
+        .lines_with("another DaemonSet controller is at work")
+        .is_empty()
+    {
         controller.expect_running();
         assert!(nodes < 100, "the built-in controller never was the first");
         nodes += 1;
@@ -39,12 +42,19 @@ async fn while_the_built_in_controller_is_on_ours_stands_by_and_goes_on_when_it_
         lab.until_covered("agent", nodes as i32, 2 * SOON).await;
     }
     let (code, ready) = endpoints.ask("/readyz?verbose").await.expect("an answer");
-    assert!(code == 200 && ready.contains("[-]conflict"), "{code} {ready}");
+    assert!(
+        code == 200 && ready.contains("[-]conflict"),
+        "{code} {ready}"
+    );
     let metrics = endpoints.metrics().await;
     assert_eq!(metrics.get("daemonset_controller_conflict", &[]), Some(1.0));
     lab.until("there is an event", SOON, async || {
         let events = lab.events("ConflictingController").await;
-        if events.len() == 1 { Ok(()) } else { Err(format!("{events:?}")) }
+        if events.len() == 1 {
+            Ok(())
+        } else {
+            Err(format!("{events:?}"))
+        }
     })
     .await;
 
@@ -60,7 +70,8 @@ async fn while_the_built_in_controller_is_on_ours_stands_by_and_goes_on_when_it_
 
     drop(built_in);
     lab.add_nodes(nodes + 10..=nodes + 10).await;
-    lab.until_covered("agent", nodes as i32 + 10, 2 * SOON).await;
+    lab.until_covered("agent", nodes as i32 + 10, 2 * SOON)
+        .await;
     let made = writes_since(&lab, standing_by);
     assert!(made.contains(&"create pods".to_owned()), "{made:?}");
     let metrics = endpoints.metrics().await;

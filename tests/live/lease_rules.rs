@@ -29,7 +29,8 @@ async fn replica(number: usize, left_out: Option<(&str, &str)>) {
     let count = |rules: &[PolicyRule]| rules.iter().map(|r| r.verbs.len()).sum::<usize>();
     assert_eq!(count(&rules), VERBS.len());
     for rule in &mut rules {
-        rule.verbs.retain(|verb| left_out.is_none_or(|(left_out, _)| left_out != verb));
+        rule.verbs
+            .retain(|verb| left_out.is_none_or(|(left_out, _)| left_out != verb));
     }
     rules.retain(|rule| !rule.verbs.is_empty());
     let group = "rbac.authorization.k8s.io";
@@ -51,7 +52,11 @@ async fn replica(number: usize, left_out: Option<(&str, &str)>) {
     .await;
 
     let namespace = format!("--leader-elect-resource-namespace={}", lab.namespace);
-    let mut controller = Launch::new(&lab).user(&user).replica().arg(&namespace).start();
+    let mut controller = Launch::new(&lab)
+        .user(&user)
+        .replica()
+        .arg(&namespace)
+        .start();
     let said = left_out.map_or("at work", |(_, said)| said);
     lab.until(said, SOON, async || {
         let log = controller.log();
@@ -80,7 +85,9 @@ async fn no_verb_of_the_lease_can_be_left_out() {
         return;
     }
     let cases = std::iter::once(None).chain(VERBS.map(Some));
-    let cases = cases.enumerate().map(|(n, left_out)| replica(30 + n, left_out));
+    let cases = cases
+        .enumerate()
+        .map(|(n, left_out)| replica(30 + n, left_out));
     futures::stream::iter(cases)
         .buffer_unordered(2)
         .collect::<Vec<()>>()

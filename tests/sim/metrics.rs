@@ -379,6 +379,7 @@ async fn what_is_missing_before_it_is_ready_is_named() {
         "[+]cache-Node ok",
         "[-]cache-ControllerRevision failed",
         "[-]cache-Pod failed",
+        "[+]conflict ok",
         "readyz check failed",
     ];
     assert_eq!(first, expected);

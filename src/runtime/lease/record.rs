@@ -38,7 +38,7 @@ impl Lease {
     }
 
     /// A new one, held by `identity` from now on.
-    pub fn new(
+    pub fn first(
         namespace: &str,
         name: &str,
         identity: &str,
