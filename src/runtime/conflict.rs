@@ -15,11 +15,14 @@ use tokio::{
 
 use crate::{
     apply::CarryOut,
-    model::{Key, Settings, Str},
+    model::{Key, Settings},
     plan,
 };
 
-use super::shared::Shared;
+use super::{
+    shared::Shared,
+    strangers::{self, Stranger, Strangers},
+};
 
 /// Where work was left undone for so long, and nobody but us created a pod, we are the only one.
 pub const UNDONE: Duration = Duration::from_secs(30);
@@ -38,30 +41,6 @@ pub enum OnConflict {
     StandBy,
     /// Say so, and go on.
     Continue,
-}
-
-/// A pod of one of our DaemonSets that another controller created.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stranger {
-    /// The DaemonSet.
-    pub daemon_set: Key,
-    /// The pod's name.
-    pub pod: Str,
-}
-
-/// The strangers so far: how many, and the last one.
-#[derive(Clone, Default, Debug)]
-pub struct Strangers {
-    count: u64,
-    last: Option<Stranger>,
-}
-
-impl Strangers {
-    /// One more.
-    pub fn add(&mut self, stranger: Stranger) {
-        self.count += 1;
-        self.last = Some(stranger);
-    }
 }
 
 /// Watches for another controller.
@@ -92,21 +71,22 @@ impl Conflict {
     /// Runs until it is dropped.
     pub async fn run(self) {
         let mut strangers = self.shared.strangers();
-        while let Some(stranger) = next(&mut strangers).await {
+        while let Some(stranger) = strangers::next(&mut strangers).await {
             self.shared.monitor.set_conflict(true);
             self.say(&stranger);
             match self.policy {
                 OnConflict::Continue => {
-                    while let Ok(Some(_)) = timeout(QUIET, next(&mut strangers)).await {}
+                    while let Ok(Some(_)) = timeout(QUIET, strangers::next(&mut strangers)).await {}
                     tracing::info!("no other controller has created pods for a while");
                 }
                 OnConflict::StandBy => {
                     self.shared.gate.hold(true);
                     self.shared.monitor.forget_daemon_sets();
-                    self.until_left_undone(&mut strangers).await;
-                    tracing::info!(
-                        "work is left undone, so the other controller has stopped: at work again"
-                    );
+                    if self.is_left_undone(&mut strangers).await {
+                        tracing::info!(
+                            "work is left undone, so the other controller has stopped: at work again"
+                        );
+                    }
                     self.shared.resume();
                 }
             }
@@ -134,13 +114,13 @@ impl Conflict {
         }
     }
 
-    /// Returns when something that is to be done has been left undone for [`UNDONE`], or when we do not lead any more.
-    async fn until_left_undone(&self, strangers: &mut watch::Receiver<Strangers>) {
+    /// True once something that is to be done has been left undone for [`UNDONE`]; false when we do not lead any more.
+    async fn is_left_undone(&self, strangers: &mut watch::Receiver<Strangers>) -> bool {
         let mut undone: BTreeMap<Key, Instant> = BTreeMap::new();
         while self.shared.gate.leads() {
             tokio::select! {
                 biased;
-                _ = next(strangers) => undone.clear(),
+                _ = strangers::next(strangers) => undone.clear(),
                 () = sleep(LOOK) => {}
             }
             let now = Instant::now();
@@ -154,9 +134,10 @@ impl Conflict {
                 }
             }
             if undone.values().any(|since| *since + UNDONE <= now) {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Whether we would do something for this DaemonSet, or its generation is not acknowledged.
@@ -172,10 +153,4 @@ impl Conflict {
         });
         undone.unwrap_or(false)
     }
-}
-
-/// The next stranger; None when there can be no more.
-async fn next(strangers: &mut watch::Receiver<Strangers>) -> Option<Stranger> {
-    strangers.changed().await.ok()?;
-    strangers.borrow_and_update().last.clone()
 }

@@ -7,10 +7,7 @@
 //! before it is planned for.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -37,58 +34,6 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// would call the next pod there (docs/design.md, "Names"). Where one is at work, its pod shows itself within this time, or
 /// it has forgotten what was there, too. One that was halted knows no more than that.
 pub const SETTLE: Duration = REMEMBERED;
-
-/// Whether there may be syncs: while we lead, and are not held back.
-#[derive(Default)]
-pub struct Gate {
-    leads: AtomicBool,
-    held: AtomicBool,
-    changed: Notify,
-}
-
-impl Gate {
-    /// Whether it is open.
-    pub fn is_open(&self) -> bool {
-        self.leads() && !self.held.load(Ordering::Acquire)
-    }
-
-    /// Whether we lead, held back or not.
-    pub fn leads(&self) -> bool {
-        self.leads.load(Ordering::Acquire)
-    }
-
-    /// Returns when it is open.
-    pub async fn opened(&self) {
-        self.until(true).await;
-    }
-
-    /// Returns when it is closed.
-    pub async fn closed(&self) {
-        self.until(false).await;
-    }
-
-    async fn until(&self, open: bool) {
-        loop {
-            let changed = self.changed.notified();
-            if self.is_open() == open {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// We lead, or no longer.
-    pub fn lead(&self, leads: bool) {
-        self.leads.store(leads, Ordering::Release);
-        self.changed.notify_waiters();
-    }
-
-    /// We are held back, or no longer.
-    pub fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::Release);
-        self.changed.notify_waiters();
-    }
-}
 
 /// What it takes to make sure of a kind.
 pub struct Source {

@@ -18,15 +18,18 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use crate::apply::{Tally, error::ApiError, fence::Fence, request::Api};
+use crate::apply::{
+    Tally,
+    error::ApiError,
+    fence::{Fence, WallClock},
+    request::Api,
+};
 
 use self::{
     election::{Election, Next, Timing},
     record::Lease,
     watching::Noticed,
 };
-
-use super::shared::Clock;
 
 /// How long giving up the Lease may take.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -68,7 +71,7 @@ pub struct Candidate {
     api: Api,
     client: Client,
     server: String,
-    clock: Clock,
+    clock: WallClock,
     fence: Fence,
     rng: StdRng,
     standing: watch::Sender<Standing>,
@@ -84,7 +87,7 @@ impl Candidate {
         election: LeaderElection,
         client: Client,
         server: String,
-        clock: Clock,
+        clock: WallClock,
         rng: StdRng,
         standing: watch::Sender<Standing>,
         tally: Arc<dyn Tally>,

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod conflict;
 pub mod endpoints;
+pub mod gate;
 pub mod leading;
 pub mod lease;
 pub mod list_watch;
@@ -11,5 +12,6 @@ pub mod pulse;
 pub mod queue;
 pub mod run;
 pub mod shared;
+pub mod strangers;
 pub mod sync;
 pub mod trouble;

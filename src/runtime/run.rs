@@ -145,7 +145,7 @@ pub async fn run(
             true => Err("another DaemonSet controller creates pods too".to_owned()),
         }
     });
-    let conflict = Conflict::new(shared.clone(), carry_out.clone(), options.settings, policy);
+    let conflict = Conflict::new(shared.clone(), carry_out, options.settings, policy);
 
     let mut tasks = JoinSet::new();
     tasks.spawn(conflict.run());

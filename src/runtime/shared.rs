@@ -11,25 +11,26 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     apply::{
         Known, Tally,
+        fence::WallClock,
         tally::{Resource, Verb},
     },
     cache::{Cache, Newcomer},
-    model::{BackoffChange, Key, Kind, Time, Uid, Version},
+    model::{BackoffChange, Key, Kind, Uid, Version},
     plan::names,
     wire::DecodeError,
 };
 
 use super::{
-    conflict::{Stranger, Strangers},
-    leading::Gate,
+    gate::Gate,
     list_watch::Sink,
     monitor::Monitor,
     pulse::Pulse,
     queue::Queue,
+    strangers::{Stranger, Strangers},
 };
 
 /// Says what time it is.
-pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+pub type Clock = WallClock;
 
 /// How far the list and watch of a kind have come.
 #[derive(Clone, Copy, Default, Debug)]

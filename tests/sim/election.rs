@@ -132,7 +132,7 @@ async fn a_leader_that_cannot_renew_writes_nothing_after_its_deadline() {
         let cut_off = world.elapsed();
         world.rule(usize::MAX, |e| &*e.client == "a" && about_leases(e), act);
         // There is always something to do.
-        for turn in 0..12 {
+        for turn in 0..8 {
             change(&world, &format!("{turn}"));
             seconds(4).await;
         }
@@ -350,7 +350,7 @@ async fn a_new_leader_on_a_busy_cluster_reads_no_list() {
 /// Replicas die, are cut off and come back while pods fail and the template changes.
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_to_replicas_the_promises_hold() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         let world = seeded(seed);
         (0..6).for_each(|n| world.add("nodes", node(&format!("n{n}"))));
         world.add("daemonsets", daemon_set("default", "web"));
