@@ -258,7 +258,7 @@ fn gone(server: &World) -> usize {
 #[tokio::test(start_paused = true)]
 async fn random_rolls_keep_the_promises_and_end() {
     let mut deleted = 0;
-    for n in 0..4 {
+    for n in 0..6 {
         deleted += seed(n).await;
     }
     assert!(deleted > 6 * 10, "only {deleted} pods were replaced");
