@@ -56,6 +56,9 @@ async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
             .map(|()| status.updated_number_scheduled.unwrap_or(0))
         })
     };
+    standing(NODES).await;
+    // A pod on its way out is counted as available until it is gone.
+    lab.until_pods(NODES, SOON).await;
     let updated = standing(NODES).await;
     assert!(updated < NODES as i32, "it was stopped in the middle");
     // A node that joins shows that the controller is at work.
