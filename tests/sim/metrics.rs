@@ -206,6 +206,16 @@ async fn requests_are_counted_as_the_api_server_saw_them() {
         })
         .collect();
     assert_eq!(counted, seen);
+    let document = document();
+    for s in metrics.samples("daemonset_controller_api_requests_total") {
+        for value in s.labels.values() {
+            let word = format!("`{value}`");
+            assert!(
+                document.contains(&word),
+                "docs/metrics.md does not know {word}"
+            );
+        }
+    }
     for expected in ["forbidden", "server_error", "throttled", "already_exists"] {
         assert!(
             seen.contains_key(&format!("create pods {expected}")),
@@ -640,10 +650,14 @@ async fn a_surging_roll_is_no_less_one() {
     server.at_rest().await;
 }
 
+fn document() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+    std::fs::read_to_string(path).expect("the document")
+}
+
 /// The rows of the tables in docs/metrics.md: name, type, labels, unit.
 fn documented() -> BTreeSet<[String; 4]> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
-    let text = std::fs::read_to_string(path).expect("the document");
+    let text = document();
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     let words = |cell: &str| {
         let mut words: Vec<&str> = cell
@@ -713,8 +727,7 @@ async fn the_document_lists_the_metrics_that_there_are_and_no_others() {
 async fn the_document_lists_every_action_with_its_cause() {
     let a = start(&world(0), "a");
     seconds(1).await;
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
-    let text = std::fs::read_to_string(path).expect("the document");
+    let text = document();
     let all = metrics(&a);
     let mut said: BTreeSet<(String, String)> = BTreeSet::new();
     for row in text.lines().filter(|line| line.starts_with("| `")) {

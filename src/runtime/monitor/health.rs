@@ -47,7 +47,7 @@ pub struct Report {
 }
 
 impl Monitor {
-    /// Adds a line to `/readyz`.
+    /// Adds a line to `/readyz`; `ask` must answer at once.
     pub fn add_check(
         &self,
         name: &'static str,
