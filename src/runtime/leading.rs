@@ -12,7 +12,6 @@ use std::{
 };
 
 use futures::future::join_all;
-use serde::Deserialize;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep_until, timeout},
@@ -23,7 +22,7 @@ use crate::{
     model::{Kind, Version, departed::REMEMBERED},
 };
 
-use super::{lease::Standing, shared::Shared};
+use super::{lease::Standing, list_watch::Page, shared::Shared};
 
 /// How long the watch of a kind has to tell of the API server's version before the kind is read again.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -54,18 +53,6 @@ pub struct Leading {
     standing: Option<watch::Receiver<Standing>>,
     /// Why the last look at a version failed, to be said once.
     said: Mutex<Option<String>>,
-}
-
-#[derive(Deserialize)]
-struct List {
-    metadata: ListMetadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListMetadata {
-    #[serde(default)]
-    resource_version: String,
 }
 
 impl Leading {
@@ -157,8 +144,8 @@ impl Leading {
     async fn version_of(&self, path: &str) -> Option<Version> {
         let answer = self.api.get(&format!("{path}?limit=1")).await;
         let why = match answer {
-            Ok(json) => match serde_json::from_slice::<List>(&json) {
-                Ok(list) => return Some(Version::parse(&list.metadata.resource_version)),
+            Ok(json) => match serde_json::from_slice::<Page<'_>>(&json) {
+                Ok(page) => return Some(Version::parse(&page.metadata.resource_version)),
                 Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),

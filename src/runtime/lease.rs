@@ -47,6 +47,19 @@ pub struct Options {
     pub timing: Timing,
 }
 
+impl Options {
+    /// The path of all Leases of the namespace.
+    fn leases(&self) -> String {
+        let namespace = &self.namespace;
+        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
+    }
+
+    /// The path of this one.
+    fn path(&self) -> String {
+        format!("{}/{}", self.leases(), self.name)
+    }
+}
+
 /// What a process needs to take part in an election.
 #[derive(Clone, Debug)]
 pub struct LeaderElection {
@@ -213,15 +226,18 @@ impl Candidate {
             identity,
             timing,
         } = &self.options;
-        let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
-        let path = format!("{leases}/{name}");
+        let path = self.options.path();
         let duration = timing.lease_duration;
         let (verb, result) = match (next, self.election.lease()) {
             (Next::Create, _) => {
                 let lease = Lease::first(namespace, name, identity, duration, now);
                 (
                     "create",
-                    timeout_at(deadline, self.api.post(&leases, text(&lease))).await,
+                    timeout_at(
+                        deadline,
+                        self.api.post(&self.options.leases(), text(&lease)),
+                    )
+                    .await,
                 )
             }
             (Next::Write, Some(lease)) => {
@@ -233,11 +249,8 @@ impl Candidate {
             }
             _ => ("get", timeout_at(deadline, self.api.get(&path)).await),
         };
-        let result = result.unwrap_or(Err(ApiError::Timeout)).and_then(|body| {
-            let text = String::from_utf8_lossy(&body);
-            Lease::read(&text)
-                .map_err(|why| ApiError::Transport(format!("the answer is no lease: {why}")))
-        });
+        let result = result.unwrap_or(Err(ApiError::Timeout));
+        let result = result.and_then(|body| read(&body));
         let now = Instant::now();
         match result {
             Ok(lease) if verb == "get" => self.election.read(lease, now),
@@ -280,15 +293,10 @@ impl Candidate {
         if !leads {
             return;
         }
-        let path = format!(
-            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}",
-            self.options.namespace, self.options.name
-        );
+        let path = self.options.path();
         let write = async {
             // An attempt that was broken off may have changed the version.
-            let json = self.api.get(&path).await?;
-            let lease =
-                Lease::read(&String::from_utf8_lossy(&json)).map_err(ApiError::Transport)?;
+            let lease = read(&self.api.get(&path).await?)?;
             if lease.holder != self.options.identity {
                 return Ok(());
             }
@@ -306,6 +314,12 @@ impl Candidate {
             ),
         }
     }
+}
+
+/// The Lease in an answer.
+fn read(body: &[u8]) -> Result<Lease, ApiError> {
+    let lease = Lease::read(&String::from_utf8_lossy(body));
+    lease.map_err(|why| ApiError::Transport(format!("the answer is no lease: {why}")))
 }
 
 fn text(lease: &Value) -> String {

@@ -4,7 +4,6 @@ use daemonset_controller::runtime::conflict::OnConflict;
 use daemonset_controller::runtime::run::Options;
 use daemonset_controller::sim::cluster::Cluster;
 
-use super::controllers::*;
 use super::world::*;
 
 /// The other controller covers a node that joins, quicker than ours.

@@ -8,7 +8,9 @@ use daemonset_controller::sim::api::resource;
 use daemonset_controller::sim::cluster::Controller;
 use daemonset_controller::sim::promises::Violation;
 
-use super::world::{Entry, Gate, World, resource, seconds, target};
+use rand::Rng;
+
+use super::world::{Act, Entry, Gate, Status, World, resource, seconds, target};
 
 /// What controllers watch.
 pub const KINDS: [&str; 4] = ["daemonsets", "nodes", "controllerrevisions", "pods"];
@@ -49,6 +51,21 @@ pub fn codes(requests: &[Entry]) -> Vec<u16> {
 pub fn pauses(requests: &[Entry]) -> Vec<u64> {
     let pause = |w: &[Entry]| (w[1].at - w[0].at).as_secs_f64().round();
     requests.windows(2).map(|w| pause(w) as u64).collect()
+}
+
+/// What may become of a request, by the dice: it takes so long where it is slow.
+pub fn any_trouble(dice: &mut impl Rng, slow: Duration) -> Act {
+    let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "dice"));
+    match dice.random_range(0..8) {
+        0 => Act::Lose,
+        1 => Act::Fail,
+        2 => Act::Delay(slow),
+        3 => Act::Late(slow),
+        4 => refuse(429, "TooManyRequests"),
+        5 => refuse(500, "InternalError"),
+        6 => refuse(403, "Forbidden"),
+        _ => refuse(409, "Conflict"),
+    }
 }
 
 impl World {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::controllers::*;
 use super::rollout::{change, respec, rolling};
 use super::world::*;
 

@@ -140,17 +140,7 @@ impl Chaos {
         let who = self.one_of(&["a", "b"]);
         let method = self.one_of(&["GET", "POST", "PATCH", "DELETE"]);
         let slow = Duration::from_millis(self.dice.random_range(0..=100));
-        let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "dice"));
-        let act = match self.dice.random_range(0..8) {
-            0 => Act::Lose,
-            1 => Act::Fail,
-            2 => Act::Delay(slow),
-            3 => Act::Late(slow),
-            4 => refuse(429, "TooManyRequests"),
-            5 => refuse(500, "InternalError"),
-            6 => refuse(403, "Forbidden"),
-            _ => refuse(409, "Conflict"),
-        };
+        let act = any_trouble(&mut self.dice, slow);
         let times = self.dice.random_range(1..6);
         self.server
             .rule(times, move |c| &*c.client == who && c.method == method, act);

@@ -76,17 +76,7 @@ impl Chaos {
         let who = NAMES[self.dice.random_range(0..2)];
         let method = ["GET", "POST", "PATCH", "DELETE"][self.dice.random_range(0..4)];
         let slow = Duration::from_millis(self.dice.random_range(0..=self.slow));
-        let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "dice"));
-        let act = match self.dice.random_range(0..8) {
-            0 => Act::Lose,
-            1 => Act::Fail,
-            2 => Act::Delay(slow),
-            3 => Act::Late(slow),
-            4 => refuse(429, "TooManyRequests"),
-            5 => refuse(500, "InternalError"),
-            6 => refuse(403, "Forbidden"),
-            _ => refuse(409, "Conflict"),
-        };
+        let act = any_trouble(&mut self.dice, slow);
         let times = self.dice.random_range(1..4);
         self.server
             .rule(times, move |c| &*c.client == who && c.method == method, act);

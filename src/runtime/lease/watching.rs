@@ -37,10 +37,7 @@ pub fn watch(
     let (told, receiver) = mpsc::unbounded_channel();
     let resource = Resource {
         kind: "Lease",
-        path: format!(
-            "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
-            options.namespace
-        ),
+        path: options.leases(),
         field_selector: Some(format!("metadata.name={}", options.name)),
         page_size: 0,
     };
