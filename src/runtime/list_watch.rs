@@ -45,6 +45,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// The first pause after a watch that told something and was ended early, before jitter. A busy API server does that to
+/// watches that it cannot keep up with, and every moment without one is a moment in which nothing is known.
+const FIRST_PAUSE_AFTER_NEWS: Duration = Duration::from_millis(20);
+
+/// No such pause is longer.
+const LONGEST_PAUSE_AFTER_NEWS: Duration = Duration::from_secs(1);
+
+/// Watches that were ended early after they told something, in a row, of which it is said that something is wrong.
+const TOO_MANY_CUT_SHORT: u32 = 5;
+
 /// What is listed and watched.
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -115,6 +125,8 @@ struct Watching<W> {
     dead: Instant,
     /// Whether it has lived for [`SETTLED`].
     settled: bool,
+    /// Whether it has told of anything later than where it began.
+    told: bool,
 }
 
 /// The loop for one resource.
@@ -130,6 +142,8 @@ pub struct ListWatch<S: Source, K> {
     failed_watches: u32,
     /// Those of them that speak against this version; at [`RELIST_AFTER`] the list is read again.
     refused_watches: u32,
+    /// Watches that told something and were ended early, in a row; only a settled watch sets it back.
+    cut_short: u32,
     /// What was last said.
     trouble: Option<(Kind, &'static str)>,
     /// Whether a list has begun and not ended.
@@ -169,6 +183,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             failed_lists: 0,
             failed_watches: 0,
             refused_watches: 0,
+            cut_short: 0,
             trouble: None,
             listing: false,
             line: Vec::new(),
@@ -229,13 +244,21 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 };
             }
             Ok(Ok(Read::Line)) => match self.take_line(&mut watching.version) {
-                Ok(()) => return State::Watching(watching),
+                Ok(news) => {
+                    watching.told |= news;
+                    return State::Watching(watching);
+                }
                 Err(failure) => failure,
             },
             Ok(Ok(Read::End)) if watching.settled => {
                 return State::Listed {
                     version: watching.version,
                 };
+            }
+            Ok(Ok(Read::End)) if watching.told => {
+                let Watching { version, .. } = watching;
+                self.watch_cut_short().await;
+                return State::Listed { version };
             }
             Ok(Ok(Read::End)) => Failure::Trouble {
                 trouble: self.source.attempt("watch").short_lived(),
@@ -321,14 +344,15 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                     opened,
                     dead: opened + Duration::from_secs(seconds.into()) + IDLE_LIMIT,
                     settled: false,
+                    told: false,
                 })
             }
             Err(failure) => self.watch_failed(version, failure).await,
         }
     }
 
-    /// Hands the line in the buffer to the sink and empties the buffer.
-    fn take_line(&mut self, version: &mut String) -> Result<(), Failure> {
+    /// Hands the line in the buffer to the sink and empties the buffer. True when `version` is another after it.
+    fn take_line(&mut self, version: &mut String) -> Result<bool, Failure> {
         let line = std::mem::take(&mut self.line);
         let result = self.take_event(&line, version);
         self.line = line;
@@ -336,10 +360,10 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         result
     }
 
-    fn take_event(&mut self, line: &[u8], version: &mut String) -> Result<(), Failure> {
+    fn take_event(&mut self, line: &[u8], version: &mut String) -> Result<bool, Failure> {
         // Blank lines are no events; some proxies send them to keep a connection open.
         if line.trim_ascii().is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let object = match decode_event(line) {
             Ok(Event::Changed(object)) => {
@@ -365,12 +389,29 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 return Err(Failure::Gone);
             }
         };
-        if let Some(later) = version_of(object) {
-            version.clear();
-            version.push_str(later);
-            self.sink.seen(later);
+        let Some(later) = version_of(object) else {
+            return Ok(false);
+        };
+        let news = version != later;
+        version.clear();
+        version.push_str(later);
+        self.sink.seen(later);
+        Ok(news)
+    }
+
+    /// A watch told something, so that the API server accepts what we ask for, and was ended early: the next one follows
+    /// soon, however often others failed before.
+    async fn watch_cut_short(&mut self) {
+        self.refused_watches = 0;
+        self.cut_short += 1;
+        if self.cut_short >= TOO_MANY_CUT_SHORT {
+            self.say(self.source.attempt("watch").short_lived());
+        } else {
+            tracing::debug!(kind = self.kind, "a watch was ended early");
         }
-        Ok(())
+        let full = FIRST_PAUSE_AFTER_NEWS.saturating_mul(1 << (self.cut_short - 1).min(10));
+        let pause = full.min(LONGEST_PAUSE_AFTER_NEWS);
+        sleep(pause.mul_f64(self.rng.random_range(0.5..=1.0))).await;
     }
 
     /// A watch could not be opened, or was ended by an error or too soon: says so, pauses, decides what comes next.
@@ -410,6 +451,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
     fn settle(&mut self) {
         self.failed_watches = 0;
         self.refused_watches = 0;
+        self.cut_short = 0;
         if self.trouble.take().is_some() {
             tracing::info!(kind = self.kind, "listing and watching works again");
         }

@@ -150,7 +150,7 @@ impl Attempt {
             Kind::ShortLived,
             format!(
                 "{} ends every watch as soon as it is opened; look for a proxy or load balancer that cuts long \
-                 requests, or an API server that is shutting down",
+                 requests, or an API server that is shutting down or cannot keep up",
                 self.server
             ),
         )

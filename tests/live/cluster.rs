@@ -51,13 +51,12 @@ impl Lab {
 
     /// A control plane of its own.
     pub async fn alone(name: &str) -> Self {
-        let lab = Self::on(
-            ControlPlane::start(name, Options::default()).await,
-            name,
-            name,
-            true,
-        )
-        .await;
+        Self::alone_with(name, Options::default()).await
+    }
+
+    /// A control plane of its own that differs from the usual one.
+    pub async fn alone_with(name: &str, options: Options) -> Self {
+        let lab = Self::on(ControlPlane::start(name, options).await, name, name, true).await;
         lab.plane
             .kubectl(&["create", "namespace", name])
             .await

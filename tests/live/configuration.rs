@@ -17,15 +17,16 @@ const USERS: &[(&str, &str)] = &[
 pub const RULES_GROUP: &str = "under-rules";
 /// How many of these there are.
 const RULES_USERS: usize = 40;
-/// Only what controllers write is kept with its body.
+/// What controllers write is kept with its body.
+const WITH_BODIES: &str = r#"
+- level: Request
+  users: [controller, controller-b, "system:serviceaccount:kube-system:daemon-set-controller"]
+  verbs: [create, update, patch, delete, deletecollection]"#;
 const AUDIT_POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-- level: Request
-  users: [controller, controller-b, "system:serviceaccount:kube-system:daemon-set-controller"]
-  verbs: [create, update, patch, delete, deletecollection]
 - level: Metadata
   users: [controller, controller-b, nobody, "system:serviceaccount:kube-system:daemon-set-controller"]
 - level: Metadata
@@ -73,14 +74,15 @@ pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
     path
 }
 
-/// Writes the users' tokens and kubeconfigs, and what is audited.
-pub fn write_configuration(dir: &Path, api_port: u16) {
+/// Writes the users' tokens and kubeconfigs, and what is audited: what controllers write with its body, where that is wanted.
+pub fn write_configuration(dir: &Path, api_port: u16, bodies: bool) {
     let tokens: String = users()
         .map(|(user, group)| format!("\"{user}\",\"{user}\",\"{user}\",\"{group}\"\n"))
         .collect();
     std::fs::write(dir.join("tokens.csv"), tokens).expect("tokens can be written");
-    std::fs::write(dir.join("audit-policy.yaml"), AUDIT_POLICY)
-        .expect("the audit policy can be written");
+    let rules = if bodies { WITH_BODIES } else { "" };
+    let policy = AUDIT_POLICY.replace("\nrules:", &format!("\nrules:{rules}"));
+    std::fs::write(dir.join("audit-policy.yaml"), policy).expect("the audit policy can be written");
     for (user, _) in users() {
         write_kubeconfig(dir, api_port, &user);
     }

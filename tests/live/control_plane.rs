@@ -48,6 +48,9 @@ pub struct Options {
     pub node_lifecycle: bool,
     /// Nothing but etcd and the API server: nobody else writes.
     pub api_only: bool,
+    /// What measuring needs and no more, so that what is measured shows: requests are audited without their bodies, and
+    /// of the other controllers only the garbage collector and the service accounts' run.
+    pub measuring: bool,
 }
 
 /// A running control plane.
@@ -89,7 +92,7 @@ impl ControlPlane {
         let binaries = find_binaries();
         let dir = scratch_dir(name);
         let (api_port, etcd_port, peer_port) = (free_port(), free_port(), free_port());
-        write_configuration(&dir, api_port);
+        write_configuration(&dir, api_port, !options.measuring);
         let etcd = spawn_etcd(&binaries, &dir, etcd_port, peer_port);
         let api_server = spawn_api_server(&binaries, &dir, api_port, etcd_port);
         wait_ready(&dir, &[&etcd, &api_server]).await;
@@ -274,6 +277,18 @@ impl ControlPlane {
         .fold(etcd, |all, one| all + &one)
     }
 
+    /// Processor time that etcd and the API server have used, in seconds.
+    #[allow(dead_code, reason = "only the benchmark asks")]
+    pub fn cpu_seconds(&self) -> f64 {
+        [&self.etcd, &self.api_server]
+            .map(|process| {
+                let process = process.lock().unwrap_or_else(PoisonError::into_inner);
+                process.usage().cpu_seconds
+            })
+            .iter()
+            .sum()
+    }
+
     fn component(&self, component: Component) -> MutexGuard<'_, Process> {
         let process = match component {
             Component::ApiServer => Some(&self.api_server),
@@ -433,11 +448,15 @@ fn controller_manager_command(binaries: &Path, dir: &Path) -> Command {
 }
 
 fn spawn_controller_manager(binaries: &Path, dir: &Path, options: Options) -> Process {
-    let mut controllers = "--controllers=*,-daemonset-controller".to_owned();
+    let mut controllers = if options.measuring {
+        "--controllers=garbage-collector-controller,serviceaccount-controller".to_owned()
+    } else {
+        "--controllers=*,-daemonset-controller".to_owned()
+    };
     let mut command = controller_manager_command(binaries, dir);
     if options.node_lifecycle {
         command.args(["--node-monitor-period=1s", "--node-monitor-grace-period=8s"]);
-    } else {
+    } else if !options.measuring {
         controllers += ",-node-lifecycle-controller,-taint-eviction-controller";
     }
     Process::spawn(

@@ -276,6 +276,88 @@ async fn a_watch_that_is_gone_lists_at_once_the_first_time_and_slower_each_time_
     );
 }
 
+/// Watches that each tell of one version more and are ended at once: an API server that cannot keep up.
+fn cut_short(count: usize) -> impl Iterator<Item = Answer> {
+    const NEWS: [&str; 3] = [
+        r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}"#,
+        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"12"}}}"#,
+        r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"13"}}}"#,
+    ];
+    let watch = |n: usize| Answer::Watch(vec![Step::Line(NEWS[n % NEWS.len()]), Step::End]);
+    (0..count).map(watch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_told_something_and_was_ended_early_is_followed_by_the_next_within_moments() {
+    let mut script = vec![Answer::Page(EMPTY)];
+    // Whatever failed before: what is told shows that the API server is there and accepts the version.
+    script.extend((0..4).map(|_| trouble(true)));
+    let (_, before) = play(script).await;
+
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend((0..4).map(|_| trouble(true)));
+    script.extend(cut_short(3));
+    script.push(trouble(true));
+    let (log, took) = play(script).await;
+    let expected = [
+        "watch 10",
+        "changed a",
+        "watch 11",
+        "changed a",
+        "watch 12",
+        "bookmark 13",
+        "watch 13",
+    ];
+    assert!(
+        log.windows(expected.len()).any(|part| part == expected),
+        "{log:?}"
+    );
+    assert!(!log[3..].contains(&"began".to_owned()), "no list: {log:?}");
+    let news = took - before;
+    // Three short pauses, and after them the pause of a fifth failure: 20 + 40 + 80 ms and 8 s, less jitter.
+    assert!(news < Duration::from_millis(8_140), "{news:?}");
+
+    let (_, took) = play(
+        [Answer::Page(EMPTY)]
+            .into_iter()
+            .chain(cut_short(3))
+            .collect(),
+    )
+    .await;
+    let pauses = Duration::from_millis(70)..=Duration::from_millis(140);
+    assert!(pauses.contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_are_always_ended_early_are_not_asked_for_without_end() {
+    let (log, took) = play(
+        [Answer::Page(EMPTY)]
+            .into_iter()
+            .chain(cut_short(100))
+            .collect(),
+    )
+    .await;
+    assert_eq!(log.iter().filter(|entry| *entry == "began").count(), 1);
+    // Half a second at least between two of them, but for the first few.
+    assert!(took > Duration::from_secs(45), "{took:?}");
+
+    // One that lived makes the next one the first again.
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend(cut_short(12));
+    script.push(lived());
+    let (_, before) = play(script).await;
+    let mut script = vec![Answer::Page(EMPTY)];
+    script.extend(cut_short(12));
+    script.push(lived());
+    script.extend(cut_short(1));
+    let (_, took) = play(script).await;
+    assert!(
+        took - before <= Duration::from_millis(20),
+        "{:?}",
+        took - before
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_lived_makes_the_next_failure_the_first_again() {
     let mut script = vec![Answer::Page(EMPTY)];
