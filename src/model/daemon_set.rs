@@ -79,6 +79,14 @@ pub struct Status {
     pub collision_count: Option<i32>,
 }
 
+impl Status {
+    /// Whether every eligible node has an available pod of the current revision: what a rollout waits for.
+    pub fn is_complete(&self) -> bool {
+        let wanted = self.desired_number_scheduled;
+        (self.updated_number_scheduled, self.number_available) == (wanted, wanted)
+    }
+}
+
 /// A DaemonSet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DaemonSet {

@@ -70,10 +70,12 @@ impl Written {
         }
     }
 
-    /// When this status may be written after it.
+    /// When this status may be written after it. That all is done is said at once: somebody waits for it.
     fn soonest(&self, status: &Status) -> Instant {
         let doublings = if self.status == *status {
             self.again + 1
+        } else if status.is_complete() && !self.status.is_complete() {
+            return self.at;
         } else {
             0
         };

@@ -68,6 +68,32 @@ async fn conditions_and_fields_that_are_not_its_own_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_all_is_done_is_said_at_once_and_what_is_on_the_way_ten_times_a_second() {
+    let server = world(4);
+    let _running = start(&server, "a");
+    seconds(10).await;
+    let before = server.statuses().len();
+    let begun = server.elapsed();
+    for node in ["n0", "n1", "n2", "n3"] {
+        let ready = json!({"spec": {"nodeName": node}, "status": ready("Running")});
+        server.edit("pods", &name(&[node, ""]), ready);
+        millis(45).await;
+    }
+    seconds(10).await;
+    let writes = server.statuses().split_off(before);
+    let told: Vec<_> = writes
+        .iter()
+        .map(|w| (w.json()["status"]["numberAvailable"].clone(), w.at - begun))
+        .collect();
+    let counts: Vec<_> = told.iter().map(|(count, _)| count.clone()).collect();
+    assert_eq!(counts, [json!(1), json!(3), json!(4)], "{told:?}");
+    let (second, last) = (told[1].1, told[2].1);
+    assert!(second - told[0].1 >= Duration::from_millis(100), "{told:?}");
+    assert!(last - second < Duration::from_millis(80), "{told:?}");
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_for_another_state_is_planned_anew() {
     let server = world(1);
     let _running = start(&server, "a");
