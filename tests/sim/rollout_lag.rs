@@ -105,3 +105,32 @@ async fn watches_that_break_off_and_lists_in_the_middle_of_a_roll_change_nothing
         server.at_rest().await;
     }
 }
+
+/// How long a roll takes while the API server, as a busy one does, ends watches of pods soon after they told of
+/// something; or while it does not.
+async fn roll(watches_end: bool) -> Duration {
+    let (server, _running) = covered(8, rolling(2, 0)).await;
+    let told = || server.read(|store| store.history(resource("pods")).len());
+    change_to(&server, "2", "2s");
+    let (begun, mut before, mut ended) = (server.elapsed(), told(), 0);
+    while nodes_of(&server, "2").len() < 8 {
+        millis(50).await;
+        if watches_end && told() > before {
+            server.end_watches(resource("pods"));
+            (before, ended) = (told(), ended + 1);
+        }
+        assert!(server.elapsed() - begun < Duration::from_secs(600));
+    }
+    let took = server.elapsed() - begun;
+    assert!(!watches_end || ended > 10, "{ended}");
+    seconds(60).await;
+    assert_rolled(&server, 8, "2");
+    server.at_rest().await;
+    took
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_api_server_that_ends_watches_early_hardly_slows_a_roll() {
+    let (quiet, busy) = (roll(false).await, roll(true).await);
+    assert!(busy < quiet * 2, "{busy:?}, not {quiet:?}");
+}
