@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use kube::api::{ListParams, WatchParams};
 use kube::core::{ObjectList, Request, WatchEvent};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 /// What was learnt about one kind of object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub struct Target {
 
 /// The pause after a failed call, and after a watch that ended at once.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a watch may last, in seconds: one that tells nothing any more is told from a quiet one by its end.
+const WATCH: u32 = 30;
+/// A watch must have begun, and ended by itself, within this time of when it should.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How many objects a page of a list holds.
 const PAGE: u32 = 500;
 
@@ -80,12 +85,15 @@ async fn step<T: Followed>(
             Ok((items, version)) => (Some(Event::Listed(items)), State::Connect(version)),
             Err(error) => pause(target, &error, State::List).await,
         },
-        State::Connect(version) => match connect(client, target, &version).await {
-            Ok(stream) => (None, State::Watch(version, stream)),
-            Err(error) if gone(&error) => (None, State::List),
-            Err(error) => pause(target, &error, State::Connect(version)).await,
-        },
-        State::Watch(version, mut stream) => match stream.next().await {
+        State::Connect(version) => {
+            match timeout(PATIENCE, connect(client, target, &version)).await {
+                Ok(Ok(stream)) => (None, State::Watch(version, stream)),
+                Ok(Err(error)) if gone(&error) => (None, State::List),
+                Ok(Err(error)) => pause(target, &error, State::Connect(version)).await,
+                Err(_) => (None, State::Connect(version)),
+            }
+        }
+        State::Watch(version, mut stream) => match next(&mut stream).await {
             Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
                 let version = object.version().to_owned();
                 (Some(Event::Applied(object)), State::Watch(version, stream))
@@ -110,6 +118,12 @@ async fn step<T: Followed>(
             }
         },
     }
+}
+
+/// The next event; none when the watch has ended, or should have long ago.
+async fn next<S: Stream + Unpin>(watch: &mut S) -> Option<S::Item> {
+    let end = Duration::from_secs(WATCH.into()) + PATIENCE;
+    timeout(end, watch.next()).await.ok().flatten()
 }
 
 async fn pause<T>(
@@ -160,7 +174,7 @@ async fn connect<T: Followed>(
     let params = WatchParams {
         field_selector: target.fields.clone(),
         label_selector: target.labels.clone(),
-        ..WatchParams::default()
+        ..WatchParams::default().timeout(WATCH)
     };
     let request = Request::new(&target.path)
         .watch(&params, version)

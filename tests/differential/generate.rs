@@ -1,5 +1,7 @@
 //! Sequences made by chance: few names, so that requests meet each other's objects.
 
+use std::collections::BTreeSet;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -50,7 +52,25 @@ pub fn generate(seed: u64) -> Sequence {
     while steps.len() < length {
         steps.push(chance.step());
     }
+    tell_stems_apart(&mut steps);
     sequence(&format!("generated {seed}"), steps)
+}
+
+/// Lists are in the order of names, and how generated ones end is by chance: two from the same stem would stand now so, now
+/// so. With a dash more, which sorts before all that a name can end with, they have one order.
+fn tell_stems_apart(steps: &mut [Step]) {
+    let mut seen = BTreeSet::new();
+    for step in steps {
+        let body = step.body.as_mut();
+        let Some(stem) = body.and_then(|body| body.pointer_mut("/metadata/generateName")) else {
+            continue;
+        };
+        let mut apart = stem.as_str().unwrap_or_default().to_owned();
+        while !seen.insert((step.request.clone(), apart.clone())) {
+            apart.push('-');
+        }
+        *stem = json!(apart);
+    }
 }
 
 struct Chance(StdRng);
@@ -372,6 +392,17 @@ mod tests {
     #[test]
     fn a_seed_is_a_sequence() {
         assert_eq!(generate(3), generate(3));
+        // Seed 1022 makes two pods from one stem.
+        let stems = |seed| -> Vec<String> {
+            let bodies = generate(seed)
+                .steps
+                .into_iter()
+                .filter_map(|step| step.body);
+            let stem =
+                |body: Value| Some(body.pointer("/metadata/generateName")?.as_str()?.to_owned());
+            bodies.filter_map(stem).collect()
+        };
+        assert_eq!(stems(1022)[..2], ["a-", "a--"]);
         assert_ne!(generate(3).steps, generate(4).steps);
         assert!((0..50).all(|seed| (20..=40).contains(&generate(seed).steps.len())));
     }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Request;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
 use super::lifecycle::{Metadata, Next, PREFIX, Pod, Script, Seen, Step, next, report};
@@ -19,6 +19,9 @@ use crate::sim::follow::{Event, Target, follow};
 
 /// How long a failed request rests before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// A request without an answer for so long has failed: an API server that went away may never say so.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Node, namespace, name: ordered so that the pods of a node stand together.
 type PodKey = (String, String, String);
@@ -292,21 +295,18 @@ impl Server {
         let client = self.client.clone();
         row.busy = true;
         self.work.push(Box::pin(async move {
-            let done = match request {
-                Ok(request) if step == Step::Remove => settle(
-                    client.request_text(request).await.map(|_| Done::Settled),
-                    step,
-                    sent,
-                ),
-                Ok(request) => settle(
-                    client
-                        .request::<Pod>(request)
-                        .await
-                        .map(|pod| Done::Updated(Box::new(pod))),
-                    step,
-                    sent,
-                ),
-                Err(error) => settle(Err(error), step, sent),
+            let answer = async {
+                let request = request?;
+                if step == Step::Remove {
+                    client.request_text(request).await.map(|_| Done::Settled)
+                } else {
+                    let pod = client.request::<Pod>(request).await?;
+                    Ok(Done::Updated(Box::new(pod)))
+                }
+            };
+            let done = match timeout(PATIENCE, answer).await {
+                Ok(answer) => settle(answer, step, sent),
+                Err(_) => Done::Failed,
             };
             (Job::Pod(key), uid, step, done)
         }));
