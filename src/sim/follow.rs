@@ -181,3 +181,92 @@ async fn connect<T: Followed>(
         .map_err(kube::Error::BuildRequest)?;
     Ok(client.request_events::<T>(request).await?.boxed())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use futures::stream::BoxStream;
+    use http::{Request, Response};
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+    use kube::client::Body;
+    use serde::Deserialize;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Deserialize)]
+    struct Object {
+        metadata: Metadata,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata {
+        resource_version: String,
+    }
+
+    impl Followed for Object {
+        fn version(&self) -> &str {
+            &self.metadata.resource_version
+        }
+    }
+
+    const LIST: &str =
+        r#"{"apiVersion":"v1","kind":"PodList","metadata":{"resourceVersion":"7"},"items":[]}"#;
+    const NEWS: &str =
+        "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"8\"}}}\n";
+
+    /// A body with this text, which then ends or stays open.
+    fn body(
+        text: &'static str,
+        ends: bool,
+    ) -> BoxStream<'static, Result<Frame<Bytes>, Infallible>> {
+        let text = Bytes::from_static(text.as_bytes());
+        let text = stream::iter((!text.is_empty()).then(|| Ok(Frame::data(text))));
+        if ends {
+            text.boxed()
+        } else {
+            text.chain(stream::pending()).boxed()
+        }
+    }
+
+    /// What follows an empty list from a server whose first watch is never answered, whose second one never tells
+    /// anything nor ends, and whose third one tells the news.
+    #[tokio::test(start_paused = true)]
+    async fn what_two_deaf_watches_kept_back_the_third_one_tells() {
+        let watches = AtomicUsize::new(0);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let is_watch = request.uri().to_string().contains("watch=true");
+            let number = is_watch.then(|| watches.fetch_add(1, Ordering::Relaxed));
+            async move {
+                let body = match number {
+                    None => body(LIST, true),
+                    Some(0) => std::future::pending().await,
+                    Some(1) => body("", false),
+                    Some(_) => body(NEWS, false),
+                };
+                Ok::<_, Infallible>(Response::new(StreamBody::new(body)))
+            }
+        });
+        let target = Target {
+            path: "/api/v1/pods".to_owned(),
+            ..Target::default()
+        };
+        let begun = Instant::now();
+        let mut events = Box::pin(follow::<Object>(
+            kube::Client::new(service, "default"),
+            target,
+        ));
+        assert_eq!(events.next().await, Some(Event::Listed(vec![])));
+        let Some(Event::Applied(object)) = events.next().await else {
+            panic!("no news");
+        };
+        assert_eq!(object.version(), "8");
+        let longest = Duration::from_secs(u64::from(WATCH) + 5) + 2 * PATIENCE;
+        assert!(begun.elapsed() < longest, "{:?}", begun.elapsed());
+    }
+}
