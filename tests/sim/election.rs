@@ -1,5 +1,5 @@
 //! Replicas of which one works: by a Lease, in virtual time. Whatever happens to the leader, at most one writes, and
-//! promises S1, S3 and S5 hold over all of it.
+//! promises S1 to S5 hold over all of it.
 
 use std::time::Duration;
 

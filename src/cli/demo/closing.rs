@@ -68,7 +68,7 @@ impl Story<'_> {
                     false => "",
                 };
                 format!(
-                    "All {writes} writes were held against the promises S1, S3 and S5 of \
+                    "All {writes} writes were held against the promises S1 to S5 of \
                      docs/design.md, and none was broken: no node ever had two live pods{but}."
                 )
             }
