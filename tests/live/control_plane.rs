@@ -216,11 +216,17 @@ impl ControlPlane {
         self.component(Component::ApiServer).kill();
     }
 
-    /// Starts the API server again, on the same port with the same data, and waits until it is ready.
+    /// Starts the API server again, on the same port with the same data, and waits until it is ready. Then the scheduler
+    /// starts anew: it may end itself when the answer to a binding is lost, and in a cluster its kubelet starts it again.
     pub async fn start_api_server(&self) {
         let fresh = spawn_api_server(&self.binaries, &self.dir, self.api_port, self.etcd_port);
         wait_ready(&self.dir, &[&fresh]).await;
         *self.component(Component::ApiServer) = fresh;
+        if let Some(scheduler) = &self.scheduler {
+            let mut scheduler = scheduler.lock().unwrap_or_else(PoisonError::into_inner);
+            scheduler.kill();
+            *scheduler = spawn_scheduler(&self.binaries, &self.dir);
+        }
     }
 
     /// Kills etcd and starts it again with the same data, and waits until the API server is ready again.

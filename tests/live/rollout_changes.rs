@@ -1,5 +1,6 @@
 //! Rolls in the middle of which something else changes: the strategy, the budget, the nodes.
 
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use crate::cluster::{Lab, SOON, node_of, same};
@@ -32,9 +33,11 @@ async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
     let (mut lab, _controller) = lab("stop-roll", json!({ "maxUnavailable": 1 })).await;
     set_image(&lab, "agent:2").await;
     lab.until("it has begun", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let set = lab.get("agent").await;
+        let status = set.status.unwrap_or_default();
+        let seen = status.observed_generation == set.metadata.generation;
         let updated = status.updated_number_scheduled.unwrap_or(0);
-        same(updated >= 2, true)
+        same(seen && updated >= 2, true)
     })
     .await;
     let stop = strategy(json!({ "type": "OnDelete", "rollingUpdate": null }));
@@ -58,7 +61,13 @@ async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
     };
     standing(NODES).await;
     // A pod on its way out is counted as available until it is gone.
-    lab.until_pods(NODES, SOON).await;
+    lab.until("no pod is on its way out", SOON, async || {
+        let pods = lab.pods().await;
+        let staying = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+        let staying = pods.iter().filter(staying).count();
+        same((staying, pods.len()), (NODES, NODES))
+    })
+    .await;
     let updated = standing(NODES).await;
     assert!(updated < NODES as i32, "it was stopped in the middle");
     // A node that joins shows that the controller is at work.
