@@ -409,9 +409,8 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         } else {
             tracing::debug!(kind = self.kind, "a watch was ended early");
         }
-        let full = FIRST_PAUSE_AFTER_NEWS.saturating_mul(1 << (self.cut_short - 1).min(10));
-        let pause = full.min(LONGEST_PAUSE_AFTER_NEWS);
-        sleep(pause.mul_f64(self.rng.random_range(0.5..=1.0))).await;
+        let (first, longest) = (FIRST_PAUSE_AFTER_NEWS, LONGEST_PAUSE_AFTER_NEWS);
+        sleep(self.backoff(self.cut_short, first, longest)).await;
     }
 
     /// A watch could not be opened, or was ended by an error or too soon: says so, pauses, decides what comes next.
@@ -476,16 +475,19 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         if failures == 0 {
             return;
         }
-        let full = FIRST_PAUSE
-            .saturating_mul(1 << (failures - 1).min(10))
-            .min(LONGEST_PAUSE);
-        let jittered = full.mul_f64(self.rng.random_range(0.5..=1.0));
+        let pause = self.backoff(failures, FIRST_PAUSE, LONGEST_PAUSE);
         sleep(
-            jittered
+            pause
                 .max(retry_after.unwrap_or_default())
                 .min(LONGEST_PAUSE),
         )
         .await;
+    }
+
+    /// The pause after the `count`th time in a row, from 1 on: doubles from `first` up to `longest`, less jitter.
+    fn backoff(&mut self, count: u32, first: Duration, longest: Duration) -> Duration {
+        let full = first.saturating_mul(1 << (count - 1).min(10)).min(longest);
+        full.mul_f64(self.rng.random_range(0.5..=1.0))
     }
 }
 
