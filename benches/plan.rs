@@ -52,7 +52,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             nodes: s.nodes,
             pods: s.pods.clone(),
             revisions: s.revisions.clone(),
-            departed: s.departed,
+            gone_pods: s.gone_pods,
             find_pod: &|name| (s.find_pod)(name),
             revision_exists: s.revision_exists,
             verdicts: &verdicts,

@@ -8,7 +8,7 @@ use std::{
 use daemonset_controller::{
     cache::Cache,
     model::{FeatureGates, Key, Kind, Settings, Time},
-    plan::{self, Phase, Plan, names},
+    plan::{self, ActionPhase, Plan, names},
     wire,
 };
 use serde::Deserialize;
@@ -186,7 +186,7 @@ fn differences(record: &Record) -> Vec<String> {
     let creates = ours
         .creates
         .iter()
-        .filter(|c| c.phase == Phase::Manage)
+        .filter(|c| c.phase == ActionPhase::Manage)
         .map(|c| c.node.to_string());
     check(
         &mut d,
@@ -197,7 +197,7 @@ fn differences(record: &Record) -> Vec<String> {
     let deletes = ours
         .deletes
         .iter()
-        .filter(|p| p.phase != Phase::Rollout)
+        .filter(|p| p.phase != ActionPhase::Rollout)
         .map(|p| p.pod.name.to_string());
     check(
         &mut d,
@@ -242,7 +242,7 @@ fn check_successors(
         if !nodes.insert(&c.node) {
             d.push(format!("two creates on {}", c.node));
         }
-        if c.phase == Phase::Successor {
+        if c.phase == ActionPhase::Successor {
             let upstream_too = expected
                 .manage
                 .create_on_nodes
@@ -251,7 +251,7 @@ fn check_successors(
             let goes = ours
                 .deletes
                 .iter()
-                .any(|x| x.node == c.node && x.phase == Phase::Successor);
+                .any(|x| x.node == c.node && x.phase == ActionPhase::Successor);
             if upstream_too || !goes || !pods.contains_key(&*c.node) {
                 d.push(format!(
                     "a successor on {} where there is no terminal pod to succeed",
@@ -270,9 +270,15 @@ fn check_rolling(
     pods: &BTreeMap<String, usize>,
     d: &mut Vec<String>,
 ) {
-    let creates = ours.creates.iter().filter(|c| c.phase == Phase::Rollout);
+    let creates = ours
+        .creates
+        .iter()
+        .filter(|c| c.phase == ActionPhase::Rollout);
     let creates: Vec<String> = creates.map(|c| c.node.to_string()).collect();
-    let deletes = ours.deletes.iter().filter(|c| c.phase == Phase::Rollout);
+    let deletes = ours
+        .deletes
+        .iter()
+        .filter(|c| c.phase == ActionPhase::Rollout);
     let deletes: Vec<String> = deletes.map(|p| p.pod.name.to_string()).collect();
     let Some(rolling) = &expected.rolling else {
         check(d, "rollout", (creates, deletes), (vec![], vec![]));
@@ -298,7 +304,7 @@ fn check_rolling(
     for delete in &ours.deletes {
         let entry = gone.entry(&*delete.node).or_default();
         entry.0 += 1;
-        entry.1 |= delete.phase == Phase::Rollout;
+        entry.1 |= delete.phase == ActionPhase::Rollout;
     }
     for (node, (count, by_rollout)) in gone {
         if by_rollout && count > 1 && count >= pods[node] {

@@ -18,7 +18,7 @@ use arbitrary::{World, world};
 use closed_loop::Loop;
 use daemonset_controller::{
     model::{Controller, NodeId, Pod, Uid, Verdict},
-    plan::{DeleteCause, Phase, Plan, revisions::HASH_LABEL},
+    plan::{ActionPhase, DeleteCause, Plan, revisions::HASH_LABEL},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
 use support::*;
@@ -90,7 +90,7 @@ fn check_creates(world: &World, plan: &Plan, pods: &[Seen]) -> Result<(), TestCa
         for p in there {
             let of_another_revision = p.pod.labels.get(HASH_LABEL) != hash;
             prop_assert!(
-                world.surging() && c.phase == Phase::Rollout && of_another_revision,
+                world.surging() && c.phase == ActionPhase::Rollout && of_another_revision,
                 "{c:?} although {:?} is there",
                 p.pod.name
             );
@@ -108,13 +108,13 @@ fn check_deletes(plan: &Plan, pods: &[Seen]) -> Result<(), TestCaseError> {
             return Err(TestCaseError::fail(format!("{d:?} is not ours (S5)")));
         };
         prop_assert!(p.claimed, "{d:?} is not ours (S5)");
-        prop_assert!(!p.pod.deleting, "{d:?} goes already");
+        prop_assert!(!p.pod.terminating, "{d:?} goes already");
         prop_assert_eq!(p.pod.version, d.pod.version);
         prop_assert_eq!(p.node.as_deref(), Some(&*d.node));
-        if d.phase == Phase::Successor {
+        if d.phase == ActionPhase::Successor {
             let creates = plan.creates.iter().filter(|c| c.node == d.node);
-            let phases: Vec<Phase> = creates.map(|c| c.phase).collect();
-            prop_assert_eq!(&phases[..], [Phase::Successor], "{:?}", d);
+            let phases: Vec<ActionPhase> = creates.map(|c| c.phase).collect();
+            prop_assert_eq!(&phases[..], [ActionPhase::Successor], "{:?}", d);
         }
     }
     // S3: what is healthy and up to date on an eligible node goes only as a duplicate of what stays.
@@ -141,7 +141,7 @@ fn check_owners(cluster: &mut Cluster, plan: &Plan, pods: &[Seen]) -> Result<(),
     for p in &plan.claims.adopt {
         let pod = find(&p.uid).expect("in the snapshot");
         prop_assert!(
-            pod.controller == Controller::None && !pod.deleting,
+            pod.controller == Controller::None && !pod.terminating,
             "{:?}",
             p
         );

@@ -33,15 +33,15 @@ fn a_pod_of_ours_without_a_target_counts_for_the_node_whose_name_it_bears() {
 #[test]
 fn a_pod_that_is_about_to_be_gone_does_not_matter_to_the_next_name() {
     let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let departed = |seconds: i64| {
+    let terminating = |seconds: i64| {
         let deletion = json!({"metadata": {"deletionTimestamp": ago(seconds)}});
         pod("p").on("a").phase("Failed").with(deletion)
     };
-    let soon_gone = plan_of([node("a"), departed(29)]).creates[0]
+    let soon_gone = plan_of([node("a"), terminating(29)]).creates[0]
         .pod_name
         .clone();
     assert_eq!(soon_gone, first);
-    let kept = plan_of([node("a"), departed(30)]).creates[0]
+    let kept = plan_of([node("a"), terminating(30)]).creates[0]
         .pod_name
         .clone();
     assert_ne!(kept, first, "a finalizer keeps it");
@@ -56,7 +56,7 @@ fn the_successor_of_a_pod_that_ended_is_named_after_it_when_it_was_taken_away_to
     assert_ne!(successor, empty);
 
     // A finalizer may keep it for a while.
-    cluster.put(&ended.clone().deleting().version(2));
+    cluster.put(&ended.clone().terminating().version(2));
     assert_eq!(next_name(&mut cluster), successor);
     cluster.cache.deleted(Kind::Pod, &ended.raw());
     assert_eq!(next_name(&mut cluster), successor);
@@ -74,8 +74,8 @@ fn a_pod_that_was_asked_to_go_leaves_its_name_to_the_next() {
     for steps in [
         vec![],
         vec![
-            new.clone().deleting().version(2),
-            new.clone().deleting().phase("Failed").version(3),
+            new.clone().terminating().version(2),
+            new.clone().terminating().phase("Failed").version(3),
         ],
     ] {
         cluster.put(&new);
@@ -138,8 +138,8 @@ fn a_pod_that_another_made_leaves_no_trace_in_names() {
     let empty = plan_of([node("a")]).creates[0].pod_name.clone();
     let live = pod("p").on("a").ready(9);
     let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
-    cluster.put(&live.clone().deleting().version(2));
-    cluster.put(&live.clone().deleting().phase("Succeeded").version(3));
+    cluster.put(&live.clone().terminating().version(2));
+    cluster.put(&live.clone().terminating().phase("Succeeded").version(3));
     cluster.cache.deleted(Kind::Pod, &live.raw());
     assert_eq!(cluster.plan().creates[0].pod_name, empty);
     let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
@@ -150,7 +150,7 @@ fn a_pod_that_another_made_leaves_no_trace_in_names() {
 #[test]
 fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
     let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let plan = plan_of([node("a"), pod(&first).on("a").deleting().phase("Failed")]);
+    let plan = plan_of([node("a"), pod(&first).on("a").terminating().phase("Failed")]);
     assert_eq!(creates(&plan), NONE);
     let wait = plan
         .wake_at
@@ -175,7 +175,7 @@ fn while_surging_the_next_name_is_the_same_whether_the_pod_is_there_on_its_way_o
         if old {
             names.push(next_name(&mut cluster)); // the surge
         }
-        let leaving = there.clone().deleting().version(2);
+        let leaving = there.clone().terminating().version(2);
         for step in [leaving.clone(), leaving.phase("Failed").version(3)] {
             cluster.put(&step);
             names.push(next_name(&mut cluster));

@@ -192,9 +192,9 @@ fn old_revisions_beyond_the_limit_go_lowest_number_first_but_none_that_a_pod_car
     let live = |hash: &str| pod("p").on("a").hash(hash).ready(9);
     assert_eq!(old(2, vec![live("r1")]), ["web-r2", "web-r3"]);
     assert_eq!(
-        old(2, vec![live("r1").deleting().phase("Failed")]),
+        old(2, vec![live("r1").terminating().phase("Failed")]),
         ["web-r2", "web-r3"],
-        "even a departed pod keeps its revision"
+        "even a terminal pod that terminates keeps its revision"
     );
     assert_eq!(
         old(2, vec![pod("p").hash("r1")]),
@@ -248,7 +248,7 @@ fn matching_orphans_are_adopted_and_what_stopped_matching_is_released() {
         revision("x", 1, &template(0)).orphan(),
         revision("y", 2, &template(1)).label("app", "stolen"),
         revision("z", 3, &template(2)).owned_by("other"),
-        revision("w", 4, &template(3)).orphan().deleting(),
+        revision("w", 4, &template(3)).orphan().terminating(),
     ]);
     assert_eq!(names(&plan.revision_ops.adopt), ["web-x"]);
     assert_eq!(names(&plan.revision_ops.release), ["web-y"]);

@@ -3,7 +3,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use daemonset_controller::plan::{Phase, Plan};
+use daemonset_controller::plan::{ActionPhase, Plan};
 use serde_json::{Value, json};
 use support::*;
 
@@ -86,7 +86,7 @@ fn what_is_unavailable_already_counts() {
     let budget = || rolling(json!(2), json!(0));
     for (what, b) in [
         ("a new pod that is not ready", new("b").with(unready())),
-        ("a pod on its way out", old("b").deleting()),
+        ("a pod on its way out", old("b").terminating()),
     ] {
         let plan = plan_of(budget(), "a b c d", [old("a"), b, old("c"), old("d")]);
         assert_eq!(deletes(&plan), ["rollout old-a Outdated"], "{what}");
@@ -231,7 +231,7 @@ fn both_parts_of_a_plan_keep_to_one_budget() {
         let plan = plan_of(set, "a", [failed.clone()]);
         assert_eq!(deletes(&plan).len(), 1);
         assert_eq!(plan.creates.len(), 1);
-        assert!(plan.deletes.iter().all(|d| d.phase != Phase::Rollout));
+        assert!(plan.deletes.iter().all(|d| d.phase != ActionPhase::Rollout));
     }
 }
 

@@ -1,13 +1,13 @@
-//! Status, rule by rule.
+//! DaemonSetStatus, rule by rule.
 
 #[path = "support/mod.rs"]
 mod support;
 
-use daemonset_controller::model::Status;
+use daemonset_controller::model::DaemonSetStatus;
 use serde_json::json;
 use support::*;
 
-fn status_of(objects: impl IntoIterator<Item = Object>) -> Status {
+fn status_of(objects: impl IntoIterator<Item = Object>) -> DaemonSetStatus {
     Cluster::new(daemon_set(), objects)
         .plan()
         .status
@@ -33,7 +33,7 @@ fn every_count_by_one_cluster() {
     ]);
     assert_eq!(
         s,
-        Status {
+        DaemonSetStatus {
             desired_number_scheduled: 4,
             current_number_scheduled: 3,
             number_misscheduled: 2,

@@ -96,8 +96,8 @@ fn status_looks_at_the_oldest_pod_failed_and_terminating_ones_included() {
     let ready = pod("y").on("a").created(1).ready(1);
     for (oldest, counted) in [
         (pod("z").on("a").created(9).phase("Failed"), 0),
-        (pod("z").on("a").created(9).deleting(), 0),
-        (pod("z").on("a").created(9).deleting().phase("Failed"), 1),
+        (pod("z").on("a").created(9).terminating(), 0),
+        (pod("z").on("a").created(9).terminating().phase("Failed"), 1),
         (pod("z").pinned(&["a"]).created(9), 1),
     ] {
         let status = plan_of([node("a"), oldest.clone(), ready.clone()])
@@ -210,18 +210,21 @@ fn a_failed_pod_does_not_wait_for_the_backoff_of_finished_ones_but_its_node_does
 fn a_successor_comes_only_where_the_terminal_pod_is_alone() {
     for (other, why) in [
         (pod("q").on("a"), "a pending pod is there"),
-        (pod("q").on("a").deleting(), "a terminating pod still runs"),
+        (
+            pod("q").on("a").terminating(),
+            "a terminating pod still runs",
+        ),
     ] {
         let plan = plan_of([node("a"), pod("p").on("a").phase("Failed"), other]);
         assert_eq!(deletes(&plan), ["manage p PodFailed"], "{why}");
         assert_eq!(creates(&plan), NONE, "{why}");
     }
-    let gone = pod("q").on("a").deleting().phase("Failed");
+    let gone = pod("q").on("a").terminating().phase("Failed");
     let plan = plan_of([node("a"), pod("p").on("a").phase("Failed"), gone]);
     assert_eq!(
         creates(&plan),
         ["successor a PodFailed"],
-        "a departed pod is nobody"
+        "a terminal pod that terminates is nobody"
     );
 }
 
@@ -237,7 +240,7 @@ fn where_no_new_pod_may_go_a_failed_pod_has_no_successor() {
 
 #[test]
 fn a_terminal_and_terminating_pod_is_invisible() {
-    let plan = plan_of([node("a"), pod("p").on("a").deleting().phase("Failed")]);
+    let plan = plan_of([node("a"), pod("p").on("a").terminating().phase("Failed")]);
     assert_eq!(creates(&plan), ["manage a NodeWithoutPod"]);
     assert_eq!(deletes(&plan), NONE);
     assert_eq!(plan.status.unwrap().current_number_scheduled, 0);
@@ -246,13 +249,13 @@ fn a_terminal_and_terminating_pod_is_invisible() {
 /// Whoever sees such a pod gone posts the name without it: with another name, two controllers would make two pods.
 #[test]
 fn a_terminating_pod_that_runs_blocks_creation_and_counts_as_scheduled() {
-    let objects = [node("a"), pod("p").on("a").ready(9).deleting()];
+    let objects = [node("a"), pod("p").on("a").ready(9).terminating()];
     let plan = plan_of(objects.clone());
     assert!(plan.is_settled());
     assert_eq!(plan.status.unwrap().current_number_scheduled, 1);
     assert_eq!(
         creates(&surge_plan_of(objects)),
-        ["manage a OnlyDepartingPods"],
+        ["manage a OnlyTerminatingPods"],
         "not when surging"
     );
 }
@@ -264,7 +267,10 @@ fn a_pod_on_a_node_that_is_not_eligible_goes() {
     let plan = plan_of([node("a").taint("k:NoSchedule"), pod("p").on("a").ready(9)]);
     assert!(plan.is_settled(), "NoSchedule keeps what runs");
     assert_eq!(plan.status.unwrap().number_misscheduled, 1);
-    let plan = plan_of([node("a").taint("k:NoExecute"), pod("p").on("a").deleting()]);
+    let plan = plan_of([
+        node("a").taint("k:NoExecute"),
+        pod("p").on("a").terminating(),
+    ]);
     assert!(plan.is_settled(), "it goes already");
 }
 
@@ -296,12 +302,12 @@ fn a_scheduled_pod_on_a_gone_node_is_left_to_the_garbage_collector() {
 fn an_unscheduled_pod_whose_node_is_gone_is_deleted_once() {
     let plan = plan_of([pod("p").pinned(&["gone"])]);
     assert_eq!(deletes(&plan), ["manage p NodeGone"]);
-    assert!(plan_of([pod("p").pinned(&["gone"]).deleting()]).is_settled());
+    assert!(plan_of([pod("p").pinned(&["gone"]).terminating()]).is_settled());
 }
 
 #[test]
 fn a_terminating_orphan_is_not_adopted_a_terminal_one_is() {
-    let plan = plan_of([node("a"), pod("p").on("a").orphan().deleting()]);
+    let plan = plan_of([node("a"), pod("p").on("a").orphan().terminating()]);
     assert!(plan.claims.adopt.is_empty());
     assert_eq!(
         creates(&plan),
@@ -328,7 +334,10 @@ fn what_stopped_matching_is_released_and_its_node_gets_a_pod() {
 
 #[test]
 fn surging_creates_only_where_a_pod_should_run() {
-    let plan = surge_plan_of([node("a").taint("k:NoSchedule"), pod("p").on("a").deleting()]);
+    let plan = surge_plan_of([
+        node("a").taint("k:NoSchedule"),
+        pod("p").on("a").terminating(),
+    ]);
     assert!(plan.is_settled());
 }
 
@@ -336,7 +345,7 @@ fn surging_creates_only_where_a_pod_should_run() {
 fn surging_a_node_whose_pods_all_failed_gets_its_pod_in_the_ordinary_way() {
     let plan = surge_plan_of([node("a"), pod("p").on("a").phase("Failed")]);
     assert_eq!(deletes(&plan), ["manage p PodFailed"]);
-    assert_eq!(creates(&plan), ["manage a OnlyDepartingPods"]);
+    assert_eq!(creates(&plan), ["manage a OnlyTerminatingPods"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{BackoffChange, DaemonSet, Key, Kind, Settings, Status, Uid},
+    model::{BackoffChange, DaemonSet, DaemonSetStatus, Key, Kind, Settings, Uid},
     plan::{Event, EventType, Plan},
     wire::{body, raw},
 };
@@ -189,7 +189,7 @@ impl CarryOut {
         &self,
         key: &Key,
         ds: &DaemonSet,
-        status: &Status,
+        status: &DaemonSetStatus,
     ) -> Result<bool, Failure> {
         let path = paths::daemon_set_status(key);
         match self

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid},
-    plan::{Create, Delete, Phase, Plan, tolerations},
+    plan::{ActionPhase, Create, Delete, Plan, tolerations},
     wire::{body, manifest::PodManifest, raw},
 };
 
@@ -39,7 +39,8 @@ impl Task<'_> {
 
     /// The create comes before a failed or finished pod that it succeeds.
     fn is_successor(&self) -> bool {
-        self.create.is_some_and(|c| c.phase == Phase::Successor)
+        self.create
+            .is_some_and(|c| c.phase == ActionPhase::Successor)
     }
 }
 
@@ -65,7 +66,7 @@ impl CarryOut {
     /// Creates and deletes. Those of a rolling update come last, and only when all others succeeded: while pods cannot be
     /// created (quota, webhook), none is deleted for being old.
     pub(super) async fn pods(&self, job: &Job<'_>, outcome: &mut Outcome) {
-        let is_rollout = |phase: Phase| phase == Phase::Rollout;
+        let is_rollout = |phase: ActionPhase| phase == ActionPhase::Rollout;
         let (first, cut) = tasks(job.plan, |phase| !is_rollout(phase), self.burst);
         let used = first.iter().map(Task::calls).sum::<usize>();
         let left = self.burst.saturating_sub(used);
@@ -334,7 +335,11 @@ impl CarryOut {
 
 /// One task a node, by node name, for the plan's actions of some phases: at most `burst` creates and as many deletes in
 /// all; true when there are more.
-fn tasks(plan: &Plan, wanted: impl Fn(Phase) -> bool, burst: usize) -> (VecDeque<Task<'_>>, bool) {
+fn tasks(
+    plan: &Plan,
+    wanted: impl Fn(ActionPhase) -> bool,
+    burst: usize,
+) -> (VecDeque<Task<'_>>, bool) {
     let mut by_node: BTreeMap<&str, Task<'_>> = BTreeMap::new();
     for create in plan.creates.iter().filter(|c| wanted(c.phase)) {
         by_node.entry(&create.node).or_default().create = Some(create);

@@ -16,9 +16,9 @@ pub use newcomers::Newcomer;
 
 use crate::{
     model::{
-        Backoff, BackoffChange, Controller, DaemonSet, DepartedPods, FeatureGates, Interner, Key,
-        Kind, Labels, Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid,
-        Verdict, Verdicts, Version,
+        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, GonePods, Interner, Key, Kind,
+        Labels, Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdict,
+        Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -35,7 +35,7 @@ struct Entry {
     /// Node to verdict, for this template.
     verdicts: Verdicts,
     /// Its pods that were last on nodes that have none now.
-    departed: DepartedPods,
+    gone_pods: GonePods,
     /// Its pods have been read consistently since it is known (see [`Cache::needs_priming`]).
     primed: bool,
 }
@@ -138,7 +138,7 @@ impl Cache {
             .into_iter()
             .flatten()
             .filter(|p| id.is_some() && p.node == id);
-        here.filter(|p| !p.is_departed())
+        here.filter(|p| !p.is_terminal_and_terminating())
             .any(|p| !seen.contains(&p.uid))
     }
 
@@ -190,7 +190,7 @@ impl Cache {
             nodes: &self.nodes,
             pods,
             revisions,
-            departed: &entry.departed,
+            gone_pods: &entry.gone_pods,
             find_pod: &|name| self.pods.get(&named(name)),
             revision_exists: &|name| self.revisions.contains_key(&named(name)),
             verdicts: &entry.verdicts,
@@ -285,7 +285,7 @@ impl Cache {
                 let entry = Entry {
                     eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
                     verdicts: Verdicts::default(),
-                    departed: DepartedPods::default(),
+                    gone_pods: GonePods::default(),
                     primed: primed_at_start,
                     daemon_set,
                 };
@@ -313,7 +313,7 @@ impl Cache {
         self.mark_node(id, &before, &HashMap::new());
         self.nodes.remove(name);
         for entry in self.daemon_sets.values_mut() {
-            entry.departed.forget(name);
+            entry.gone_pods.forget(name);
         }
     }
 
@@ -407,7 +407,7 @@ impl Cache {
             }
             let mut same = new.clone();
             same.version = old.version;
-            same.deleting |= self.pods.get(&key).is_some_and(|p| p.deleting);
+            same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
             if same == *old {
                 return;
             }
@@ -428,9 +428,9 @@ impl Cache {
             return;
         };
         if !gone {
-            entry.departed.seen(&node, pod);
+            entry.gone_pods.seen(&node, pod);
         } else if matches(&entry.daemon_set, &pod.labels) {
-            entry.departed.gone(&node, pod, now);
+            entry.gone_pods.gone(&node, pod, now);
         }
     }
 

@@ -93,12 +93,12 @@ impl Pods {
         };
         let row = self.row_mut(at);
         // A deletionTimestamp settles it.
-        let same = row.pod.uid == pod.uid && !pod.deleting;
+        let same = row.pod.uid == pod.uid && !pod.terminating;
         let (pending, vanished) = (row.pending && same, row.vanished.filter(|_| same));
         pod.ended |= row.pod.uid == pod.uid && row.pod.ended;
         if row.pod.controller == pod.controller {
             (row.pending, row.vanished) = (pending, vanished);
-            pod.deleting |= pending || vanished.is_some();
+            pod.terminating |= pending || vanished.is_some();
             return Some(std::mem::replace(&mut row.pod, pod));
         }
         let old = self.remove(&key);
@@ -107,7 +107,7 @@ impl Pods {
     }
 
     fn insert(&mut self, key: Key, mut pod: Pod, pending: bool) {
-        pod.deleting |= pending;
+        pod.terminating |= pending;
         let at = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
             u32::try_from(self.rows.len() - 1).expect("fewer than 2^32 pods")
@@ -158,9 +158,9 @@ impl Pods {
         if row.pod.uid != *uid {
             return false;
         }
-        if !row.pod.deleting {
+        if !row.pod.terminating {
             row.pending = true;
-            row.pod.deleting = true;
+            row.pod.terminating = true;
         }
         true
     }
@@ -174,7 +174,7 @@ impl Pods {
         let unseen = !row.pod.phase.is_terminal() && row.pod.deletion.is_none();
         if unseen {
             (row.pending, row.vanished) = (false, Some(row.vanished.unwrap_or(now)));
-            row.pod.deleting = true;
+            row.pod.terminating = true;
         }
         unseen
     }
@@ -187,7 +187,7 @@ impl Pods {
         let row = self.row_mut(at);
         if row.pending && row.pod.uid == *uid {
             row.pending = false;
-            row.pod.deleting = false;
+            row.pod.terminating = false;
         }
     }
 

@@ -1,6 +1,6 @@
 //! When a DaemonSet's pods must be read from the API server, because watches may not yet tell what another controller did.
 
-use crate::model::{Key, Kind, Time, Uid, departed::REMEMBERED};
+use crate::model::{Key, Kind, Time, Uid, gone_pods::REMEMBERED};
 
 use super::Cache;
 

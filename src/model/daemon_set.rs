@@ -58,7 +58,7 @@ impl UpdateStrategy {
 
 /// `status`, the part that the controller writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Status {
+pub struct DaemonSetStatus {
     /// Eligible nodes with at least one pod.
     pub current_number_scheduled: i32,
     /// Nodes with a pod that are not eligible.
@@ -79,7 +79,7 @@ pub struct Status {
     pub collision_count: Option<i32>,
 }
 
-impl Status {
+impl DaemonSetStatus {
     /// Whether every eligible node has an available pod of the current revision: what a rollout waits for.
     pub fn is_complete(&self) -> bool {
         let wanted = self.desired_number_scheduled;
@@ -101,7 +101,7 @@ pub struct DaemonSet {
     /// `metadata.generation`.
     pub generation: i64,
     /// `metadata.deletionTimestamp` is set.
-    pub deleting: bool,
+    pub terminating: bool,
     /// `metadata.annotations`, which its revisions carry too.
     pub annotations: Labels,
     /// The deprecated template generation, where its annotation can be parsed.
@@ -121,7 +121,7 @@ pub struct DaemonSet {
     /// `spec.revisionHistoryLimit`.
     pub revision_history_limit: i32,
     /// `status`.
-    pub status: Status,
+    pub status: DaemonSetStatus,
     /// False for a DaemonSet that could not be decoded: it is left alone.
     pub readable: bool,
 }

@@ -3,7 +3,7 @@
 
 pub mod backoff;
 pub mod daemon_set;
-pub mod departed;
+pub mod gone_pods;
 pub mod intern;
 pub mod kind;
 pub mod labels;
@@ -19,13 +19,13 @@ pub mod time;
 use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
-pub use daemon_set::{DaemonSet, IntOrPercent, Status, UpdateStrategy};
-pub use departed::{Departed, DepartedPods};
+pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
+pub use gone_pods::{GonePod, GonePods};
 pub use intern::Interner;
 pub use kind::Kind;
 pub use labels::Labels;
 pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
-pub use pod::{Controller, Phase, Pod, Readiness};
+pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use revision::Revision;
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{FeatureGates, Placement, Settings, Snapshot};

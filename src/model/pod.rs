@@ -6,7 +6,7 @@ use super::{Labels, NodeId, Str, Time, Uid, Version};
 
 /// `status.phase`, as far as it decides anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
+pub enum PodPhase {
     /// Pending, Running or Unknown.
     Active,
     /// All containers ended, at least one in failure; or rejected by the kubelet.
@@ -15,10 +15,10 @@ pub enum Phase {
     Succeeded,
 }
 
-impl Phase {
+impl PodPhase {
     /// Failed or Succeeded: nothing runs and nothing will.
     pub fn is_terminal(self) -> bool {
-        self != Phase::Active
+        self != PodPhase::Active
     }
 }
 
@@ -71,11 +71,11 @@ pub struct Pod {
     /// Whether `spec.nodeName` is set.
     pub scheduled: bool,
     /// `status.phase`.
-    pub phase: Phase,
+    pub phase: PodPhase,
     /// The Ready condition.
     pub readiness: Readiness,
     /// `metadata.deletionTimestamp` is set, or a delete of ours is on its way.
-    pub deleting: bool,
+    pub terminating: bool,
     /// `metadata.deletionTimestamp`: when its grace period ends.
     pub deletion: Option<Time>,
     /// It was terminal before its deletion was asked for: it ended by itself, and is to have another name after it.
@@ -87,19 +87,19 @@ pub struct Pod {
 impl Pod {
     /// No deletionTimestamp and not terminal: counts against "one on a node".
     pub fn is_live(&self) -> bool {
-        !self.deleting && !self.phase.is_terminal()
+        !self.terminating && !self.phase.is_terminal()
     }
 
     /// Terminal and terminating: only a finalizer or the kubelet keeps it; invisible to decisions.
-    pub fn is_departed(&self) -> bool {
-        self.deleting && self.phase.is_terminal()
+    pub fn is_terminal_and_terminating(&self) -> bool {
+        self.terminating && self.phase.is_terminal()
     }
 
-    /// Asked to go and departed, so about to be gone for good: only a finalizer keeps such a pod for longer. Until this time.
-    pub fn passes_by(&self) -> Option<Time> {
+    /// Terminating and terminal, so about to be gone for good: only a finalizer keeps such a pod for longer. Until this time.
+    pub fn expected_gone_by(&self) -> Option<Time> {
         let deletion = self
             .deletion
-            .filter(|_| self.is_departed() && !self.ended)?;
+            .filter(|_| self.is_terminal_and_terminating() && !self.ended)?;
         Some(deletion + std::time::Duration::from_secs(30))
     }
 

@@ -16,7 +16,7 @@ pub struct Revision {
     /// `metadata.labels`.
     pub labels: Labels,
     /// `metadata.deletionTimestamp` is set.
-    pub deleting: bool,
+    pub terminating: bool,
     /// `revision`.
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).

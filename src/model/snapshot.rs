@@ -1,6 +1,6 @@
 //! All that a plan is made from, borrowed from wherever it is kept.
 
-use super::{Backoff, DaemonSet, DepartedPods, Kind, Nodes, Pod, Revision, Verdicts};
+use super::{Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Verdicts};
 
 /// Who binds a pod to its node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,7 +47,7 @@ pub struct Snapshot<'a> {
     /// The revisions of its namespace, likewise.
     pub revisions: Vec<&'a Revision>,
     /// Its pods that were last on nodes that have none now.
-    pub departed: &'a DepartedPods,
+    pub gone_pods: &'a GonePods,
     /// Who holds a pod name.
     pub find_pod: &'a FindPod<'a>,
     /// Whether a revision name is held.

@@ -1,7 +1,7 @@
 //! What a plan is made of. Every action carries its cause.
 
 use crate::model::{
-    BackoffChange, Kind, Malformed, NodeId, Pod, Status, Str, Time, Uid, Verdict, Version,
+    BackoffChange, DaemonSetStatus, Kind, Malformed, NodeId, Pod, Str, Time, Uid, Verdict, Version,
 };
 
 use super::revisions::{CurrentRevision, RevisionOps};
@@ -24,7 +24,7 @@ pub struct Plan {
     /// Pods to delete, by node name, then pod name.
     pub deletes: Vec<Delete>,
     /// The status that the snapshot calls for (before any action of this plan).
-    pub status: Option<Status>,
+    pub status: Option<DaemonSetStatus>,
     /// How the rolling update stands; None where pods are not updated by the controller.
     pub rollout: Option<Rollout>,
     /// Events of the decision, by node; those of carrying it out come from whoever does.
@@ -166,7 +166,7 @@ pub struct Claims {
 
 /// Which part of the plan an action belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
+pub enum ActionPhase {
     /// A pod on every eligible node, and none elsewhere.
     Manage,
     /// A failed or finished pod and the one created before it goes.
@@ -175,13 +175,13 @@ pub enum Phase {
     Rollout,
 }
 
-impl Phase {
+impl ActionPhase {
     /// In the JSON contract's words.
     pub fn as_str(self) -> &'static str {
         match self {
-            Phase::Manage => "manage",
-            Phase::Successor => "successor",
-            Phase::Rollout => "rollout",
+            ActionPhase::Manage => "manage",
+            ActionPhase::Successor => "successor",
+            ActionPhase::Rollout => "rollout",
         }
     }
 }
@@ -219,7 +219,7 @@ pub enum CreateCause {
     /// The node's pod finished.
     PodSucceeded,
     /// Surging, and all pods on the node are on their way out.
-    OnlyDepartingPods,
+    OnlyTerminatingPods,
     /// A rolling update: the node's pod is old, and the surge allows for one beside it.
     Outdated,
     /// A rolling update: the node's pod is old and not available.
@@ -232,7 +232,7 @@ impl CreateCause {
         CreateCause::NodeWithoutPod,
         CreateCause::PodFailed,
         CreateCause::PodSucceeded,
-        CreateCause::OnlyDepartingPods,
+        CreateCause::OnlyTerminatingPods,
         CreateCause::Outdated,
         CreateCause::OldUnavailable,
     ];
@@ -243,7 +243,7 @@ impl CreateCause {
             CreateCause::NodeWithoutPod => "NodeWithoutPod",
             CreateCause::PodFailed => "PodFailed",
             CreateCause::PodSucceeded => "PodSucceeded",
-            CreateCause::OnlyDepartingPods => "OnlyDepartingPods",
+            CreateCause::OnlyTerminatingPods => "OnlyTerminatingPods",
             CreateCause::Outdated => "Outdated",
             CreateCause::OldUnavailable => "OldUnavailable",
         }
@@ -255,7 +255,7 @@ impl CreateCause {
             CreateCause::NodeWithoutPod => "the node is eligible and has no pod",
             CreateCause::PodFailed => "takes the place of a failed pod",
             CreateCause::PodSucceeded => "takes the place of a finished pod",
-            CreateCause::OnlyDepartingPods => "surging: the node's pods are all on their way out",
+            CreateCause::OnlyTerminatingPods => "surging: the node's pods are all on their way out",
             CreateCause::Outdated => "surging: beside an old pod",
             CreateCause::OldUnavailable => "surging: the old pod is not available",
         }
@@ -345,7 +345,7 @@ pub struct Create {
     /// The pod's name.
     pub pod_name: Str,
     /// Which part of the plan it belongs to.
-    pub phase: Phase,
+    pub phase: ActionPhase,
     /// Why.
     pub cause: CreateCause,
     /// The pods on the node that were reckoned with. Where another one is there by the time the request is sent, it is not.
@@ -360,7 +360,7 @@ pub struct Delete {
     /// The name of the node that it is on or pinned to.
     pub node: Str,
     /// Which part of the plan it belongs to. `successor`: only after that node's create succeeded or was denied.
-    pub phase: Phase,
+    pub phase: ActionPhase,
     /// Why.
     pub cause: DeleteCause,
 }

@@ -26,7 +26,7 @@ pub fn claim(
     selector: &Selector,
     controller: &Controller,
     labels: &Labels,
-    deleting: bool,
+    terminating: bool,
 ) -> Claim {
     match controller {
         Controller::Uid(owner) if owner == uid => {
@@ -36,7 +36,7 @@ pub fn claim(
                 Claim::Release
             }
         }
-        Controller::None if !deleting && selector.matches(labels) => Claim::Adopt,
+        Controller::None if !terminating && selector.matches(labels) => Claim::Adopt,
         _ => Claim::Leave,
     }
 }
@@ -51,7 +51,7 @@ mod tests {
         let selector = Selector::All(vec![Requirement::equals("app", "a")]);
         let ours = Controller::Uid(Uid::from("me"));
         let theirs = Controller::Uid(Uid::from("you"));
-        for (controller, app, deleting, expected) in [
+        for (controller, app, terminating, expected) in [
             (&ours, "a", false, Claim::Keep),
             (&ours, "a", true, Claim::Keep),
             (&ours, "b", false, Claim::Release),
@@ -64,9 +64,15 @@ mod tests {
         ] {
             let labels = [("app", app)].into_iter().collect();
             assert_eq!(
-                claim(&Uid::from("me"), &selector, controller, &labels, deleting),
+                claim(
+                    &Uid::from("me"),
+                    &selector,
+                    controller,
+                    &labels,
+                    terminating
+                ),
                 expected,
-                "{controller:?} app={app} deleting={deleting}"
+                "{controller:?} app={app} terminating={terminating}"
             );
         }
     }

@@ -18,8 +18,8 @@ pub mod upkeep;
 use std::collections::HashSet;
 
 pub use action::{
-    Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, LeftAlone, Phase, Plan,
-    PodRef, Relabel, Rollout,
+    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, LeftAlone,
+    Plan, PodRef, Relabel, Rollout,
 };
 
 use crate::model::{Controller, Labels, Pod, Selector, Snapshot, Time};
@@ -93,7 +93,7 @@ fn left_alone<'a>(snapshot: &Snapshot<'a>) -> Result<&'a Selector, LeftAlone> {
         Ok(selector) => selector,
         Err(why) => return Err(LeftAlone::MalformedSelector(why.clone())),
     };
-    if ds.deleting {
+    if ds.terminating {
         return Err(LeftAlone::BeingDeleted);
     }
     if let Some(kind) = snapshot.blind {
@@ -149,7 +149,7 @@ fn claim_pods<'a>(snapshot: &Snapshot<'a>, selector: &Selector) -> (Claims, Vec<
             selector,
             &pod.controller,
             &pod.labels,
-            pod.deleting,
+            pod.terminating,
         ) {
             Claim::Keep => {
                 last = Some((&pod.labels, true));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::model::{
-    Controller, DaemonSet, Departed, NodeId, Nodes, Pod, Str, Time, Uid, departed::REMEMBERED,
+    Controller, DaemonSet, GonePod, NodeId, Nodes, Pod, Str, Time, Uid, gone_pods::REMEMBERED,
     snapshot::FindPod,
 };
 
@@ -94,23 +94,23 @@ struct Last<'a> {
 ///
 /// While surging a pod is followed by another while it is there still: an old one by the new one, one on its way out by
 /// the next. So it is followed by that same one when it is gone, however it went: each pod has a name of its own.
-pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], departed: &[Departed], now: Time) -> Str {
+pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Str {
     let surging = ds.update_strategy.allows_surge();
-    let passes_by = |p: &Pod| p.passes_by().is_some_and(|end| end > now);
+    let expected_gone_by = |p: &Pod| p.expected_gone_by().is_some_and(|end| end > now);
     let here = here.iter().map(|p| Last {
         created: p.created,
         uid: &p.uid,
         name: &p.name,
-        used_up: surging || !passes_by(p),
+        used_up: surging || !expected_gone_by(p),
     });
-    let departed = departed.iter().filter(|d| d.gone + REMEMBERED > now);
-    let departed = departed.map(|d| Last {
+    let gone_pods = gone_pods.iter().filter(|d| d.gone + REMEMBERED > now);
+    let gone_pods = gone_pods.map(|d| Last {
         created: d.created,
         uid: &d.uid,
         name: &d.name,
         used_up: surging || d.ended,
     });
-    let mut last: Vec<Last<'_>> = here.chain(departed).collect();
+    let mut last: Vec<Last<'_>> = here.chain(gone_pods).collect();
     let newest = last.iter().map(|l| l.created).max();
     last.retain(|l| Some(l.created) == newest);
     // Of those of one second names tell which came after which.

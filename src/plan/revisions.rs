@@ -103,7 +103,7 @@ pub fn history<'a>(
             selector,
             &revision.controller,
             &revision.labels,
-            revision.deleting,
+            revision.terminating,
         ) {
             Claim::Leave => continue,
             Claim::Release => {

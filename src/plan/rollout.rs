@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use crate::model::{NodeId, Pod, Str, Time, Uid, UpdateStrategy};
 
 use super::{
-    action::{CreateCause, DeleteCause, Phase, Rollout},
+    action::{ActionPhase, CreateCause, DeleteCause, Rollout},
     upkeep::{self, Facts, Updated, Upkeep, create, wake},
 };
 
@@ -68,7 +68,7 @@ impl<'a> Count<'_, '_, 'a> {
             if !pod.readable {
                 return None;
             }
-            if pod.deleting {
+            if pod.terminating {
                 continue;
             }
             let place = if self.updated.is(pod) {
@@ -137,7 +137,12 @@ fn slots<'a>(facts: &Facts<'_, 'a>) -> impl Iterator<Item = (NodeId, &'a Str)> {
     let takes_part = move |id: NodeId| {
         let is_readable = nodes.get(id).is_none_or(|n| n.readable);
         let runs = nodes.get(id).is_some() && verdicts.get(id).should_run();
-        is_readable && (runs || by_node.on(id).iter().any(|p| !p.is_departed()))
+        is_readable
+            && (runs
+                || by_node
+                    .on(id)
+                    .iter()
+                    .any(|p| !p.is_terminal_and_terminating()))
     };
     (0..)
         .map(NodeId)
@@ -256,7 +261,14 @@ fn surge(count: &mut Count<'_, '_, '_>, upkeep: &mut Upkeep, rollout: &mut Rollo
         if let Some(node) = node
             && !taken.contains(&candidate.id)
             && !upkeep.waiting.contains(&candidate.id)
-            && create(facts, candidate.id, node, Phase::Rollout, cause, upkeep)
+            && create(
+                facts,
+                candidate.id,
+                node,
+                ActionPhase::Rollout,
+                cause,
+                upkeep,
+            )
         {
             rollout.surging += 1;
         }
@@ -288,5 +300,11 @@ fn delete(
     if cause == DeleteCause::Outdated {
         rollout.unavailable += 1;
     }
-    upkeep::delete(candidate.pod, candidate.node, Phase::Rollout, cause, out);
+    upkeep::delete(
+        candidate.pod,
+        candidate.node,
+        ActionPhase::Rollout,
+        cause,
+        out,
+    );
 }

@@ -1,13 +1,13 @@
 //! `status`: what is counted, and when the count will change by itself.
 
-use crate::model::{Pod, Status, Time, Verdict};
+use crate::model::{DaemonSetStatus, Pod, Time, Verdict};
 
 use super::upkeep::{Facts, Updated};
 
 /// The counts at this moment.
 pub struct Counted {
     /// The status, but for the collision count.
-    pub status: Status,
+    pub status: DaemonSetStatus,
     /// When the next pod becomes available by waiting.
     pub wake_at: Option<Time>,
 }
@@ -16,10 +16,10 @@ pub struct Counted {
 /// in this plan counts with its new hash.
 pub fn plan(facts: &Facts<'_, '_>) -> Counted {
     let ds = facts.ds();
-    let mut s = Status {
+    let mut s = DaemonSetStatus {
         // It never falls: upstream's own write may be newer than what is seen here.
         observed_generation: ds.status.observed_generation.max(ds.generation),
-        ..Status::default()
+        ..DaemonSetStatus::default()
     };
     let mut wake_at: Option<Time> = None;
     let mut updated = Updated::new(facts);

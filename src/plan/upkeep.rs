@@ -3,7 +3,7 @@
 //!
 //! Where upstream is left:
 //! - A failed or finished pod's successor, on a node that has no other pod, is created before that pod
-//!   goes ([`Phase::Successor`]): whoever sees the old one gone has seen the new one.
+//!   goes ([`ActionPhase::Successor`]): whoever sees the old one gone has seen the new one.
 //! - Finished pods have a backoff of their own (upstream spins).
 //! - While a failed or finished pod waits for a backoff that began in an earlier plan, nothing is created on its node, when
 //!   surging too.
@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 use super::{
-    action::{Create, CreateCause, Delete, DeleteCause, Event, EventType, Phase},
+    action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event, EventType},
     by_node::ByNode,
     names,
     revisions::{self, History},
@@ -52,7 +52,7 @@ impl<'s, 'a> Facts<'s, 'a> {
         let ds = snapshot.daemon_set;
         let untargeted = pods
             .iter()
-            .filter(|p| p.node.is_none() && !p.is_departed())
+            .filter(|p| p.node.is_none() && !p.is_terminal_and_terminating())
             .copied();
         Facts {
             snapshot,
@@ -70,13 +70,13 @@ impl<'s, 'a> Facts<'s, 'a> {
         self.snapshot.daemon_set
     }
 
-    /// Pods on a node that decisions see: all but departed ones.
+    /// Pods on a node that decisions see: all but those that are terminal and terminating.
     pub fn visible(&self, id: NodeId) -> impl Iterator<Item = &'a Pod> + Clone {
         self.by_node
             .on(id)
             .iter()
             .copied()
-            .filter(|p| !p.is_departed())
+            .filter(|p| !p.is_terminal_and_terminating())
     }
 
     /// Whether a pod is of the current revision: by hash, or by the deprecated template generation.
@@ -151,7 +151,7 @@ struct Found<'a> {
     /// Neither terminal nor terminating.
     running: Vec<&'a Pod>,
     /// Terminating, not yet terminal.
-    departing: bool,
+    terminating: bool,
     /// A terminal pod waits for a backoff that began in an earlier plan.
     waits: bool,
     /// Why the last terminal pod that goes now goes.
@@ -200,7 +200,7 @@ fn plan_node(
                 facts,
                 id,
                 node,
-                Phase::Manage,
+                ActionPhase::Manage,
                 CreateCause::NodeWithoutPod,
                 out,
             );
@@ -208,11 +208,11 @@ fn plan_node(
         return;
     }
     if !verdict.should_continue_running() {
-        for pod in visible.filter(|p| !p.deleting) {
+        for pod in visible.filter(|p| !p.terminating) {
             delete(
                 pod,
                 &node.name,
-                Phase::Manage,
+                ActionPhase::Manage,
                 DeleteCause::NodeNotEligible(verdict),
                 out,
             );
@@ -233,25 +233,31 @@ fn plan_node(
                 facts,
                 id,
                 node,
-                Phase::Manage,
-                CreateCause::OnlyDepartingPods,
+                ActionPhase::Manage,
+                CreateCause::OnlyTerminatingPods,
                 out,
             );
         }
         return;
     }
     for pod in found.running.iter().skip(1) {
-        delete(pod, &node.name, Phase::Manage, DeleteCause::Duplicate, out);
+        delete(
+            pod,
+            &node.name,
+            ActionPhase::Manage,
+            DeleteCause::Duplicate,
+            out,
+        );
     }
     if let Some(cause) = found.goes
         && found.running.is_empty()
-        && !found.departing
+        && !found.terminating
         && !found.waits
         && verdict.should_run()
-        && create(facts, id, node, Phase::Successor, cause, out)
+        && create(facts, id, node, ActionPhase::Successor, cause, out)
     {
         for d in &mut out.deletes[first_delete..] {
-            d.phase = Phase::Successor;
+            d.phase = ActionPhase::Successor;
         }
     }
 }
@@ -270,7 +276,7 @@ fn sort_out<'a>(
     let ds = facts.ds();
     let mut found = Found {
         running: Vec::new(),
-        departing: false,
+        terminating: false,
         waits: false,
         goes: None,
     };
@@ -278,10 +284,10 @@ fn sort_out<'a>(
     let mut succeeded: Vec<&Pod> = Vec::new();
     for pod in visible {
         match pod.phase {
-            _ if pod.deleting => found.departing = true,
-            crate::model::Phase::Failed => failed.push(pod),
-            crate::model::Phase::Succeeded => succeeded.push(pod),
-            crate::model::Phase::Active => found.running.push(pod),
+            _ if pod.terminating => found.terminating = true,
+            crate::model::PodPhase::Failed => failed.push(pod),
+            crate::model::PodPhase::Succeeded => succeeded.push(pod),
+            crate::model::PodPhase::Active => found.running.push(pod),
         }
     }
     let ours_first = |p: &Pod| !p.controller.is(&ds.uid);
@@ -350,7 +356,7 @@ fn sort_out<'a>(
             };
             found.goes = Some(because);
             events.push((node.name.clone(), pod.name.clone(), event));
-            delete(pod, &node.name, Phase::Manage, cause, out);
+            delete(pod, &node.name, ActionPhase::Manage, cause, out);
         }
         out.backoff.push(key);
     }
@@ -374,7 +380,13 @@ fn prune_surging(facts: &Facts<'_, '_>, node: &Node, running: &[&Pod], out: &mut
         if place.is_none() {
             *place = Some(pod);
         } else {
-            delete(pod, &node.name, Phase::Manage, DeleteCause::Duplicate, out);
+            delete(
+                pod,
+                &node.name,
+                ActionPhase::Manage,
+                DeleteCause::Duplicate,
+                out,
+            );
         }
     }
     if let (Some(new), Some(old)) = (new, old) {
@@ -387,7 +399,7 @@ fn prune_surging(facts: &Facts<'_, '_>, node: &Node, running: &[&Pod], out: &mut
                 None => return,
             }
         };
-        delete(old, &node.name, Phase::Manage, cause, out);
+        delete(old, &node.name, ActionPhase::Manage, cause, out);
     }
 }
 
@@ -400,11 +412,11 @@ fn delete_unscheduled_without_node(facts: &Facts<'_, '_>, out: &mut Upkeep) {
             continue;
         }
         for pod in facts.visible(slot) {
-            if !pod.scheduled && !pod.deleting && pod.readable {
+            if !pod.scheduled && !pod.terminating && pod.readable {
                 delete(
                     pod,
                     nodes.name(slot),
-                    Phase::Manage,
+                    ActionPhase::Manage,
                     DeleteCause::NodeGone,
                     out,
                 );
@@ -418,7 +430,7 @@ pub fn create(
     facts: &Facts<'_, '_>,
     id: NodeId,
     node: &Node,
-    phase: Phase,
+    phase: ActionPhase,
     cause: CreateCause,
     out: &mut Upkeep,
 ) -> bool {
@@ -426,12 +438,12 @@ pub fn create(
         return false;
     }
     let here = facts.by_node.on(id);
-    let departed = facts.snapshot.departed.on(&node.name);
-    let base = names::base(facts.ds(), &node.name, here, departed, facts.now);
+    let gone_pods = facts.snapshot.gone_pods.on(&node.name);
+    let base = names::base(facts.ds(), &node.name, here, gone_pods, facts.now);
     // A pod of ours that bears the name and is about to be gone is waited for.
     let holder = (facts.snapshot.find_pod)(&base).filter(|p| p.controller.is(&facts.ds().uid));
     if let Some(end) = holder
-        .and_then(Pod::passes_by)
+        .and_then(Pod::expected_gone_by)
         .filter(|end| *end > facts.now)
     {
         wake(&mut out.wake_at, end);
@@ -456,7 +468,7 @@ pub fn create(
 }
 
 /// Plans that a pod is deleted.
-pub fn delete(pod: &Pod, node: &Str, phase: Phase, cause: DeleteCause, out: &mut Upkeep) {
+pub fn delete(pod: &Pod, node: &Str, phase: ActionPhase, cause: DeleteCause, out: &mut Upkeep) {
     out.deletes.push(Delete {
         pod: pod.into(),
         node: node.clone(),

@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     apply::request::Api,
-    model::{Kind, Version, departed::REMEMBERED},
+    model::{Kind, Version, gone_pods::REMEMBERED},
 };
 
 use super::{lease::Standing, list_watch::Page, shared::Shared};

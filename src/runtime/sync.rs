@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     apply::{CarryOut, Failure, Known, error::ApiError, paths, request::Api},
-    model::{DaemonSet, Key, Kind, Settings, Status},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
     plan::{self, LeftAlone, Plan},
 };
 
@@ -54,14 +54,14 @@ struct Notes {
 #[derive(Clone)]
 struct Written {
     at: Instant,
-    status: Status,
+    status: DaemonSetStatus,
     /// How often in a row this same status had to be written again.
     again: u32,
 }
 
 impl Written {
     /// Writes it next. A status other than the last one is news, however long the same one was fought over.
-    fn next(before: Option<&Written>, status: &Status, at: Instant) -> Written {
+    fn next(before: Option<&Written>, status: &DaemonSetStatus, at: Instant) -> Written {
         let again = before.filter(|w| w.status == *status).map(|w| w.again + 1);
         Written {
             at,
@@ -71,7 +71,7 @@ impl Written {
     }
 
     /// When this status may be written after it. That all is done is said at once: somebody waits for it.
-    fn soonest(&self, status: &Status) -> Instant {
+    fn soonest(&self, status: &DaemonSetStatus) -> Instant {
         let doublings = if self.status == *status {
             self.again + 1
         } else if status.is_complete() && !self.status.is_complete() {

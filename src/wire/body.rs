@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{DaemonSet, Status, Uid, Version};
+use crate::model::{DaemonSet, DaemonSetStatus, Uid, Version};
 
 use super::{manifest::owner_reference, raw::RawObject, status::StatusObject};
 
@@ -48,7 +48,7 @@ pub fn delete(uid: &Uid, version: Option<Version>) -> String {
 }
 
 /// A merge patch of `status`: the fields that the controller owns; conditions and unknown fields stay.
-pub fn status(ds: &DaemonSet, status: &Status) -> String {
+pub fn status(ds: &DaemonSet, status: &DaemonSetStatus) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
         metadata: Seen<'a>,

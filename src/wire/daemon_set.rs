@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    DaemonSet, IntOrPercent, Interner, Labels, Malformed, NodeAffinity, Requirement, Selector,
-    Status, Str, Template, Term, Toleration, UpdateStrategy, template::FieldRequirement,
+    DaemonSet, DaemonSetStatus, IntOrPercent, Interner, Labels, Malformed, NodeAffinity,
+    Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
+    template::FieldRequirement,
 };
 
 use super::{
@@ -128,7 +129,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         uid: metadata.uid(),
         version: metadata.version(),
         generation: metadata.generation.unwrap_or(0),
-        deleting: metadata.deletion_timestamp.is_some(),
+        terminating: metadata.deletion_timestamp.is_some(),
         template_generation: annotations
             .get(TEMPLATE_GENERATION)
             .and_then(crate::model::selector::parse_int),
@@ -153,7 +154,7 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
         uid: e.uid.clone()?,
         version: e.version,
         generation: 0,
-        deleting: false,
+        terminating: false,
         annotations: Labels::default(),
         template_generation: None,
         selector: Ok(Selector::Nothing),
@@ -171,7 +172,7 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
         update_strategy: UpdateStrategy::OnDelete,
         min_ready_seconds: 0,
         revision_history_limit: 0,
-        status: Status::default(),
+        status: DaemonSetStatus::default(),
         readable: false,
     })
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Phase, Pod, Readiness, Str, Time};
+use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time};
 
 use super::{
     DecodeError,
@@ -17,7 +17,7 @@ struct PodObject<'a> {
     #[serde(borrow)]
     spec: Option<Spec<'a>>,
     #[serde(borrow)]
-    status: Option<Status<'a>>,
+    status: Option<PodStatus<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Spec<'a> {
 }
 
 #[derive(Deserialize)]
-struct Status<'a> {
+struct PodStatus<'a> {
     #[serde(borrow)]
     phase: Option<Text<'a>>,
     #[serde(borrow)]
@@ -75,9 +75,9 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         .and_then(|s| s.phase.as_ref())
         .map(|p| &*p.0)
     {
-        Some("Failed") => Phase::Failed,
-        Some("Succeeded") => Phase::Succeeded,
-        _ => Phase::Active,
+        Some("Failed") => PodPhase::Failed,
+        Some("Succeeded") => PodPhase::Succeeded,
+        _ => PodPhase::Active,
     };
     let readiness = readiness(
         object
@@ -101,7 +101,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             scheduled: spec_node.is_some(),
             phase,
             readiness,
-            deleting: metadata.deletion_timestamp.is_some(),
+            terminating: metadata.deletion_timestamp.is_some(),
             deletion: metadata
                 .deletion_timestamp
                 .as_ref()
@@ -129,9 +129,9 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             labels: Labels::default(),
             node: None,
             scheduled: false,
-            phase: Phase::Active,
+            phase: PodPhase::Active,
             readiness: Readiness::NotReady,
-            deleting: false,
+            terminating: false,
             deletion: None,
             ended: false,
             readable: false,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Status;
+use crate::model::DaemonSetStatus;
 
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -19,8 +19,8 @@ pub struct StatusObject {
     collision_count: Option<i32>,
 }
 
-impl From<&Status> for StatusObject {
-    fn from(status: &Status) -> Self {
+impl From<&DaemonSetStatus> for StatusObject {
+    fn from(status: &DaemonSetStatus) -> Self {
         StatusObject {
             current_number_scheduled: status.current_number_scheduled,
             number_misscheduled: status.number_misscheduled,
@@ -35,9 +35,9 @@ impl From<&Status> for StatusObject {
     }
 }
 
-impl From<StatusObject> for Status {
+impl From<StatusObject> for DaemonSetStatus {
     fn from(object: StatusObject) -> Self {
-        Status {
+        DaemonSetStatus {
             current_number_scheduled: object.current_number_scheduled,
             number_misscheduled: object.number_misscheduled,
             desired_number_scheduled: object.desired_number_scheduled,

@@ -102,7 +102,7 @@ impl Api {
             (Kind::Pod, 2) => object.orphan(),
             (Kind::Pod, 3) => object.owned_by("other"),
             (Kind::Pod, 4) => object.on(["a", "b"][usize::from(how) / 8 % 2]),
-            (_, 5) => object.deleting(),
+            (_, 5) => object.terminating(),
             _ => object.label("how", &how.to_string()),
         };
         self.put(object);
@@ -127,7 +127,7 @@ impl Api {
             return None;
         }
         if self.version.is_multiple_of(2) {
-            self.put(object.deleting());
+            self.put(object.terminating());
             return self.get(key);
         }
         self.remove(key);

@@ -179,7 +179,7 @@ fn pod_strategy() -> impl Strategy<Value = Object> {
         prop::bool::weighted(0.1),
     )
         .prop_map(
-            |((node, how), status, owner, hash, created, deleting, stolen)| {
+            |((node, how), status, owner, hash, created, terminating, stolen)| {
                 let p = pod("?").created(created * 100).hash(hash);
                 let p = match how {
                     0 => p.pinned(&[NODES[node]]),
@@ -204,7 +204,7 @@ fn pod_strategy() -> impl Strategy<Value = Object> {
                     1 => p.owned_by("other"),
                     _ => p,
                 };
-                let p = if deleting { p.deleting() } else { p };
+                let p = if terminating { p.terminating() } else { p };
                 if stolen { p.label("app", "stolen") } else { p }
             },
         )

@@ -213,7 +213,7 @@ impl Object {
     }
 
     /// Terminating.
-    pub fn deleting(self) -> Object {
+    pub fn terminating(self) -> Object {
         self.with(json!({"metadata": {"deletionTimestamp": ago(5)}}))
     }
 

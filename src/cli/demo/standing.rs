@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     model::Time,
-    plan::{Phase, Plan, Rollout},
+    plan::{ActionPhase, Plan, Rollout},
 };
 
 use super::chronicle::Chronicle;
@@ -39,7 +39,7 @@ impl Standing {
         let deletes = plan.deletes.iter().map(|d| (d.phase, &d.node));
         let creates = plan.creates.iter().map(|c| (c.phase, &c.node));
         let all = deletes.chain(creates);
-        let rolled = all.filter(|(phase, _)| *phase == Phase::Rollout);
+        let rolled = all.filter(|(phase, _)| *phase == ActionPhase::Rollout);
         Standing {
             now: rolled.map(|(_, node)| node.to_string()).collect(),
             rests,

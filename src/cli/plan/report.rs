@@ -40,7 +40,7 @@ pub struct Report {
     pub rollout: Option<Rollout>,
     /// The status as it should be now, before anything of this plan is done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+    pub status: Option<StatusCounts>,
     /// Events of the decision.
     pub events: Vec<Event>,
     /// In how many seconds to look again although nothing changes.
@@ -185,7 +185,7 @@ pub struct Rollout {
 /// The fields of `status` that the controller writes, named as in the API.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Status {
+pub struct StatusCounts {
     /// Eligible nodes with a pod.
     pub current_number_scheduled: i32,
     /// Other nodes with a pod.
@@ -280,7 +280,7 @@ impl Report {
                 .collect::<serde_json::Result<_>>()?,
             delete: plan.deletes.iter().map(delete).collect(),
             rollout: plan.rollout.as_ref().filter(|r| r.old > 0).map(rollout),
-            status: plan.status.map(Status::from),
+            status: plan.status.map(StatusCounts::from),
             events: plan.events.iter().map(event).collect(),
             requeue_after_seconds: plan.wake_at.map(|at| at.since(now).as_secs_f64()),
         })
@@ -295,9 +295,9 @@ impl Report {
     }
 }
 
-impl From<model::Status> for Status {
-    fn from(s: model::Status) -> Status {
-        Status {
+impl From<model::DaemonSetStatus> for StatusCounts {
+    fn from(s: model::DaemonSetStatus) -> StatusCounts {
+        StatusCounts {
             current_number_scheduled: s.current_number_scheduled,
             number_misscheduled: s.number_misscheduled,
             desired_number_scheduled: s.desired_number_scheduled,

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use crate::{
-    model::{DaemonSet, IntOrPercent, Snapshot, Status, Time, UpdateStrategy},
-    plan::{DeleteCause, Phase, Plan, PodRef, eligibility, revisions::RevisionRef},
+    model::{DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
+    plan::{ActionPhase, DeleteCause, Plan, PodRef, eligibility, revisions::RevisionRef},
 };
 
 use super::{
@@ -44,7 +44,7 @@ pub fn render(
     section(&mut out, "Rollout", &rollout(plan));
     section(&mut out, "Not eligible", &not_eligible(&report.nodes));
     if let Some(status) = &plan.status {
-        section(&mut out, "Status", &[counts(&ds.status, status)]);
+        section(&mut out, "DaemonSetStatus", &[counts(&ds.status, status)]);
     }
     let events: Vec<String> = report
         .events
@@ -204,7 +204,7 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
             c.phase.as_str().to_owned(),
             c.cause.describe().to_owned(),
         ];
-        rows.push((&c.node, c.phase != Phase::Successor, row));
+        rows.push((&c.node, c.phase != ActionPhase::Successor, row));
     }
     for d in &plan.deletes {
         let mut cause = d.cause.describe().to_owned();
@@ -221,7 +221,7 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
             d.phase.as_str().to_owned(),
             cause,
         ];
-        rows.push((&d.node, d.phase == Phase::Successor, row));
+        rows.push((&d.node, d.phase == ActionPhase::Successor, row));
     }
     // Stable: deletes on one node stay in the order of their names.
     rows.sort_by(|a, b| a.0.cmp(b.0).then(a.1.cmp(&b.1)));
@@ -281,7 +281,7 @@ fn not_eligible(nodes: &[Node]) -> Vec<String> {
 }
 
 /// All counts, with what they were where that differs.
-fn counts(old: &Status, new: &Status) -> String {
+fn counts(old: &DaemonSetStatus, new: &DaemonSetStatus) -> String {
     let optional = |n: Option<i32>| n.map_or("none".to_owned(), |n| n.to_string());
     let mut text = String::new();
     let mut add = |name: &str, old: String, new: String| {
@@ -297,7 +297,7 @@ fn counts(old: &Status, new: &Status) -> String {
     for (name, of) in [
         (
             "desired",
-            (|s| s.desired_number_scheduled) as fn(&Status) -> i32,
+            (|s| s.desired_number_scheduled) as fn(&DaemonSetStatus) -> i32,
         ),
         ("current", |s| s.current_number_scheduled),
         ("up to date", |s| s.updated_number_scheduled),

@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-use crate::model::{Key, Kind, Status};
+use crate::model::{DaemonSetStatus, Key, Kind};
 
 use super::{Monitor, Row, lock, process::Process, watched::Watched};
 
@@ -29,7 +29,7 @@ const QUEUE: [Label<'static>; 1] = [("name", "daemonset")];
 type Label<'a> = (&'static str, &'a str);
 
 /// A count in the status of a DaemonSet: the metric's name, what it says, and how to read it.
-type Count = (&'static str, &'static str, fn(&Status) -> i32);
+type Count = (&'static str, &'static str, fn(&DaemonSetStatus) -> i32);
 
 const COUNTS: [Count; 6] = [
     (

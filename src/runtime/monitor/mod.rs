@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::{
     apply::tally::{Action, Resource, Tally, Verb},
-    model::{DaemonSet, Key, Kind, Status, Uid},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Uid},
     plan::Plan,
 };
 
@@ -66,7 +66,7 @@ impl Synced {
 struct Row {
     uid: Uid,
     /// As it was last counted.
-    status: Status,
+    status: DaemonSetStatus,
     roll: Option<Roll>,
     /// Since when pods cannot be created.
     refused: Option<Instant>,

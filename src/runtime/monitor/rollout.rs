@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{DaemonSet, Status, Str},
+    model::{DaemonSet, DaemonSetStatus, Str},
     plan::{Plan, Rollout},
     wire::raw,
 };
@@ -50,7 +50,7 @@ impl Roll {
         before: Option<Roll>,
         ds: &DaemonSet,
         plan: &Plan,
-        status: &Status,
+        status: &DaemonSetStatus,
         now: Instant,
     ) -> Option<Roll> {
         let (Some(rollout), Some(revision)) = (&plan.rollout, &plan.revision) else {
@@ -81,7 +81,7 @@ impl Roll {
         }
     }
 
-    fn is_done(&self, status: &Status) -> bool {
+    fn is_done(&self, status: &DaemonSetStatus) -> bool {
         let desired = status.desired_number_scheduled;
         status.updated_number_scheduled >= desired
             && status.number_available >= self.available.min(desired)

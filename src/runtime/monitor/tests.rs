@@ -83,7 +83,7 @@ async fn a_sync_that_is_not_heard_of_is_stuck() {
 }
 
 /// A roll of so many nodes, of which so many are done.
-fn seen(desired: usize, done: usize) -> (Plan, Status) {
+fn seen(desired: usize, done: usize) -> (Plan, DaemonSetStatus) {
     let plan = Plan {
         revision: Some(CurrentRevision {
             name: "web-b".into(),
@@ -100,12 +100,12 @@ fn seen(desired: usize, done: usize) -> (Plan, Status) {
         ..Plan::default()
     };
     let count = |n: usize| i32::try_from(n).expect("a few");
-    let status = Status {
+    let status = DaemonSetStatus {
         desired_number_scheduled: count(desired),
         current_number_scheduled: count(desired),
         number_available: count(desired),
         updated_number_scheduled: count(done),
-        ..Status::default()
+        ..DaemonSetStatus::default()
     };
     (plan, status)
 }

@@ -139,7 +139,7 @@ impl<'a> View<'a> {
         let without = without.into_iter().filter(|node| {
             let mut pods = self.on(node);
             // Nodes that are not eligible, or gone, take part while they have pods.
-            self.always(node, eligible) || pods.any(|p| p.came <= self.since && !p.departed)
+            self.always(node, eligible) || pods.any(|p| p.came <= self.since && !p.ended)
         });
         let without = without.count();
         let mut budgets = Vec::new();

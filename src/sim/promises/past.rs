@@ -72,7 +72,7 @@ pub struct Life {
     /// When its deletion was asked for, or it was gone without that.
     pub left: Option<Duration>,
     /// Whether it is gone, or ended and is about to be.
-    pub departed: bool,
+    pub ended: bool,
     /// The clients that asked for its deletion and were answered. They know.
     pub deleted_by: Vec<Arc<str>>,
     ready: Vec<Ready>,
@@ -161,7 +161,7 @@ impl Past {
             labelled: at,
             came: at,
             left: None,
-            departed: false,
+            ended: false,
             deleted_by: Vec::new(),
             ready: Vec::new(),
         });
@@ -175,7 +175,7 @@ impl Past {
         if gone || is_deleting(pod) {
             life.left.get_or_insert(at);
         }
-        life.departed = gone || is_deleting(pod) && is_terminal(pod);
+        life.ended = gone || is_deleting(pod) && is_terminal(pod);
         if let Some(request) = step.request
             && request.method == "DELETE"
             && request.ended.is_some()

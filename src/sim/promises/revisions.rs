@@ -65,7 +65,7 @@ fn deleted(step: &Step<'_>, request: &Entry, revision: &Value, past: &Past) -> O
     }
     let mut pods = past.pods(owner(revision));
     let carrier = pods.find(|pod| {
-        let is_there = pod.left.is_none() && !pod.departed && !pod.node.is_empty();
+        let is_there = pod.left.is_none() && !pod.ended && !pod.node.is_empty();
         is_there && pod.labelled <= since && pod.hash == hash(revision)
     })?;
     Some(format!("pod {} carries its hash", carrier.name))

@@ -15,7 +15,7 @@ pub const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// A pod that is gone.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Departed {
+pub struct GonePod {
     /// `metadata.creationTimestamp`.
     pub created: Time,
     /// `metadata.uid`.
@@ -32,11 +32,11 @@ pub struct Departed {
 ///
 /// Kubernetes' times have whole seconds, so several may be equally new: a plan sorts them out by their names.
 #[derive(Default, Debug)]
-pub struct DepartedPods(HashMap<Str, Vec<Departed>>);
+pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 
-impl DepartedPods {
+impl GonePods {
     /// The pods that were on this node last, where none came after them.
-    pub fn on(&self, node: &str) -> &[Departed] {
+    pub fn on(&self, node: &str) -> &[GonePod] {
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 
@@ -45,7 +45,7 @@ impl DepartedPods {
         let known = self.0.entry(node.clone()).or_default();
         known.retain(|d| d.created >= pod.created && d.uid != pod.uid);
         if known.iter().all(|d| d.created == pod.created) {
-            known.push(Departed {
+            known.push(GonePod {
                 created: pod.created,
                 uid: pod.uid.clone(),
                 name: pod.name.clone(),
