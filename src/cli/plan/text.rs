@@ -44,7 +44,7 @@ pub fn render(
     section(&mut out, "Rollout", &rollout(plan));
     section(&mut out, "Not eligible", &not_eligible(&report.nodes));
     if let Some(status) = &plan.status {
-        section(&mut out, "DaemonSetStatus", &[counts(&ds.status, status)]);
+        section(&mut out, "Status", &[counts(&ds.status, status)]);
     }
     let events: Vec<String> = report
         .events
