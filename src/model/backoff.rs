@@ -55,6 +55,11 @@ impl Backoff {
         (end > now).then_some(end)
     }
 
+    /// When the key's last attempt was made.
+    pub fn since(&self, key: &BackoffKey) -> Option<Time> {
+        self.entries.get(key).map(|entry| entry.since)
+    }
+
     /// When the attempt after one made now may be made.
     pub fn after_attempt(&self, key: &BackoffKey, now: Time) -> Time {
         now + self.next_wait(key, now)

@@ -1,10 +1,13 @@
 //! What a plan is made of. Every action carries its cause.
 
-use crate::model::{
-    BackoffChange, DaemonSetStatus, Kind, Malformed, NodeId, Pod, Str, Time, Uid, Verdict, Version,
-};
+use crate::model::{BackoffChange, DaemonSetStatus, NodeId, Pod, Str, Time, Uid, Verdict, Version};
 
-use super::revisions::{CurrentRevision, RevisionOps};
+use super::{
+    hold::{Hold, HoldRule, Holds},
+    left_alone::LeftAlone,
+    revisions::{CurrentRevision, RevisionOps},
+    rollout::Rollout,
+};
 
 /// A decision, whole: what is to be done for one DaemonSet, in a stated order.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -27,6 +30,8 @@ pub struct Plan {
     pub status: Option<DaemonSetStatus>,
     /// How the rolling update stands; None where pods are not updated by the controller.
     pub rollout: Option<Rollout>,
+    /// What is not done although a rule would want it.
+    pub holds: Vec<Hold>,
     /// Events of the decision, by node; those of carrying it out come from whoever does.
     pub events: Vec<Event>,
     /// Backoffs that begin or grow with this plan's deletes.
@@ -38,7 +43,10 @@ pub struct Plan {
 impl Plan {
     /// A plan that does nothing, and says why.
     pub fn leave_alone(why: LeftAlone) -> Plan {
+        let mut holds = Holds::default();
+        holds.on_daemon_set(HoldRule::LeftAlone(why.clone()));
         Plan {
+            holds: holds.finish().0,
             events: why.event().into_iter().collect(),
             left_alone: Some(why),
             ..Plan::default()
@@ -53,75 +61,6 @@ impl Plan {
             && self.deletes.is_empty()
             && self.revision_ops == RevisionOps::default()
             && self.revision.as_ref().is_none_or(|r| !r.create)
-    }
-}
-
-/// Why a DaemonSet is left alone.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LeftAlone {
-    /// The garbage collector's work; no history can be trusted meanwhile.
-    #[error("it is being deleted")]
-    BeingDeleted,
-    /// The empty selector.
-    #[error("it selects all pods; a non-empty selector is required")]
-    SelectingAll,
-    /// Its selector cannot be compiled.
-    #[error("its selector cannot be used: {0}; correct spec.selector")]
-    MalformedSelector(Malformed),
-    /// It could not be decoded.
-    #[error("it could not be decoded by this build")]
-    Unreadable,
-    /// A pod that may be its own could not be decoded, and its node is not known.
-    #[error("pod {0} could not be decoded and may be its own on any node")]
-    UnreadablePod(Str),
-    /// A revision that may be its own could not be decoded.
-    #[error("controllerrevision {0} could not be decoded and may be its own")]
-    UnreadableRevision(Str),
-    /// An object that may concern it could not be decoded, not even its name.
-    #[error("a {} that may concern it could not be decoded, not even its name", .0.as_str())]
-    Unnamed(Kind),
-}
-
-impl LeftAlone {
-    /// In one word, for programs.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            LeftAlone::BeingDeleted => "BeingDeleted",
-            LeftAlone::SelectingAll => "SelectingAll",
-            LeftAlone::MalformedSelector(_) => "MalformedSelector",
-            LeftAlone::Unreadable => "Unreadable",
-            LeftAlone::UnreadablePod(_) => "UnreadablePod",
-            LeftAlone::UnreadableRevision(_) => "UnreadableRevision",
-            LeftAlone::Unnamed(_) => "UnnamedObject",
-        }
-    }
-
-    /// The event that goes with it. A DaemonSet being deleted is no news.
-    fn event(&self) -> Option<Event> {
-        let (reason, message) = match self {
-            LeftAlone::BeingDeleted | LeftAlone::Unreadable => return None,
-            LeftAlone::SelectingAll => (
-                "SelectingAll",
-                "This daemon set is selecting all pods. A non-empty selector is required."
-                    .to_owned(),
-            ),
-            LeftAlone::MalformedSelector(_) => (
-                "InvalidSelector",
-                format!("This daemon set is left alone: {self}."),
-            ),
-            LeftAlone::UnreadablePod(_)
-            | LeftAlone::UnreadableRevision(_)
-            | LeftAlone::Unnamed(_) => (
-                "UnreadableObject",
-                format!("This daemon set is left alone: {self}."),
-            ),
-        };
-        Some(Event {
-            kind: EventType::Warning,
-            reason,
-            message,
-            node: None,
-        })
     }
 }
 
@@ -184,29 +123,6 @@ impl ActionPhase {
             ActionPhase::Rollout => "rollout",
         }
     }
-}
-
-/// How a rolling update stands, with this plan's actions carried out.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rollout {
-    /// Eligible nodes.
-    pub desired: usize,
-    /// `maxUnavailable` as a count.
-    pub max_unavailable: usize,
-    /// `maxSurge` as a count.
-    pub max_surge: usize,
-    /// Nodes that count against `maxUnavailable`; not counted while surging.
-    pub unavailable: usize,
-    /// Nodes that count against `maxSurge`.
-    pub surging: usize,
-    /// Nodes with a pod of the current revision.
-    pub updated: usize,
-    /// Those of them whose pod is available.
-    pub done: usize,
-    /// Nodes with an older pod.
-    pub old: usize,
-    /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
-    pub next: Vec<Str>,
 }
 
 /// Why a pod is created.
@@ -344,6 +260,8 @@ pub struct Create {
     pub node: Str,
     /// The pod's name.
     pub pod_name: Str,
+    /// The hash of the revision that the pod is made from.
+    pub revision: Str,
     /// Which part of the plan it belongs to.
     pub phase: ActionPhase,
     /// Why.

@@ -7,187 +7,112 @@
 mod action;
 pub mod by_node;
 pub mod claim;
+pub mod draft;
 pub mod eligibility;
+pub mod facts;
+pub mod hold;
+pub mod left_alone;
 pub mod names;
+pub mod node_group;
 pub mod revisions;
 pub mod rollout;
 pub mod status;
+pub mod target;
 pub mod tolerations;
 pub mod upkeep;
 
-use std::collections::HashSet;
-
 pub use action::{
-    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, LeftAlone,
-    Plan, PodRef, Relabel, Rollout,
+    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, Plan, PodRef,
+    Relabel,
+};
+pub use hold::{Hold, HoldRule, NodeHold};
+pub use left_alone::LeftAlone;
+pub use node_group::NodeGroup;
+pub use rollout::{
+    Rollout,
+    blocked::{BlockReason, BlockedBy, NodeBlock},
 };
 
-use crate::model::{Controller, Labels, Pod, Selector, Snapshot, Time};
+use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use claim::Claim;
+use draft::Draft;
+use facts::Facts;
+use hold::Holds;
+use rollout::blocked::Blockers;
 
 /// What is to be done for one DaemonSet at `now`.
 ///
 /// The plan covers all that is known to be needed: whoever carries it out applies `--burst`.
 pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
+    make(snapshot, now, Holds::default(), Blockers::default()).0
+}
+
+/// The plan, with its holds and what uses its budget node by node.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DetailedPlan {
+    /// What [`plan`] returns.
+    pub plan: Plan,
+    /// Every hold on a node, in the order in which the rules were met.
+    pub holds: Vec<NodeHold>,
+    /// Every node that counts against the rollout's budget, by slot.
+    pub blocks: Vec<NodeBlock>,
+}
+
+/// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one value a rule.
+pub fn in_detail(snapshot: &Snapshot<'_>, now: Time) -> DetailedPlan {
+    let (plan, holds, blocks) = make(snapshot, now, Holds::in_detail(), Blockers::in_detail());
+    DetailedPlan {
+        plan,
+        holds,
+        blocks,
+    }
+}
+
+fn make(
+    snapshot: &Snapshot<'_>,
+    now: Time,
+    holds: Holds,
+    mut blockers: Blockers,
+) -> (Plan, Vec<NodeHold>, Vec<NodeBlock>) {
     let ds = snapshot.daemon_set;
-    let selector = match left_alone(snapshot) {
+    let selector = match left_alone::check(snapshot) {
         Ok(selector) => selector,
-        Err(why) => return Plan::leave_alone(why),
+        Err(why) => return (Plan::leave_alone(why), Vec::new(), Vec::new()),
     };
 
-    let (claims, pods) = claim_pods(snapshot, selector);
+    let (claims, pods) = claim::claim_pods(snapshot, selector);
     let (mut history, old) =
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
-    let relabels: Vec<Relabel> = relabels(&pods, &history);
+    let relabels = claim::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
 
-    let facts = upkeep::Facts::new(snapshot, &history, &by_node, &pods, now);
-    let mut upkeep = upkeep::plan(&facts);
-    let rollout = rollout::plan(&facts, &mut upkeep);
-    upkeep.sort();
-    let status = status::plan(&facts);
+    let facts = Facts::new(snapshot, &history, &by_node, &pods, now);
+    let mut draft = Draft::new(holds);
+    upkeep::plan(&facts, &mut draft);
+    let counted = status::plan(&facts);
+    let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
+    draft.sort();
 
-    let live_hashes: HashSet<&str> =
-        if old.len() > usize::try_from(ds.revision_history_limit).unwrap_or(0) {
-            pods.iter()
-                .filter(|p| p.node.is_some())
-                .filter_map(|p| revisions::hash_of(p, &history))
-                .map(|h| &**h)
-                .collect()
-        } else {
-            HashSet::new()
-        };
-    let delete_old = revisions::delete_old(old, ds.revision_history_limit, &live_hashes);
-    history.ops.delete_old = delete_old;
-
-    let wake_at = [upkeep.wake_at, status.wake_at].into_iter().flatten().min();
-    let mut status = status.status;
+    history.ops.delete_old = revisions::delete_old(old, ds.revision_history_limit, &pods, &history);
+    let wake_at = [draft.wake_at, counted.wake_at].into_iter().flatten().min();
+    let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
-    Plan {
+    let (holds, each_hold) = draft.holds.finish();
+    let plan = Plan {
         left_alone: None,
         revision: Some(history.current),
         revision_ops: history.ops,
         relabels,
         claims,
-        creates: upkeep.creates,
-        deletes: upkeep.deletes,
+        creates: draft.creates,
+        deletes: draft.deletes,
         status: Some(status),
         rollout,
-        events: upkeep.events,
-        backoff: upkeep.backoff,
+        holds,
+        events: draft.events,
+        backoff: draft.backoff,
         wake_at,
-    }
-}
-
-/// The selector, or why nothing at all is done for this DaemonSet.
-fn left_alone<'a>(snapshot: &Snapshot<'a>) -> Result<&'a Selector, LeftAlone> {
-    let ds = snapshot.daemon_set;
-    if !ds.readable {
-        return Err(LeftAlone::Unreadable);
-    }
-    let selector = match &ds.selector {
-        // Upstream says so even while the DaemonSet is being deleted.
-        Ok(Selector::Everything) => return Err(LeftAlone::SelectingAll),
-        Ok(selector) => selector,
-        Err(why) => return Err(LeftAlone::MalformedSelector(why.clone())),
     };
-    if ds.terminating {
-        return Err(LeftAlone::BeingDeleted);
-    }
-    if let Some(kind) = snapshot.blind {
-        return Err(LeftAlone::Unnamed(kind));
-    }
-    // A pod or revision that may be ours and whose place is not known could make two of one.
-    let unknown = |controller: &Controller| match controller {
-        Controller::Unreadable => true,
-        Controller::Uid(uid) => *uid == ds.uid,
-        Controller::None => true,
-    };
-    if let Some(p) = snapshot
-        .pods
-        .iter()
-        .find(|p| !p.readable && p.node.is_none() && unknown(&p.controller))
-    {
-        return Err(LeftAlone::UnreadablePod(p.name.clone()));
-    }
-    if let Some(r) = snapshot
-        .revisions
-        .iter()
-        .find(|r| !r.readable && unknown(&r.controller))
-    {
-        return Err(LeftAlone::UnreadableRevision(r.name.clone()));
-    }
-    Ok(selector)
-}
-
-/// Adoption and release; and the pods that count, ours before orphans (both by name where order matters later).
-fn claim_pods<'a>(snapshot: &Snapshot<'a>, selector: &Selector) -> (Claims, Vec<&'a Pod>) {
-    let ds = snapshot.daemon_set;
-    let mut claims = Claims::default();
-    let mut pods: Vec<&'a Pod> = Vec::with_capacity(snapshot.pods.len());
-    let mut adopted: Vec<&'a Pod> = Vec::new();
-    // Pods of one revision share one label set: most answers are those of the pod before.
-    let mut last: Option<(&'a Labels, bool)> = None;
-    for &pod in &snapshot.pods {
-        let ours = pod.controller.is(&ds.uid);
-        if !pod.readable {
-            // It takes its node's place, whosever it may be; it is never claimed.
-            pods.push(pod);
-            continue;
-        }
-        if let Some((labels, true)) = last
-            && ours
-            && labels.same(&pod.labels)
-        {
-            pods.push(pod);
-            continue;
-        }
-        match claim::claim(
-            &ds.uid,
-            selector,
-            &pod.controller,
-            &pod.labels,
-            pod.terminating,
-        ) {
-            Claim::Keep => {
-                last = Some((&pod.labels, true));
-                pods.push(pod);
-            }
-            Claim::Adopt => {
-                claims.adopt.push(pod.into());
-                adopted.push(pod);
-            }
-            Claim::Release => claims.release.push(pod.into()),
-            Claim::Leave => {}
-        }
-    }
-    pods.append(&mut adopted);
-    claims.adopt.sort_by(|a, b| a.name.cmp(&b.name));
-    claims.release.sort_by(|a, b| a.name.cmp(&b.name));
-    (claims, pods)
-}
-
-/// Pods that carry the hash of a duplicate of the current revision. Upstream relabels every claimed
-/// pod, old ones too, which then pass as current; ours touches only those.
-fn relabels(pods: &[&Pod], history: &revisions::History) -> Vec<Relabel> {
-    if history.duplicate_hashes.is_empty() {
-        return Vec::new();
-    }
-    let mut list: Vec<Relabel> = pods
-        .iter()
-        .filter(|p| p.readable)
-        .filter(|p| {
-            p.labels
-                .get_shared(revisions::HASH_LABEL)
-                .is_some_and(|h| history.duplicate_hashes.contains(h))
-        })
-        .map(|p| Relabel {
-            pod: (*p).into(),
-            hash: history.current.hash.clone(),
-        })
-        .collect();
-    list.sort_by(|a, b| a.pod.name.cmp(&b.pod.name));
-    list
+    (plan, each_hold, blockers.each())
 }

@@ -81,7 +81,7 @@ pub struct History {
 }
 
 /// A revision with the hash label that it has or is given.
-struct Known<'a> {
+struct Labelled<'a> {
     revision: &'a Revision,
     hash: Str,
 }
@@ -120,10 +120,10 @@ pub fn history<'a>(
                 revision.name.clone()
             }
         };
-        known.push(Known { revision, hash });
+        known.push(Labelled { revision, hash });
     }
 
-    let (mut alike, mut old): (Vec<Known>, Vec<Known>) = known
+    let (mut alike, mut old): (Vec<Labelled>, Vec<Labelled>) = known
         .into_iter()
         .partition(|k| k.revision.data == ds.revision_data);
     if alike.is_empty()
@@ -201,18 +201,29 @@ fn new_revision(
     }
 }
 
-/// The old revisions that go: beyond the limit, oldest number first, never one whose hash a pod with a node carries.
+/// The old revisions that are deleted: beyond the limit, lowest number first, never one whose hash a pod with a
+/// node carries. `pods` are all claimed pods.
 pub fn delete_old(
     mut old: Vec<(&Revision, Str)>,
     limit: i32,
-    live_hashes: &HashSet<&str>,
+    pods: &[&Pod],
+    history: &History,
 ) -> Vec<RevisionRef> {
     let surplus = old
         .len()
         .saturating_sub(usize::try_from(limit).unwrap_or(0));
+    // Nearly all DaemonSets leave here, without a look at each pod.
+    if surplus == 0 {
+        return Vec::new();
+    }
+    let live_hashes: HashSet<&Str> = pods
+        .iter()
+        .filter(|p| p.node.is_some())
+        .filter_map(|p| hash_of(p, history))
+        .collect();
     old.sort_by(|(a, _), (b, _)| a.number.cmp(&b.number).then_with(|| a.name.cmp(&b.name)));
     old.iter()
-        .filter(|(_, hash)| !live_hashes.contains(&**hash))
+        .filter(|(_, hash)| !live_hashes.contains(hash))
         .take(surplus)
         .map(|(r, _)| RevisionRef::from(*r))
         .collect()

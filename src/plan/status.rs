@@ -2,7 +2,7 @@
 
 use crate::model::{DaemonSetStatus, Pod, Time, Verdict};
 
-use super::upkeep::{Facts, Updated};
+use super::facts::{Facts, Updated};
 
 /// The counts at this moment.
 pub struct Counted {
@@ -24,7 +24,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
     let mut wake_at: Option<Time> = None;
     let mut updated = Updated::new(facts);
     for (id, _) in facts.snapshot.nodes.iter() {
-        let verdict = facts.snapshot.verdicts.get(id);
+        let verdict = facts.verdict(id);
         if verdict == Verdict::Unreadable {
             continue;
         }
@@ -48,7 +48,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
                 None => {}
             }
         }
-        s.updated_number_scheduled += i32::from(updated.is(pod));
+        s.updated_number_scheduled += i32::from(updated.is(id, pod));
     }
     s.number_unavailable = s.desired_number_scheduled - s.number_available;
     Counted { status: s, wake_at }

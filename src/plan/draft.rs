@@ -1,0 +1,121 @@
+//! The plan while it is being made: actions, wake-ups and holds, added to by one rule after another.
+
+use std::collections::HashSet;
+
+use crate::model::{BackoffChange, Node, NodeId, Pod, Str, Time, Uid};
+
+use super::{
+    action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event},
+    facts::Facts,
+    hold::{HoldRule, Holds, NodeHold},
+    names,
+};
+
+/// A pod is not created: the draft has a hold that says why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held;
+
+/// What the rules of one plan have asked for so far.
+#[derive(Default, Debug)]
+pub struct Draft {
+    /// Pods to create.
+    pub creates: Vec<Create>,
+    /// Pods to delete.
+    pub deletes: Vec<Delete>,
+    /// Events of the decision.
+    pub events: Vec<Event>,
+    /// Attempts that this plan makes.
+    pub backoff: Vec<BackoffChange>,
+    /// When to plan again although nothing changes.
+    pub wake_at: Option<Time>,
+    /// What is not done, and why.
+    pub holds: Holds,
+    /// Nodes with a failed or finished pod that waits for its backoff: nothing is created there.
+    pub in_backoff: HashSet<NodeId>,
+}
+
+impl Draft {
+    /// An empty draft that collects its holds in `holds`.
+    pub fn new(holds: Holds) -> Self {
+        Draft {
+            holds,
+            ..Draft::default()
+        }
+    }
+
+    /// Creates a pod on the node, unless its name is taken or a pod of this DaemonSet without a readable
+    /// node may be meant for it.
+    pub fn create(
+        &mut self,
+        facts: &Facts<'_, '_>,
+        id: NodeId,
+        node: &Node,
+        phase: ActionPhase,
+        cause: CreateCause,
+    ) -> Result<(), Held> {
+        if facts.named.contains(&id) {
+            return self.hold(NodeHold::new(&node.name, HoldRule::PodWithoutNode));
+        }
+        let here = facts.by_node.on(id);
+        let gone_pods = facts.snapshot.gone_pods.on(&node.name);
+        let base = names::base(facts.ds(), &node.name, here, gone_pods, facts.now);
+        // A pod of ours that has the name and is about to be gone is waited for.
+        let holder = (facts.snapshot.find_pod)(&base)
+            .filter(|p| p.controller.is(&facts.ds().uid))
+            .and_then(|p| Some((p, p.expected_gone_by()?)))
+            .filter(|(_, end)| *end > facts.now);
+        if let Some((pod, end)) = holder {
+            self.wake(end);
+            return self.hold(NodeHold {
+                pod: Some(pod.name.clone()),
+                until: Some(end),
+                ..NodeHold::new(&node.name, HoldRule::NameInUse)
+            });
+        }
+        let free = names::free_name(facts.ds(), &node.name, base, facts.snapshot.find_pod);
+        let names::Free::Name(pod_name) = free else {
+            return self.hold(NodeHold::new(&node.name, HoldRule::PodWithoutNode));
+        };
+        let mut seen: Vec<Uid> = here.iter().map(|p| p.uid.clone()).collect();
+        seen.sort();
+        self.creates.push(Create {
+            node_id: id,
+            node: node.name.clone(),
+            pod_name,
+            revision: facts.targets.of(id).hash.clone(),
+            phase,
+            cause,
+            seen,
+        });
+        Ok(())
+    }
+
+    /// Deletes a pod.
+    pub fn delete(&mut self, pod: &Pod, node: &Str, phase: ActionPhase, cause: DeleteCause) {
+        self.deletes.push(Delete {
+            pod: pod.into(),
+            node: node.clone(),
+            phase,
+            cause,
+        });
+    }
+
+    /// Plans again at this time at the latest.
+    pub fn wake(&mut self, at: Time) {
+        self.wake_at = Some(self.wake_at.map_or(at, |t| t.min(at)));
+    }
+
+    fn hold(&mut self, hold: NodeHold) -> Result<(), Held> {
+        self.holds.on_node(hold);
+        Err(Held)
+    }
+
+    /// Puts creates and deletes into their stated order.
+    pub fn sort(&mut self) {
+        self.creates.sort_by(|a, b| a.node.cmp(&b.node));
+        self.deletes.sort_by(|a, b| {
+            let node = a.node.cmp(&b.node);
+            node.then_with(|| a.pod.name.cmp(&b.pod.name))
+        });
+    }
+}

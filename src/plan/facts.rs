@@ -1,0 +1,127 @@
+//! What all rules of one plan look at: the snapshot, sorted out once.
+
+use std::collections::HashSet;
+
+use crate::model::{DaemonSet, Labels, NodeId, Pod, Snapshot, Str, Time, Verdict};
+
+use super::{
+    by_node::ByNode,
+    names,
+    revisions::{self, History},
+    target::Targets,
+};
+
+/// What the rules of one plan share. Nothing here changes while the plan is made.
+pub struct Facts<'s, 'a> {
+    /// The snapshot.
+    pub snapshot: &'s Snapshot<'a>,
+    /// The revisions, sorted out.
+    pub history: &'s History,
+    /// Claimed pods by node.
+    pub by_node: &'s ByNode<'a>,
+    /// The time of the plan.
+    pub now: Time,
+    /// Which revision each node is to have.
+    pub targets: Targets<'s>,
+    /// Whether a node may have a second pod during a rollout.
+    pub surging: bool,
+    /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
+    pub named: HashSet<NodeId>,
+    /// The deprecated template generation as its label is written.
+    template_generation: Option<String>,
+}
+
+impl<'s, 'a: 's> Facts<'s, 'a> {
+    /// Sorts out what a plan needs; `pods` are all claimed pods.
+    pub fn new(
+        snapshot: &'s Snapshot<'a>,
+        history: &'s History,
+        by_node: &'s ByNode<'a>,
+        pods: &[&'a Pod],
+        now: Time,
+    ) -> Self {
+        let ds = snapshot.daemon_set;
+        let untargeted = pods
+            .iter()
+            .filter(|p| p.node.is_none() && !p.is_terminal_and_terminating())
+            .copied();
+        Facts {
+            snapshot,
+            history,
+            by_node,
+            now,
+            targets: Targets::new(&history.current, snapshot.verdicts),
+            template_generation: ds.template_generation.map(|g| g.to_string()),
+            surging: ds.update_strategy.allows_surge(),
+            named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
+        }
+    }
+
+    /// The DaemonSet that is planned for.
+    pub fn ds(&self) -> &'a DaemonSet {
+        self.snapshot.daemon_set
+    }
+
+    /// Whether the pods of the node's revision belong on it.
+    pub fn verdict(&self, node: NodeId) -> Verdict {
+        self.targets.verdict(node)
+    }
+
+    /// Whether the node exists and is to have a pod.
+    pub fn is_eligible(&self, node: NodeId) -> bool {
+        self.snapshot.nodes.get(node).is_some() && self.verdict(node).should_run()
+    }
+
+    /// The pods on a node that decisions see: all but those that are terminal and terminating.
+    pub fn visible(&self, node: NodeId) -> impl Iterator<Item = &'a Pod> + Clone {
+        self.by_node
+            .on(node)
+            .iter()
+            .copied()
+            .filter(|p| !p.is_terminal_and_terminating())
+    }
+
+    /// Whether a pod on this node is of the revision that the node is to have: by hash, or by the
+    /// deprecated template generation.
+    pub fn is_updated(&self, node: NodeId, pod: &Pod) -> bool {
+        let generation = self.template_generation.as_deref();
+        self.has_hash(pod, self.targets.of(node).hash)
+            || generation.is_some_and(|g| pod.labels.get("pod-template-generation") == Some(g))
+    }
+
+    /// Whether a pod counts with this hash. A pod of a duplicate counts with the current one.
+    pub fn has_hash(&self, pod: &Pod, hash: &Str) -> bool {
+        revisions::hash_of(pod, self.history).is_some_and(|h| h == hash)
+    }
+}
+
+/// Tells, pod after pod, which are of their node's revision. Pods of one revision share one label set, so most
+/// answers are those of the pod before.
+pub struct Updated<'f, 's, 'a> {
+    facts: &'f Facts<'s, 'a>,
+    last: Option<(&'a Labels, &'s Str, bool)>,
+}
+
+impl<'f, 's, 'a: 's> Updated<'f, 's, 'a> {
+    /// Remembers no answer yet.
+    pub fn new(facts: &'f Facts<'s, 'a>) -> Self {
+        Updated { facts, last: None }
+    }
+
+    /// Whether this pod on this node is; see [`Facts::is_updated`].
+    pub fn is(&mut self, node: NodeId, pod: &'a Pod) -> bool {
+        let wanted = self.facts.targets.of(node).hash;
+        match self.last {
+            Some((labels, hash, updated))
+                if labels.same(&pod.labels) && std::ptr::eq(hash, wanted) =>
+            {
+                updated
+            }
+            _ => {
+                let updated = self.facts.is_updated(node, pod);
+                self.last = Some((&pod.labels, wanted, updated));
+                updated
+            }
+        }
+    }
+}

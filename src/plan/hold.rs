@@ -1,0 +1,267 @@
+//! Holds: what is not done although a rule would want it, which rule holds it, and until when.
+//!
+//! A plan names every inaction. A hold of one rule on many nodes is one value with a count and the first few
+//! names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one value a node as well,
+//! which is what `explain` reads.
+
+use crate::model::{Str, Time};
+
+use super::{left_alone::LeftAlone, node_group::NodeGroup};
+
+/// The rule that holds something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HoldRule {
+    /// Nothing at all is done for this DaemonSet.
+    LeftAlone(LeftAlone),
+    /// The API server denied the last creates (quota, webhook, policy); its words.
+    CreatesDenied(Str),
+    /// `maxUnavailable` or `maxSurge` is neither a number nor a percentage: no rollout.
+    InvalidBudget,
+    /// `updateStrategy: OnDelete`, or one that this build does not know: old pods stay until somebody deletes them.
+    OnDelete,
+    /// As many nodes as `maxUnavailable` allows are unavailable.
+    MaxUnavailable,
+    /// As many nodes as `maxSurge` allows have a second pod.
+    MaxSurge,
+    /// Surging: the old pod stays until the new one beside it is available.
+    SuccessorNotAvailable,
+    /// Surging: an available pod on a node that is no longer eligible goes only when enough others are available.
+    TooFewAvailable,
+    /// The pod failed, and its backoff runs.
+    FailedPodBackoff,
+    /// The pod finished, and its backoff runs.
+    FinishedPodBackoff,
+    /// Several pods failed on the node: one goes at a time.
+    OneFailedPodAtATime,
+    /// The node's pod is terminating; the next one is created when it is terminal or gone.
+    PodTerminating,
+    /// A delete was sent, and neither an answer nor a watch has told what became of it.
+    DeletePending,
+    /// The name of the next pod is held by a pod that is about to be gone.
+    NameInUse,
+    /// A pod of this DaemonSet whose node cannot be read may be meant for this node.
+    PodWithoutNode,
+    /// A pod on the node could not be decoded: the node is left as it is.
+    UnreadablePod,
+    /// The node is gone: its scheduled pods are left to the pod garbage collector.
+    NodeGone,
+}
+
+impl HoldRule {
+    /// In one word, for programs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            HoldRule::LeftAlone(why) => why.as_str(),
+            HoldRule::CreatesDenied(_) => "CreatesDenied",
+            HoldRule::InvalidBudget => "InvalidBudget",
+            HoldRule::OnDelete => "OnDelete",
+            HoldRule::MaxUnavailable => "MaxUnavailable",
+            HoldRule::MaxSurge => "MaxSurge",
+            HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
+            HoldRule::TooFewAvailable => "TooFewAvailable",
+            HoldRule::FailedPodBackoff => "FailedPodBackoff",
+            HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
+            HoldRule::OneFailedPodAtATime => "OneFailedPodAtATime",
+            HoldRule::PodTerminating => "PodTerminating",
+            HoldRule::DeletePending => "DeletePending",
+            HoldRule::NameInUse => "NameInUse",
+            HoldRule::PodWithoutNode => "PodWithoutNode",
+            HoldRule::UnreadablePod => "UnreadablePod",
+            HoldRule::NodeGone => "NodeGone",
+        }
+    }
+
+    /// What is not done, and why, as a sentence for people.
+    pub fn message(&self) -> String {
+        match self {
+            HoldRule::LeftAlone(why) => format!("nothing is done: {why}"),
+            HoldRule::CreatesDenied(words) => {
+                format!("the API server denied the last creates: {words}")
+            }
+            HoldRule::InvalidBudget => "no pod is replaced: maxUnavailable or maxSurge is neither \
+                                        a number nor a percentage"
+                .into(),
+            HoldRule::OnDelete => {
+                "the old pod is not replaced: the update strategy leaves that to you".into()
+            }
+            HoldRule::MaxUnavailable => {
+                "the old pod is not replaced yet: maxUnavailable is used up".into()
+            }
+            HoldRule::MaxSurge => "no new pod beside the old one yet: maxSurge is used up".into(),
+            HoldRule::SuccessorNotAvailable => {
+                "the old pod stays: the new pod beside it is not available yet".into()
+            }
+            HoldRule::TooFewAvailable => "the pod stays on a node that is not eligible: too few \
+                                          other pods are available"
+                .into(),
+            HoldRule::FailedPodBackoff => {
+                "the failed pod is not replaced yet: its backoff runs".into()
+            }
+            HoldRule::FinishedPodBackoff => {
+                "the finished pod is not replaced yet: its backoff runs".into()
+            }
+            HoldRule::OneFailedPodAtATime => {
+                "a failed pod is not deleted yet: of several on a node one goes at a time".into()
+            }
+            HoldRule::PodTerminating => "no new pod yet: the node's pod is terminating".into(),
+            HoldRule::DeletePending => {
+                "no new pod yet: the API server has not confirmed the last delete".into()
+            }
+            HoldRule::NameInUse => {
+                "no new pod yet: a pod that is about to be gone holds its name".into()
+            }
+            HoldRule::PodWithoutNode => "no new pod: a pod of this DaemonSet whose node cannot be \
+                                         read may be meant for this node"
+                .into(),
+            HoldRule::UnreadablePod => {
+                "the node is left as it is: a pod on it could not be decoded".into()
+            }
+            HoldRule::NodeGone => {
+                "the node is gone: its pods are left to the pod garbage collector".into()
+            }
+        }
+    }
+
+    /// What ends the hold where no time does, as a phrase after "until".
+    pub fn until_what(&self) -> &'static str {
+        match self {
+            HoldRule::LeftAlone(why) => why.until_what(),
+            HoldRule::CreatesDenied(_) => "the API server accepts a create",
+            HoldRule::InvalidBudget => "the update strategy is corrected",
+            HoldRule::OnDelete => "somebody deletes the old pod",
+            HoldRule::MaxUnavailable => "another node's pod is available",
+            HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
+            HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
+            HoldRule::FailedPodBackoff | HoldRule::FinishedPodBackoff => "the backoff ends",
+            HoldRule::OneFailedPodAtATime => "the failed pod before it is gone",
+            HoldRule::PodTerminating => "the pod is terminal or gone",
+            HoldRule::DeletePending => "the API server tells what became of the delete",
+            HoldRule::NameInUse => "that pod is gone",
+            HoldRule::PodWithoutNode => "that pod is gone or its node can be read",
+            HoldRule::UnreadablePod => "that pod is gone or this build can decode it",
+            HoldRule::NodeGone => "the pod garbage collector deletes them",
+        }
+    }
+}
+
+/// What one rule holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// The rule.
+    pub rule: HoldRule,
+    /// The nodes on which it holds something; None where it holds the whole DaemonSet.
+    pub nodes: Option<NodeGroup>,
+    /// Since when, where that is known: the earliest of all nodes.
+    pub since: Option<Time>,
+    /// Until when, where a time ends it: the earliest of all nodes. Else see [`HoldRule::until_what`].
+    pub until: Option<Time>,
+}
+
+/// What a rule holds on one node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeHold {
+    /// The node's name.
+    pub node: Str,
+    /// The rule.
+    pub rule: HoldRule,
+    /// The pod that is held, or that holds the node, where it is one pod.
+    pub pod: Option<Str>,
+    /// Since when, where that is known.
+    pub since: Option<Time>,
+    /// Until when, where a time ends it. Else see [`HoldRule::until_what`].
+    pub until: Option<Time>,
+}
+
+impl NodeHold {
+    /// A hold on a node with no pod or time to name.
+    pub fn new(node: &Str, rule: HoldRule) -> Self {
+        NodeHold {
+            node: node.clone(),
+            rule,
+            pod: None,
+            since: None,
+            until: None,
+        }
+    }
+}
+
+/// The holds of one plan, in the order in which its rules were met.
+#[derive(Default, Debug)]
+pub struct Holds {
+    by_rule: Vec<Hold>,
+    each: Option<Vec<NodeHold>>,
+}
+
+impl Holds {
+    /// Keeps one hold a node besides.
+    pub fn in_detail() -> Self {
+        Holds {
+            by_rule: Vec::new(),
+            each: Some(Vec::new()),
+        }
+    }
+
+    /// A rule holds the whole DaemonSet.
+    pub fn on_daemon_set(&mut self, rule: HoldRule) {
+        self.by_rule.push(Hold {
+            rule,
+            nodes: None,
+            since: None,
+            until: None,
+        });
+    }
+
+    /// A rule holds something on a node. The first few nodes are named by name.
+    pub fn on_node(&mut self, hold: NodeHold) {
+        let known = self
+            .by_rule
+            .iter_mut()
+            .find(|h| h.nodes.is_some() && h.rule == hold.rule);
+        match known {
+            Some(Hold {
+                nodes: Some(nodes),
+                since,
+                until,
+                ..
+            }) => {
+                nodes.add(&hold.node);
+                *since = earliest(*since, hold.since);
+                *until = earliest(*until, hold.until);
+            }
+            _ => self.by_rule.push(Hold {
+                rule: hold.rule.clone(),
+                nodes: Some(NodeGroup::of(&hold.node)),
+                since: hold.since,
+                until: hold.until,
+            }),
+        }
+        if let Some(each) = &mut self.each {
+            each.push(hold);
+        }
+    }
+
+    /// A rule holds something on these nodes, which wait for their turn: the first few are the next.
+    pub fn in_turn(&mut self, rule: HoldRule, nodes: &[Str]) {
+        if nodes.is_empty() {
+            return;
+        }
+        self.by_rule.push(Hold {
+            rule: rule.clone(),
+            nodes: Some(NodeGroup::in_turn(nodes)),
+            since: None,
+            until: None,
+        });
+        if let Some(each) = &mut self.each {
+            each.extend(nodes.iter().map(|n| NodeHold::new(n, rule.clone())));
+        }
+    }
+
+    /// The holds by rule, and one a node where they were kept.
+    pub fn finish(self) -> (Vec<Hold>, Vec<NodeHold>) {
+        (self.by_rule, self.each.unwrap_or_default())
+    }
+}
+
+fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    [a, b].into_iter().flatten().min()
+}

@@ -1,0 +1,138 @@
+//! The nodes that take part in a rollout, and the pods that count on each.
+
+use std::collections::HashSet;
+
+use crate::model::{NodeId, Pod, Str, Time, Uid};
+
+use crate::plan::{
+    action::{ActionPhase, DeleteCause},
+    draft::Draft,
+    facts::{Facts, Updated},
+};
+
+use super::{
+    Rollout,
+    blocked::{self, BlockReason, Blockers},
+};
+
+/// The pod of the node's revision and the older one, of those that are not terminating.
+pub struct Pair<'a> {
+    pub new: Option<&'a Pod>,
+    pub old: Option<&'a Pod>,
+}
+
+/// A node with an old pod that may be replaced when the budget allows.
+pub struct Candidate<'a> {
+    pub id: NodeId,
+    pub node: &'a Str,
+    pub pod: &'a Pod,
+}
+
+/// Answers questions about nodes, as upkeep leaves them, and notes when the answers will change by themselves.
+pub struct Census<'f, 's, 'a> {
+    pub facts: &'f Facts<'s, 'a>,
+    /// When the next pod becomes available by waiting.
+    pub wake_at: Option<Time>,
+    /// Pods that upkeep deletes.
+    going: HashSet<Uid>,
+    updated: Updated<'f, 's, 'a>,
+    blockers: &'f mut Blockers,
+}
+
+impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
+    pub fn new(facts: &'f Facts<'s, 'a>, draft: &Draft, blockers: &'f mut Blockers) -> Self {
+        Census {
+            facts,
+            wake_at: None,
+            going: draft.deletes.iter().map(|d| d.pod.uid.clone()).collect(),
+            updated: Updated::new(facts),
+            blockers,
+        }
+    }
+
+    /// The slots that take part: nodes with pods, whether eligible, there or not, and eligible nodes without.
+    pub fn slots(&self) -> impl Iterator<Item = (NodeId, &'a Str)> + use<'f, 's, 'a> {
+        let facts = self.facts;
+        let nodes = facts.snapshot.nodes;
+        let takes_part = move |id: NodeId| {
+            let is_readable = nodes.get(id).is_none_or(|n| n.readable);
+            is_readable && (facts.is_eligible(id) || facts.visible(id).next().is_some())
+        };
+        (0..)
+            .map(NodeId)
+            .take(nodes.slots())
+            .filter(move |id| takes_part(*id))
+            .map(move |id| (id, nodes.name(id)))
+    }
+
+    /// Whether upkeep deletes this pod.
+    pub fn is_going(&self, pod: &Pod) -> bool {
+        self.going.contains(&pod.uid)
+    }
+
+    /// Whether a pod is available as upkeep leaves it.
+    pub fn is_available(&mut self, pod: &Pod) -> bool {
+        if self.is_going(pod) {
+            return false;
+        }
+        match pod.available_at(self.facts.ds().min_ready_seconds) {
+            Some(at) if at <= self.facts.now => true,
+            Some(at) => {
+                self.wake_at = Some(self.wake_at.map_or(at, |t| t.min(at)));
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// None where there are several of one kind, or one that could not be decoded: upkeep deals with them.
+    pub fn pair(&mut self, id: NodeId) -> Option<Pair<'a>> {
+        let mut pair = Pair {
+            new: None,
+            old: None,
+        };
+        for pod in self.facts.visible(id) {
+            if !pod.readable {
+                return None;
+            }
+            if pod.terminating {
+                continue;
+            }
+            let place = if self.updated.is(id, pod) {
+                &mut pair.new
+            } else {
+                &mut pair.old
+            };
+            if place.replace(pod).is_some() {
+                return None;
+            }
+        }
+        Some(pair)
+    }
+
+    /// This node counts against the budget because of this pod, or because of what is or is not there.
+    pub fn blocks(&mut self, id: NodeId, node: &'a Str, pod: Option<&'a Pod>) {
+        let mut block = blocked::why(self.facts, id, node, pod);
+        if pod.is_some_and(|p| self.is_going(p)) {
+            block.reason = BlockReason::BeingReplaced;
+        }
+        self.blockers.add(block);
+    }
+}
+
+/// Deletes a candidate for a rollout, unless upkeep does.
+pub fn delete(
+    census: &Census<'_, '_, '_>,
+    candidate: &Candidate<'_>,
+    cause: DeleteCause,
+    draft: &mut Draft,
+    rollout: &mut Rollout,
+) {
+    if census.is_going(candidate.pod) {
+        return;
+    }
+    if cause == DeleteCause::Outdated {
+        rollout.unavailable += 1;
+    }
+    draft.delete(candidate.pod, candidate.node, ActionPhase::Rollout, cause);
+}

@@ -1,0 +1,75 @@
+//! How many candidates may go now. A gate only takes away: none adds a disruption.
+
+use crate::model::{IntOrPercent, Str};
+
+use super::{Rollout, census::Candidate, order};
+
+/// `rollingUpdate.maxUnavailable` and `maxSurge` as counts of nodes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Nodes that may be unavailable.
+    pub max_unavailable: usize,
+    /// Nodes that may have a second pod.
+    pub max_surge: usize,
+}
+
+impl Budget {
+    /// Percentages are shares of the desired nodes, rounded up. Where both come to nothing, one node may be
+    /// unavailable. None where a value is neither a number nor a percentage; upstream stops with an error.
+    pub fn new(
+        max_unavailable: &IntOrPercent,
+        max_surge: &IntOrPercent,
+        desired: usize,
+    ) -> Option<Budget> {
+        let mut budget = Budget {
+            max_unavailable: max_unavailable.scaled_up(desired)?,
+            max_surge: max_surge.scaled_up(desired)?,
+        };
+        if desired > 0 && budget.max_unavailable == 0 && budget.max_surge == 0 {
+            budget.max_unavailable = 1;
+        }
+        Some(budget)
+    }
+}
+
+/// How many more available pods may be deleted.
+pub fn max_unavailable(rollout: &Rollout) -> usize {
+    rollout.max_unavailable.saturating_sub(rollout.unavailable)
+}
+
+/// How many more nodes may get a second pod.
+pub fn max_surge(rollout: &Rollout) -> usize {
+    rollout.max_surge.saturating_sub(rollout.surging)
+}
+
+/// How many available pods may go from nodes that are no longer eligible, while surging: no more than there are
+/// beyond the desired number.
+pub fn too_few_available(available: usize, desired: usize) -> usize {
+    available.saturating_sub(desired)
+}
+
+/// The candidates that go now, and the nodes of those that wait, both in the order of their turn.
+pub fn split(mut candidates: Vec<Candidate<'_>>, allowed: usize) -> (Vec<Candidate<'_>>, Vec<Str>) {
+    order::oldest_first(&mut candidates);
+    let later = candidates.split_off(allowed.min(candidates.len()));
+    let later = later.into_iter().map(|c| c.node.clone()).collect();
+    (candidates, later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_of_nothing_is_one_where_a_pod_is_wanted() {
+        use IntOrPercent::{Int, Invalid, Percent};
+        let budget =
+            |u, s, desired| Budget::new(&u, &s, desired).map(|b| (b.max_unavailable, b.max_surge));
+        assert_eq!(budget(Int(0), Int(0), 3), Some((1, 0)));
+        assert_eq!(budget(Int(0), Int(0), 0), Some((0, 0)));
+        assert_eq!(budget(Percent(10), Int(0), 11), Some((2, 0)));
+        assert_eq!(budget(Int(0), Percent(1), 5), Some((0, 1)));
+        assert_eq!(budget(Invalid("x".into()), Int(0), 5), None);
+        assert_eq!(budget(Int(1), Invalid("x".into()), 5), None);
+    }
+}

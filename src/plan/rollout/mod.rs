@@ -1,0 +1,98 @@
+//! Rolling updates: which old pods are replaced now, within `maxUnavailable` or `maxSurge` (upstream's `rollingUpdate`).
+//!
+//! A rollout is decided in steps, a file each: a [`census`] of nodes makes counts and candidates, [`order`] says
+//! whose turn it is, [`gates`] how many may go, and [`replace`] or [`surge`] turns them into actions.
+//!
+//! It is decided on the snapshot as upkeep leaves it: pods that upkeep deletes are still there, but no longer
+//! available, and nodes where upkeep creates a pod get no other. So both parts together keep to the budget, and
+//! never take a node's pods all at once.
+//!
+//! Where upstream is left:
+//! - Among equals it takes those that Go's map order brings. Ours: the oldest pods first, ties by node name.
+//! - A node that is gone ends its rolling update with an error while surging. Ours counts the node as one
+//!   that is not eligible.
+//! - A node with a pod that could not be decoded is left as it is, and counts as unavailable.
+
+pub mod blocked;
+mod census;
+mod gates;
+mod on_delete;
+mod order;
+mod replace;
+mod surge;
+
+use crate::model::{DaemonSetStatus, Str, UpdateStrategy};
+
+use blocked::{BlockedBy, Blockers};
+use census::Census;
+use gates::Budget;
+
+use super::{draft::Draft, facts::Facts, hold::HoldRule};
+
+/// How a rolling update stands, with this plan's actions carried out. Counts are of nodes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rollout {
+    /// Eligible nodes.
+    pub desired: usize,
+    /// `maxUnavailable` as a count.
+    pub max_unavailable: usize,
+    /// `maxSurge` as a count.
+    pub max_surge: usize,
+    /// Nodes that count against `maxUnavailable`; not counted while surging.
+    pub unavailable: usize,
+    /// Nodes that count against `maxSurge`.
+    pub surging: usize,
+    /// Nodes with a pod of the revision that they are to have.
+    pub updated: usize,
+    /// Those of them whose pod is available.
+    pub done: usize,
+    /// Nodes with an older pod.
+    pub old: usize,
+    /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
+    pub next: Vec<Str>,
+    /// What counts against the budget besides this plan's own replacements, and why.
+    pub blocked_by: Vec<BlockedBy>,
+}
+
+/// Adds the rolling update to a draft that upkeep has written, and says how it stands. None where pods are not
+/// replaced by the controller; the draft's holds say why.
+pub fn plan(
+    facts: &Facts<'_, '_>,
+    status: &DaemonSetStatus,
+    blockers: &mut Blockers,
+    draft: &mut Draft,
+) -> Option<Rollout> {
+    let UpdateStrategy::RollingUpdate {
+        max_unavailable,
+        max_surge,
+    } = &facts.ds().update_strategy
+    else {
+        on_delete::hold(facts, status, draft);
+        return None;
+    };
+    let nodes = facts.snapshot.nodes.iter();
+    let desired = nodes
+        .filter(|(id, _)| facts.verdict(*id).should_run())
+        .count();
+    let Some(budget) = Budget::new(max_unavailable, max_surge, desired) else {
+        draft.holds.on_daemon_set(HoldRule::InvalidBudget);
+        return None;
+    };
+    let mut rollout = Rollout {
+        desired,
+        max_unavailable: budget.max_unavailable,
+        max_surge: budget.max_surge,
+        ..Rollout::default()
+    };
+    let mut census = Census::new(facts, draft, blockers);
+    if budget.max_surge == 0 {
+        replace::plan(&mut census, draft, &mut rollout);
+    } else {
+        surge::plan(&mut census, draft, &mut rollout);
+    }
+    if let Some(at) = census.wake_at {
+        draft.wake(at);
+    }
+    rollout.blocked_by = blockers.by_reason();
+    Some(rollout)
+}

@@ -1,0 +1,92 @@
+//! With surge: the new pod comes first, and the old one goes when the new one is available.
+
+use std::collections::HashSet;
+
+use crate::model::NodeId;
+
+use crate::plan::{
+    action::{ActionPhase, CreateCause, DeleteCause},
+    draft::Draft,
+    hold::HoldRule,
+};
+
+use super::{
+    Rollout,
+    census::{Candidate, Census, Pair, delete},
+    gates,
+};
+
+/// Unavailable old pods get a pod beside them at once, available ones as `maxSurge` allows.
+pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Rollout) {
+    let facts = census.facts;
+    let mut candidates = Vec::new();
+    let mut due = Vec::new();
+    let mut misplaced = Vec::new();
+    let mut available = 0;
+    for (id, node) in census.slots() {
+        let Some(Pair { new, old }) = census.pair(id) else {
+            rollout.surging += 1;
+            census.blocks(id, node, None);
+            continue;
+        };
+        if let Some(pod) = old.or(new) {
+            available += usize::from(census.is_available(pod));
+        }
+        match (new, old) {
+            (Some(new), None) => {
+                rollout.updated += 1;
+                rollout.done += usize::from(census.is_available(new));
+            }
+            (None, None) => {}
+            (None, Some(pod)) => {
+                rollout.old += 1;
+                let candidate = Candidate { id, node, pod };
+                match (census.is_available(pod), facts.is_eligible(id)) {
+                    (false, true) => due.push((candidate, CreateCause::OldUnavailable)),
+                    // Nothing is lost, and nothing is to come.
+                    (false, false) => {
+                        let cause = DeleteCause::OldUnavailable;
+                        delete(census, &candidate, cause, draft, rollout);
+                    }
+                    (true, true) => candidates.push(candidate),
+                    (true, false) => misplaced.push(candidate),
+                }
+            }
+            (Some(new), Some(pod)) => {
+                rollout.updated += 1;
+                rollout.old += 1;
+                if census.is_available(new) {
+                    rollout.done += 1;
+                    let candidate = Candidate { id, node, pod };
+                    delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
+                } else {
+                    rollout.surging += 1;
+                    census.blocks(id, node, Some(new));
+                }
+            }
+        }
+    }
+    let spare = gates::too_few_available(available, rollout.desired);
+    let (now, later) = gates::split(misplaced, spare);
+    draft.holds.in_turn(HoldRule::TooFewAvailable, &later);
+    for candidate in now {
+        delete(census, &candidate, DeleteCause::Misplaced, draft, rollout);
+    }
+    let (now, later) = gates::split(candidates, gates::max_surge(rollout));
+    due.extend(now.into_iter().map(|c| (c, CreateCause::Outdated)));
+    draft.holds.in_turn(HoldRule::MaxSurge, &later);
+    rollout.next = later;
+    let taken: HashSet<NodeId> = draft.creates.iter().map(|c| c.node_id).collect();
+    for (candidate, cause) in due {
+        let id = candidate.id;
+        // Upkeep creates the node's pod, or holds it for a backoff.
+        if taken.contains(&id) || draft.in_backoff.contains(&id) {
+            continue;
+        }
+        if let Some(node) = facts.snapshot.nodes.get(id)
+            && draft.create(facts, id, node, ActionPhase::Rollout, cause) == Ok(())
+        {
+            rollout.surging += 1;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Failed and finished pods of one node: which are deleted now, and which wait for their backoff.
+
+use crate::model::{BackoffKey, BackoffKind, Node, Pod, PodPhase};
+
+use crate::plan::{
+    action::{ActionPhase, CreateCause, DeleteCause, Event, EventType},
+    draft::Draft,
+    facts::Facts,
+    hold::{HoldRule, NodeHold},
+};
+
+use super::PodEvent;
+
+/// What is found on one node.
+pub struct Found<'a> {
+    /// Neither terminal nor terminating.
+    pub running: Vec<&'a Pod>,
+    /// A pod that is terminating and not yet terminal.
+    pub terminating: Option<&'a Pod>,
+    /// A terminal pod waits for a backoff that began in an earlier plan.
+    pub in_backoff: bool,
+    /// Why the last of the terminal pods that are deleted now is deleted.
+    pub replaced: Option<CreateCause>,
+}
+
+/// Deletes failed and finished pods as their backoff allows; tells what else is there.
+///
+/// Of several failed pods on a node one is deleted at a time, because they share a key. Finished pods do
+/// not: all of one plan are one attempt.
+pub fn sort_out<'a>(
+    facts: &Facts<'_, 'a>,
+    node: &Node,
+    visible: impl Iterator<Item = &'a Pod>,
+    draft: &mut Draft,
+    events: &mut Vec<PodEvent>,
+) -> Found<'a> {
+    let ds = facts.ds();
+    let mut found = Found {
+        running: Vec::new(),
+        terminating: None,
+        in_backoff: false,
+        replaced: None,
+    };
+    let mut failed: Vec<&Pod> = Vec::new();
+    let mut succeeded: Vec<&Pod> = Vec::new();
+    for pod in visible {
+        match pod.phase {
+            _ if pod.terminating => found.terminating = Some(pod),
+            PodPhase::Failed => failed.push(pod),
+            PodPhase::Succeeded => succeeded.push(pod),
+            PodPhase::Active => found.running.push(pod),
+        }
+    }
+    let is_orphan = |p: &Pod| !p.controller.is(&ds.uid);
+    failed.sort_by(|a, b| {
+        let owned_first = is_orphan(a).cmp(&is_orphan(b));
+        owned_first.then_with(|| a.oldest_first(b))
+    });
+    for (kind, pods) in [
+        (BackoffKind::Succeeded, succeeded),
+        (BackoffKind::Failed, failed),
+    ] {
+        replace(facts, node, kind, &pods, &mut found, draft, events);
+    }
+    found
+}
+
+/// Deletes the pods of one kind that may go now, and holds the others.
+fn replace(
+    facts: &Facts<'_, '_>,
+    node: &Node,
+    kind: BackoffKind,
+    pods: &[&Pod],
+    found: &mut Found<'_>,
+    draft: &mut Draft,
+    events: &mut Vec<PodEvent>,
+) {
+    let Some(first) = pods.first() else {
+        return;
+    };
+    let ds = facts.ds();
+    let backoff = facts.snapshot.backoff;
+    let key = BackoffKey {
+        daemon_set: ds.uid.clone(),
+        generation: ds.status.observed_generation,
+        node: node.name.clone(),
+        kind,
+    };
+    if let Some(end) = backoff.waits_until(&key, facts.now) {
+        found.in_backoff = true;
+        draft.wake(end);
+        return draft.holds.on_node(NodeHold {
+            pod: Some(first.name.clone()),
+            since: backoff.since(&key),
+            until: Some(end),
+            ..NodeHold::new(
+                &node.name,
+                match kind {
+                    BackoffKind::Failed => HoldRule::FailedPodBackoff,
+                    BackoffKind::Succeeded => HoldRule::FinishedPodBackoff,
+                },
+            )
+        });
+    }
+    let (now, later) = match kind {
+        BackoffKind::Failed => pods.split_at(1),
+        BackoffKind::Succeeded => (pods, &[][..]),
+    };
+    if let Some(next) = later.first() {
+        // It goes when the backoff that begins now ends.
+        let end = backoff.after_attempt(&key, facts.now);
+        draft.wake(end);
+        draft.holds.on_node(NodeHold {
+            pod: Some(next.name.clone()),
+            until: Some(end),
+            ..NodeHold::new(&node.name, HoldRule::OneFailedPodAtATime)
+        });
+    }
+    for pod in now {
+        let (cause, because, event) = found_terminal(facts, node, kind, pod);
+        found.replaced = Some(because);
+        events.push((node.name.clone(), pod.name.clone(), event));
+        draft.delete(pod, &node.name, ActionPhase::Manage, cause);
+    }
+    draft.backoff.push(key);
+}
+
+/// Why the pod is deleted, why its successor is created, and the event, in upstream's words.
+fn found_terminal(
+    facts: &Facts<'_, '_>,
+    node: &Node,
+    kind: BackoffKind,
+    pod: &Pod,
+) -> (DeleteCause, CreateCause, Event) {
+    let namespace = &facts.ds().namespace;
+    let (pod, name) = (&pod.name, &node.name);
+    let (delete, create, kind, reason, message) = match kind {
+        BackoffKind::Failed => (
+            DeleteCause::PodFailed,
+            CreateCause::PodFailed,
+            EventType::Warning,
+            "FailedDaemonPod",
+            format!(
+                "Found failed daemon pod {namespace}/{pod} on node {name}, will try to kill it"
+            ),
+        ),
+        BackoffKind::Succeeded => (
+            DeleteCause::PodSucceeded,
+            CreateCause::PodSucceeded,
+            EventType::Normal,
+            "SucceededDaemonPod",
+            format!(
+                "Found succeeded daemon pod {namespace}/{pod} on node {name}, will try to delete it"
+            ),
+        ),
+    };
+    let event = Event {
+        kind,
+        reason,
+        message,
+        node: Some(name.clone()),
+    };
+    (delete, create, event)
+}
