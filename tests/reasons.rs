@@ -1,0 +1,129 @@
+//! Every inaction has a reason: over all recorded decisions, whatever their strategy, and on random clusters.
+
+#[path = "support/arbitrary.rs"]
+mod arbitrary;
+#[path = "support/reasons.rs"]
+mod reasons;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+
+use arbitrary::world;
+use daemonset_controller::{
+    cache::Cache,
+    model::{FeatureGates, Key, Kind, Settings, Time},
+    plan,
+};
+use proptest::{prelude::*, test_runner::RngSeed};
+use reasons::missing_reasons;
+use serde_json::{Value, json, value::to_raw_value};
+
+/// Nothing, and three strategies to be laid over a recorded DaemonSet's own.
+fn strategies() -> [Option<Value>; 4] {
+    let rolling = |unavailable: Value, surge: Value| {
+        Some(
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge}}),
+        )
+    };
+    [
+        None,
+        Some(json!({"type": "OnDelete"})),
+        rolling(json!(1), json!(0)),
+        rolling(json!(0), json!("30%")),
+    ]
+}
+
+#[test]
+fn every_inaction_has_a_reason_over_all_recorded_decisions() {
+    let file = std::fs::File::open("tests/data/decisions.ndjson.gz")
+        .expect("the recorded decisions are in the tree");
+    let mut seen = 0;
+    let mut rules = std::collections::BTreeSet::new();
+    for (at, line) in BufReader::new(flate2::read::GzDecoder::new(file))
+        .lines()
+        .enumerate()
+    {
+        let record: Value = serde_json::from_str(&line.expect("gzip")).expect("a record");
+        // Each cluster as recorded, and under one of the strategies.
+        let all = strategies();
+        for strategy in [&all[0], &all[1 + at % 3]] {
+            let (mut cache, key) = load(&record, strategy.as_ref());
+            let now: Time = record["now"].as_str().unwrap().parse().unwrap();
+            cache.snapshot(&key, Settings::default(), |s| {
+                let detailed = plan::in_detail(s, now);
+                assert_eq!(detailed.plan, plan::plan(s, now), "the two plans are one");
+                let missing = missing_reasons(s, &detailed);
+                assert!(
+                    missing.is_empty(),
+                    "record {}, {strategy:?}: {missing:#?}",
+                    record["id"]
+                );
+                seen += 1;
+                rules.extend(detailed.plan.holds.iter().map(|h| h.rule.as_str()));
+            });
+        }
+    }
+    assert_eq!(seen, 2 * 2811);
+    for rule in [
+        "OnDelete",
+        "MaxUnavailable",
+        "MaxSurge",
+        "SuccessorNotAvailable",
+        "PodTerminating",
+        "NodeGone",
+    ] {
+        assert!(
+            rules.contains(rule),
+            "{rule} holds nothing in any record: {rules:?}"
+        );
+    }
+}
+
+fn load(record: &Value, strategy: Option<&Value>) -> (Cache, Key) {
+    let mut cache = Cache::new(FeatureGates::default());
+    let mut key = None;
+    for item in record["snapshot"]["items"].as_array().expect("items") {
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|k| item["kind"] == k.as_str())
+            .expect("a known kind");
+        let mut item = item.clone();
+        if kind == Kind::DaemonSet {
+            let name = |field: &str| item["metadata"][field].as_str().expect("a name").to_owned();
+            key = Some(Key::new(name("namespace"), name("name")));
+            if let Some(strategy) = strategy {
+                item["spec"]["updateStrategy"] = strategy.clone();
+            }
+        }
+        cache
+            .observe(kind, &to_raw_value(&item).unwrap())
+            .expect("it decodes");
+    }
+    (cache, key.expect("one DaemonSet"))
+}
+
+fn config() -> ProptestConfig {
+    let chosen = |name: &str| std::env::var_os(name).is_some();
+    let mut config = ProptestConfig::default();
+    if !chosen("PROPTEST_CASES") {
+        config.cases = 600;
+    }
+    if !chosen("PROPTEST_RNG_SEED") {
+        config.rng_seed = RngSeed::Fixed(20_261_129);
+    }
+    config.failure_persistence = None;
+    config
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_inaction_has_a_reason_on_random_clusters(world in world()) {
+        let mut cluster = world.cluster(None);
+        let now = cluster.now;
+        let missing = cluster.snapshot(|s| missing_reasons(s, &plan::in_detail(s, now)));
+        prop_assert!(missing.is_empty(), "{missing:#?}");
+    }
+}
