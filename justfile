@@ -32,9 +32,9 @@ live *words: control-plane
 live-built-in *words: control-plane
     LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=2 {{words}}
 
-# How often two built-in controllers at once make a second pod on a node, in one roll of 60 nodes: printed, not asserted.
+# How often two built-in controllers at once make a second pod on a node, in one rollout of 60 nodes: printed, not asserted.
 two-built-in: control-plane
-    LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=1 --nocapture two_roll
+    LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=1 --nocapture two_rollout
 
 # The built-in controller and ours one after the other on 1,000 simulated nodes, side by side.
 bench-live *args: control-plane
@@ -47,7 +47,7 @@ chart:
 # Render deploy/ anew from the chart, and the table of values in its README.
 render:
     deploy/render.sh
-    UPDATE_GOLDEN=1 cargo test --test chart the_table_of_values
+    UPDATE_GOLDEN=1 cargo test --test process the_table_of_values
 
 # The static binary of images and releases: just static aarch64 (needs the target's standard library).
 static *arch:

@@ -7,30 +7,11 @@
 //! each of the three: the time that took, the processor time used meanwhile, the peak of resident memory up to then, and what
 //! was written to the API meanwhile, by the audit log.
 
-// The tests' harness; the benchmark needs only a part of it.
-#[allow(dead_code)]
-#[path = "../tests/live/audit.rs"]
-mod audit;
-#[allow(dead_code)]
-#[path = "../tests/live/cluster.rs"]
-mod cluster;
-#[allow(dead_code)]
-#[path = "../tests/live/configuration.rs"]
-mod configuration;
-#[allow(dead_code)]
-#[path = "../tests/live/control_plane.rs"]
-mod control_plane;
-#[allow(dead_code)]
-#[path = "../tests/live/controller.rs"]
-mod controller;
-#[allow(dead_code)]
-#[path = "../tests/live/process.rs"]
-mod process;
-#[allow(dead_code)]
-#[path = "../tests/live/referee.rs"]
-mod referee;
+#[path = "../tests/support/live/mod.rs"]
+mod harness;
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
@@ -40,10 +21,11 @@ use k8s_openapi::api::apps::v1::DaemonSet;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cluster::Lab;
-use crate::control_plane::{BUILT_IN, Options};
-use crate::controller::Controller;
-use crate::process::{Process, Usage};
+use crate::harness::audit;
+use crate::harness::control_plane::{BUILT_IN, ControlPlane, Options};
+use crate::harness::controller::Controller;
+use crate::harness::lab::Lab;
+use crate::harness::process::{Process, Usage};
 
 /// How long one round may take.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -226,12 +208,12 @@ async fn measure(
     change: impl Future<Output = ()>,
 ) -> Measure {
     let writes_before = audit::count_writes(&lab.plane.audit(contender.user()));
-    let (before, plane_before) = (running.usage(), lab.plane.cpu_seconds());
+    let (before, plane_before) = (running.usage(), cpu_seconds(&lab.plane));
     let start = Instant::now();
     change.await;
     until_available(lab, nodes).await;
     let elapsed = start.elapsed().as_secs_f64();
-    let (after, plane_after) = (running.usage(), lab.plane.cpu_seconds());
+    let (after, plane_after) = (running.usage(), cpu_seconds(&lab.plane));
     let mut writes = audit::count_writes(&lab.plane.audit(contender.user()));
     for (kind, count) in &mut writes {
         *count -= writes_before.get(kind).copied().unwrap_or(0);
@@ -245,6 +227,17 @@ async fn measure(
         peak_mib: after.peak_mib,
         writes,
     }
+}
+
+/// Processor time that etcd and the API server have used, in seconds.
+fn cpu_seconds(plane: &ControlPlane) -> f64 {
+    [&plane.etcd, &plane.api_server]
+        .map(|process| {
+            let process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            process.usage().cpu_seconds
+        })
+        .iter()
+        .sum()
 }
 
 /// The measured DaemonSet, as its watch tells of it.

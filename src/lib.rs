@@ -1,7 +1,7 @@
 //! The Kubernetes DaemonSet controller as a library.
 //!
 //! Data flows one way and each module (a "room") may import only what `docs/design.md` allows;
-//! `tests/arrows.rs` fails when an arrow turns.
+//! `tests/source/arrows.rs` fails when an arrow turns.
 
 pub mod apply;
 pub mod cache;

@@ -1,7 +1,7 @@
 //! A whole cluster in memory: the simulated API server, the actors around it, and DaemonSet controllers.
 //!
 //! Everything runs on one thread and in tokio's time. With that time paused, the same seed and the same calls lead
-//! to the same requests, byte for byte (`tests/determinism.rs`). Who asks for objects by [`Cluster::create`] and its
+//! to the same requests, byte for byte (`tests/requests/same_seed.rs`). Who asks for objects by [`Cluster::create`] and its
 //! like is nobody's client: it costs no time and is not in the log.
 
 use std::collections::BTreeMap;

@@ -5,13 +5,14 @@
 mod audit;
 mod budget;
 mod cluster;
-mod configuration;
 mod conflict;
 mod control_plane;
 mod controller;
-#[path = "../differential/mod.rs"]
+#[path = "../support/differential/mod.rs"]
 mod differential;
-#[path = "../openmetrics/mod.rs"]
+#[path = "../support/live/mod.rs"]
+mod harness;
+#[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod process;
 mod referee;
@@ -39,6 +40,6 @@ mod stored;
 mod takeover;
 mod trace;
 mod two;
-mod two_roll;
+mod two_rollout;
 mod upkeep;
 mod validation;

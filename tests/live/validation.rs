@@ -2,7 +2,7 @@
 //!
 //! With `RECORD_VALIDATION=1` the file is written anew from what it answers. A new case is a line of `case`, `group`,
 //! `resource`, `verb` (`create` or `update`), `subresource` where there is one, `sent`, and for updates `old`: the
-//! object as it is first created, and `deleted` where it is to be deleted then. `tests/validation.rs` holds the simulated server against the file.
+//! object as it is first created, and `deleted` where it is to be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
 
 use std::path::Path;
 

@@ -17,7 +17,7 @@ mod left_alone;
 mod lists;
 mod metrics;
 mod names;
-#[path = "../openmetrics/mod.rs"]
+#[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod revisions;
 mod rollout;

@@ -1,5 +1,5 @@
 //! What a real API server 1.37.1 answered to these requests. Strategic merges have a table of their own in
-//! `tests/strategic_merge.rs`.
+//! `tests/server/strategic_merge.rs`.
 
 use serde_json::{Value, json};
 

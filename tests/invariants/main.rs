@@ -1,0 +1,13 @@
+//! Invariants: statements that hold for every plan and every history, on generated clusters.
+//!
+//! Seeds are fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod arbitrary;
+mod closed_loop;
+
+mod cache;
+mod plans;

@@ -1,0 +1,17 @@
+//! Process: the binary as people run it, and the files that people read beside it.
+//!
+//! `demo` has a test binary of its own (`tests/demo`), because it draws `docs/demo.svg` too.
+
+#[path = "../support/openmetrics.rs"]
+mod openmetrics;
+#[path = "../support/same.rs"]
+mod same;
+
+mod chart;
+mod docs;
+mod endpoints;
+mod files;
+mod plan_cli;
+mod plan_cluster;
+mod plan_contract;
+mod yaml;

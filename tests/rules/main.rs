@@ -1,0 +1,16 @@
+//! Rules: each test names one rule of the decision and holds the plan of a small cluster against it.
+//!
+//! Nothing here does IO but for [`decisions`], which reads the recorded decisions of the built-in controller.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod decisions;
+mod dirty;
+mod eligibility;
+mod names;
+mod revisions;
+mod rollout;
+mod status;
+mod undecodable;
+mod upkeep;

@@ -1,0 +1,190 @@
+//! Names of pods: what they follow from, and what they do not.
+
+use crate::support::*;
+use daemonset_controller::model::{Kind, Str};
+use serde_json::json;
+
+const NONE: [&str; 0] = [];
+
+fn plan_of(objects: impl IntoIterator<Item = Object>) -> daemonset_controller::plan::Plan {
+    Cluster::new(daemon_set(), objects).plan()
+}
+
+fn next_name(cluster: &mut Cluster) -> Str {
+    cluster.plan().creates[0].pod_name.clone()
+}
+
+#[test]
+fn a_pod_of_ours_without_a_target_counts_for_the_node_whose_name_it_bears() {
+    let name = plan_of([node("a")]).creates[0].pod_name.clone();
+    assert_eq!(creates(&plan_of([node("a"), pod(&name)])), NONE);
+    let foreign = plan_of([node("a"), pod(&name).owned_by("other")]);
+    assert_eq!(
+        creates(&foreign).len(),
+        1,
+        "a foreign holder is no pod of ours"
+    );
+    assert_ne!(foreign.creates[0].pod_name, name, "the series goes on");
+}
+
+#[test]
+fn a_pod_that_is_about_to_be_gone_does_not_matter_to_the_next_name() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let terminating = |seconds: i64| {
+        let deletion = json!({"metadata": {"deletionTimestamp": ago(seconds)}});
+        pod("p").on("a").phase("Failed").with(deletion)
+    };
+    let soon_gone = plan_of([node("a"), terminating(29)]).creates[0]
+        .pod_name
+        .clone();
+    assert_eq!(soon_gone, first);
+    let kept = plan_of([node("a"), terminating(30)]).creates[0]
+        .pod_name
+        .clone();
+    assert_ne!(kept, first, "a finalizer keeps it");
+}
+
+#[test]
+fn the_successor_of_a_pod_that_ended_is_named_after_it_when_it_was_taken_away_too() {
+    let ended = pod("p").on("a").phase("Failed");
+    let empty = plan_of([node("a")]).creates[0].pod_name.clone();
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
+    let successor = next_name(&mut cluster);
+    assert_ne!(successor, empty);
+
+    // A finalizer may keep it for a while.
+    cluster.put(&ended.clone().terminating().version(2));
+    assert_eq!(next_name(&mut cluster), successor);
+    cluster.cache.deleted(Kind::Pod, &ended.raw());
+    assert_eq!(next_name(&mut cluster), successor);
+}
+
+#[test]
+fn a_pod_that_was_asked_to_go_leaves_its_name_to_the_next() {
+    let ended = pod("p").on("a").phase("Failed");
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
+    let name = next_name(&mut cluster);
+    let new = pod(&name).on("a").created(1).ready(1);
+    cluster.put(&new);
+    cluster.cache.deleted(Kind::Pod, &ended.raw());
+    // At once, or in steps.
+    for steps in [
+        vec![],
+        vec![
+            new.clone().terminating().version(2),
+            new.clone().terminating().phase("Failed").version(3),
+        ],
+    ] {
+        cluster.put(&new);
+        for step in &steps {
+            cluster.put(step);
+        }
+        cluster.cache.deleted(Kind::Pod, &new.raw());
+        assert_eq!(next_name(&mut cluster), name, "{steps:?}");
+    }
+    // A controller that has just started has seen none of it.
+    let fresh = plan_of([node("a")]).creates[0].pod_name.clone();
+    assert_ne!(fresh, name);
+    // Nor does a node of that name that came later.
+    cluster.cache.deleted(Kind::Node, &node("a").raw());
+    cluster.put(
+        &node("a")
+            .with(json!({"metadata": {"uid": "again"}}))
+            .version(9),
+    );
+    assert_eq!(next_name(&mut cluster), fresh);
+}
+
+#[test]
+fn of_pods_of_one_second_names_tell_which_was_the_last() {
+    // UIDs are in no order of time: each of two pods must be able to be the later one.
+    let first = pod("p")
+        .on("a")
+        .phase("Failed")
+        .with(json!({"metadata": {"uid": "z"}}));
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), first.clone()]);
+    let name = next_name(&mut cluster);
+    let second = pod(&name)
+        .on("a")
+        .phase("Failed")
+        .with(json!({"metadata": {"uid": "b"}}));
+    cluster.put(&second);
+    let after_both = next_name(&mut cluster);
+    cluster.cache.deleted(Kind::Pod, &first.raw());
+    assert_eq!(next_name(&mut cluster), after_both);
+    cluster.cache.deleted(Kind::Pod, &second.raw());
+    assert_eq!(next_name(&mut cluster), after_both);
+    let mut saw_the_second_only = Cluster::new(daemon_set(), [node("a"), second]);
+    assert_eq!(next_name(&mut saw_the_second_only), after_both);
+}
+
+#[test]
+fn a_pod_that_stopped_being_ours_is_not_named_after() {
+    let empty = plan_of([node("a")]).creates[0].pod_name.clone();
+    let ended = pod("p").on("a").phase("Failed");
+    for left in [ended.clone().orphan(), ended.clone().label("app", "other")] {
+        let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
+        cluster.put(&left.clone().label("app", "other").version(2));
+        cluster.cache.deleted(Kind::Pod, &left.raw());
+        assert_eq!(cluster.plan().creates[0].pod_name, empty, "{left:?}");
+    }
+}
+
+#[test]
+fn a_pod_that_another_made_leaves_no_trace_in_names() {
+    let empty = plan_of([node("a")]).creates[0].pod_name.clone();
+    let live = pod("p").on("a").ready(9);
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
+    cluster.put(&live.clone().terminating().version(2));
+    cluster.put(&live.clone().terminating().phase("Succeeded").version(3));
+    cluster.cache.deleted(Kind::Pod, &live.raw());
+    assert_eq!(cluster.plan().creates[0].pod_name, empty);
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
+    cluster.cache.deleted(Kind::Pod, &live.raw());
+    assert_eq!(cluster.plan().creates[0].pod_name, empty);
+}
+
+#[test]
+fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let plan = plan_of([node("a"), pod(&first).on("a").terminating().phase("Failed")]);
+    assert_eq!(creates(&plan), NONE);
+    let wait = plan
+        .wake_at
+        .expect("in case a finalizer keeps it")
+        .since(now());
+    assert_eq!(wait.as_secs(), 25);
+}
+
+#[test]
+fn while_surging_the_next_name_is_the_same_whether_the_pod_is_there_on_its_way_out_or_gone() {
+    let surging = || {
+        daemon_set().with(json!({"spec": {"updateStrategy": {
+            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        }}}))
+    };
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    for old in [true, false] {
+        let current = pod(&first).on("a").ready(100);
+        let there = if old { current.hash(OLD) } else { current };
+        let mut cluster = Cluster::new(surging(), [node("a"), there.clone()]);
+        let mut names = Vec::new();
+        if old {
+            names.push(next_name(&mut cluster)); // the surge
+        }
+        let leaving = there.clone().terminating().version(2);
+        for step in [leaving.clone(), leaving.phase("Failed").version(3)] {
+            cluster.put(&step);
+            names.push(next_name(&mut cluster));
+        }
+        cluster.cache.deleted(Kind::Pod, &there.raw());
+        names.push(next_name(&mut cluster));
+        // By force: whoever did not see it on its way out.
+        let mut cluster = Cluster::new(surging(), [node("a"), there.clone()]);
+        cluster.cache.deleted(Kind::Pod, &there.raw());
+        names.push(next_name(&mut cluster));
+        names.dedup();
+        assert_eq!(names.len(), 1, "old: {old}: {names:?}");
+        assert_ne!(names[0], first);
+    }
+}

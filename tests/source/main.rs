@@ -1,0 +1,7 @@
+//! Source: rules that the text of the sources must keep.
+
+mod tree;
+
+mod arrows;
+mod determinism;
+mod length;

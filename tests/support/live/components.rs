@@ -1,0 +1,270 @@
+//! The processes of a control plane: which binaries they are, and with which flags each of them starts.
+//!
+//! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from `tests/control-plane/build.sh`.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use super::configuration::kubeconfig_path;
+use super::process::{Process, scratch_dir};
+
+const BINARIES: &[&str] = &[
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+];
+/// How long a component may take to come up on a busy machine.
+const START: Duration = Duration::from_secs(90);
+
+/// How a control plane differs from the usual one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Run the node lifecycle and taint eviction controllers (kubelets then need a heartbeat):
+    /// a node is unreachable after eight seconds of silence.
+    pub node_lifecycle: bool,
+    /// Nothing but etcd and the API server: nobody else writes.
+    pub api_only: bool,
+    /// What measuring needs and no more, so that what is measured shows: requests are audited without their bodies, and
+    /// of the other controllers only the garbage collector and the service accounts' run.
+    pub measuring: bool,
+}
+
+/// Where the processes of one control plane have their binaries, files and ports.
+pub struct Site {
+    /// Directory of the binaries.
+    pub binaries: PathBuf,
+    /// Directory of logs, kubeconfigs, certificates and data.
+    pub dir: PathBuf,
+    /// Port of the API server.
+    pub api_port: u16,
+    etcd_port: u16,
+    etcd_peer_port: u16,
+}
+
+impl Site {
+    /// A new directory and free ports. Panics when the binaries are missing, and says how to build them.
+    pub fn new(name: &str) -> Self {
+        Self {
+            binaries: find_binaries(),
+            dir: scratch_dir(name),
+            api_port: free_port(),
+            etcd_port: free_port(),
+            etcd_peer_port: free_port(),
+        }
+    }
+
+    /// Starts etcd, on the data that it left when it ran before.
+    pub fn spawn_etcd(&self) -> Process {
+        let (port, peer_port) = (self.etcd_port, self.etcd_peer_port);
+        Process::spawn(
+            "etcd",
+            Command::new(self.binaries.join("etcd")).args([
+                format!("--data-dir={}", self.dir.join("etcd").display()),
+                format!("--listen-client-urls=http://127.0.0.1:{port}"),
+                format!("--advertise-client-urls=http://127.0.0.1:{port}"),
+                format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
+                format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
+                format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
+                "--unsafe-no-fsync".to_owned(),
+                "--log-level=warn".to_owned(),
+            ]),
+            &self.dir.join("etcd.log"),
+        )
+    }
+
+    /// Starts the API server, on the same port each time.
+    pub fn spawn_api_server(&self) -> Process {
+        let (port, etcd_port) = (self.api_port, self.etcd_port);
+        let file = |name: &str| self.dir.join(name).display().to_string();
+        Process::spawn(
+            "kube-apiserver",
+            Command::new(self.binaries.join("kube-apiserver")).args([
+                format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
+                "--bind-address=127.0.0.1".to_owned(),
+                "--advertise-address=127.0.0.1".to_owned(),
+                "--endpoint-reconciler-type=none".to_owned(),
+                format!("--secure-port={port}"),
+                // The API server makes its own authority and certificate here, and signs service accounts with it.
+                format!("--cert-dir={}", self.dir.display()),
+                format!("--service-account-key-file={}", file("apiserver.key")),
+                format!(
+                    "--service-account-signing-key-file={}",
+                    file("apiserver.key")
+                ),
+                "--service-account-issuer=https://live.test".to_owned(),
+                "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+                format!("--token-auth-file={}", file("tokens.csv")),
+                "--authorization-mode=RBAC".to_owned(),
+                "--allow-privileged=true".to_owned(),
+                // New nodes would keep the not-ready taint that only the node lifecycle controller takes off, and
+                // pods would wait for their service account.
+                "--disable-admission-plugins=TaintNodesByCondition,ServiceAccount".to_owned(),
+                format!("--audit-policy-file={}", file("audit-policy.yaml")),
+                format!("--audit-log-path={}", file("audit.log")),
+                "--audit-log-maxsize=10000".to_owned(),
+                "--profiling=false".to_owned(),
+            ]),
+            &self.dir.join("kube-apiserver.log"),
+        )
+    }
+
+    /// Starts the scheduler.
+    pub fn spawn_scheduler(&self) -> Process {
+        Process::spawn(
+            "kube-scheduler",
+            Command::new(self.binaries.join("kube-scheduler")).args([
+                format!(
+                    "--kubeconfig={}",
+                    kubeconfig_path(&self.dir, "system:kube-scheduler").display()
+                ),
+                "--leader-elect=false".to_owned(),
+                "--secure-port=0".to_owned(),
+                "--kube-api-qps=5000".to_owned(),
+                "--kube-api-burst=5000".to_owned(),
+            ]),
+            &self.dir.join("kube-scheduler.log"),
+        )
+    }
+
+    /// Starts the controller manager without its DaemonSet controller.
+    pub fn spawn_controller_manager(&self, options: Options) -> Process {
+        let mut controllers = if options.measuring {
+            "--controllers=garbage-collector-controller,serviceaccount-controller".to_owned()
+        } else {
+            "--controllers=*,-daemonset-controller".to_owned()
+        };
+        let mut command = self.controller_manager_command();
+        if options.node_lifecycle {
+            command.args(["--node-monitor-period=1s", "--node-monitor-grace-period=8s"]);
+        } else if !options.measuring {
+            controllers += ",-node-lifecycle-controller,-taint-eviction-controller";
+        }
+        Process::spawn(
+            "kube-controller-manager",
+            command.arg(controllers),
+            &self.dir.join("kube-controller-manager.log"),
+        )
+    }
+
+    /// Starts a controller manager that runs nothing but the built-in DaemonSet controller.
+    pub fn spawn_built_in(&self) -> Process {
+        let mut command = self.controller_manager_command();
+        Process::spawn(
+            "built-in",
+            command.arg("--controllers=daemonset-controller"),
+            &self.dir.join("built-in.log"),
+        )
+    }
+
+    fn controller_manager_command(&self) -> Command {
+        let mut command = Command::new(self.binaries.join("kube-controller-manager"));
+        command.args([
+            format!(
+                "--kubeconfig={}",
+                kubeconfig_path(&self.dir, "system:kube-controller-manager").display()
+            ),
+            format!(
+                "--service-account-private-key-file={}",
+                self.dir.join("apiserver.key").display()
+            ),
+            "--use-service-account-credentials=true".to_owned(), // each controller is a user of its own
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+            "--kube-api-qps=5000".to_owned(),
+            "--kube-api-burst=5000".to_owned(),
+        ]);
+        command
+    }
+
+    /// Waits until the API server says that it is ready.
+    pub async fn wait_ready(&self, started: &[&Process]) {
+        let deadline = Instant::now() + START;
+        let logs = || {
+            started
+                .iter()
+                .map(|process| process.tail(30))
+                .collect::<String>()
+        };
+        // The certificate comes first: a client needs it.
+        while !std::fs::read_to_string(self.dir.join("apiserver.crt"))
+            .is_ok_and(|text| text.ends_with("-----\n"))
+        {
+            assert!(
+                Instant::now() < deadline,
+                "the API server made no certificate\n{}",
+                logs()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let client = client(&kubeconfig_path(&self.dir, "admin")).await;
+        loop {
+            let request = http::Request::get("/readyz")
+                .body(Vec::new())
+                .expect("the request is valid");
+            let error = match client.request_text(request).await {
+                Ok(_) => return,
+                Err(error) => error,
+            };
+            assert!(
+                Instant::now() < deadline,
+                "the API server is not ready: {error}\n{}",
+                logs()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// A client from a kubeconfig; it does not retry by itself.
+pub async fn client(kubeconfig: &Path) -> kube::Client {
+    let config = Kubeconfig::read_from(kubeconfig).expect("the kubeconfig can be read");
+    let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+        .await
+        .expect("the kubeconfig is complete");
+    config.default_retry = false;
+    kube::Client::try_from(config).expect("a client can be made")
+}
+
+fn find_binaries() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
+    let dir = match std::env::var_os("KUBEBUILDER_ASSETS") {
+        Some(dir) => PathBuf::from(dir),
+        None => {
+            let output = Command::new(&script).arg("--where").output();
+            let output =
+                output.unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
+            PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+        }
+    };
+    let missing: Vec<_> = BINARIES
+        .iter()
+        .filter(|name| !dir.join(name).exists())
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "\n\nNo control plane to test against: {missing:?} not in {}.\nBuild it with `just control-plane` (or {}), \
+         which needs Go and takes some minutes,\nor set KUBEBUILDER_ASSETS to a directory that holds {BINARIES:?}.\n\n",
+        dir.display(),
+        script.display(),
+    );
+    dir
+}
+
+/// A port on which nobody listens, below those that the system gives to outgoing connections.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 1_000) as u16 * 11;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
