@@ -1,11 +1,14 @@
-//! The built-in controller and ours, one after the other, on the same real control plane and simulated nodes.
+//! The built-in controller and ours, one after the other, on the same real control plane and
+//! simulated nodes.
 //!
-//! `just bench-live` or `cargo bench --features live --bench live -- [--nodes 1000] [--rounds 3] [--only ours]`.
-//! Each round: start the controller, let it cover one node (so that it has read everything), then create a
-//! DaemonSet for all nodes and wait until its status says that all are ready and available; then change its template
-//! and let it roll with `maxUnavailable` 10%, and once more with `maxSurge` 10%. Printed are medians of the rounds, for
-//! each of the three: the time that took, the processor time used meanwhile, the peak of resident memory up to then, and what
-//! was written to the API meanwhile, by the audit log.
+//! `just bench-live` or
+//! `cargo bench --features live --bench live -- [--nodes 1000] [--rounds 3] [--only ours]`. Each
+//! round: start the controller, let it cover one node (so that it has read everything), then create
+//! a DaemonSet for all nodes and wait until its status says that all are ready and available; then
+//! change its template and let it roll with `maxUnavailable` 10%, and once more with `maxSurge`
+//! 10%. Printed are medians of the rounds, for each of the three: the time that took, the processor
+//! time used meanwhile, the peak of resident memory up to then, and what was written to the API
+//! meanwhile, by the audit log.
 
 #[path = "../tests/support/live/mod.rs"]
 mod harness;

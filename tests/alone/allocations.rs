@@ -1,6 +1,7 @@
 //! What a settled plan allocates: a tenth of what the built-in controller does, at most.
 //!
-//! The counting allocator stands in for the global one in this test binary only, and counts by thread.
+//! The counting allocator stands in for the global one in this test binary only, and counts by
+//! thread.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -48,7 +49,8 @@ fn a_settled_plan_allocates_a_tenth_of_what_the_built_in_controller_does() {
     }
 }
 
-/// What is counted at a sync of a settled DaemonSet leaves nothing behind, and takes nothing either.
+/// What is counted at a sync of a settled DaemonSet leaves nothing behind, and takes nothing
+/// either.
 #[test]
 fn counting_a_settled_sync_allocates_nothing() {
     use daemonset_controller::{model::Key, runtime::monitor::Monitor};

@@ -1,5 +1,5 @@
-//! Troubles with the API server are said once. Alone in its file, because what is logged belongs to the process: with
-//! other tests beside it, lines would go missing now and then.
+//! Troubles with the API server are said once. Alone in its file, because what is logged belongs to
+//! the process: with other tests beside it, lines would go missing now and then.
 
 use std::convert::Infallible;
 use std::io;

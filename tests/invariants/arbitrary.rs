@@ -1,5 +1,5 @@
-//! Random small clusters: nodes of all kinds, DaemonSets of all strategies, pods in all states, revisions
-//! and backoffs, as the objects that an API server would hold.
+//! Random small clusters: nodes of all kinds, DaemonSets of all strategies, pods in all states,
+//! revisions and backoffs, as the objects that an API server would hold.
 
 use daemonset_controller::model::{BackoffKind, Kind};
 use proptest::prelude::*;

@@ -1,8 +1,10 @@
-//! Whatever order news arrives in, the cache ends with what the API server holds, and never goes back.
+//! Whatever order news arrives in, the cache ends with what the API server holds, and never goes
+//! back.
 //!
-//! A history of writes is told by a watch that lags, breaks off and lists again (in pages, while more is
-//! written), and by answers to requests of our own that arrive at any time after they were carried out,
-//! or never. The seed is fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
+//! A history of writes is told by a watch that lags, breaks off and lists again (in pages, while
+//! more is written), and by answers to requests of our own that arrive at any time after they were
+//! carried out, or never. The seed is fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose
+//! others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

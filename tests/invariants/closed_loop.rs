@@ -1,6 +1,6 @@
-//! A cluster that does at once what it is told: plans are carried out on the objects themselves, and the
-//! cache hears of every change, as it would from watches. Nothing fails here; what faults do is for the
-//! simulated cluster to show.
+//! A cluster that does at once what it is told: plans are carried out on the objects themselves,
+//! and the cache hears of every change, as it would from watches. Nothing fails here; what faults
+//! do is for the simulated cluster to show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,8 +65,8 @@ impl Loop {
         found
     }
 
-    /// Plans, carries the plan out, and lets the cluster do its part. None when nothing changed at all and
-    /// nothing will: the plan has settled.
+    /// Plans, carries the plan out, and lets the cluster do its part. None when nothing changed at
+    /// all and nothing will: the plan has settled.
     pub fn round(&mut self) -> Option<Plan> {
         let plan = self.cluster.plan();
         let before = self.version;
@@ -181,8 +181,8 @@ impl Loop {
         }
     }
 
-    /// Kubelets, scheduler and garbage collector: bound pods start, terminating ones go, pods on nodes
-    /// that are gone go too.
+    /// Kubelets, scheduler and garbage collector: bound pods start, terminating ones go, pods on
+    /// nodes that are gone go too.
     fn nodes_and_garbage(&mut self) {
         let pods: Vec<Object> = self
             .objects

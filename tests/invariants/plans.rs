@@ -110,7 +110,8 @@ fn check_deletes(plan: &Plan, pods: &[Seen]) -> Result<(), TestCaseError> {
             prop_assert_eq!(&phases[..], [ActionPhase::Successor], "{:?}", d);
         }
     }
-    // S3: what is healthy and up to date on an eligible node goes only as a duplicate of what stays.
+    // S3: what is healthy and up to date on an eligible node goes only as a duplicate of what
+    // stays.
     for d in &plan.deletes {
         let p = pods.iter().find(|p| p.pod.uid == d.pod.uid).expect("seen");
         let healthy = p.pod.is_live()

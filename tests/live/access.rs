@@ -1,4 +1,5 @@
-//! An API server that is not there, refuses the token or denies a verb: said once, clearly, and retried.
+//! An API server that is not there, refuses the token or denies a verb: said once, clearly, and
+//! retried.
 
 use crate::cluster::{Lab, SOON, same};
 use crate::controller::{Controller, Launch, built_in};

@@ -1,5 +1,5 @@
-//! The judge of promise S2: watches every version of a namespace's pods and remembers how many nodes were ever without a
-//! ready pod at once, and how many had two.
+//! The judge of promise S2: watches every version of a namespace's pods and remembers how many
+//! nodes were ever without a ready pod at once, and how many had two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -16,8 +16,8 @@ pub use crate::harness::lab::{LAB, Lab, same};
 pub const SOON: Duration = Duration::from_secs(60);
 
 impl Lab {
-    /// A part of the shared control plane; `name` must be the test's own. (One of its own for the built-in
-    /// controller, which cannot be kept to a namespace.)
+    /// A part of the shared control plane; `name` must be the test's own. (One of its own for the
+    /// built-in controller, which cannot be kept to a namespace.)
     pub async fn shared(name: &str) -> Self {
         if built_in() {
             return Self::alone(name).await;

@@ -1,4 +1,5 @@
-//! Never two masters unnoticed: the real built-in controller is switched on beside ours, and off again.
+//! Never two masters unnoticed: the real built-in controller is switched on beside ours, and off
+//! again.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,5 @@
-//! What tests, but not the benchmark, do to a control plane: share one, stop and restart its processes, and ask it with
-//! kubeconfigs that do not work.
+//! What tests, but not the benchmark, do to a control plane: share one, stop and restart its
+//! processes, and ask it with kubeconfigs that do not work.
 
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -64,8 +64,9 @@ impl ControlPlane {
         self.component(Component::ApiServer).kill();
     }
 
-    /// Starts the API server again, on the same port with the same data, and waits until it is ready. Then the scheduler
-    /// starts anew: it may end itself when the answer to a binding is lost, and in a cluster its kubelet starts it again.
+    /// Starts the API server again, on the same port with the same data, and waits until it is
+    /// ready. Then the scheduler starts anew: it may end itself when the answer to a binding is
+    /// lost, and in a cluster its kubelet starts it again.
     pub async fn start_api_server(&self) {
         let fresh = self.site.spawn_api_server();
         self.site.wait_ready(&[&fresh]).await;
@@ -77,7 +78,8 @@ impl ControlPlane {
         }
     }
 
-    /// Kills etcd and starts it again with the same data, and waits until the API server is ready again.
+    /// Kills etcd and starts it again with the same data, and waits until the API server is ready
+    /// again.
     pub async fn restart_etcd(&self) {
         {
             let mut etcd = self.etcd.lock().unwrap_or_else(PoisonError::into_inner);

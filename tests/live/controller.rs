@@ -1,4 +1,5 @@
-//! What tests, but not the benchmark, do with a controller: choose its user and flags, stop it, read its log.
+//! What tests, but not the benchmark, do with a controller: choose its user and flags, stop it,
+//! read its log.
 
 use std::path::Path;
 use std::process::ExitStatus;
@@ -13,7 +14,8 @@ impl Launch<'_> {
         self
     }
 
-    /// As a replica that works only while it leads, by the Lease of the role in `deploy/`. Its times are a fifth of the usual.
+    /// As a replica that works only while it leads, by the Lease of the role in `deploy/`. Its
+    /// times are a fifth of the usual.
     pub fn replica(self) -> Self {
         self.arg("--leader-elect=true")
             .arg("--leader-elect-lease-duration=3s")

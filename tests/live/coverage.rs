@@ -76,8 +76,8 @@ async fn a_settled_cluster_is_written_to_no_more() {
         Some(&1),
         "{before:?}"
     );
-    // Heartbeats and notes on nodes and pods are no reason to write; a new DaemonSet's coverage is the sign that
-    // the controller has dealt with them.
+    // Heartbeats and notes on nodes and pods are no reason to write; a new DaemonSet's coverage is
+    // the sign that the controller has dealt with them.
     for number in 1..=10 {
         lab.patch_node(
             &lab.node_name(number),

@@ -127,7 +127,8 @@ async fn orphans_are_adopted_by_a_new_daemon_set_of_the_same_selector() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_namespace_that_terminates_is_no_error() {
     let (lab, mut controller) = covered("terminating").await;
-    // A pod that lingers keeps the namespace terminating while other pods go and must not be replaced.
+    // A pod that lingers keeps the namespace terminating while other pods go and must not be
+    // replaced.
     let pods = lab.pods().await;
     lab.kubectl_ok(&[
         "annotate",

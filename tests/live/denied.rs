@@ -1,4 +1,5 @@
-//! Creation that is denied: the status is written all the same, people are told, and it goes on once allowed.
+//! Creation that is denied: the status is written all the same, people are told, and it goes on
+//! once allowed.
 
 use serde_json::json;
 
@@ -148,7 +149,8 @@ async fn a_webhook_that_denies_pods_costs_few_calls_and_coverage_goes_on_when_it
     until_told(&lab, "the webhook says no").await;
     assert_eq!(lab.pods().await.len(), 0);
     if !built_in() {
-        // One call an attempt, not one a node: a first attempt at all forty would be more than this.
+        // One call an attempt, not one a node: a first attempt at all forty would be more than
+        // this.
         let entries = lab.plane.audit("controller");
         let creates = entries
             .iter()

@@ -1,9 +1,9 @@
-//! What people apply is taken by a real API server: `deploy/`, the static pod, and every rendering of the chart that
-//! `charts/daemonset-controller/ci` asks for. By server-side dry run, so that defaults, validation and admission judge
-//! it and nothing is left behind.
+//! What people apply is taken by a real API server: `deploy/`, the static pod, and every rendering
+//! of the chart that `charts/daemonset-controller/ci` asks for. By server-side dry run, so that
+//! defaults, validation and admission judge it and nothing is left behind.
 //!
-//! ServiceMonitor and PrometheusRule are left out: their CRDs are not Kubernetes' own. promtool judges the rules
-//! (`.ci/chart`).
+//! ServiceMonitor and PrometheusRule are left out: their CRDs are not Kubernetes' own. promtool
+//! judges the rules (`.ci/chart`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

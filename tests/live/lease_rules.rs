@@ -1,5 +1,6 @@
-//! The role for the Lease is as small as it can be: without any one of its verbs in `deploy/rbac.yaml` the API server denies just
-//! that, and with all of them nothing. `rules.rs` does the same for all else.
+//! The role for the Lease is as small as it can be: without any one of its verbs in
+//! `deploy/rbac.yaml` the API server denies just that, and with all of them nothing. `rules.rs`
+//! does the same for all else.
 
 use futures::StreamExt;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role};
@@ -18,7 +19,8 @@ const VERBS: [(&str, &str); 5] = [
     ("watch", "watch leases"),
 ];
 
-/// A replica under the rules of the Lease's role but for `left_out`; number 30 and on of the users with roles of their own.
+/// A replica under the rules of the Lease's role but for `left_out`; number 30 and on of the users
+/// with roles of their own.
 async fn replica(number: usize, left_out: Option<(&str, &str)>) {
     let user = format!("rules-{number}");
     let lab = Lab::shared(&user).await;

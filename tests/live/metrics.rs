@@ -166,7 +166,8 @@ async fn metrics_say_what_the_api_server_says_through_creation_a_roll_and_deleti
     };
     let actions =
         |action: &str| metrics.sum("daemonset_controller_actions_total", &[("action", action)]);
-    // Two of eight were replaced before it stood still, and again when the first template was the current one again.
+    // Two of eight were replaced before it stood still, and again when the first template was the
+    // current one again.
     assert!(audited("create pods", 201) >= 8.0 + 2.0 + 2.0);
     assert_eq!(requests("create"), audited("create pods", 201));
     assert_eq!(actions("create"), audited("create pods", 201));

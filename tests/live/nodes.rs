@@ -100,7 +100,8 @@ async fn a_cordoned_node_keeps_its_pod_and_gets_a_new_one() {
     lab.create(&lab.daemon_set("agent")).await;
     lab.until_covered("agent", 3, SOON).await;
     let before = names(&lab).await;
-    // kubectl cordons; the taint that goes with it is the node lifecycle controller's, which is off.
+    // kubectl cordons; the taint that goes with it is the node lifecycle controller's, which is
+    // off.
     lab.kubectl_ok(&["cordon", &node]).await;
     lab.kubectl_ok(&[
         "taint",
@@ -128,7 +129,8 @@ async fn a_node_that_is_gone_counts_no_more() {
     lab.until_covered("agent", 3, SOON).await;
     lab.kubectl_ok(&["delete", "node", &lab.node_name(1)]).await;
     lab.until_covered("agent", 2, SOON).await;
-    // The pod that ran there is the pod garbage collector's; one on a node of the same name is ours again.
+    // The pod that ran there is the pod garbage collector's; one on a node of the same name is ours
+    // again.
     let left = lab
         .pods()
         .await
@@ -159,7 +161,8 @@ async fn a_node_that_falls_silent_keeps_its_pod_and_counts_again_when_it_is_back
     let node = lab.node_name(2);
     let silent = |value: serde_json::Value| json!({ "metadata": { "annotations": { "sim.daemonset-controller.io/silent": value } } });
     lab.patch_node(&node, &silent(json!("true"))).await;
-    // Tolerated is unreachable:NoExecute, not the NoSchedule that comes with it: the pod stays, uncounted.
+    // Tolerated is unreachable:NoExecute, not the NoSchedule that comes with it: the pod stays,
+    // uncounted.
     lab.until(
         "the node is unreachable and misscheduled",
         SOON,

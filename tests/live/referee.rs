@@ -1,8 +1,8 @@
-//! The referee of promise S1: watches every version of the pods of a namespace and reports each moment at
-//! which two live pods of one owner are on, or pinned to, one node.
+//! The referee of promise S1: watches every version of the pods of a namespace and reports each
+//! moment at which two live pods of one owner are on, or pinned to, one node.
 //!
-//! Live: no deletionTimestamp, and neither Failed nor Succeeded. The rule is [`Book`], which knows no API;
-//! [`Referee`] feeds it from a watch.
+//! Live: no deletionTimestamp, and neither Failed nor Succeeded. The rule is [`Book`], which knows
+//! no API; [`Referee`] feeds it from a watch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -70,7 +70,8 @@ pub struct Book {
 }
 
 impl Book {
-    /// A book for DaemonSets that surge: two pods may be on a node when they are of different revisions.
+    /// A book for DaemonSets that surge: two pods may be on a node when they are of different
+    /// revisions.
     pub fn surging() -> Self {
         Self {
             surging: true,
@@ -116,7 +117,8 @@ pub struct Verdict {
     pub versions: usize,
     /// The UIDs of all pods that ever had a controller.
     pub pods: BTreeSet<String>,
-    /// How often the history was lost (the API server had forgotten it), so that moments may have been missed.
+    /// How often the history was lost (the API server had forgotten it), so that moments may have
+    /// been missed.
     pub gaps: usize,
     finished: bool,
 }

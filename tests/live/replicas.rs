@@ -1,5 +1,6 @@
-//! Two replicas of ours and one Lease, while a hundred nodes roll: the leader is killed, halted or asked to stop, the API server
-//! goes away, etcd restarts. One works at a time, promises S1 and S2 hold, and the roll ends.
+//! Two replicas of ours and one Lease, while a hundred nodes roll: the leader is killed, halted or
+//! asked to stop, the API server goes away, etcd restarts. One works at a time, promises S1 and S2
+//! hold, and the roll ends.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -47,7 +48,8 @@ fn start(lab: &Lab, which: usize) -> Controller {
 }
 
 impl Scene {
-    /// Waits until a replica has all caches filled and knows that another leads: it says so in these words.
+    /// Waits until a replica has all caches filled and knows that another leads: it says so in
+    /// these words.
     async fn until_standing_by(&mut self, which: usize, words: &str) {
         let replica = &mut self.replicas[which];
         let until = self.lab.until("it stands by", SOON, async || {

@@ -1,4 +1,5 @@
-//! The rig itself, tried with the built-in controller: what fails here is the rig, not our controller.
+//! The rig itself, tried with the built-in controller: what fails here is the rig, not our
+//! controller.
 
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
@@ -20,7 +21,8 @@ async fn the_built_in_controller_covers_five_nodes() {
     assert!(rollout.contains("successfully rolled out"), "{rollout}");
     lab.until_covered("agent", 5, SOON).await;
 
-    // A pod deleted by hand goes through its end and is replaced, and the referee finds nothing wrong.
+    // A pod deleted by hand goes through its end and is replaced, and the referee finds nothing
+    // wrong.
     let before = lab.pods().await;
     assert_eq!(before.len(), 5);
     lab.kubectl_ok(&[
@@ -55,7 +57,8 @@ async fn the_referee_sees_a_second_pod_on_a_node() {
     let mut lab = Lab::shared("rig-referee").await;
     lab.add_nodes(1..=1).await;
     let referee = Referee::start(lab.api.clone(), &lab.namespace).await;
-    // Two pods with one controller, made by hand: the first bound, the second only pinned, for a moment.
+    // Two pods with one controller, made by hand: the first bound, the second only pinned, for a
+    // moment.
     let pod = |name: &str, place: serde_json::Value| {
         let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod",

@@ -1,4 +1,5 @@
-//! Rolling updates with kubectl: within the budget at every moment, with the history that kubectl rolls back to.
+//! Rolling updates with kubectl: within the budget at every moment, with the history that kubectl
+//! rolls back to.
 
 use std::collections::BTreeSet;
 

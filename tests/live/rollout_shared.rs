@@ -1,5 +1,5 @@
-//! Promise S4 in the middle of a roll: the built-in controller and ours take it from one another, and each pod is
-//! replaced once, with no revision but the one of the change.
+//! Promise S4 in the middle of a roll: the built-in controller and ours take it from one another,
+//! and each pod is replaced once, with no revision but the one of the change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The role is as small as it can be: every verb of every resource in `deploy/rbac.yaml` is used, and without any one
-//! of them the API server denies just that, and what depends on it does not happen.
-//! `lease_rules.rs` does the same for the Lease's role.
+//! The role is as small as it can be: every verb of every resource in `deploy/rbac.yaml` is used,
+//! and without any one of them the API server denies just that, and what depends on it does not
+//! happen. `lease_rules.rs` does the same for the Lease's role.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,8 @@ pub enum Step {
     Orphan,
     /// Another DaemonSet appears: it gets pods.
     SecondSet,
-    /// A pod and a revision are created by somebody else, right before the controller does: it reads who has the name.
+    /// A pod and a revision are created by somebody else, right before the controller does: it
+    /// reads who has the name.
     Raced,
     /// The template changes: all pods are replaced.
     NewTemplate,
@@ -48,7 +49,8 @@ pub enum Step {
     RevisionGoes,
 }
 
-/// Each verb and resource, the step that needs it, and what has to happen before that step besides the start.
+/// Each verb and resource, the step that needs it, and what has to happen before that step besides
+/// the start.
 const NEEDED: &[(&str, Step, &[Step])] = &[
     ("list daemonsets", Step::Start, &[]),
     ("list nodes", Step::Start, &[]),
@@ -157,7 +159,8 @@ async fn left_out(number: usize, verb: &str, step: Step, before: &[Step]) {
         })
         .await;
     if verb.starts_with("watch ") {
-        // After some refused watches it lists again, so that a cluster is served even so: late, and at a price.
+        // After some refused watches it lists again, so that a cluster is served even so: late, and
+        // at a price.
         case.until_done(step, verb).await;
         assert!(
             case.lists(verb) > 1,

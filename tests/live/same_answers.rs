@@ -1,7 +1,7 @@
 //! The simulated API server against the real one: the same requests get the same answers.
 //!
-//! What the real one answers is kept in `tests/data/api-answers`, where plain `cargo test` holds the simulated one
-//! against it. `RECORD_API_ANSWERS=1` writes it anew.
+//! What the real one answers is kept in `tests/data/api-answers`, where plain `cargo test` holds
+//! the simulated one against it. `RECORD_API_ANSWERS=1` writes it anew.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::differential::sequences;
 use crate::differential::simulated::simulated;
 use crate::differential::step::Sequence;
 
-/// Seeds that are not kept: what the recording may have missed. `API_ANSWERS_SEEDS=5000..5100` takes others.
+/// Seeds that are not kept: what the recording may have missed. `API_ANSWERS_SEEDS=5000..5100`
+/// takes others.
 const FRESH: std::ops::Range<u64> = 1_000..1_060;
 /// How many generated sequences are kept.
 const GENERATED: u64 = 100;

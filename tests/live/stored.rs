@@ -1,5 +1,5 @@
-//! Pods and revisions as the API server stores them, against those that the built-in controller left there
-//! (`tests/data/samples`): equal in all that is not random.
+//! Pods and revisions as the API server stores them, against those that the built-in controller
+//! left there (`tests/data/samples`): equal in all that is not random.
 
 use std::path::Path;
 

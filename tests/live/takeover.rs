@@ -1,5 +1,5 @@
-//! Promise S4 on a cluster that stands still: taking over from the built-in controller and handing back
-//! creates no revision and restarts no pod, however odd the template is.
+//! Promise S4 on a cluster that stands still: taking over from the built-in controller and handing
+//! back creates no revision and restarts no pod, however odd the template is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

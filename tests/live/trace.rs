@@ -1,4 +1,5 @@
-//! What happened to the pods of one node, request by request: for a verdict that two of them lived at once.
+//! What happened to the pods of one node, request by request: for a verdict that two of them lived
+//! at once.
 
 use std::path::Path;
 

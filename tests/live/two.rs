@@ -22,7 +22,8 @@ async fn two_controllers_with_no_leader_never_make_a_second_pod() {
     lab.create(&lab.daemon_set("agent")).await;
     lab.until_covered("agent", NODES as i32, SOON).await;
 
-    // Pods deleted and failed by hand, several at a time and again before the last ones are replaced.
+    // Pods deleted and failed by hand, several at a time and again before the last ones are
+    // replaced.
     let pods = lab.pod_api();
     for round in 0..30_usize {
         let before = referee.versions();

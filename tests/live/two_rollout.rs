@@ -1,8 +1,9 @@
-//! Two of ours at once with no leader while a DaemonSet rolls: one or the other is killed, stopped and continued at random, and
-//! people delete and fail pods and change the template in the middle. Promise S1 holds at every version.
+//! Two of ours at once with no leader while a DaemonSet rolls: one or the other is killed, stopped
+//! and continued at random, and people delete and fail pods and change the template in the middle.
+//! Promise S1 holds at every version.
 //!
-//! With `LIVE_CONTROLLER=built-in` it counts, and asserts nothing: how often two built-in controllers, left in
-//! peace, break the promise in one roll.
+//! With `LIVE_CONTROLLER=built-in` it counts, and asserts nothing: how often two built-in
+//! controllers, left in peace, break the promise in one roll.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};

@@ -89,7 +89,8 @@ async fn pods_that_fail_at_once_are_replaced_ever_more_slowly() {
         json!({ "sim.daemonset-controller.io/fail-after": "0s" });
     lab.create(&set).await;
     let started = std::time::Instant::now();
-    // Pods 1 to 4 need waits of about 1, 2 and 4 seconds between them; without backoff it would be a moment.
+    // Pods 1 to 4 need waits of about 1, 2 and 4 seconds between them; without backoff it would be
+    // a moment.
     let mut seen = BTreeSet::new();
     lab.until("four pods, one after another", SOON, async || {
         seen.extend(

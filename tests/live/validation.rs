@@ -1,8 +1,10 @@
-//! The requests of `data/validation.jsonl` against a real API server: it must answer as the file says.
+//! The requests of `data/validation.jsonl` against a real API server: it must answer as the file
+//! says.
 //!
-//! With `RECORD_VALIDATION=1` the file is written anew from what it answers. A new case is a line of `case`, `group`,
-//! `resource`, `verb` (`create` or `update`), `subresource` where there is one, `sent`, and for updates `old`: the
-//! object as it is first created, and `deleted` where it is to be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
+//! With `RECORD_VALIDATION=1` the file is written anew from what it answers. A new case is a line
+//! of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is one,
+//! `sent`, and for updates `old`: the object as it is first created, and `deleted` where it is to
+//! be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
 
 use std::path::Path;
 
@@ -45,7 +47,8 @@ fn without_what_is_random(mut object: Value) -> Value {
     object
 }
 
-/// The case as the server answers it now. What an update updates is made first, and all is deleted afterwards.
+/// The case as the server answers it now. What an update updates is made first, and all is deleted
+/// afterwards.
 async fn ask(client: &kube::Client, case: &Value) -> Value {
     let text = |key: &str| case[key].as_str().unwrap_or_default();
     let root = match text("group") {

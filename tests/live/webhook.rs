@@ -1,4 +1,5 @@
-//! Admission webhooks, with the API server's own certificate: one that denies every request, one that is ahead of it.
+//! Admission webhooks, with the API server's own certificate: one that denies every request, one
+//! that is ahead of it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,8 +38,8 @@ impl Webhook {
         Self::start(dir, Arc::new(judge)).await
     }
 
-    /// Creates what anybody but admin is about to create, as admin and before it, and then allows it: so whoever asked
-    /// finds the name taken by the very object that was wanted.
+    /// Creates what anybody but admin is about to create, as admin and before it, and then allows
+    /// it: so whoever asked finds the name taken by the very object that was wanted.
     pub async fn ahead(dir: &Path, admin: kube::Client) -> Self {
         let judge = move |request: Value| -> BoxFuture<'static, Value> {
             let admin = admin.clone();
@@ -120,7 +121,8 @@ impl Drop for Webhook {
     }
 }
 
-/// Answers each AdmissionReview of one connection: HTTP/1.1 with a Content-Length, as the API server sends them.
+/// Answers each AdmissionReview of one connection: HTTP/1.1 with a Content-Length, as the API
+/// server sends them.
 async fn serve(
     acceptor: TlsAcceptor,
     stream: TcpStream,

@@ -1,5 +1,5 @@
-//! The chart and `deploy/` without Helm: every value is described where people look for it, flags are flags of `run`,
-//! metrics are metrics of ours. What needs Helm is in `.ci/chart`.
+//! The chart and `deploy/` without Helm: every value is described where people look for it, flags
+//! are flags of `run`, metrics are metrics of ours. What needs Helm is in `.ci/chart`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,5 @@
-//! The documents keep up with the code: flags are those of `--help`, links lead somewhere, the plan in the
-//! README is what `plan` prints, and what the documents quote from the log is in the source.
+//! The documents keep up with the code: flags are those of `--help`, links lead somewhere, the plan
+//! in the README is what `plan` prints, and what the documents quote from the log is in the source.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -186,7 +186,8 @@ fn is_in(source: &str, quote: &str) -> bool {
     !parts.is_empty() && parts.iter().all(|p| source.contains(p))
 }
 
-/// All of `src`, with texts as they read: no escapes, no line ends within, `…` for what is filled in.
+/// All of `src`, with texts as they read: no escapes, no line ends within, `…` for what is filled
+/// in.
 fn source() -> String {
     let mut files = Vec::new();
     collect(&root().join("src"), "rs", &mut files);
@@ -243,7 +244,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What the documents say in `code` of files of the tree: `src/plan/names.rs`, `plan/names.rs`, `tests/live`.
+/// What the documents say in `code` of files of the tree: `src/plan/names.rs`, `plan/names.rs`,
+/// `tests/live`.
 #[test]
 fn every_file_that_the_design_names_is_there() {
     let mut named = 0;

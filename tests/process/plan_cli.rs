@@ -1,6 +1,6 @@
 //! `plan` as people run it: the real binary on files. What it prints is compared byte by byte with
-//! `tests/data/plan`; `UPDATE_GOLDEN=1 cargo test --test process plan_cli` writes those files, and the examples in
-//! `docs/plan.md`, anew.
+//! `tests/data/plan`; `UPDATE_GOLDEN=1 cargo test --test process plan_cli` writes those files, and
+//! the examples in `docs/plan.md`, anew.
 
 use std::{
     env, fs,
@@ -184,7 +184,8 @@ fn flags_are_environment_variables_too() {
     assert_eq!(by_variables.stdout, plan(&args).stdout);
 }
 
-/// The cause of a long-standing complaint about many tools: a panic when the reader has seen enough.
+/// The cause of a long-standing complaint about many tools: a panic when the reader has seen
+/// enough.
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"))

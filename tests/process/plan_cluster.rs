@@ -1,4 +1,5 @@
-//! `plan` without files: the binary asks a server that answers as an API server does, over a real socket.
+//! `plan` without files: the binary asks a server that answers as an API server does, over a real
+//! socket.
 
 use std::{
     fs,
@@ -22,7 +23,8 @@ fn objects(name: &str) -> Vec<Document> {
     files::parse(name, &fs::read_to_string(data(name)).unwrap()).unwrap()
 }
 
-/// A server with these objects: pages of two, of which the first list's second one has expired once.
+/// A server with these objects: pages of two, of which the first list's second one has expired
+/// once.
 struct Server {
     objects: Vec<Document>,
     asked: Mutex<Vec<String>>,

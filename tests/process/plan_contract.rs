@@ -1,5 +1,5 @@
-//! The JSON of a plan, for every one of the recorded decisions: it is valid by the schema, reads back as what was
-//! written, and says what the built-in controller decided.
+//! The JSON of a plan, for every one of the recorded decisions: it is valid by the schema, reads
+//! back as what was written, and says what the built-in controller decided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

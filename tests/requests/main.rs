@@ -1,4 +1,5 @@
-//! Order of requests: which requests reach the API server, in which order, and what each of them holds.
+//! Order of requests: which requests reach the API server, in which order, and what each of them
+//! holds.
 //!
 //! Tests that judge the whole history of a cluster by the promises are in `tests/sim`.
 

@@ -1,4 +1,5 @@
-//! The order in which a plan is carried out: what a request relies on has been answered before it is sent.
+//! The order in which a plan is carried out: what a request relies on has been answered before it
+//! is sent.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ fn cluster() -> Cluster {
     cluster
 }
 
-/// The controller's requests from the one of this number on: reads and writes, without events and watches.
+/// The controller's requests from the one of this number on: reads and writes, without events and
+/// watches.
 fn ours(server: &ApiServer, from: usize) -> Vec<Entry> {
     server.requests(|e| {
         let of_events = e
@@ -56,7 +58,8 @@ fn kind(request: &Entry) -> String {
     format!("{} {}{subresource}", request.method, target.resource.plural)
 }
 
-/// Asserts that all requests of the kind `before` were answered when the first of the kind `after` came.
+/// Asserts that all requests of the kind `before` were answered when the first of the kind `after`
+/// came.
 #[track_caller]
 fn assert_answered_before(requests: &[Entry], before: &str, after: &str) {
     let of = |wanted: &str| -> Vec<&Entry> {

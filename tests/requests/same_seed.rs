@@ -1,5 +1,5 @@
-//! The same seed gives the same requests, byte for byte. `tests/source/determinism.rs` keeps out of the sources what
-//! would break this.
+//! The same seed gives the same requests, byte for byte. `tests/source/determinism.rs` keeps out of
+//! the sources what would break this.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ fn daemon_set(name: &str, version: u32) -> Value {
     })
 }
 
-/// A few busy minutes: two controllers, all parts of a cluster, faults, lag, a crash, people. All requests, as text.
+/// A few busy minutes: two controllers, all parts of a cluster, faults, lag, a crash, people. All
+/// requests, as text.
 fn busy(seed: u64) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -1,4 +1,5 @@
-//! The built-in controller's recorded decisions on 2,811 generated clusters, held against ours. Difference zero.
+//! The built-in controller's recorded decisions on 2,811 generated clusters, held against ours.
+//! Difference zero.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +55,8 @@ struct Manage {
     delete_pods: Vec<String>,
 }
 
-/// What the rolling update does on the same snapshot; upstream gets to it only when the first stage's effects are seen.
+/// What the rolling update does on the same snapshot; upstream gets to it only when the first
+/// stage's effects are seen.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rolling {
@@ -262,8 +264,8 @@ fn check_successors(
     }
 }
 
-/// Where the first stage does nothing, ours is one of upstream's choices; where it acts, it chooses no other and no more, and
-/// both together leave every node a pod that it had.
+/// Where the first stage does nothing, ours is one of upstream's choices; where it acts, it chooses
+/// no other and no more, and both together leave every node a pod that it had.
 fn check_rolling(
     ours: &Plan,
     expected: &Expected,

@@ -1,4 +1,5 @@
-//! A change leads to a sync of just the DaemonSets that it concerns; a new DaemonSet has its pods read first.
+//! A change leads to a sync of just the DaemonSets that it concerns; a new DaemonSet has its pods
+//! read first.
 
 use daemonset_controller::{
     cache::Cache,
@@ -40,7 +41,8 @@ fn pod(version: u64, owner: Option<&str>, app: &str, phase: &str) -> Value {
     })
 }
 
-/// DaemonSets `a` (zone 1), `b` (zone 2) and `everywhere`, all in namespace x, whose UIDs are their names; synced.
+/// DaemonSets `a` (zone 1), `b` (zone 2) and `everywhere`, all in namespace x, whose UIDs are their
+/// names; synced.
 fn cluster() -> Cache {
     let mut cache = Cache::new(FeatureGates::default());
     for kind in Kind::ALL {

@@ -1,6 +1,8 @@
-//! Rules: each test names one rule of the decision and holds the plan of a small cluster against it.
+//! Rules: each test names one rule of the decision and holds the plan of a small cluster against
+//! it.
 //!
-//! Nothing here does IO but for [`decisions`], which reads the recorded decisions of the built-in controller.
+//! Nothing here does IO but for [`decisions`], which reads the recorded decisions of the built-in
+//! controller.
 
 #[path = "../support/mod.rs"]
 mod support;

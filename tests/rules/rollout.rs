@@ -213,7 +213,8 @@ fn surging_available_pods_elsewhere_go_only_while_enough_others_are_available() 
 
 #[test]
 fn both_parts_of_a_plan_keep_to_one_budget() {
-    // The pod on `b` goes because of a taint: it is unavailable, and the rest of the budget is for `a`.
+    // The pod on `b` goes because of a taint: it is unavailable, and the rest of the budget is for
+    // `a`.
     let tainted = node("b").taint("k:NoExecute");
     let objects = nodes("a c d").into_iter().chain([tainted]);
     let all = objects.chain(["a", "b", "c", "d"].map(old));

@@ -1,5 +1,5 @@
-//! Objects that cannot be decoded are not gone (docs/design.md, decision 6): what can be read of them counts,
-//! and where nothing can, the DaemonSets concerned are left alone.
+//! Objects that cannot be decoded are not gone (docs/design.md, decision 6): what can be read of
+//! them counts, and where nothing can, the DaemonSets concerned are left alone.
 
 use daemonset_controller::{
     cache::Cache,

@@ -1,7 +1,7 @@
 //! DaemonSets from files are completed as the API server completes them.
 //!
-//! `tests/data/defaults/daemonsets.json` holds pairs written by Kubernetes 1.37.1: decoded, defaulted, converted to the
-//! internal types and back, encoded.
+//! `tests/data/defaults/daemonsets.json` holds pairs written by Kubernetes 1.37.1: decoded,
+//! defaulted, converted to the internal types and back, encoded.
 
 use daemonset_controller::wire::defaults::daemon_set;
 use daemonset_controller::wire::raw::RawObject;

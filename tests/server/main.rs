@@ -1,6 +1,8 @@
-//! Server behaviour: the simulated API server and the simulated actors around it behave as the real ones do.
+//! Server behaviour: the simulated API server and the simulated actors around it behave as the real
+//! ones do.
 //!
-//! The answers of the real API server, and of the code that it is built from, are recorded in `tests/data`.
+//! The answers of the real API server, and of the code that it is built from, are recorded in
+//! `tests/data`.
 
 #[path = "../support/differential/mod.rs"]
 mod differential;

@@ -1,7 +1,8 @@
 //! Strategic merge patches do what they do in the API server.
 //!
-//! `tests/data/strategic-merge.jsonl` holds originals, patches, and what `k8s.io/apimachinery/pkg/util/strategicpatch` 0.37.1
-//! makes of them, or its error. `tests/control-plane/strategic-merge` answers them.
+//! `tests/data/strategic-merge.jsonl` holds originals, patches, and what
+//! `k8s.io/apimachinery/pkg/util/strategicpatch` 0.37.1 makes of them, or its error.
+//! `tests/control-plane/strategic-merge` answers them.
 
 use daemonset_controller::sim::api::patch::{PatchKind, apply};
 use daemonset_controller::sim::api::resource::ALL;
@@ -31,7 +32,8 @@ fn read(value: &mut Value) {
     }
 }
 
-/// The errors of a merge that the API server translates into others than "internal": those of `interpretStrategicMergePatchError`.
+/// The errors of a merge that the API server translates into others than "internal": those of
+/// `interpretStrategicMergePatchError`.
 fn expected(error: &str) -> (u16, &str) {
     match error {
         "invalid patch format of primitive list"

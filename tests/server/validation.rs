@@ -1,10 +1,13 @@
-//! What the simulated API server makes of objects, and refuses, against what the real one (1.37.1) answered.
+//! What the simulated API server makes of objects, and refuses, against what the real one (1.37.1)
+//! answered.
 //!
-//! `tests/data/validation.jsonl` holds a request a line and the answer to it, recorded by `tests/live/validation.rs`. Compared are
-//! code, reason, message, details and stored object, but for what the server alone sets.
+//! `tests/data/validation.jsonl` holds a request a line and the answer to it, recorded by
+//! `tests/live/validation.rs`. Compared are code, reason, message, details and stored object, but
+//! for what the server alone sets.
 //!
 //! Left out, of what the lines show:
-//! - the difference that the server prints when a pod's spec is changed, as Go prints its own types;
+//! - the difference that the server prints when a pod's spec is changed, as Go prints its own
+//!   types;
 //! - [`UNLIKE`]: lines where the answer is known to differ, each with why.
 
 use std::collections::BTreeSet;

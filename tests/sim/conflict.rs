@@ -1,4 +1,5 @@
-//! Another DaemonSet controller is at work too: it is noticed, said once, and by default left to work alone until it stops.
+//! Another DaemonSet controller is at work too: it is noticed, said once, and by default left to
+//! work alone until it stops.
 
 use daemonset_controller::runtime::conflict::OnConflict;
 use daemonset_controller::runtime::run::Options;

@@ -126,7 +126,8 @@ impl World {
         report(&broken);
     }
 
-    /// Prints what happened to the pods of a node, and who asked for what, for whoever looks into a failure.
+    /// Prints what happened to the pods of a node, and who asked for what, for whoever looks into a
+    /// failure.
     fn tell(&self, node: &str) {
         let log = self.log();
         let mut lines: Vec<(Duration, String)> = Vec::new();
@@ -178,7 +179,8 @@ impl World {
         }
     }
 
-    /// Faults stop; as [`World::finish`], and after a while all is as it should be and nothing is written (L1).
+    /// Faults stop; as [`World::finish`], and after a while all is as it should be and nothing is
+    /// written (L1).
     pub async fn at_rest(&self) {
         self.stop_faults();
         let names: Vec<&str> = self.controllers.borrow().iter().copied().collect();

@@ -1,4 +1,5 @@
-//! A controller that dies at any request, and another that begins with nothing but what the API holds.
+//! A controller that dies at any request, and another that begins with nothing but what the API
+//! holds.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::world::*;
 
-/// A controller on a node whose pod runs; then the node is tainted and whatever `act` says becomes of the delete.
+/// A controller on a node whose pod runs; then the node is tainted and whatever `act` says becomes
+/// of the delete.
 async fn tainted(act: Act) -> (World, Controller, String) {
     let server = world(1);
     server.kubelet();

@@ -1,4 +1,5 @@
-//! Where creating is denied: one call an attempt, growing pauses, the rest of the work done all the same.
+//! Where creating is denied: one call an attempt, growing pauses, the rest of the work done all the
+//! same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

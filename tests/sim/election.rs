@@ -1,5 +1,5 @@
-//! Replicas of which one works: by a Lease, in virtual time. Whatever happens to the leader, at most one writes, and
-//! promises S1 to S5 hold over all of it.
+//! Replicas of which one works: by a Lease, in virtual time. Whatever happens to the leader, at
+//! most one writes, and promises S1 to S5 hold over all of it.
 
 use std::time::Duration;
 
@@ -237,7 +237,8 @@ async fn a_lease_that_somebody_deletes_or_takes_makes_no_two_leaders() {
         }
         seconds(1).await;
     }
-    // Who writes first after another wrote last: they may take turns, and never write within the same tenth of a second.
+    // Who writes first after another wrote last: they may take turns, and never write within the
+    // same tenth of a second.
     let work = world.requests(works);
     for pair in work.windows(2) {
         if pair[0].client != pair[1].client {
@@ -261,7 +262,8 @@ async fn a_lease_that_somebody_deletes_or_takes_makes_no_two_leaders() {
     world.at_rest().await;
 }
 
-/// Its watches have been silent for minutes, and it does not know: it must not decide from what it believes.
+/// Its watches have been silent for minutes, and it does not know: it must not decide from what it
+/// believes.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_whose_watches_are_behind_reads_before_it_writes() {
     for stale in KINDS {
@@ -305,7 +307,8 @@ async fn a_new_leader_whose_watches_are_behind_reads_before_it_writes() {
     }
 }
 
-/// Where watches have told all there is, nothing is read again: that is what standbys keep their caches for.
+/// Where watches have told all there is, nothing is read again: that is what standbys keep their
+/// caches for.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_on_a_busy_cluster_reads_no_list() {
     let world = scene(6);

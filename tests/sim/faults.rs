@@ -1,5 +1,5 @@
-//! An error on each request that the controller makes, one kind at a time: when the errors stop, all is as it should be,
-//! and nothing was made twice.
+//! An error on each request that the controller makes, one kind at a time: when the errors stop,
+//! all is as it should be, and nothing was made twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::world::*;
 
-/// Requests of the controller: method, plural, and a part of the query or path that tells them from others.
+/// Requests of the controller: method, plural, and a part of the query or path that tells them from
+/// others.
 const REQUESTS: [(&str, &str, What); 18] = [
     ("GET", "daemonsets", What::List),
     ("GET", "nodes", What::List),
@@ -71,7 +72,8 @@ fn errors() -> Vec<Vec<Act>> {
     ]
 }
 
-/// Two nodes, an orphan on one of them, and a revision that is to go; of all kinds of requests there is cause for one.
+/// Two nodes, an orphan on one of them, and a revision that is to go; of all kinds of requests
+/// there is cause for one.
 fn scene(method: &str, plural: &str, what: What) -> World {
     let server = world(2);
     server.edit(
@@ -159,7 +161,8 @@ async fn writing_fails() {
     }
 }
 
-/// How often a request may be tried in ten minutes: at intervals that double from 50 ms, and once more for each change.
+/// How often a request may be tried in ten minutes: at intervals that double from 50 ms, and once
+/// more for each change.
 const MOST: usize = 30;
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! Decision "Own writes are read back": work goes on, and nothing is done twice, while watches lag by minutes.
+//! Decision "Own writes are read back": work goes on, and nothing is done twice, while watches lag
+//! by minutes.
 
 use std::time::Duration;
 

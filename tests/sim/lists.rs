@@ -1,4 +1,5 @@
-//! Lists go back in time, watches expire, objects are of unknown shape: nothing is doubled or dropped for that.
+//! Lists go back in time, watches expire, objects are of unknown shape: nothing is doubled or
+//! dropped for that.
 
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ async fn what_is_newer_than_a_list_survives_it() {
     let server = world(30);
     let _running = start(&server, "a");
     seconds(10).await;
-    // From now on only answers tell of pods, and a list that was read before the next creates arrives after them.
+    // From now on only answers tell of pods, and a list that was read before the next creates
+    // arrives after them.
     server.freeze("a", "pods", true);
     let list = |c: &Entry| c.is("GET", "/pods") && !c.query.contains("watch");
     server.rule(1, list, Act::Late(Duration::from_secs(5)));

@@ -1,5 +1,5 @@
-//! The controller as it runs, on the simulated cluster, in virtual time. Each test ends with the promises checked over
-//! its whole history.
+//! The controller as it runs, on the simulated cluster, in virtual time. Each test ends with the
+//! promises checked over its whole history.
 
 mod claims;
 mod cluster;

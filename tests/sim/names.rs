@@ -1,5 +1,5 @@
-//! Names (`docs/design.md`): two controllers of which one is some events behind make one pod a node, whatever people do
-//! to pods.
+//! Names (`docs/design.md`): two controllers of which one is some events behind make one pod a
+//! node, whatever people do to pods.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::world::*;
 
-/// Somebody fails or deletes a live pod on a node; gracefully or at once. One that not everybody knows of yet is not
-/// failed: whoever has missed a pod's coming, its end, its successor and its deletion makes a second one, which is known
-/// (`docs/design.md`, "What is left over").
+/// Somebody fails or deletes a live pod on a node; gracefully or at once. One that not everybody
+/// knows of yet is not failed: whoever has missed a pod's coming, its end, its successor and its
+/// deletion makes a second one, which is known (`docs/design.md`, "What is left over").
 pub fn meddle_with_pod(server: &World, node: &str, how: u32, lag: Duration) {
     let live = server.all("pods").into_iter();
     let mut live = live.filter(|p| is_live(p) && owner(p) == UID && target(p) == node);
@@ -108,7 +108,8 @@ async fn a_controller_that_started_while_a_node_was_empty_names_its_pod_as_one_t
     server.at_rest().await;
 }
 
-/// A delete that is answered with 404 says that the pod is gone, and not whether it had ended before.
+/// A delete that is answered with 404 says that the pod is gone, and not whether it had ended
+/// before.
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_a_roll_finds_gone_is_followed_by_the_same_name_as_where_it_was_seen_to_end() {
     let server = world(1);

@@ -1,5 +1,5 @@
-//! Rolling updates: the scene that their tests begin with, and what they ask. The rules are in `docs/decisions.md`; one
-//! file a rule.
+//! Rolling updates: the scene that their tests begin with, and what they ask. The rules are in
+//! `docs/decisions.md`; one file a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub fn rolling(max_unavailable: impl Into<Value>, max_surge: impl Into<Value>) -
     }})
 }
 
-/// So many nodes covered by the first version of `default/web`, and a controller that is at rest. A new pod is ready
-/// two seconds after it runs.
+/// So many nodes covered by the first version of `default/web`, and a controller that is at rest. A
+/// new pod is ready two seconds after it runs.
 pub async fn covered(nodes: usize, strategy: Value) -> (World, Controller) {
     let server = world(nodes);
     respec(&server, json!({"updateStrategy": strategy}));
@@ -69,7 +69,8 @@ pub fn script(server: &World, node: &str, what: &str, when: Value) {
     );
 }
 
-/// The pod that runs on a node is not ready any more, and does not become ready again. Its successors do.
+/// The pod that runs on a node is not ready any more, and does not become ready again. Its
+/// successors do.
 pub async fn lose_readiness(server: &World, node: &str) {
     script(server, node, "unready-after", json!("0s"));
     millis(20).await;

@@ -1,5 +1,5 @@
-//! The history that a roll leaves: a template that comes back has its revision back, under a higher number, and what is
-//! beyond `revisionHistoryLimit` goes, but for what a pod carries.
+//! The history that a roll leaves: a template that comes back has its revision back, under a higher
+//! number, and what is beyond `revisionHistoryLimit` goes, but for what a pod carries.
 
 use std::collections::BTreeMap;
 

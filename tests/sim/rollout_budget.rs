@@ -1,5 +1,5 @@
-//! `maxUnavailable`: a number or a share of the eligible nodes, rounded up; what is unavailable already counts, and what is
-//! old and not available goes beside it.
+//! `maxUnavailable`: a number or a share of the eligible nodes, rounded up; what is unavailable
+//! already counts, and what is old and not available goes beside it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -92,7 +92,8 @@ async fn a_node_whose_new_pod_is_not_ready_uses_the_budget_up() {
         respec(&server, json!({"template": {"metadata": metadata}}));
         seconds(60).await;
         let went = gone_from(&server).len();
-        // Each of the old ones comes back at once, so with room for one they all go, one after another.
+        // Each of the old ones comes back at once, so with room for one they all go, one after
+        // another.
         assert_eq!(went, 4 * expected, "maxUnavailable {budget}");
         script(&server, "late", "ready-after", Value::Null);
         seconds(60).await;

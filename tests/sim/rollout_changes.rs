@@ -52,7 +52,8 @@ async fn a_budget_counts_from_the_moment_it_changes() {
     strategy(&server, rolling(2, 0));
     change_to(&server, "3", "5s");
     seconds(1).await;
-    // The four of the second version go at once; with the lower budget no other does before two are left.
+    // The four of the second version go at once; with the lower budget no other does before two are
+    // left.
     assert_eq!(gone_from(&server).len(), 8);
     seconds(120).await;
     assert_rolled(&server, 8, "3");
@@ -127,12 +128,13 @@ async fn nodes_that_turn_unready_use_the_budget_up_and_their_old_pods_are_replac
     change_to(&server, "2", "30s");
     seconds(10).await;
     assert_eq!(gone_from(&server), ["n0", "n1"]);
-    // One with a new pod, one with an old one: nobody hears of them, and their pods are not ready any more.
+    // One with a new pod, one with an old one: nobody hears of them, and their pods are not ready
+    // any more.
     silent("n1", true);
     silent("n5", true);
     seconds(110).await;
-    // When n0 was back, n2's turn came. n5's old pod went as soon as it counted as not ready, beside the budget; and while
-    // neither n1 nor n5 comes back, nothing is left of that.
+    // When n0 was back, n2's turn came. n5's old pod went as soon as it counted as not ready,
+    // beside the budget; and while neither n1 nor n5 comes back, nothing is left of that.
     assert_eq!(gone_from(&server), ["n0", "n1", "n2", "n5"]);
     silent("n1", false);
     silent("n5", false);

@@ -1,5 +1,5 @@
-//! A controller that dies at any request of a roll, and another that begins with nothing but what the API holds: the roll
-//! goes on, within the budget, and no pod is replaced twice.
+//! A controller that dies at any request of a roll, and another that begins with nothing but what
+//! the API holds: the roll goes on, within the budget, and no pod is replaced twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Rolls while watches lag or tell nothing: slower, within the budget all the same, as a controller knows what it did itself.
+//! Rolls while watches lag or tell nothing: slower, within the budget all the same, as a controller
+//! knows what it did itself.
 
 use std::time::Duration;
 
@@ -106,8 +107,8 @@ async fn watches_that_break_off_and_lists_in_the_middle_of_a_roll_change_nothing
     }
 }
 
-/// How long a roll takes while the API server, as a busy one does, ends watches of pods soon after they told of
-/// something; or while it does not.
+/// How long a roll takes while the API server, as a busy one does, ends watches of pods soon after
+/// they told of something; or while it does not.
 async fn roll(watches_end: bool) -> Duration {
     let (server, _running) = covered(8, rolling(2, 0)).await;
     let told = || server.read(|store| store.history(resource("pods")).len());

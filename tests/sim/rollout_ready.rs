@@ -1,5 +1,5 @@
-//! `minReadySeconds`: a pod counts when it has been ready for so long, and the next one goes at that very second, with
-//! nothing asked meanwhile.
+//! `minReadySeconds`: a pod counts when it has been ready for so long, and the next one goes at
+//! that very second, with nothing asked meanwhile.
 
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ async fn the_next_pod_goes_at_the_second_at_which_the_one_before_has_been_ready_
         let due = Duration::from_secs(due.unsigned_abs());
         let at = pair[1].0;
         assert!(at >= due && at - due < LATE, "{at:?} is not {due:?}");
-        // From when the new pod is ready and counted until it is available nothing but watches is asked.
+        // From when the new pod is ready and counted until it is available nothing but watches is
+        // asked.
         let quiet = due - Duration::from_secs(28)..due;
         let asked =
             server.requests(|c| &*c.client == "a" && !c.is_watch() && quiet.contains(&c.at));

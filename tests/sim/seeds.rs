@@ -1,9 +1,10 @@
-//! Two controllers amid everything that goes wrong: watches that lag and end, answers that fail, come late or are lost,
-//! crashes, and people who fail and delete pods. What happens follows from a seed.
+//! Two controllers amid everything that goes wrong: watches that lag and end, answers that fail,
+//! come late or are lost, crashes, and people who fail and delete pods. What happens follows from a
+//! seed.
 //!
-//! What is known to be left over (`docs/design.md`) is left out: a node's pods are not touched twice within the time that a
-//! controller may be behind, and none starts while its watches are more than a second behind, or while a node is
-//! empty.
+//! What is known to be left over (`docs/design.md`) is left out: a node's pods are not touched
+//! twice within the time that a controller may be behind, and none starts while its watches are
+//! more than a second behind, or while a node is empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on a node.
+//! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on
+//! a node.
 
 use serde_json::json;
 

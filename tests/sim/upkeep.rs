@@ -1,4 +1,5 @@
-//! Adoption, release, revisions, availability and backoff: at the right moment, and no more than needed.
+//! Adoption, release, revisions, availability and backoff: at the right moment, and no more than
+//! needed.
 
 use std::time::Duration;
 

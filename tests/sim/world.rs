@@ -192,7 +192,8 @@ impl World {
         self.kubelet();
     }
 
-    /// Somebody creates an object: complete and valid as the API server has it, but with the UID and status given.
+    /// Somebody creates an object: complete and valid as the API server has it, but with the UID
+    /// and status given.
     pub fn add(&self, plural: &str, object: Value) {
         let resource = resource(plural);
         let namespace = object["metadata"]["namespace"].as_str();

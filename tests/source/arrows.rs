@@ -1,13 +1,14 @@
 //! The arrows between the rooms of `src`: who may import whom, and what pure rooms may not mention.
 //!
-//! Code that is only compiled for tests is left out: a test may look where the code that it tests may
-//! not (an `apply` test at the simulated cluster, say).
+//! Code that is only compiled for tests is left out: a test may look where the code that it tests
+//! may not (an `apply` test at the simulated cluster, say).
 
 use std::collections::BTreeSet;
 
 use super::tree::rust_files;
 
-/// What each room may import besides itself. A room with a path imports only what is below that path.
+/// What each room may import besides itself. A room with a path imports only what is below that
+/// path.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),

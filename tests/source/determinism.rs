@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::tree::rust_files;
 
-/// The rooms of which the same seed must make the same requests. `cli` is where the clock and the dice come from.
+/// The rooms of which the same seed must make the same requests. `cli` is where the clock and the
+/// dice come from.
 const ROOMS: [&str; 7] = ["model", "wire", "plan", "cache", "apply", "runtime", "sim"];
 
 /// What is never there, and what to take instead.

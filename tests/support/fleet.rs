@@ -5,7 +5,8 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{Cluster, NEW, Object, daemon_set, merge, pod};
 
-/// Required node affinity of six expressions, one of each operator, which all nodes of a fleet match.
+/// Required node affinity of six expressions, one of each operator, which all nodes of a fleet
+/// match.
 pub fn six_expressions() -> Value {
     json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
         "nodeSelectorTerms": [{"matchExpressions": [
@@ -19,7 +20,8 @@ pub fn six_expressions() -> Value {
     }}}})
 }
 
-/// The DaemonSet of a fleet: a rolling update of one at a time, with or without [`six_expressions`].
+/// The DaemonSet of a fleet: a rolling update of one at a time, with or without
+/// [`six_expressions`].
 pub fn fleet_daemon_set(affinity: bool) -> Object {
     let spec = if affinity {
         six_expressions()

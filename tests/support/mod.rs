@@ -1,7 +1,8 @@
-//! Small clusters for tests and benches: objects as the API server sends them, and a cache fed with them.
+//! Small clusters for tests and benches: objects as the API server sends them, and a cache fed with
+//! them.
 //!
-//! Every object starts as the ordinary case (a node without taints, a pod of the DaemonSet `web` of the
-//! current revision); what a test is about is merged over it.
+//! Every object starts as the ordinary case (a node without taints, a pod of the DaemonSet `web` of
+//! the current revision); what a test is about is merged over it.
 
 // Each test binary and bench uses a part of it.
 #![allow(dead_code)]

@@ -1,5 +1,5 @@
-//! Reads OpenMetrics text (version 1.0.0) and refuses what its rules do not allow, and what nobody here means to write:
-//! timestamps, exemplars, types without a use.
+//! Reads OpenMetrics text (version 1.0.0) and refuses what its rules do not allow, and what nobody
+//! here means to write: timestamps, exemplars, types without a use.
 
 #![allow(dead_code)] // each test binary uses its part of it
 

@@ -23,8 +23,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// A namespace with three nodes and a DaemonSet, and a user who may do all that the role grants but for
-    /// `left_out`. No controller runs yet.
+    /// A namespace with three nodes and a DaemonSet, and a user who may do all that the role grants
+    /// but for `left_out`. No controller runs yet.
     pub async fn new(number: usize, left_out: Option<&str>) -> Self {
         let user = format!("rules-{number}");
         let mut lab = Lab::shared(&user).await;

@@ -5,7 +5,8 @@ use super::case::Case;
 use crate::cluster::{SOON, controller_of, name_of, node_of, same};
 
 impl Case {
-    /// Whether the controller has made of it what it should; `verb` is the one that the step is about.
+    /// Whether the controller has made of it what it should; `verb` is the one that the step is
+    /// about.
     pub async fn done(&self, step: Step, verb: &str) -> Result<(), String> {
         match step {
             Step::Start => same(self.agents().await.len(), 3),
@@ -32,7 +33,8 @@ impl Case {
                     .find(|e| e.message.as_deref() == Some(told.as_str()));
                 same(event.and_then(|e| e.count), Some(2))
             }
-            // It is of no revision, so the next thing is that the update replaces it: what it does to its own alone.
+            // It is of no revision, so the next thing is that the update replaces it: what it does
+            // to its own alone.
             Step::Orphan => match self.lab.pod_api().get_opt("orphan").await {
                 Ok(None) => Ok(()),
                 Ok(Some(orphan)) => same(controller_of(&orphan).is_some(), true),

@@ -1,9 +1,11 @@
-//! The order of what is wrong in one map (labels, annotations, a node selector): the real server goes through Go's
-//! maps, whose order is another each time, so that only the order between fields tells anything.
+//! The order of what is wrong in one map (labels, annotations, a node selector): the real server
+//! goes through Go's maps, whose order is another each time, so that only the order between fields
+//! tells anything.
 
 use serde_json::{Map, Value};
 
-/// A `Status` with the causes of each field in the order of their texts, in its details and in its message.
+/// A `Status` with the causes of each field in the order of their texts, in its details and in its
+/// message.
 pub fn in_order(status: &Map<String, Value>) -> Map<String, Value> {
     let mut status = status.clone();
     let Some(Value::Array(causes)) = status.get("details").and_then(|d| d.get("causes")) else {

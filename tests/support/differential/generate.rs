@@ -56,8 +56,9 @@ pub fn generate(seed: u64) -> Sequence {
     sequence(&format!("generated {seed}"), steps)
 }
 
-/// Lists are in the order of names, and how generated ones end is by chance: two from the same stem would stand now so, now
-/// so. With a dash more, which sorts before all that a name can end with, they have one order.
+/// Lists are in the order of names, and how generated ones end is by chance: two from the same stem
+/// would stand now so, now so. With a dash more, which sorts before all that a name can end with,
+/// they have one order.
 fn tell_stems_apart(steps: &mut [Step]) {
     let mut seen = BTreeSet::new();
     for step in steps {
@@ -99,7 +100,8 @@ impl Chance {
         let (few, prefix) = match kind {
             Kind::Pod => (["a", "b", "c"], ""),
             Kind::Node => (["n", "m", "n"], "<ns>-"),
-            // Not those of events in the other form, where managed fields make a write of nothing one of something.
+            // Not those of events in the other form, where managed fields make a write of nothing
+            // one of something.
             Kind::NewEvent => (["c", "c", "d"], ""),
             _ => (["a", "a", "b"], ""),
         };

@@ -1,5 +1,5 @@
-//! Takes out of answers what is random or belongs to one run, and keeps what it tells: which UIDs are the same,
-//! which versions are newer than which.
+//! Takes out of answers what is random or belongs to one run, and keeps what it tells: which UIDs
+//! are the same, which versions are newer than which.
 //!
 //! | found | becomes |
 //! |---|---|
@@ -50,8 +50,8 @@ impl Normal {
         }
     }
 
-    /// All answers of a run, in order. What watches said counts as said at their steps' places in time after
-    /// everything else, which is when it was read.
+    /// All answers of a run, in order. What watches said counts as said at their steps' places in
+    /// time after everything else, which is when it was read.
     pub fn run(mut self, steps: &[Step], answers: &[Answer]) -> Vec<Answer> {
         let mut out: Vec<Answer> = answers.to_vec();
         for watches in [false, true] {
@@ -162,7 +162,8 @@ impl Normal {
             .get("deletionGracePeriodSeconds")
             .and_then(Value::as_i64);
         let mut out = Map::new();
-        // In a fixed order, whatever the map's: the order of first appearance must be the same everywhere.
+        // In a fixed order, whatever the map's: the order of first appearance must be the same
+        // everywhere.
         let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
         for (key, value) in sorted {
             let value = match (key.as_str(), value) {
@@ -331,7 +332,8 @@ fn is_time(text: &str) -> bool {
     text.len() >= 20 && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()
 }
 
-/// The end of an object lies its grace period after the request, and the request after its creation.
+/// The end of an object lies its grace period after the request, and the request after its
+/// creation.
 fn deletion(time: &str, grace: Option<i64>, created: Option<&Value>) -> Value {
     let seconds = |text: &str| {
         text.parse::<jiff::Timestamp>()

@@ -47,7 +47,8 @@ struct Open {
 }
 
 impl<'a> Player<'a> {
-    /// A player for one sequence. `run` tells its namespaces from those of all others of this server.
+    /// A player for one sequence. `run` tells its namespaces from those of all others of this
+    /// server.
     pub fn new(client: &'a kube::Client, pace: Pace, run: &str) -> Self {
         Player {
             client,
@@ -65,7 +66,8 @@ impl<'a> Player<'a> {
         &self.names
     }
 
-    /// Plays all steps, after the namespace was created, and leaves nothing behind that others may see.
+    /// Plays all steps, after the namespace was created, and leaves nothing behind that others may
+    /// see.
     pub async fn play(&mut self, steps: &[Step]) -> Vec<Answer> {
         let (_, namespace) = &self.names[0];
         let object =
@@ -266,7 +268,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Takes away what other sequences could see: nodes, and namespaces, which no controller would end.
+    /// Takes away what other sequences could see: nodes, and namespaces, which no controller would
+    /// end.
     async fn clean_up(&self) {
         let ours = format!("{}-", self.names[0].1);
         let (nodes, _) = self.send("GET", NODES, None, String::new()).await;

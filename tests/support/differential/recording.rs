@@ -1,7 +1,7 @@
 //! What the real API server answered, one line of JSON for a sequence.
 //!
-//! Large parts that occur again and again (a pod's spec, filled in) stand once in the first line, and by name,
-//! `"#12"`, where they occur.
+//! Large parts that occur again and again (a pod's spec, filled in) stand once in the first line,
+//! and by name, `"#12"`, where they occur.
 
 use std::collections::BTreeMap;
 

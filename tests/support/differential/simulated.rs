@@ -1,4 +1,5 @@
-//! The simulated API server as the player meets it: a fresh one for each sequence, in a time of its own.
+//! The simulated API server as the player meets it: a fresh one for each sequence, in a time of its
+//! own.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ const PACE: Pace = Pace {
     idle: Duration::from_secs(1),
 };
 
-/// What a fresh simulated server answers, normalised. Blocks, and is not for async code to call directly.
+/// What a fresh simulated server answers, normalised. Blocks, and is not for async code to call
+/// directly.
 pub fn simulated(sequence: &Sequence) -> Vec<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -1,9 +1,10 @@
 //! Requests, with references to answers that came before.
 //!
-//! Anywhere in a request may stand: `<ns>` and `<ns2>`, the namespaces of this run, and `<name.what>`, where an
-//! earlier step was saved as `name` and `what` is `uid`, `rv`, `name` or `continue`. With `@n` it is that of the
-//! n-th answer saved under the name (0 is the first) and not of the last; a version may be raised: `<a.rv+1000>`.
-//! What was never saved has a UID that no object has, and the version of the namespace, which is older than all others.
+//! Anywhere in a request may stand: `<ns>` and `<ns2>`, the namespaces of this run, and
+//! `<name.what>`, where an earlier step was saved as `name` and `what` is `uid`, `rv`, `name` or
+//! `continue`. With `@n` it is that of the n-th answer saved under the name (0 is the first) and
+//! not of the last; a version may be raised: `<a.rv+1000>`. What was never saved has a UID that no
+//! object has, and the version of the namespace, which is older than all others.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -86,8 +86,8 @@ impl Entry {
     }
 }
 
-/// All requests by `user` that have been answered, in the order of their answers. A line still being written
-/// is left out.
+/// All requests by `user` that have been answered, in the order of their answers. A line still
+/// being written is left out.
 pub fn read(log: &Path, user: &str) -> Vec<Entry> {
     let mut entries = with(log, &format!("\"username\":\"{user}\""));
     entries.retain(|entry| entry.user.username == user);

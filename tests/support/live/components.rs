@@ -1,6 +1,8 @@
-//! The processes of a control plane: which binaries they are, and with which flags each of them starts.
+//! The processes of a control plane: which binaries they are, and with which flags each of them
+//! starts.
 //!
-//! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from `tests/control-plane/build.sh`.
+//! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from
+//! `tests/control-plane/build.sh`.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -31,8 +33,9 @@ pub struct Options {
     pub node_lifecycle: bool,
     /// Nothing but etcd and the API server: nobody else writes.
     pub api_only: bool,
-    /// What measuring needs and no more, so that what is measured shows: requests are audited without their bodies, and
-    /// of the other controllers only the garbage collector and the service accounts' run.
+    /// What measuring needs and no more, so that what is measured shows: requests are audited
+    /// without their bodies, and of the other controllers only the garbage collector and the
+    /// service accounts' run.
     pub measuring: bool,
 }
 
@@ -49,7 +52,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// A new directory and free ports. Panics when the binaries are missing, and says how to build them.
+    /// A new directory and free ports. Panics when the binaries are missing, and says how to build
+    /// them.
     pub fn new(name: &str) -> Self {
         Self {
             binaries: find_binaries(),
@@ -91,7 +95,8 @@ impl Site {
                 "--advertise-address=127.0.0.1".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
                 format!("--secure-port={port}"),
-                // The API server makes its own authority and certificate here, and signs service accounts with it.
+                // The API server makes its own authority and certificate here, and signs service
+                // accounts with it.
                 format!("--cert-dir={}", self.dir.display()),
                 format!("--service-account-key-file={}", file("apiserver.key")),
                 format!(
@@ -103,8 +108,8 @@ impl Site {
                 format!("--token-auth-file={}", file("tokens.csv")),
                 "--authorization-mode=RBAC".to_owned(),
                 "--allow-privileged=true".to_owned(),
-                // New nodes would keep the not-ready taint that only the node lifecycle controller takes off, and
-                // pods would wait for their service account.
+                // New nodes would keep the not-ready taint that only the node lifecycle controller
+                // takes off, and pods would wait for their service account.
                 "--disable-admission-plugins=TaintNodesByCondition,ServiceAccount".to_owned(),
                 format!("--audit-policy-file={}", file("audit-policy.yaml")),
                 format!("--audit-log-path={}", file("audit.log")),

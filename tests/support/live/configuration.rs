@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Users of the API server: name, which is also the token, and group. Kubelets and admin may do everything.
+/// Users of the API server: name, which is also the token, and group. Kubelets and admin may do
+/// everything.
 const USERS: &[(&str, &str)] = &[
     ("admin", "system:masters"),
     ("kubelets", "system:masters"),
@@ -74,7 +75,8 @@ pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
     path
 }
 
-/// Writes the users' tokens and kubeconfigs, and what is audited: what controllers write with its body, where that is wanted.
+/// Writes the users' tokens and kubeconfigs, and what is audited: what controllers write with its
+/// body, where that is wanted.
 pub fn write_configuration(dir: &Path, api_port: u16, bodies: bool) {
     let tokens: String = users()
         .map(|(user, group)| format!("\"{user}\",\"{user}\",\"{user}\",\"{group}\"\n"))

@@ -1,5 +1,6 @@
-//! A real control plane on loopback ports: etcd, kube-apiserver, kube-scheduler and kube-controller-manager
-//! without its DaemonSet controller, in a temporary directory, ended with the tests.
+//! A real control plane on loopback ports: etcd, kube-apiserver, kube-scheduler and
+//! kube-controller-manager without its DaemonSet controller, in a temporary directory, ended with
+//! the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -41,7 +42,8 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts one; ready for use when this returns. Panics with the logs' ends when it does not come up.
+    /// Starts one; ready for use when this returns. Panics with the logs' ends when it does not
+    /// come up.
     pub async fn start(name: &str, options: Options) -> Arc<Self> {
         let site = Site::new(name);
         write_configuration(&site.dir, site.api_port, !options.measuring);

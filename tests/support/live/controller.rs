@@ -1,7 +1,8 @@
 //! The controller under test as a process of its own: our binary, or the built-in one.
 //!
-//! `LIVE_CONTROLLER=built-in` runs the tests with the built-in controller instead, on a control plane for each
-//! test, to see which of them hold for it too: a test that fails for both is likely to be wrong itself.
+//! `LIVE_CONTROLLER=built-in` runs the tests with the built-in controller instead, on a control
+//! plane for each test, to see which of them hold for it too: a test that fails for both is likely
+//! to be wrong itself.
 
 use std::path::PathBuf;
 use std::process::Command;

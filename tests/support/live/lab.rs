@@ -1,5 +1,5 @@
-//! One test's part of a cluster: a namespace, nodes that only its DaemonSets select, kubelets that serve
-//! these, and the ways to wait for something and to show the state when it does not come.
+//! One test's part of a cluster: a namespace, nodes that only its DaemonSets select, kubelets that
+//! serve these, and the ways to wait for something and to show the state when it does not come.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -175,8 +175,8 @@ impl Lab {
         patched.unwrap_or_else(|error| panic!("cannot patch node {name}: {error}"))
     }
 
-    /// Asks again and again until `check` answers `Ok`; after `limit` shows the state here and panics with what
-    /// `check` said last.
+    /// Asks again and again until `check` answers `Ok`; after `limit` shows the state here and
+    /// panics with what `check` said last.
     pub async fn until<T>(
         &self,
         what: &str,
@@ -197,8 +197,8 @@ impl Lab {
         }
     }
 
-    /// Waits until the DaemonSet's status says that exactly `wanted` nodes are covered by ready, available pods
-    /// of the current revision, and gives the DaemonSet.
+    /// Waits until the DaemonSet's status says that exactly `wanted` nodes are covered by ready,
+    /// available pods of the current revision, and gives the DaemonSet.
     pub async fn until_covered(&self, name: &str, wanted: i32, limit: Duration) -> DaemonSet {
         self.until(
             &format!("{name} covers {wanted} nodes"),
@@ -227,7 +227,8 @@ impl Lab {
         .await
     }
 
-    /// Waits until there are exactly `wanted` pods here that are not being deleted, and gives all pods.
+    /// Waits until there are exactly `wanted` pods here that are not being deleted, and gives all
+    /// pods.
     pub async fn until_pods(&self, wanted: usize, limit: Duration) -> Vec<Pod> {
         self.until(&format!("{wanted} pods"), limit, async || {
             let pods = self.pods().await;

@@ -1,9 +1,10 @@
 //! Child processes that never outlive the tests, whatever becomes of these.
 //!
-//! Dropping a [`Process`] ends it. For what Drop does not reach (statics, a killed test run) there is one
-//! guardian, a small shell that reads the ids of what was started from a pipe: when the pipe closes, because
-//! the test process is gone in whatever way, it kills what is left and removes the directories. (A parent
-//! death signal would not do: it goes off when the starting *thread* ends, and each test is a thread.)
+//! Dropping a [`Process`] ends it. For what Drop does not reach (statics, a killed test run) there
+//! is one guardian, a small shell that reads the ids of what was started from a pipe: when the pipe
+//! closes, because the test process is gone in whatever way, it kills what is left and removes the
+//! directories. (A parent death signal would not do: it goes off when the starting *thread* ends,
+//! and each test is a thread.)
 
 use std::fs::File;
 use std::io::Write;
@@ -54,7 +55,8 @@ fn tell(what: &str, item: &dyn std::fmt::Display) {
     writeln!(guard.orders, "{what} {item}").expect("the guardian of child processes is alive");
 }
 
-/// Creates a fresh directory that is removed when the test process ends, unless [`keep`] is called for it.
+/// Creates a fresh directory that is removed when the test process ends, unless [`keep`] is called
+/// for it.
 pub fn scratch_dir(name: &str) -> PathBuf {
     let dir = tempfile::Builder::new()
         .prefix(&format!("live-{name}-"))
@@ -174,9 +176,11 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// From the texts of `/proc/PID/stat` and `/proc/PID/status`. Clock ticks are 1/100 s, as on every Linux.
+    /// From the texts of `/proc/PID/stat` and `/proc/PID/status`. Clock ticks are 1/100 s, as on
+    /// every Linux.
     fn parse(stat: &str, status: &str) -> Self {
-        // The second field is the name in parentheses and may hold spaces; utime and stime are the 14th and 15th.
+        // The second field is the name in parentheses and may hold spaces; utime and stime are the
+        // 14th and 15th.
         let after_name = stat.rsplit_once(')').map_or(stat, |(_, rest)| rest);
         let ticks: u64 = after_name
             .split_whitespace()
