@@ -1,5 +1,5 @@
-//! How long a page of the list of pods takes to read: 1,000 pods of 7 KB, with our partial types
-//! into an empty cache, and into k8s-openapi's `Pod` for comparison.
+//! Time to read a page of the list of pods: 1,000 pods of 7 KB, with our partial types into an
+//! empty cache, and into k8s-openapi's `Pod` for comparison.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@
 //! `cargo bench --features live --bench live -- [--nodes 1000] [--rounds 3] [--only ours]`. Each
 //! round: start the controller, let it cover one node (so that it has read everything), then create
 //! a DaemonSet for all nodes and wait until its status says that all are ready and available; then
-//! change its template and let it roll with `maxUnavailable` 10%, and once more with `maxSurge`
+//! change its template and let it roll out with `maxUnavailable` 10%, and once more with `maxSurge`
 //! 10%. Printed are medians of the rounds, for each of the three: the time that took, the processor
 //! time used meanwhile, the peak of resident memory up to then, and what was written to the API
 //! meanwhile, by the audit log.
@@ -44,7 +44,7 @@ struct Args {
     /// Only this one.
     #[arg(long)]
     only: Option<Contender>,
-    /// What cargo adds.
+    /// Added by cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -93,14 +93,14 @@ impl Running {
     }
 }
 
-/// What is measured in each round, in this order.
+/// The parts of each round, in this order.
 const PARTS: [&str; 3] = [
     "covering all nodes",
-    "a roll, maxUnavailable 10%",
-    "a roll, maxSurge 10%",
+    "a rollout, maxUnavailable 10%",
+    "a rollout, maxSurge 10%",
 ];
 
-/// What one round has shown: a measure for each part.
+/// The measures of one round, one for each part.
 type Round = [Measure; 3];
 
 struct Measure {
@@ -138,7 +138,7 @@ async fn main() {
             let round = run(&lab, *contender, args.nodes as i32).await;
             for (part, measure) in PARTS.iter().zip(&round) {
                 println!(
-                    "round {number}, {:8}, {part:26}: {:6.2} s, {:5.2} s CPU, {:6.1} MiB, control plane {:5.2} s CPU",
+                    "round {number}, {:8}, {part:29}: {:6.2} s, {:5.2} s CPU, {:6.1} MiB, control plane {:5.2} s CPU",
                     contender.name(),
                     measure.elapsed,
                     measure.cpu_meanwhile,
@@ -173,17 +173,17 @@ async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
         lab.create(&lab.daemon_set("agent")).await;
     });
     let covering = covering.await;
-    let mut rolls = Vec::new();
+    let mut rollouts = Vec::new();
     for (number, budget) in [(2, ("10%", "0%")), (3, ("0%", "10%"))] {
         let patch = json!({ "spec": {
             "updateStrategy": { "rollingUpdate": { "maxUnavailable": budget.0, "maxSurge": budget.1 } },
             "template": { "spec": { "containers": [
                 { "name": "c", "image": format!("registry.example/agent:{number}") }] } },
         } });
-        let roll = measure(lab, contender, &running, nodes, async {
+        let rollout = measure(lab, contender, &running, nodes, async {
             lab.patch("agent", &patch).await;
         });
-        rolls.push(roll.await);
+        rollouts.push(rollout.await);
     }
 
     lab.kubectl_ok(&[
@@ -196,10 +196,10 @@ async fn run(lab: &Lab, contender: Contender, nodes: i32) -> Round {
     .await;
     lab.until_pods(0, LIMIT).await;
     drop(running);
-    let [roll, surge] = rolls
+    let [rollout, surge] = rollouts
         .try_into()
-        .unwrap_or_else(|_| unreachable!("two rolls"));
-    [covering, roll, surge]
+        .unwrap_or_else(|_| unreachable!("two rollouts"));
+    [covering, rollout, surge]
 }
 
 /// Makes a change and waits until all nodes have an available pod of the current template.

@@ -1,6 +1,6 @@
-//! How long a plan takes: settled (as the live controller makes it, verdicts remembered), settled
-//! with a fresh template (every node judged anew), and the first one, which creates a pod on every
-//! node.
+//! Time to make a plan: settled (as the live controller makes it, verdicts remembered), settled
+//! with a fresh template (every node is judged anew), and the first one, which creates a pod on
+//! every node.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! What a settled plan allocates: a tenth of what the built-in controller does, at most.
+//! A settled plan allocates at most a tenth of the bytes that the built-in controller allocates.
 //!
 //! The counting allocator stands in for the global one in this test binary only, and counts by
 //! thread.
@@ -49,8 +49,7 @@ fn a_settled_plan_allocates_a_tenth_of_what_the_built_in_controller_does() {
     }
 }
 
-/// What is counted at a sync of a settled DaemonSet leaves nothing behind, and takes nothing
-/// either.
+/// Counting a sync of a settled DaemonSet for the metrics allocates nothing.
 #[test]
 fn counting_a_settled_sync_allocates_nothing() {
     use daemonset_controller::{model::Key, runtime::monitor::Monitor};

@@ -1,5 +1,6 @@
-//! Troubles with the API server are said once. Alone in its file, because what is logged belongs to
-//! the process: with other tests beside it, lines would go missing now and then.
+//! A problem with the API server is logged once. This test has a binary of its own, because the
+//! subscriber of logs belongs to the process: beside other tests, lines would be missing now and
+//! then.
 
 use std::convert::Infallible;
 use std::io;
@@ -93,7 +94,7 @@ async fn answer(request: Request<Body>, start: Instant) -> Result<Response<Conte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trouble_is_said_once_another_one_once_and_their_end_once() {
+async fn a_problem_is_logged_once_another_one_once_and_their_end_once() {
     let said = Said::default();
     let writer = said.clone();
     let subscriber = tracing_subscriber::fmt()

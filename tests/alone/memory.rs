@@ -1,5 +1,5 @@
-//! What a process with 5,000 nodes and 5,000 daemon pods keeps in memory. A test binary of its own,
-//! so that nothing else is in the process.
+//! Resident memory of a process with 5,000 nodes and 5,000 daemon pods. This test has a binary of
+//! its own, so that nothing else is in the process.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// How many names there are.
+/// The number of names.
 pub const NAMES: usize = 2;
 
 /// A watch event.

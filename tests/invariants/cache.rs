@@ -1,5 +1,5 @@
-//! Whatever order news arrives in, the cache ends with what the API server holds, and never goes
-//! back.
+//! The cache ends with the state that the API server holds, and never goes back to an older one, in
+//! whatever order it hears of changes.
 //!
 //! A history of writes is told by a watch that lags, breaks off and lists again (in pages, while
 //! more is written), and by answers to requests of our own that arrive at any time after they were
@@ -45,7 +45,7 @@ enum Ask {
 struct Request {
     ticket: Ticket,
     key: Key,
-    /// What a delete asks for.
+    /// The precondition of a delete.
     uid: Option<Uid>,
     ask: Ask,
     /// Carried out, with what was found.

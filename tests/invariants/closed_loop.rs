@@ -1,6 +1,5 @@
-//! A cluster that does at once what it is told: plans are carried out on the objects themselves,
-//! and the cache hears of every change, as it would from watches. Nothing fails here; what faults
-//! do is for the simulated cluster to show.
+//! A cluster without faults: plans are carried out on the objects at once, and the cache hears of
+//! every change, as from watches. `tests/sim` has the faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,7 @@ use crate::{arbitrary::World, support::*};
 
 /// The objects of the cluster, and a controller's cache of them.
 pub struct Loop {
-    /// What the controller knows, and the time.
+    /// The cache of the controller, and the time.
     pub cluster: Cluster,
     objects: BTreeMap<(Kind, Key), Object>,
     version: u64,

@@ -1,4 +1,4 @@
-//! What holds for every plan, on random small clusters.
+//! Every plan keeps the promises, on random small clusters.
 //!
 //! The seed is fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
 

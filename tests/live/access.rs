@@ -1,5 +1,5 @@
-//! An API server that is not there, refuses the token or denies a verb: said once, clearly, and
-//! retried.
+//! An API server that does not listen, refuses the token or denies a verb: the controller logs it
+//! once, clearly, and tries again.
 
 use crate::cluster::{Lab, SOON, same};
 use crate::controller::{Controller, Launch, built_in};

@@ -1,4 +1,4 @@
-//! The audit log of the API server, whoever asked.
+//! The audit log of the API server, for all users together.
 
 use std::path::Path;
 

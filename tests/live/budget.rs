@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::Lab;
 
-/// What it saw at its worst.
+/// The worst that it saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Worst {
     /// Nodes without a ready pod that is not being deleted.

@@ -1,4 +1,4 @@
-//! What tests, but not the benchmark, ask of their part of a cluster.
+//! The part of a `Lab` that tests use and the benchmark does not.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Never two masters unnoticed: the real built-in controller is switched on beside ours, and off
-//! again.
+//! Two controllers never work at once unnoticed: the real built-in controller is switched on beside
+//! ours, and off again.
 
 use jiff::Timestamp;
 
@@ -59,7 +59,7 @@ async fn while_the_built_in_controller_is_on_ours_stands_by_and_goes_on_when_it_
     })
     .await;
 
-    // What ours had under way has ended once the other one has covered another node.
+    // Open requests of ours have ended once the other one has covered another node.
     lab.add_nodes(nodes + 1..=nodes + 1).await;
     lab.until_covered("agent", nodes as i32 + 1, SOON).await;
     let standing_by = Timestamp::now();

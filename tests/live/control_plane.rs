@@ -1,5 +1,5 @@
-//! What tests, but not the benchmark, do to a control plane: share one, stop and restart its
-//! processes, and ask it with kubeconfigs that do not work.
+//! The part of a control plane that tests use and the benchmark does not: one shared by all tests,
+//! processes that stop and restart, kubeconfigs that do not work.
 
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ impl ControlPlane {
 
     /// A kubeconfig whose token the API server does not know.
     pub fn refused_kubeconfig(&self) -> PathBuf {
-        write_kubeconfig(&self.site.dir, self.site.api_port, "stranger")
+        write_kubeconfig(&self.site.dir, self.site.api_port, "unknown")
     }
 
     /// A kubeconfig for `user` that points at a port where nobody listens.

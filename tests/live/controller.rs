@@ -1,5 +1,5 @@
-//! What tests, but not the benchmark, do with a controller: choose its user and flags, stop it,
-//! read its log.
+//! The part of a controller that tests use and the benchmark does not: its user and flags, its end,
+//! its log.
 
 use std::path::Path;
 use std::process::ExitStatus;

@@ -1,4 +1,4 @@
-//! Ends at the worst moment: of the controller in the middle of its creates, and of the API server.
+//! The controller is killed in the middle of its creates, and the API server too.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A DaemonSet that is deleted: the garbage collector's work, which the controller must not undo.
+//! A deleted DaemonSet: the garbage collector deletes its pods, and the controller must not create
+//! them again.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Creation that is denied: the status is written all the same, people are told, and it goes on
-//! once allowed.
+//! Creates that are denied: the controller still writes the status, tells people by events, and
+//! creates the pods once it may.
 
 use serde_json::json;
 

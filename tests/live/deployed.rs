@@ -1,6 +1,7 @@
-//! What people apply is taken by a real API server: `deploy/`, the static pod, and every rendering
-//! of the chart that `charts/daemonset-controller/ci` asks for. By server-side dry run, so that
-//! defaults, validation and admission judge it and nothing is left behind.
+//! A real API server accepts all manifests that people apply: `deploy/`, the static pod, and every
+//! rendering of the chart that `charts/daemonset-controller/ci` asks for. The test uses a
+//! server-side dry run, so that defaults, validation and admission judge the manifests and nothing
+//! is left behind.
 //!
 //! ServiceMonitor and PrometheusRule are left out: their CRDs are not Kubernetes' own. promtool
 //! judges the rules (`.ci/chart`).

@@ -1,4 +1,4 @@
-//! What people see: kubectl's own commands on a DaemonSet that we look after.
+//! kubectl's own commands on a DaemonSet of ours show the right things.
 
 use crate::cluster::{LAB, Lab, SOON};
 use crate::controller::Controller;

@@ -1,4 +1,4 @@
-//! What the running binary says of itself, beside what the cluster says of itself.
+//! Metrics and health of the running binary agree with the state of the cluster.
 
 use std::time::{Duration, Instant};
 
@@ -128,7 +128,7 @@ async fn metrics_say_what_the_api_server_says_through_creation_a_roll_and_deleti
     let stalls = json!({"spec": {"template": {"metadata": {"annotations": {
         "sim.daemonset-controller.io/ready-after": "never"}}}}});
     lab.patch("agent", &stalls).await;
-    lab.until("the roll stands still", SOON, async || {
+    lab.until("the rollout is stuck", SOON, async || {
         let age = endpoints.metrics().await;
         let age = age.get("daemonset_controller_rollout_age_seconds", &labels);
         same(age > Some(2.0), true)
@@ -141,7 +141,7 @@ async fn metrics_say_what_the_api_server_says_through_creation_a_roll_and_deleti
     let mends = json!({"spec": {"template": {"metadata": {"annotations": {
         "sim.daemonset-controller.io/ready-after": null}}}}});
     lab.patch("agent", &mends).await;
-    lab.until("the roll has ended", SOON, async || {
+    lab.until("the rollout has ended", SOON, async || {
         let age = endpoints.metrics().await;
         let age = age.get("daemonset_controller_rollout_age_seconds", &labels);
         same(age, Some(0.0))

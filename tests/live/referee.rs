@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What the referee knows of a pod.
+/// A pod, as far as the referee needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     /// Its UID.
@@ -24,7 +24,7 @@ pub struct Fact {
     pub name: String,
     /// UID of its controller, if it has one.
     pub owner: Option<String>,
-    /// Where it is, or may only go.
+    /// The node that it is on, or pinned to.
     pub node: Option<String>,
     /// Whether it counts.
     pub live: bool,
@@ -108,7 +108,7 @@ impl Book {
     }
 }
 
-/// What the referee saw.
+/// The verdict of the referee.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
     /// Every moment that broke the rule.

@@ -1,6 +1,6 @@
-//! Two replicas of ours and one Lease, while a hundred nodes roll: the leader is killed, halted or
-//! asked to stop, the API server goes away, etcd restarts. One works at a time, promises S1 and S2
-//! hold, and the roll ends.
+//! Two replicas of ours and one Lease, during a rollout on a hundred nodes: the leader is killed,
+//! halted or asked to stop, the API server goes away, etcd restarts. One replica works at a time,
+//! promises S1 and S2 hold, and the rollout ends.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -61,8 +61,8 @@ impl Scene {
         replica.expect_running();
     }
 
-    /// Changes the template, and waits until the roll is in its middle.
-    async fn begin_to_roll(&self, referee: &mut Referee) {
+    /// Changes the template, and waits until the rollout is in its middle.
+    async fn begin_the_rollout(&self, referee: &mut Referee) {
         let before = referee.versions();
         let container = json!([{ "name": "c", "image": "agent:2" }]);
         let patch = json!({ "spec": { "template": { "spec": { "containers": container } } } });
@@ -135,7 +135,7 @@ async fn a_leader_that_is_killed_in_the_middle_of_a_roll_is_succeeded() {
     let mut referee = Referee::start(scene.lab.api.clone(), &scene.lab.namespace).await;
     let judge = Judge::start(&scene.lab, NODES).await;
     let begun = Timestamp::now();
-    scene.begin_to_roll(&mut referee).await;
+    scene.begin_the_rollout(&mut referee).await;
     assert_eq!(scene.work(1, begun), None, "one works");
     scene.replicas[0].kill();
     let died = Timestamp::now();
@@ -157,7 +157,7 @@ async fn a_leader_that_is_halted_in_the_middle_of_a_roll_writes_nothing_when_it_
     let mut referee = Referee::start(scene.lab.api.clone(), &scene.lab.namespace).await;
     let judge = Judge::start(&scene.lab, NODES).await;
     let begun = Timestamp::now();
-    scene.begin_to_roll(&mut referee).await;
+    scene.begin_the_rollout(&mut referee).await;
     scene.replicas[0].pause();
     let leader = until_holder_is(&scene.lab, |_| true).await;
     until_holder_is(&scene.lab, |holder| !holder.is_empty() && holder != leader).await;
@@ -185,7 +185,7 @@ async fn a_leader_that_is_asked_to_stop_hands_over_at_once() {
     let mut referee = Referee::start(scene.lab.api.clone(), &scene.lab.namespace).await;
     let judge = Judge::start(&scene.lab, NODES).await;
     let begun = Timestamp::now();
-    scene.begin_to_roll(&mut referee).await;
+    scene.begin_the_rollout(&mut referee).await;
     let asked = Timestamp::now();
     let exited = scene.replicas[0].terminate(SOON).await;
     assert!(exited.is_some_and(|status| status.success()), "{exited:?}");
@@ -215,7 +215,7 @@ async fn an_api_server_and_an_etcd_that_go_away_for_a_while_leave_one_leader() {
     }
     let mut scene = scene("replica-away").await;
     let mut referee = Referee::start(scene.lab.api.clone(), &scene.lab.namespace).await;
-    scene.begin_to_roll(&mut referee).await;
+    scene.begin_the_rollout(&mut referee).await;
     scene.lab.plane.kill_api_server();
     let gone = Timestamp::now();
     scene

@@ -1,5 +1,5 @@
-//! The rig itself, tried with the built-in controller: what fails here is the rig, not our
-//! controller.
+//! The harness itself, tried with the built-in controller: a failure here is one of the harness,
+//! not of our controller.
 
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;

@@ -30,7 +30,7 @@ async fn lab_of(nodes: usize, name: &str, budget: Value) -> (Lab, Controller) {
     (lab, controller)
 }
 
-/// The images of the pods that are not on their way out.
+/// The images of the pods that are not terminating.
 pub async fn images(lab: &Lab) -> BTreeSet<String> {
     let pods = lab.pods().await;
     let staying = pods
@@ -66,7 +66,7 @@ async fn until_all_rolled_out(lab: &Lab, nodes: usize, image: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_roll_never_takes_down_more_than_max_unavailable() {
-    let (lab, _controller) = lab("roll", json!({ "maxUnavailable": "25%" })).await;
+    let (lab, _controller) = lab("rollout", json!({ "maxUnavailable": "25%" })).await;
     let judge = Judge::start(&lab, NODES).await;
     set_image(&lab, "agent:2").await;
     until_rolled_out(&lab, "agent:2").await;
@@ -86,8 +86,8 @@ async fn a_surge_leaves_no_node_without_a_ready_pod() {
     assert_eq!((worst.unavailable, worst.doubled), (0, 2), "{worst:?}");
 }
 
-/// A roll of a hundred nodes, and what the judge saw.
-async fn roll_of_a_hundred(name: &str, budget: Value) -> Worst {
+/// A rollout on a hundred nodes; the verdict of the judge.
+async fn rollout_on_a_hundred(name: &str, budget: Value) -> Worst {
     let nodes = 100;
     let (lab, _controller) = lab_of(nodes, name, budget).await;
     let judge = Judge::start(&lab, nodes).await;
@@ -97,15 +97,15 @@ async fn roll_of_a_hundred(name: &str, budget: Value) -> Worst {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_roll_of_a_hundred_nodes_keeps_to_max_unavailable_and_makes_use_of_it() {
-    let worst = roll_of_a_hundred("roll-100", json!({ "maxUnavailable": "10%" })).await;
+async fn a_rollout_on_a_hundred_nodes_keeps_to_max_unavailable_and_makes_use_of_it() {
+    let worst = rollout_on_a_hundred("rollout-100", json!({ "maxUnavailable": "10%" })).await;
     assert_eq!((worst.unavailable, worst.doubled), (10, 0), "{worst:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_surge_of_a_hundred_nodes_keeps_to_max_surge_and_makes_use_of_it() {
     let budget = json!({ "maxUnavailable": 0, "maxSurge": "10%" });
-    let worst = roll_of_a_hundred("surge-100", budget).await;
+    let worst = rollout_on_a_hundred("surge-100", budget).await;
     assert_eq!(worst.unavailable, 0, "{worst:?}");
     // The scheduler binds one pod after another: the first may be ready before the last is bound.
     assert!((6..=10).contains(&worst.doubled), "{worst:?}");
@@ -162,7 +162,7 @@ async fn kubectl_rolls_back_and_restarts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_template_whose_pods_never_become_ready_stops_at_the_budget_and_goes_on_when_mended() {
-    let (lab, _controller) = lab("stuck-roll", json!({ "maxUnavailable": 2 })).await;
+    let (lab, _controller) = lab("stuck-rollout", json!({ "maxUnavailable": 2 })).await;
     let judge = Judge::start(&lab, NODES).await;
     let never = |ready: &str| {
         let note = json!({ "sim.daemonset-controller.io/ready-after": ready });
@@ -202,7 +202,7 @@ async fn on_delete_replaces_only_what_somebody_deletes() {
     })
     .await;
     assert_eq!(images(&lab).await.len(), 2);
-    // From here on it rolls.
+    // From here on it rolls out.
     lab.patch(
         "agent",
         &json!({ "spec": { "updateStrategy": { "type": "RollingUpdate" } } }),

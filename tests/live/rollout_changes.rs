@@ -1,4 +1,4 @@
-//! Rolls in the middle of which something else changes: the strategy, the budget, the nodes.
+//! Rollouts during which something else changes: the strategy, the budget, the nodes.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn until_stuck(lab: &Lab, updated: i32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
-    let (mut lab, _controller) = lab("stop-roll", json!({ "maxUnavailable": 1 })).await;
+    let (mut lab, _controller) = lab("stop-rollout", json!({ "maxUnavailable": 1 })).await;
     set_image(&lab, "agent:2").await;
     lab.until("it has begun", SOON, async || {
         let set = lab.get("agent").await;
@@ -60,7 +60,7 @@ async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
         })
     };
     standing(NODES).await;
-    // A pod on its way out is counted as available until it is gone.
+    // A terminating pod counts as available until it is gone.
     lab.until("no pod is on its way out", SOON, async || {
         let pods = lab.pods().await;
         let staying = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
@@ -97,7 +97,7 @@ async fn on_delete_stops_a_roll_and_rolling_update_goes_on_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_that_is_raised_in_the_middle_counts_at_once() {
-    let (lab, _controller) = lab("raise-roll", json!({ "maxUnavailable": 1 })).await;
+    let (lab, _controller) = lab("raise-rollout", json!({ "maxUnavailable": 1 })).await;
     lab.patch("agent", &ready_after("never")).await;
     until_stuck(&lab, 1).await;
     let raise = strategy(json!({ "rollingUpdate": { "maxUnavailable": 4 } }));
@@ -109,7 +109,7 @@ async fn a_budget_that_is_raised_in_the_middle_counts_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_join_leave_and_are_tainted_in_the_middle_do_not_keep_a_roll_from_its_end() {
-    let (mut lab, _controller) = lab("moving-roll", json!({ "maxUnavailable": 3 })).await;
+    let (mut lab, _controller) = lab("moving-rollout", json!({ "maxUnavailable": 3 })).await;
     let referee = Referee::start(lab.api.clone(), &lab.namespace).await;
     let old = lab.pods().await;
     lab.patch("agent", &ready_after("never")).await;

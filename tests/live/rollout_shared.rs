@@ -1,5 +1,5 @@
-//! Promise S4 in the middle of a roll: the built-in controller and ours take it from one another,
-//! and each pod is replaced once, with no revision but the one of the change.
+//! Promise S4 in the middle of a rollout: the built-in controller and ours take over from one
+//! another, and each pod is replaced once, with no revision but the one of the change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::referee::Referee;
 
 const NODES: usize = 12;
 
-/// Who is at work.
+/// The controller that works.
 #[derive(Clone, Copy)]
 enum Side {
     BuiltIn,
@@ -63,8 +63,8 @@ fn writes(lab: &Lab) -> BTreeMap<String, usize> {
     writes
 }
 
-/// A roll that one side after the other takes further.
-async fn shared_roll(name: &str, budget: Value, sides: &[Side]) {
+/// A rollout that the two sides carry on in turn.
+async fn shared_rollout(name: &str, budget: Value, sides: &[Side]) {
     if built_in() {
         return; // it is both sides here
     }
@@ -90,10 +90,10 @@ async fn shared_roll(name: &str, budget: Value, sides: &[Side]) {
     let shares = sides.len() as i32;
     for (number, side) in (1..).zip(&sides[1..]) {
         let least = NODES as i32 * number / shares;
-        lab.until("its share of the roll is done", SOON, async || {
+        lab.until("its share of the rollout is done", SOON, async || {
             let status = lab.get("agent").await.status.unwrap_or_default();
             let updated = status.updated_number_scheduled.unwrap_or(0);
-            assert!(updated < NODES as i32, "the roll is over already");
+            assert!(updated < NODES as i32, "the rollout is over already");
             same(updated >= least, true).map_err(|_| format!("{updated} of {least}"))
         })
         .await;
@@ -121,18 +121,18 @@ async fn shared_roll(name: &str, budget: Value, sides: &[Side]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_roll_that_the_built_in_controller_began_is_finished() {
     let budget = json!({ "maxUnavailable": 1 });
-    shared_roll("take-over-roll", budget, &[Side::BuiltIn, Side::Ours]).await;
+    shared_rollout("take-over-rollout", budget, &[Side::BuiltIn, Side::Ours]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_built_in_controller_finishes_a_roll_that_we_began() {
     let budget = json!({ "maxUnavailable": 1 });
-    shared_roll("hand-back-roll", budget, &[Side::Ours, Side::BuiltIn]).await;
+    shared_rollout("hand-back-rollout", budget, &[Side::Ours, Side::BuiltIn]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_surge_is_taken_over_and_handed_back() {
     let budget = json!({ "maxUnavailable": 0, "maxSurge": 1 });
     let sides = [Side::BuiltIn, Side::Ours, Side::BuiltIn];
-    shared_roll("share-surge", budget, &sides).await;
+    shared_rollout("share-surge", budget, &sides).await;
 }

@@ -1,6 +1,6 @@
-//! The role is as small as it can be: every verb of every resource in `deploy/rbac.yaml` is used,
-//! and without any one of them the API server denies just that, and what depends on it does not
-//! happen. `lease_rules.rs` does the same for the Lease's role.
+//! The role is as small as possible: every verb of every resource in `deploy/rbac.yaml` is used.
+//! Without any one of them the API server denies just this verb, and the step that needs it does
+//! not happen. `lease_rules.rs` does the same for the Lease's role.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ mod role;
 use case::Case;
 use role::{granted, role};
 
-/// What is done to the cluster, and what the controller is to make of it.
+/// A change to the cluster, and the outcome that the controller must reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step {
     /// The controller starts: the DaemonSet gets its pods.

@@ -1,6 +1,6 @@
 //! The simulated API server against the real one: the same requests get the same answers.
 //!
-//! What the real one answers is kept in `tests/data/api-answers`, where plain `cargo test` holds
+//! The answers of the real one are kept in `tests/data/api-answers`, where plain `cargo test` holds
 //! the simulated one against it. `RECORD_API_ANSWERS=1` writes it anew.
 
 use std::path::{Path, PathBuf};

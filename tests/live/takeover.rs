@@ -27,7 +27,7 @@ fn odd(lab: &Lab, name: &str) -> Value {
     set
 }
 
-/// What must not change.
+/// The parts of pods and revisions that must not change.
 struct Standing {
     /// Pods: name to UID.
     pods: BTreeMap<String, Option<String>>,
@@ -51,7 +51,7 @@ async fn standing(lab: &Lab) -> Standing {
     }
 }
 
-/// What of the pods and revisions is not as it was.
+/// The pods and revisions that have changed.
 async fn expect_standing(lab: &Lab, was: &Standing) {
     let now = standing(lab).await;
     for (name, uid) in &was.pods {

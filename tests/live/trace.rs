@@ -1,5 +1,5 @@
-//! What happened to the pods of one node, request by request: for a verdict that two of them lived
-//! at once.
+//! The history of the pods of one node, request by request: shown when two of them were live at
+//! once.
 
 use std::path::Path;
 

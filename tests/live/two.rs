@@ -1,4 +1,4 @@
-//! Two of ours at once, with no leader between them: promise S1 at its hardest.
+//! Two controllers of ours at once, without a leader: promise S1 at its hardest.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
@@ -34,7 +34,7 @@ async fn two_controllers_with_no_leader_never_make_a_second_pod() {
         let victims = live.skip(round * 7 % 40).step_by(3).take(6);
         let mut hit = 0;
         for (index, victim) in victims.enumerate() {
-            // Whoever was quicker may have deleted it already: no matter.
+            // A controller may have deleted it already: no matter.
             let changed = if index % 3 == 2 {
                 let failed = Patch::Merge(json!({ "status": { "phase": "Failed" } }));
                 let patched = pods

@@ -1,9 +1,9 @@
-//! Two of ours at once with no leader while a DaemonSet rolls: one or the other is killed, stopped
-//! and continued at random, and people delete and fail pods and change the template in the middle.
-//! Promise S1 holds at every version.
+//! Two controllers of ours at once, without a leader, during a rollout: one or the other is killed,
+//! stopped and continued at random, and people delete and fail pods and change the template
+//! meanwhile. Promise S1 holds at every version.
 //!
 //! With `LIVE_CONTROLLER=built-in` it counts, and asserts nothing: how often two built-in
-//! controllers, left in peace, break the promise in one roll.
+//! controllers, left in peace, break the promise in one rollout.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -183,7 +183,7 @@ async fn two_controllers_at_a_rollout(name: &str, budget: Value) {
     assert_eq!(at_work, [true, true], "both were at work");
 }
 
-/// One roll that nobody disturbs; prints how often two live pods were on a node.
+/// One rollout that nobody disturbs; prints how often two live pods were on a node.
 async fn count(lab: &Lab, referee: Referee) {
     set_image(lab, "agent:2").await;
     lab.until_covered("agent", NODES as i32, 2 * SOON).await;
@@ -198,7 +198,7 @@ async fn count(lab: &Lab, referee: Referee) {
     let mut nodes: Vec<_> = pairs.iter().map(|(node, _)| node).collect();
     nodes.dedup();
     println!(
-        "{}: two built-in controllers in one roll of {NODES} nodes: two live pods {} times, on {} nodes, \
+        "{}: two built-in controllers in one rollout on {NODES} nodes: two live pods {} times, on {} nodes, \
          at {} of {} versions",
         lab.namespace,
         pairs.len(),
@@ -211,7 +211,7 @@ async fn count(lab: &Lab, referee: Referee) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_controllers_roll_with_max_unavailable_and_never_make_a_second_pod() {
     two_controllers_at_a_rollout(
-        "two-roll",
+        "two-rollout",
         json!({ "maxUnavailable": "20%", "maxSurge": 0 }),
     )
     .await;

@@ -1,4 +1,4 @@
-//! Pods that end, and pods whose labels are changed by hand.
+//! Terminal pods, and pods whose labels are changed by hand.
 
 use std::collections::BTreeSet;
 
@@ -167,7 +167,7 @@ async fn a_pod_relabelled_by_hand_is_released_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_of_another_owner_is_never_touched() {
-    let mut lab = Lab::shared("strangers").await;
+    let mut lab = Lab::shared("foreign").await;
     lab.add_nodes(1..=2).await;
     // It matches the selector and sits on our node, but another kind of controller owns it.
     lab.apply(&format!(
@@ -184,20 +184,20 @@ async fn a_pod_of_another_owner_is_never_touched() {
             "jsonpath={.metadata.uid}",
         ])
         .await;
-    let stranger = json!({
+    let foreign = json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": { "name": "stranger", "namespace": lab.namespace, "labels": { "app": "agent" },
+        "metadata": { "name": "foreign", "namespace": lab.namespace, "labels": { "app": "agent" },
             "ownerReferences": [{ "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner, "controller": true }] },
         "spec": { "nodeName": lab.node_name(1), "containers": [{ "name": "c", "image": "none" }] },
     });
-    lab.apply(&stranger.to_string()).await;
+    lab.apply(&foreign.to_string()).await;
     let _controller = Controller::start(&lab);
     lab.create(&lab.daemon_set("agent")).await;
     lab.until_covered("agent", 2, SOON).await;
     let pods = lab.until_pods(3, SOON).await;
-    let stranger = pods
+    let foreign = pods
         .iter()
-        .find(|pod| name_of(pod) == "stranger")
-        .expect("the stranger is there");
-    assert_eq!(controller_of(stranger), Some(owner.as_str()));
+        .find(|pod| name_of(pod) == "foreign")
+        .expect("the foreign pod is there");
+    assert_eq!(controller_of(foreign), Some(owner.as_str()));
 }

@@ -1,5 +1,5 @@
-//! The requests of `data/validation.jsonl` against a real API server: it must answer as the file
-//! says.
+//! The requests of `tests/data/validation.jsonl` against a real API server: it must answer as the
+//! file says.
 //!
 //! With `RECORD_VALIDATION=1` the file is written anew from what it answers. A new case is a line
 //! of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is one,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::control_plane::{Component, ControlPlane, Options};
 
 const FILE: &str = "tests/data/validation.jsonl";
-/// What only the server sets, and nobody can foretell.
+/// Fields that the server sets, with values that no test can know.
 const RANDOM: [&str; 4] = [
     "uid",
     "resourceVersion",

@@ -1,5 +1,5 @@
-//! Admission webhooks, with the API server's own certificate: one that denies every request, one
-//! that is ahead of it.
+//! Admission webhooks, with the API server's own certificate: one denies every request, the other
+//! creates the requested object first.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Webhook {
     calls: Arc<AtomicUsize>,
     /// Where it listens.
     pub url: String,
-    /// What vouches for its certificate, as `caBundle` takes it.
+    /// The certificate authority, as `caBundle` takes it.
     pub authority: ByteString,
 }
 

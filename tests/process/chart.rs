@@ -1,5 +1,5 @@
-//! The chart and `deploy/` without Helm: every value is described where people look for it, flags
-//! are flags of `run`, metrics are metrics of ours. What needs Helm is in `.ci/chart`.
+//! The chart and `deploy/` without Helm: every value is described in the chart's README, flags are
+//! flags of `run`, metrics are metrics of ours. `.ci/chart` has the checks that need Helm.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,7 +84,7 @@ fn described(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// What stands at `path` in the values.
+/// The value at `path` in the values.
 fn default_of<'a>(values: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(values, |value, name| value.get(name))

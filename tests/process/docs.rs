@@ -244,7 +244,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What the documents say in `code` of files of the tree: `src/plan/names.rs`, `plan/names.rs`,
+/// The files that the documents name in `code`: `src/plan/names.rs`, `plan/names.rs`,
 /// `tests/live`.
 #[test]
 fn every_file_that_the_design_names_is_there() {
@@ -262,7 +262,7 @@ fn every_file_that_the_design_names_is_there() {
     assert!(named > 20, "this test no longer finds names of files");
 }
 
-/// What is between single backticks, outside of fenced blocks.
+/// The texts between single backticks, outside of fenced blocks.
 fn code(markdown: &str) -> Vec<String> {
     let prose = prose(markdown);
     let parts = prose.split('`').skip(1).step_by(2);

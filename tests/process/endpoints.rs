@@ -1,4 +1,4 @@
-//! The endpoints over real sockets: what is answered, and what others cannot hold up.
+//! The endpoints over real sockets: their answers, and clients that must not hold up others.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;

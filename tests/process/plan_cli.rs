@@ -1,4 +1,4 @@
-//! `plan` as people run it: the real binary on files. What it prints is compared byte by byte with
+//! `plan` as people run it: the real binary on files. Its output is compared byte by byte with
 //! `tests/data/plan`; `UPDATE_GOLDEN=1 cargo test --test process plan_cli` writes those files, and
 //! the examples in `docs/plan.md`, anew.
 

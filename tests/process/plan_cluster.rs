@@ -41,7 +41,7 @@ impl Server {
         let shared = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // Whoever breaks off the connection is the one who notices.
+                // The side that breaks off the connection notices.
                 let _ = shared.serve(stream.unwrap());
             }
         });

@@ -72,7 +72,7 @@ fn texts(value: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What the JSON says otherwise than the record.
+/// Differences between the JSON and the record.
 fn differences(json: &Value, expected: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |what: &str, ours: BTreeSet<String>, theirs: BTreeSet<String>| {

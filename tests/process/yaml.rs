@@ -17,7 +17,7 @@ struct Case {
     err: String,
 }
 
-/// Where we differ from kubectl, and knowingly so.
+/// Texts that we read otherwise than kubectl, on purpose.
 const DIFFERENT: [(&str, &str); 19] = [
     // Numbers of JSON texts keep their spelling, where kubectl takes a detour through YAML.
     ("\u{feff}{\"a\": 1.0}\n", "JSON after a byte order mark"),

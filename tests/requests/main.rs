@@ -1,5 +1,4 @@
-//! Order of requests: which requests reach the API server, in which order, and what each of them
-//! holds.
+//! Order of requests: the requests that reach the API server, their order and their bodies.
 //!
 //! Tests that judge the whole history of a cluster by the promises are in `tests/sim`.
 

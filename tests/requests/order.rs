@@ -1,5 +1,4 @@
-//! The order in which a plan is carried out: what a request relies on has been answered before it
-//! is sent.
+//! A plan is carried out in order: each request is sent after the answers that it relies on.
 
 use std::time::Duration;
 

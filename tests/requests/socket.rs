@@ -1,4 +1,4 @@
-//! Over a real socket: what kube's client does below us is part of the bargain.
+//! Lists and watches over a real socket, with kube's own client below them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

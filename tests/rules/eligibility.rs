@@ -1,4 +1,4 @@
-//! Which nodes a DaemonSet's pods belong on, by table.
+//! Eligibility: the nodes on which the pods of a DaemonSet belong, by table.
 
 use crate::support::*;
 use daemonset_controller::{

@@ -1,4 +1,4 @@
-//! Names of pods: what they follow from, and what they do not.
+//! Names of pods: the state that they are derived from.
 
 use crate::support::*;
 use daemonset_controller::model::{Kind, Str};
@@ -179,7 +179,7 @@ fn while_surging_the_next_name_is_the_same_whether_the_pod_is_there_on_its_way_o
         }
         cluster.cache.deleted(Kind::Pod, &there.raw());
         names.push(next_name(&mut cluster));
-        // By force: whoever did not see it on its way out.
+        // Deleted by force, for a controller that did not see it terminating.
         let mut cluster = Cluster::new(surging(), [node("a"), there.clone()]);
         cluster.cache.deleted(Kind::Pod, &there.raw());
         names.push(next_name(&mut cluster));

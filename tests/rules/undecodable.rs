@@ -1,5 +1,5 @@
-//! Objects that cannot be decoded are not gone (docs/design.md, decision 6): what can be read of
-//! them counts, and where nothing can, the DaemonSets concerned are left alone.
+//! An object that cannot be decoded is not gone (docs/design.md, decision 6): the readable part of
+//! it counts, and a DaemonSet with an unreadable part is left alone.
 
 use daemonset_controller::{
     cache::Cache,

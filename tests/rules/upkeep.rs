@@ -1,4 +1,4 @@
-//! Upkeep, rule by rule: each line of upstream's small print on pods has a test of its own.
+//! Upkeep, rule by rule: each rule of upstream on pods has a test of its own.
 
 use crate::support::*;
 use daemonset_controller::model::BackoffKind;
@@ -243,8 +243,8 @@ fn a_terminal_and_terminating_pod_is_invisible() {
     assert_eq!(plan.status.unwrap().current_number_scheduled, 0);
 }
 
-/// Whoever sees such a pod gone posts the name without it: with another name, two controllers would
-/// make two pods.
+/// A controller that sees such a pod gone posts the name without it: with another name, two
+/// controllers would make two pods.
 #[test]
 fn a_terminating_pod_that_runs_blocks_creation_and_counts_as_scheduled() {
     let objects = [node("a"), pod("p").on("a").ready(9).terminating()];

@@ -1,4 +1,4 @@
-//! Strategic merge patches do what they do in the API server.
+//! Strategic merge patches have the same result as in the API server.
 //!
 //! `tests/data/strategic-merge.jsonl` holds originals, patches, and what
 //! `k8s.io/apimachinery/pkg/util/strategicpatch` 0.37.1 makes of them, or its error.
@@ -20,7 +20,7 @@ struct Case {
     error: Option<String>,
 }
 
-/// What the API server does to the outcome of a merge when it reads it into a type.
+/// The changes that the API server makes to a merged object when it reads it into a type.
 fn read(value: &mut Value) {
     match value {
         Value::Object(members) => {

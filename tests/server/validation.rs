@@ -1,5 +1,4 @@
-//! What the simulated API server makes of objects, and refuses, against what the real one (1.37.1)
-//! answered.
+//! The simulated API server fills in and refuses as the real one (1.37.1) does.
 //!
 //! `tests/data/validation.jsonl` holds a request a line and the answer to it, recorded by
 //! `tests/live/validation.rs`. Compared are code, reason, message, details and stored object, but
@@ -55,7 +54,7 @@ fn resource(case: &Case) -> &'static Resource {
     Resource::find(&case.group, "v1", &case.resource).unwrap()
 }
 
-/// What the server would do with it: the object that it would store.
+/// The object that the server would store, or its refusal.
 fn answer(case: &Case) -> Result<Value, Status> {
     let resource = resource(case);
     let mut object = case.sent.clone();
@@ -96,7 +95,7 @@ fn cut_causes(mut details: Value) -> Value {
     details
 }
 
-/// Where two values differ.
+/// Collects the paths at which two values differ.
 fn compare(path: &str, theirs: &Value, ours: &Value, found: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Object(a), Value::Object(b)) => {

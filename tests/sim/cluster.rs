@@ -30,7 +30,7 @@ fn live(cluster: &Cluster) -> Vec<String> {
     pods.map(|pod| target(&pod).to_owned()).collect()
 }
 
-/// That all promises hold, once it is quiet.
+/// Asserts that all promises hold, once the cluster is quiet.
 async fn finish(cluster: &mut Cluster) {
     assert!(cluster.rest(2 * MINUTE, HOUR).await);
     report(&cluster.unsettled(&["a"], MINUTE));

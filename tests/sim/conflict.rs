@@ -78,7 +78,7 @@ async fn it_can_be_told_to_go_on_all_the_same() {
     world.at_rest().await;
 }
 
-/// Whoever takes over finds pods with such names; nobody creates more.
+/// A controller that takes over finds pods with such names, and creates no more.
 #[tokio::test(start_paused = true)]
 async fn what_another_controller_left_is_no_conflict() {
     let world = world(0);

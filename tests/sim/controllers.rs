@@ -114,7 +114,7 @@ impl World {
         posts.iter().map(message).collect()
     }
 
-    /// That all promises which hold at every version held.
+    /// Asserts that the promises of every version held.
     pub async fn finish(&self) {
         let names: Vec<&str> = self.controllers.borrow().iter().copied().collect();
         let broken = self.cluster.borrow().violations(&names);

@@ -1,5 +1,4 @@
-//! A controller that dies at any request, and another that begins with nothing but what the API
-//! holds.
+//! A controller dies at any request, and another begins with nothing but the state in the API.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A create is never repeated for a node that has a pod, whatever is known of it.
+//! The controller never creates a second pod for a node that has one, however little it knows of
+//! it.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ async fn a_lost_answer_to_a_create_makes_no_second_pod() {
     server.rule(1, |c| c.is("POST", "/pods"), Act::Lose);
     let _running = start(&server, "a");
     seconds(60).await;
-    // Whether the watch tells of the pod before it is asked for again is a matter of milliseconds.
+    // The watch may tell of the pod before it is created again, or after: it is a matter of
+    // milliseconds.
     let codes = codes(&server.posts());
     assert_eq!(codes[0], 0);
     assert!(codes[1..].iter().all(|code| *code == 409), "{codes:?}");
@@ -71,14 +73,14 @@ async fn own_creates_count_at_once_while_the_watch_is_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_a_stranger_holds_is_passed_over() {
+async fn a_name_that_a_foreign_pod_holds_is_skipped() {
     let server = world(1);
     let base = name(&["n0", ""]);
-    let mut stranger = pod(&base, "elsewhere");
-    stranger["metadata"]["ownerReferences"][0]["uid"] = json!("somebody");
-    stranger["metadata"]["ownerReferences"][0]["kind"] = json!("ReplicaSet");
-    stranger["metadata"]["labels"] = json!({"app": "other"});
-    server.add("pods", stranger);
+    let mut foreign = pod(&base, "elsewhere");
+    foreign["metadata"]["ownerReferences"][0]["uid"] = json!("somebody");
+    foreign["metadata"]["ownerReferences"][0]["kind"] = json!("ReplicaSet");
+    foreign["metadata"]["labels"] = json!({"app": "other"});
+    server.add("pods", foreign);
     let _running = start(&server, "a");
     seconds(10).await;
     let next = name(&["n0", &base, "1"]);
@@ -90,7 +92,7 @@ async fn a_name_that_a_stranger_holds_is_passed_over() {
     server.remove("pods", &base);
     server.remove("pods", &next);
     seconds(10).await;
-    // Whoever still sees the stranger posts this name too.
+    // A controller that still sees the foreign pod posts this name too.
     assert_eq!(names(&server.posts())[2..], [next]);
     server.assert_covered(1);
     assert!(server.deletes().is_empty());

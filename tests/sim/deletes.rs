@@ -1,4 +1,5 @@
-//! A delete hits just what was judged, is sent once, and never leaves a node empty without need.
+//! A delete hits only the pod that was judged, is sent once, and never leaves a node empty without
+//! need.
 
 use std::time::Duration;
 

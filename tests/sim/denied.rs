@@ -1,5 +1,5 @@
-//! Where creating is denied: one call an attempt, growing pauses, the rest of the work done all the
-//! same.
+//! Creates that are denied: one call an attempt, growing pauses, and the rest of the work is done
+//! all the same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

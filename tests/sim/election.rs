@@ -1,5 +1,5 @@
-//! Replicas of which one works: by a Lease, in virtual time. Whatever happens to the leader, at
-//! most one writes, and promises S1 to S5 hold over all of it.
+//! Several replicas and one Lease, in virtual time. Whatever happens to the leader, at most one
+//! replica writes, and promises S1 to S5 hold over the whole history.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn about_leases(entry: &Entry) -> bool {
         .is_some_and(|t| t.resource.plural == "leases")
 }
 
-/// So many nodes, whose kubelets work, and a DaemonSet that rolls, two nodes at a time.
+/// So many nodes, whose kubelets work, and a DaemonSet that rolls out, two nodes at a time.
 fn scene(nodes: usize) -> World {
     let world = world(nodes);
     respec(&world, json!({ "updateStrategy": rolling(2, 0) }));
@@ -151,7 +151,7 @@ async fn a_leader_that_cannot_renew_writes_nothing_after_its_deadline() {
     }
 }
 
-/// What is under way when the time is up is given up, and not waited for.
+/// Requests that are open when the time is up are given up, and not waited for.
 #[tokio::test(start_paused = true)]
 async fn writes_that_take_long_do_not_outlive_the_lead() {
     let world = world(3);
@@ -307,8 +307,8 @@ async fn a_new_leader_whose_watches_are_behind_reads_before_it_writes() {
     }
 }
 
-/// Where watches have told all there is, nothing is read again: that is what standbys keep their
-/// caches for.
+/// After watches have told all there is, nothing is read again: this is what
+/// the caches of standbys are for.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_on_a_busy_cluster_reads_no_list() {
     let world = scene(6);

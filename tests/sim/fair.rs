@@ -1,4 +1,4 @@
-//! DaemonSets do not wait for one another, and a namespace that goes takes nothing else with it.
+//! DaemonSets do not wait for one another, and a namespace that is deleted slows no other.
 
 use std::time::Duration;
 

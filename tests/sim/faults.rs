@@ -1,5 +1,5 @@
-//! An error on each request that the controller makes, one kind at a time: when the errors stop,
-//! all is as it should be, and nothing was made twice.
+//! Each request of the controller fails, one kind of error at a time: when the errors stop, the
+//! cluster reaches the desired state, and nothing was created twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ impl What {
     }
 }
 
-/// What goes wrong, one after another, in a row of such requests.
+/// The errors of successive requests of this kind.
 fn errors() -> Vec<Vec<Act>> {
     let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "not now"));
     let wait = Act::RefuseFor(Status::new(429, "TooManyRequests", "wait"), 3);

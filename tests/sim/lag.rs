@@ -1,5 +1,5 @@
-//! Decision "Own writes are read back": work goes on, and nothing is done twice, while watches lag
-//! by minutes.
+//! Decision "Own writes are read back": while watches lag by minutes the controller works, and does
+//! nothing twice.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn creates_deletes_and_status_go_on_while_the_watch_of_pods_lags_by_minute
     let status = server.get("daemonsets", "web")["status"].clone();
     assert_eq!(status["desiredNumberScheduled"], 30);
     assert_eq!(status["currentNumberScheduled"], 30);
-    // What others did to the pods is not known yet.
+    // The controller does not know yet of changes by others.
     assert_eq!(status["numberReady"], 20);
     for n in 0..5 {
         server.edit("nodes", &format!("n{n}"), away(true));

@@ -1,4 +1,5 @@
-//! DaemonSets that nothing can be done for are said to be left alone, once, and the others go on.
+//! A DaemonSet for which nothing can be done is logged once as left alone, and the others are
+//! served.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Lists go back in time, watches expire, objects are of unknown shape: nothing is doubled or
-//! dropped for that.
+//! Lists that go back in time, watches that expire, objects of unknown shape: none of them leads to
+//! a second pod or a lost one.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Names (`docs/design.md`): two controllers of which one is some events behind make one pod a
+//! Names (`docs/design.md`): two controllers, one of which is some events behind, create one pod a
 //! node, whatever people do to pods.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -86,7 +86,7 @@ async fn a_pod_that_was_asked_to_go_gives_its_name_to_the_next_and_one_that_ende
     server.assert_covered(1);
 }
 
-/// What was last on a node is remembered by one controller alone, and so for a moment only.
+/// One controller alone remembers the last pod of a node, and so for a moment only.
 #[tokio::test(start_paused = true)]
 async fn a_controller_that_started_while_a_node_was_empty_names_its_pod_as_one_that_remembers() {
     let server = world(1);

@@ -1,4 +1,4 @@
-//! One revision for one template, whoever has its name and whatever became of the answer.
+//! One template has one revision, whoever has its name and whatever happened to the answer.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn ours(server: &World) -> Vec<Value> {
 }
 
 /// Somebody's revision of the name that ours would have.
-async fn stranger() -> Value {
+async fn foreign() -> Value {
     let server = world(1);
     let _running = start(&server, "a");
     seconds(10).await;
@@ -26,7 +26,7 @@ async fn stranger() -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_taken_raises_the_collision_count() {
     for known in [true, false] {
-        let taken = stranger().await;
+        let taken = foreign().await;
         let server = world(3);
         if known {
             server.add("controllerrevisions", taken.clone());

@@ -1,5 +1,5 @@
-//! Rolling updates: the scene that their tests begin with, and what they ask. The rules are in
-//! `docs/decisions.md`; one file a rule.
+//! Rolling updates: the cluster that their tests begin with, and what they measure. The rules are
+//! in `docs/decisions.md`; each file tests one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -96,7 +96,7 @@ pub fn nodes_of(server: &World, version: &str) -> BTreeSet<String> {
     of.map(|(node, _)| node).collect()
 }
 
-/// That so many nodes have one pod each, of this version.
+/// Asserts that so many nodes have one pod each, of this version.
 pub fn assert_rolled(server: &World, nodes: usize, version: &str) {
     server.assert_covered(nodes);
     let found = versions(server);
@@ -143,7 +143,7 @@ pub fn version(server: &World) -> u64 {
     server.read(|store| store.version())
 }
 
-/// What the roll cost, counted anew at each version since one.
+/// The worst counts of nodes at any version since this one.
 pub fn worst(server: &World, since: u64) -> Worst {
     let wait = &server.get("daemonsets", "web")["spec"]["minReadySeconds"];
     let wait = wait.as_i64().unwrap_or(0);

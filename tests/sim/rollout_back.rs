@@ -1,5 +1,5 @@
-//! The history that a roll leaves: a template that comes back has its revision back, under a higher
-//! number, and what is beyond `revisionHistoryLimit` goes, but for what a pod carries.
+//! The history after a rollout: a template that comes back has its revision back, under a higher
+//! number, and revisions beyond `revisionHistoryLimit` are deleted unless a pod carries them.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ async fn the_limit_keeps_as_many_old_revisions_and_those_that_pods_carry() {
     ] {
         let (server, _running) = covered(3, rolling(1, 0)).await;
         respec(&server, json!({"revisionHistoryLimit": limit}));
-        // A roll that is stuck: pods of two revisions, whatever the limit.
+        // A rollout that is stuck: pods of two revisions, whatever the limit.
         change_to(&server, "2", "1s");
         seconds(30).await;
         for version in ["3", "4", "5"] {
@@ -85,7 +85,7 @@ async fn a_change_that_is_none_makes_no_revision_and_replaces_nothing() {
         json!({"revisionHistoryLimit": 4}),
         json!({"minReadySeconds": 1}),
         json!({"updateStrategy": rolling(0, 2)}),
-        // What the API server sets by itself.
+        // Set by the API server.
         json!({"template": {"spec": {"terminationGracePeriodSeconds": 30, "dnsPolicy": null}}}),
     ] {
         respec(&server, spec);

@@ -1,5 +1,5 @@
-//! `maxUnavailable`: a number or a share of the eligible nodes, rounded up; what is unavailable
-//! already counts, and what is old and not available goes beside it.
+//! `maxUnavailable`: a number or a share of the eligible nodes, rounded up. Nodes that are
+//! unavailable already count, and old pods that are not available are replaced beside the budget.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

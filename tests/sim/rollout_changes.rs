@@ -1,4 +1,4 @@
-//! Rolls in the middle of which something else changes: the strategy, the budget, the nodes.
+//! Rollouts during which something else changes: the strategy, the budget, the nodes.
 
 use daemonset_controller::sim::cluster::Part;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::rollout::*;
 use super::world::*;
 
 fn strategy(server: &World, strategy: Value) {
-    // What is of the other type is to go.
+    // The members of the other type are removed.
     let mut strategy = strategy;
     if strategy["type"] == "OnDelete" {
         strategy["rollingUpdate"] = Value::Null;

@@ -1,5 +1,5 @@
-//! A controller that dies at any request of a roll, and another that begins with nothing but what
-//! the API holds: the roll goes on, within the budget, and no pod is replaced twice.
+//! A controller dies at any request of a rollout, and another begins with nothing but the state in
+//! the API: the rollout goes on, within the budget, and no pod is replaced twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn counts(c: &Entry) -> bool {
 /// How many nodes there are.
 const NODES: usize = 2;
 
-/// A roll whose controller dies at its `nth` request. False where it has none.
+/// A rollout whose controller dies at its `nth` request. False where it has none.
 async fn dies_at(nth: usize, death: Death, strategy: Value) -> bool {
     let (server, running) = covered(NODES, strategy.clone()).await;
     let (begun, before) = (server.requests_so_far(), version(&server));
@@ -75,7 +75,7 @@ async fn dies_at(nth: usize, death: Death, strategy: Value) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_request_of_a_roll_costs_no_more_than_the_roll() {
+async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
     for (strategy, death) in [
         (rolling(1, 0), Death::Before),
         (rolling(1, 0), Death::After),

@@ -1,5 +1,5 @@
-//! Rolls while watches lag or tell nothing: slower, within the budget all the same, as a controller
-//! knows what it did itself.
+//! Rollouts while watches lag or are silent: they are slower, and within the budget all the same,
+//! because a controller knows its own writes.
 
 use std::time::Duration;
 
@@ -107,9 +107,9 @@ async fn watches_that_break_off_and_lists_in_the_middle_of_a_roll_change_nothing
     }
 }
 
-/// How long a roll takes while the API server, as a busy one does, ends watches of pods soon after
-/// they told of something; or while it does not.
-async fn roll(watches_end: bool) -> Duration {
+/// The time that a rollout takes while the API server, as a busy one does, ends watches of pods
+/// soon after they told of something; or while it does not.
+async fn rollout_time(watches_end: bool) -> Duration {
     let (server, _running) = covered(8, rolling(2, 0)).await;
     let told = || server.read(|store| store.history(resource("pods")).len());
     change_to(&server, "2", "2s");
@@ -131,7 +131,7 @@ async fn roll(watches_end: bool) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_api_server_that_ends_watches_early_hardly_slows_a_roll() {
-    let (quiet, busy) = (roll(false).await, roll(true).await);
+async fn a_busy_api_server_that_ends_watches_early_hardly_slows_a_rollout() {
+    let (quiet, busy) = (rollout_time(false).await, rollout_time(true).await);
     assert!(busy < quiet * 2, "{busy:?}, not {quiet:?}");
 }

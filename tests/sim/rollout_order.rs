@@ -1,4 +1,4 @@
-//! Which pods go first: the oldest, ties by the node's name. With OnDelete none does.
+//! The oldest pods are replaced first, ties by the node's name. With OnDelete none is replaced.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! Whole rolls on random clusters: nodes, taints, DaemonSets, strategies, budgets,
+//! Whole rollouts on random clusters: nodes, taints, DaemonSets, strategies, budgets,
 //! `minReadySeconds`, one controller or two, lag, faults, crashes, people. All promises hold at
-//! every version, and at the end every pod is of the last template and nothing is written any more.
-//! What happens follows from a seed.
+//! every version, and at the end every pod is of the last template and the controller writes
+//! nothing more. All events follow from a seed.
 //!
 //! What is known to be left over (`docs/design.md`) is left out: with two controllers watches lag
 //! by no more than a tenth of a second, none is started while a node is empty, and requests that

@@ -1,5 +1,5 @@
-//! `minReadySeconds`: a pod counts when it has been ready for so long, and the next one goes at
-//! that very second, with nothing asked meanwhile.
+//! `minReadySeconds`: a pod counts when it has been ready for so long, and the next one is replaced
+//! at this very second, without a request meanwhile.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Rolls that cannot go on: they stop at the budget, and go on when what held them up is gone.
+//! Rollouts that are stuck stop at the budget, and go on when the obstacle is gone.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn a_webhook_or_quota_that_denies_pods_in_the_middle_takes_down_no_more_th
         assert_eq!(worst(&server, before).unavailable, down);
         assert!(10 - server.covered().len() <= down);
         let gone = gone_from(&server).len();
-        // Somebody deletes an old pod, and the roll gets no further for it.
+        // Somebody deletes an old pod, and the rollout gets no further by it.
         let pods = server.all("pods").into_iter();
         let mut old = pods.filter(|p| p["metadata"]["annotations"]["v"].is_null());
         let old = old.next().expect("an old pod")["metadata"]["name"].clone();

@@ -1,5 +1,5 @@
-//! `maxSurge`: the new pod comes beside the old one, which goes when the new one is available, or
-//! when it is not ready itself.
+//! `maxSurge`: the new pod is created beside the old one, which is deleted when the new one is
+//! available, or when it is not ready itself.
 
 use std::time::Duration;
 

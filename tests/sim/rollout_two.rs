@@ -1,4 +1,4 @@
-//! Two controllers at one roll, without a leader: one of them late, halted by lag, or dead for a
+//! Two controllers at one rollout, without a leader: one of them late, halted by lag, or dead for a
 //! while. They name the same pods and choose the same victims, so the budget holds for both
 //! together, and no pod is replaced twice.
 
@@ -35,8 +35,8 @@ async fn two_controllers_that_hear_alike_roll_as_one() {
     }
 }
 
-/// One roll after another, with two controllers, either of which lags by another time each second
-/// or so.
+/// One rollout after another, with two controllers, either of which lags by another time each
+/// second or so.
 async fn seed(seed: u64) {
     let mut dice = StdRng::seed_from_u64(seed);
     let budgets = [

@@ -1,6 +1,5 @@
-//! Two controllers amid everything that goes wrong: watches that lag and end, answers that fail,
-//! come late or are lost, crashes, and people who fail and delete pods. What happens follows from a
-//! seed.
+//! Two controllers and every kind of fault: watches that lag and end, answers that fail, come late
+//! or are lost, crashes, and people who fail and delete pods. All events follow from a seed.
 //!
 //! What is known to be left over (`docs/design.md`) is left out: a node's pods are not touched
 //! twice within the time that a controller may be behind, and none starts while its watches are
@@ -39,7 +38,7 @@ impl Chaos {
         let mut web = daemon_set("default", "web");
         let lag = [0, 30, 100, 2_000, 40_000][seed as usize % 5];
         web["spec"]["updateStrategy"] = match seed / 5 % 3 {
-            // Rolls touch pods by themselves, several times within a long lag.
+            // Rollouts touch pods by themselves, several times within a long lag.
             _ if lag > 100 => json!({"type": "OnDelete"}),
             0 => json!({"type": "OnDelete"}),
             1 => json!({"type": "RollingUpdate"}),

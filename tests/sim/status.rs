@@ -1,4 +1,5 @@
-//! The status is that of the DaemonSet that was seen, and is written only when it changes.
+//! The status belongs to the generation of the DaemonSet that was seen, and is written only when it
+//! changes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A stop begins nothing new and lets finish what is under way.
+//! A controller that is asked to stop begins no request and lets open ones finish.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_stop_in_the_middle_of_many_creates() {
     let calls = server.requests(|_| true).len();
     seconds(600).await;
     assert_eq!(server.requests(|_| true).len(), calls);
-    // Whoever comes next goes on from there.
+    // The next controller goes on from there.
     server.clear_rules();
     let _next = start(&server, "b");
     seconds(30).await;

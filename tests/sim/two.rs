@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::world::*;
 
-/// Nodes come, are tainted and not, pods fail and vanish: one thing a turn, by turn number.
-fn trouble(server: &World, turn: usize) {
+/// Nodes come, are tainted and not, pods fail and are deleted: one thing a turn, by turn number.
+fn disturb(server: &World, turn: usize) {
     let node_name = format!("n{}", turn * 7 % 10);
     let live = server
         .all("pods")
@@ -36,7 +36,7 @@ async fn two_controllers_never_make_two_live_pods_on_a_node() {
                 15 => server.freeze("b", blind, false),
                 _ => {}
             }
-            trouble(&server, turn);
+            disturb(&server, turn);
             seconds(31).await;
         }
         seconds(120).await;
@@ -78,7 +78,7 @@ async fn two_controllers_that_count_differently_do_not_fight_over_the_status() {
     seconds(600).await;
     let writes = server.statuses().len() - before;
     assert!((2..80).contains(&writes), "{writes}");
-    // What is new is written at once, by whoever sees it.
+    // A change is written at once, by the controller that sees it.
     server.edit(
         "pods",
         &name(&["n1", ""]),

@@ -1,5 +1,5 @@
-//! Adoption, release, revisions, availability and backoff: at the right moment, and no more than
-//! needed.
+//! Adoption, release, revisions, availability and backoff: each at the right moment, and with no
+//! request too many.
 
 use std::time::Duration;
 

@@ -307,7 +307,7 @@ impl World {
         self.covered_by(UID)
     }
 
-    /// That each of so many nodes has exactly one live pod.
+    /// Asserts that each of so many nodes has exactly one live pod.
     pub fn assert_covered(&self, nodes: usize) {
         let covered = self.covered();
         assert!(

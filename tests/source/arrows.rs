@@ -1,4 +1,5 @@
-//! The arrows between the rooms of `src`: who may import whom, and what pure rooms may not mention.
+//! The arrows between the rooms of `src`: the imports that each room may have, and the names that
+//! pure rooms may not mention.
 //!
 //! Code that is only compiled for tests is left out: a test may look where the code that it tests
 //! may not (an `apply` test at the simulated cluster, say).
@@ -7,8 +8,8 @@ use std::collections::BTreeSet;
 
 use super::tree::rust_files;
 
-/// What each room may import besides itself. A room with a path imports only what is below that
-/// path.
+/// The imports that each room may have besides its own. A room with a path imports only what is
+/// below that path.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),
@@ -29,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Rooms without IO, clock, async or randomness.
 const PURE: &[&str] = &["model", "plan", "cache"];
 
-/// What pure rooms do not mention.
+/// Names that pure rooms do not mention.
 const IMPURE: &[&str] = &[
     "tokio",
     "kube",
@@ -60,7 +61,7 @@ fn no_arrow_turns() {
     }
 }
 
-/// What is wrong with a file, by its path below `src`.
+/// The offences of a file, by its path below `src`.
 fn check(path: &str, source: &str) -> Vec<String> {
     let mut offences = Vec::new();
     let room = room(path);

@@ -1,4 +1,4 @@
-//! What breaks determinism, as far as the text of the sources shows it.
+//! Nothing in the sources breaks determinism, as far as their text shows it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::tree::rust_files;
 /// dice come from.
 const ROOMS: [&str; 7] = ["model", "wire", "plan", "cache", "apply", "runtime", "sim"];
 
-/// What is never there, and what to take instead.
+/// Names that the sources may not have, and the replacement of each.
 const FORBIDDEN: [(&str, &str); 11] = [
     (
         "sync::watch",
@@ -26,7 +26,7 @@ const FORBIDDEN: [(&str, &str); 11] = [
     ("std::thread", "tasks"),
 ];
 
-/// Where it is there all the same: the file, what, and why.
+/// Exceptions: file, name and reason.
 const ALLOWED: [(&str, &str, &str); 10] = [
     (
         "sim/mod.rs",

@@ -1,5 +1,5 @@
-//! Reads OpenMetrics text (version 1.0.0) and refuses what its rules do not allow, and what nobody
-//! here means to write: timestamps, exemplars, types without a use.
+//! Reads OpenMetrics text (version 1.0.0). It refuses text that breaks the rules, and also
+//! timestamps, exemplars and unused types, which we never write.
 
 #![allow(dead_code)] // each test binary uses its part of it
 
@@ -242,7 +242,7 @@ fn is_name(name: &str, colons: bool) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':')
 }
 
-/// What can be said of a family only when all of it is there.
+/// The rules that need a whole family.
 fn whole(family: &Family) -> Result<(), String> {
     if family.help.is_empty() || family.kind.is_empty() {
         return Err("HELP and TYPE are needed".into());

@@ -1,4 +1,4 @@
-//! What each step does to the cluster.
+//! The change that each step makes to the cluster.
 
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A controller under a role of its own, and what can be seen of its work.
+//! A controller under a role of its own, and the traces of its work.
 
 use std::collections::BTreeSet;
 
@@ -116,7 +116,7 @@ impl Case {
         of.map(|entry| entry.response_status.code).collect()
     }
 
-    /// What was asked for and denied.
+    /// The requests that were denied.
     pub fn denied(&self) -> BTreeSet<String> {
         let entries = self.lab.plane.audit(&self.user);
         let of = entries.iter().filter(|e| e.response_status.code == 403);

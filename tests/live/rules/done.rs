@@ -1,4 +1,4 @@
-//! What the controller is to make of each step.
+//! The outcome that each step must have.
 
 use super::Step;
 use super::case::Case;
@@ -41,7 +41,7 @@ impl Case {
                 Err(error) => Err(error.to_string()),
             },
             Step::SecondSet => same(self.pods_of("second").await.len() >= 3, true),
-            // Who has the name was read, and let in.
+            // The holder of the name was read, and the read was allowed.
             Step::Raced => {
                 let read = self.answers(verb).iter().any(|code| *code < 300);
                 same(read, true)

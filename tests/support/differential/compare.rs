@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::play::Answer;
 use super::step::{Sequence, Step};
 
-/// Where two runs part.
+/// The first difference between two runs.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// Which step's answers differ.
     pub step: usize,
-    /// What was expected.
+    /// The expected answer.
     pub expected: Answer,
-    /// What came instead.
+    /// The answer that came.
     pub got: Answer,
 }
 

@@ -1,4 +1,4 @@
-//! What is left out of the comparison on purpose, and why.
+//! Known differences that the comparison leaves out, each with its reason.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::step::Step;
 
 /// Something that answers need not have in common.
 pub struct Exception {
-    /// What is left out.
+    /// The part that is left out.
     pub what: &'static str,
     /// Why that is right.
     pub why: &'static str,

@@ -22,7 +22,7 @@ use super::exceptions::EXCEPTIONS;
 use super::play::Answer;
 use super::step::Step;
 
-/// What was seen so far in the answers of one run.
+/// UIDs, versions and names that the answers of one run had so far.
 pub struct Normal {
     names: Vec<(String, String)>,
     literals: String,
@@ -264,7 +264,7 @@ impl Normal {
             .ok()
             .and_then(|version: u64| self.versions.get(&version));
         let symbol = match known {
-            // That of the whole store, which other writers move.
+            // The version of the whole store, which other writers move.
             _ if before == "current: " => "version".to_owned(),
             Some(symbol) => format!("v{symbol}"),
             None if self.sent(&tail[..end]) => tail[..end].to_owned(),

@@ -14,7 +14,7 @@ use super::step::{NODES, PODS, Step};
 /// A watch with a time limit ends by itself before this.
 const END: Duration = Duration::from_secs(20);
 
-/// What was answered.
+/// An answer.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     /// The HTTP code.
@@ -40,7 +40,7 @@ pub struct Player<'a> {
     saved: BTreeMap<String, Vec<Value>>,
 }
 
-/// What a watch has said so far, and the task that reads it.
+/// The events of a watch so far, and the task that reads it.
 struct Open {
     text: Arc<Mutex<Vec<u8>>>,
     reader: tokio::task::JoinHandle<()>,
@@ -61,7 +61,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// What stands for the namespaces in steps and normalised answers, and their names in this run.
+    /// The placeholders of namespaces in steps and normalised answers, and their names in this run.
     pub fn names(&self) -> &[(&'static str, String)] {
         &self.names
     }

@@ -1,4 +1,4 @@
-//! What the real API server answered, one line of JSON for a sequence.
+//! The recorded answers of the real API server, one line of JSON for a sequence.
 //!
 //! Large parts that occur again and again (a pod's spec, filled in) stand once in the first line,
 //! and by name, `"#12"`, where they occur.
@@ -16,9 +16,9 @@ const LARGE: usize = 100;
 /// A sequence and the answers to it, normalised.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recorded {
-    /// What was sent.
+    /// The requests.
     pub sequence: Sequence,
-    /// What was answered.
+    /// The answers.
     pub answers: Vec<Answer>,
 }
 
@@ -53,7 +53,7 @@ pub fn write(all: &[Recorded]) -> String {
     out
 }
 
-/// What a file holds.
+/// The content of a file.
 pub fn read(text: &str) -> Vec<Recorded> {
     let mut lines = text
         .lines()

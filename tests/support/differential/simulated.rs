@@ -15,7 +15,7 @@ const PACE: Pace = Pace {
     idle: Duration::from_secs(1),
 };
 
-/// What a fresh simulated server answers, normalised. Blocks, and is not for async code to call
+/// The normalised answers of a fresh simulated server. Blocks, and is not for async code to call
 /// directly.
 pub fn simulated(sequence: &Sequence) -> Vec<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -51,9 +51,9 @@ pub struct Step {
 /// Steps that are played in a namespace of their own.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Sequence {
-    /// What it is about.
+    /// The rule that it is about.
     pub name: String,
-    /// What is sent.
+    /// The requests, in their order.
     pub steps: Vec<Step>,
 }
 

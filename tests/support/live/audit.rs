@@ -1,4 +1,4 @@
-//! The API server's audit log, as far as tests ask about it.
+//! The API server's audit log: the requests of a user, and how often it wrote what.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,9 +15,9 @@ pub struct Entry {
     pub stage: String,
     /// `create`, `patch`, `watch`...
     pub verb: String,
-    /// Who asked.
+    /// The user that sent it.
     pub user: User,
-    /// What for.
+    /// The object that it is for.
     pub object_ref: ObjectRef,
     /// The answer's code.
     pub response_status: ResponseStatus,
@@ -32,7 +32,7 @@ pub struct Entry {
     pub stage_timestamp: String,
 }
 
-/// Who asked.
+/// `user` of an entry.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct User {
@@ -40,7 +40,7 @@ pub struct User {
     pub username: String,
 }
 
-/// What a request was for.
+/// `objectRef` of an entry.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ObjectRef {
@@ -54,7 +54,7 @@ pub struct ObjectRef {
     pub name: String,
 }
 
-/// The answer.
+/// `responseStatus` of an entry.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ResponseStatus {

@@ -1,5 +1,4 @@
-//! The processes of a control plane: which binaries they are, and with which flags each of them
-//! starts.
+//! The processes of a control plane: their binaries, flags and ports.
 //!
 //! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from
 //! `tests/control-plane/build.sh`.
@@ -33,7 +32,7 @@ pub struct Options {
     pub node_lifecycle: bool,
     /// Nothing but etcd and the API server: nobody else writes.
     pub api_only: bool,
-    /// What measuring needs and no more, so that what is measured shows: requests are audited
+    /// As few other costs as possible, for measurements: requests are audited
     /// without their bodies, and of the other controllers only the garbage collector and the
     /// service accounts' run.
     pub measuring: bool,

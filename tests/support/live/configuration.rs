@@ -1,4 +1,4 @@
-//! Who may speak to the control plane, with which kubeconfig, and what of it is written down.
+//! Users of the API server, their kubeconfigs, and the audit policy.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ const USERS: &[(&str, &str)] = &[
 pub const RULES_GROUP: &str = "under-rules";
 /// How many of these there are.
 const RULES_USERS: usize = 40;
-/// What controllers write is kept with its body.
+/// Writes of controllers are kept with their bodies.
 const WITH_BODIES: &str = r#"
 - level: Request
   users: [controller, controller-b, "system:serviceaccount:kube-system:daemon-set-controller"]

@@ -17,7 +17,7 @@ use super::process::{Process, keep};
 /// The user as whom the built-in DaemonSet controller acts.
 pub const BUILT_IN: &str = "system:serviceaccount:kube-system:daemon-set-controller";
 
-/// What a kubectl command answered.
+/// The outcome of a kubectl command.
 pub struct Answer {
     /// Whether its exit code was zero.
     pub ok: bool,
@@ -91,7 +91,7 @@ impl ControlPlane {
         Arc::new(plane)
     }
 
-    /// Where its files are: logs, kubeconfigs, audit log.
+    /// The directory of its files: logs, kubeconfigs, audit log.
     pub fn dir(&self) -> &Path {
         &self.site.dir
     }
@@ -142,12 +142,12 @@ impl ControlPlane {
         self.site.spawn_built_in()
     }
 
-    /// What `user` asked the API server for, so far.
+    /// The answered requests of `user`, so far.
     pub fn audit(&self, user: &str) -> Vec<audit::Entry> {
         audit::read(&self.audit_log(), user)
     }
 
-    /// Where the API server writes it.
+    /// The file to which the API server writes its audit log.
     pub fn audit_log(&self) -> PathBuf {
         self.site.dir.join("audit.log")
     }

@@ -18,9 +18,9 @@ pub fn built_in() -> bool {
 
 /// How to start a controller.
 pub struct Launch<'a> {
-    /// Where it works.
+    /// The cluster that it serves.
     pub lab: &'a Lab,
-    /// As whom.
+    /// The kubeconfig of its user.
     pub kubeconfig: PathBuf,
     /// Arguments to `run`.
     pub args: Vec<String>,
@@ -83,7 +83,7 @@ impl Controller {
         Launch::new(lab).start()
     }
 
-    /// What it has cost so far.
+    /// Its processor time and memory so far.
     pub fn usage(&self) -> Usage {
         self.process.usage()
     }

@@ -1,5 +1,5 @@
 //! One test's part of a cluster: a namespace, nodes that only its DaemonSets select, kubelets that
-//! serve these, and the ways to wait for something and to show the state when it does not come.
+//! serve them. It waits for a state, and shows the state when the wait is in vain.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -241,7 +241,7 @@ impl Lab {
         .await
     }
 
-    /// What there is in this namespace, for a person.
+    /// The objects of this namespace as kubectl shows them.
     pub async fn state(&self) -> String {
         let mut text = format!("=== namespace {}\n", self.namespace);
         for args in [

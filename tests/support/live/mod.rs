@@ -1,6 +1,6 @@
-//! A real control plane, a part of its cluster, and controllers as processes: what the live tests
-//! and the live benchmark both use. What only the tests use is in `tests/live`, so that nothing
-//! here is unused in either.
+//! A real control plane, a part of its cluster, and controllers as processes: the harness of the
+//! live tests and the live benchmark. `tests/live` adds the part that only tests use, so that
+//! nothing here is unused in either.
 
 pub mod audit;
 pub mod components;

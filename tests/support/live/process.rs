@@ -74,11 +74,11 @@ pub fn keep(dir: &Path) {
 
 /// A running child whose output goes to a file.
 pub struct Process {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: String,
     log: PathBuf,
     child: Child,
-    /// How it ended, once somebody asked.
+    /// Its exit status, if it is known to have ended.
     pub exited: Option<ExitStatus>,
 }
 
@@ -132,7 +132,7 @@ impl Process {
         }
     }
 
-    /// What it wrote so far.
+    /// Its output so far.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -166,7 +166,7 @@ impl Drop for Process {
     }
 }
 
-/// What a process has cost.
+/// Processor time and memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     /// User and system time, in seconds.

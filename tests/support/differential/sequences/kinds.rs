@@ -1,4 +1,4 @@
-//! What is particular to nodes, namespaces, events, DaemonSets, revisions and leases.
+//! Rules of single kinds: nodes, namespaces, events, DaemonSets, revisions and leases.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Requests that are wrong before any object is looked at.
+//! Requests that are refused before any object is read.
 
 use serde_json::json;
 
