@@ -108,7 +108,6 @@ impl Api {
         self.put(object);
     }
 
-    /// GET.
     pub fn get(&self, key: &Key) -> Option<Object> {
         self.objects.get(key).cloned()
     }

@@ -14,9 +14,7 @@ use crate::process::Process;
 /// A component that tests may stop, continue or restart.
 #[derive(Debug, Clone, Copy)]
 pub enum Component {
-    /// The API server.
     ApiServer,
-    /// The scheduler.
     Scheduler,
     /// The controller manager, without the DaemonSet controller.
     ControllerManager,

@@ -18,9 +18,7 @@ use tokio::task::JoinHandle;
 /// A pod, as far as the referee needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// Its UID.
     pub uid: String,
-    /// Its name.
     pub name: String,
     /// UID of its controller, if it has one.
     pub owner: Option<String>,
@@ -39,7 +37,6 @@ pub struct Violation {
     pub version: String,
     /// The owner's UID.
     pub owner: String,
-    /// The node.
     pub node: String,
     /// The names of the live pods there.
     pub pods: Vec<String>,

@@ -1,4 +1,4 @@
-//! The Rust files of this repository.
+//! The files of this repository.
 
 use std::{
     fs,
@@ -6,11 +6,12 @@ use std::{
 };
 
 /// The root of the repository.
-pub fn root() -> &'static Path {
+fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files below a directory of the repository, in the order of their paths.
+/// All Rust files below a directory of the repository, with their texts, in the order of their
+/// paths.
 ///
 /// Paths are relative to that directory and have `/` between their parts.
 pub fn rust_files(directory: &str) -> Vec<(String, String)> {

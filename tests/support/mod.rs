@@ -62,7 +62,6 @@ pub fn merge(target: &mut Value, patch: Value) {
 /// An object as the API server sends it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Its kind.
     pub kind: Kind,
     /// All of it.
     pub json: Value,
@@ -182,7 +181,6 @@ impl Object {
         self
     }
 
-    /// A label.
     pub fn label(self, key: &str, value: &str) -> Object {
         self.with(json!({"metadata": {"labels": {key: value}}}))
     }
@@ -213,7 +211,6 @@ impl Object {
         self.with(json!({"status": {"phase": phase}}))
     }
 
-    /// Terminating.
     pub fn terminating(self) -> Object {
         self.with(json!({"metadata": {"deletionTimestamp": ago(5)}}))
     }
@@ -255,7 +252,6 @@ impl Object {
 
 /// A cache that was fed, around the DaemonSet `default/web`.
 pub struct Cluster {
-    /// The cache.
     pub cache: Cache,
     /// When plans are made.
     pub now: Time,
@@ -311,7 +307,6 @@ impl Cluster {
             .expect("the DaemonSet is there")
     }
 
-    /// The plan.
     pub fn plan(&mut self) -> Plan {
         let now = self.now;
         self.snapshot(|s| plan::plan(s, now))

@@ -28,12 +28,10 @@ pub fn node(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"run": "<ns>"}}})
 }
 
-/// A namespace.
 pub fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }
 
-/// A DaemonSet.
 pub fn daemon_set(name: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name},
@@ -55,7 +53,6 @@ pub fn revision(name: &str, number: i64) -> Value {
     })
 }
 
-/// A lease.
 pub fn lease(name: &str) -> Value {
     json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name},

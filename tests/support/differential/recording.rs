@@ -18,7 +18,6 @@ const LARGE: usize = 100;
 pub struct Recorded {
     /// The requests.
     pub sequence: Sequence,
-    /// The answers.
     pub answers: Vec<Answer>,
 }
 

@@ -13,19 +13,15 @@ use serde_json::Value;
 pub const PODS: &str = "/api/v1/namespaces/<ns>/pods";
 /// Pods of all namespaces.
 pub const ALL_PODS: &str = "/api/v1/pods";
-/// Nodes.
 pub const NODES: &str = "/api/v1/nodes";
-/// Namespaces.
 pub const NAMESPACES: &str = "/api/v1/namespaces";
 /// Events of the core group.
 pub const EVENTS: &str = "/api/v1/namespaces/<ns>/events";
 /// Events of `events.k8s.io`.
 pub const NEW_EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/<ns>/events";
-/// DaemonSets.
 pub const DAEMON_SETS: &str = "/apis/apps/v1/namespaces/<ns>/daemonsets";
 /// ControllerRevisions.
 pub const REVISIONS: &str = "/apis/apps/v1/namespaces/<ns>/controllerrevisions";
-/// Leases.
 pub const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/<ns>/leases";
 
 /// One request.
@@ -116,7 +112,6 @@ pub fn strategic(collection: &str, name: &str, patch: Value) -> Step {
     )
 }
 
-/// A JSON patch.
 pub fn json_patch(collection: &str, name: &str, patch: Value) -> Step {
     patch_as("application/json-patch+json", collection, name, patch)
 }

@@ -48,7 +48,6 @@ pub struct ObjectRef {
     pub resource: String,
     /// `status`, `binding`...
     pub subresource: String,
-    /// Namespace.
     pub namespace: String,
     /// Name; empty for creates.
     pub name: String,

@@ -31,9 +31,7 @@ pub struct Answer {
 pub struct ControlPlane {
     /// Its binaries, files and ports.
     pub site: Site,
-    /// etcd.
     pub etcd: Mutex<Process>,
-    /// The API server.
     pub api_server: Mutex<Process>,
     /// The scheduler, where there is one.
     pub scheduler: Option<Mutex<Process>>,

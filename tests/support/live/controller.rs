@@ -73,7 +73,6 @@ impl<'a> Launch<'a> {
 
 /// A running controller; dropping it kills it.
 pub struct Controller {
-    /// Its process.
     pub process: Process,
 }
 
