@@ -8,6 +8,8 @@ mod support;
 mod api;
 mod arbitrary;
 mod closed_loop;
+mod reasons;
 
 mod cache;
+mod every_reason;
 mod plans;

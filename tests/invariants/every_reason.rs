@@ -1,22 +1,16 @@
-//! Every inaction has a reason: over all recorded decisions, whatever their strategy, and on random clusters.
-
-#[path = "support/arbitrary.rs"]
-mod arbitrary;
-#[path = "support/reasons.rs"]
-mod reasons;
-#[path = "support/mod.rs"]
-mod support;
+//! Every inaction has a reason: over all recorded decisions, whatever their strategy, and on random
+//! clusters.
 
 use std::io::{BufRead, BufReader};
 
-use arbitrary::world;
+use crate::arbitrary::world;
+use crate::reasons::missing_reasons;
 use daemonset_controller::{
     cache::Cache,
     model::{FeatureGates, Key, Kind, Settings, Time},
     plan,
 };
 use proptest::{prelude::*, test_runner::RngSeed};
-use reasons::missing_reasons;
 use serde_json::{Value, json, value::to_raw_value};
 
 /// Nothing, and three strategies to be laid over a recorded DaemonSet's own.

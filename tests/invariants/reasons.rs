@@ -1,5 +1,5 @@
-//! Holds a plan against the rule that every inaction has a reason: a node on which something could be expected has
-//! an action, a hold or a verdict.
+//! Holds a plan against the rule that every inaction has a reason: a node on which something could
+//! be expected has an action, a hold or a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
