@@ -244,22 +244,30 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The files that the documents name in `code`: `src/plan/names.rs`, `plan/names.rs`,
-/// `tests/live`.
+/// The files that the documents name in `code`: `src/plan/names.rs`, `plan/names.rs`, `tests/live`.
 #[test]
-fn every_file_that_the_design_names_is_there() {
-    let mut named = 0;
-    for word in code(&read(&root().join("docs/design.md"))) {
-        let is_path = word.contains('/') && word.ends_with(".rs") || word.starts_with("tests/");
-        if is_path && !word.contains('*') {
-            named += 1;
-            let there = ["", "src"]
-                .iter()
-                .any(|d| root().join(d).join(&word).exists());
-            assert!(there, "docs/design.md: {word} is not there");
+fn every_file_that_the_documents_for_contributors_name_is_there() {
+    for (document, least) in [
+        ("docs/design.md", 21),
+        ("docs/simulation.md", 5),
+        ("CONTRIBUTING.md", 10),
+    ] {
+        let mut named = 0;
+        for word in code(&read(&root().join(document))) {
+            let is_path = word.contains('/') && word.ends_with(".rs") || word.starts_with("tests/");
+            if is_path && !word.contains('*') {
+                named += 1;
+                let there = ["", "src"]
+                    .iter()
+                    .any(|d| root().join(d).join(&word).exists());
+                assert!(there, "{document}: {word} is not there");
+            }
         }
+        assert!(
+            named >= least,
+            "{document}: this test no longer finds names of files"
+        );
     }
-    assert!(named > 20, "this test no longer finds names of files");
 }
 
 /// The texts between single backticks, outside of fenced blocks.
