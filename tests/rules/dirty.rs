@@ -185,10 +185,7 @@ fn what_only_explains_of_a_node_is_known_and_concerns_nobody() {
     // Heartbeats.
     for beat in 0..3 {
         let ready = json!([condition("Ready", "True", 0, beat)]);
-        assert_eq!(
-            state(&mut cache, ready, Value::Null),
-            NodeDetail::default()
-        );
+        assert_eq!(state(&mut cache, ready, Value::Null), NodeDetail::default());
     }
     for (status, second) in [("False", 1), ("Unknown", 2)] {
         for beat in 0..3 {
@@ -272,7 +269,10 @@ fn what_only_explains_of_a_pod_is_known_and_concerns_nobody() {
         let unready = detail.unready.expect("it is not ready");
         assert_eq!(unready.status.as_str(), ready);
     }
-    let detail = status(&mut cache, json!({"reason": "NodeShutdown", "message": "m"}));
+    let detail = status(
+        &mut cache,
+        json!({"reason": "NodeShutdown", "message": "m"}),
+    );
     assert_eq!(detail.reason.as_deref(), Some("NodeShutdown"));
     assert_eq!(status(&mut cache, json!({})), PodDetail::default());
 }
