@@ -406,7 +406,8 @@ impl Cache {
                 self.nodes.unpoint(id);
             }
             let mut same = new.clone();
-            same.version = old.version;
+            // What only explains concerns nobody.
+            (same.version, same.detail) = (old.version, old.detail.clone());
             same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
             if same == *old {
                 return;

@@ -2,13 +2,16 @@
 //! async or IO. Everything here is cheap to clone (texts are shared) and small in memory.
 
 pub mod backoff;
+pub mod condition;
 pub mod daemon_set;
 pub mod gone_pods;
 pub mod intern;
 pub mod kind;
 pub mod labels;
 pub mod node;
+pub mod node_detail;
 pub mod pod;
+pub mod pod_detail;
 pub mod revision;
 pub mod selector;
 pub mod snapshot;
@@ -19,13 +22,16 @@ pub mod time;
 use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
+pub use condition::{ConditionState, ConditionStatus};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use gone_pods::{GonePod, GonePods};
 pub use intern::Interner;
 pub use kind::Kind;
 pub use labels::Labels;
 pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
+pub use node_detail::NodeDetail;
 pub use pod::{Controller, Pod, PodPhase, Readiness};
+pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use revision::Revision;
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{FeatureGates, Placement, Settings, Snapshot};

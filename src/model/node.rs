@@ -1,8 +1,8 @@
 //! Nodes in dense slots, so that per-node facts of a plan are plain vectors.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Labels, Str, Taint, Uid, Version};
+use super::{Labels, NodeDetail, Str, Taint, Uid, Version};
 
 /// What placement needs to know of a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,9 @@ pub struct Node {
     pub taints: Box<[Taint]>,
     /// False for a node that could not be decoded: it exists, and nothing else is known.
     pub readable: bool,
+    /// What explains why pods do not run there, and decides nothing. None where there is nothing to
+    /// explain.
+    pub detail: Option<Arc<NodeDetail>>,
 }
 
 /// Index of a node name's slot in [`Nodes`]. Valid while the node exists or a pod points at it.
@@ -263,6 +266,7 @@ mod tests {
             labels: [("zone", zone)].into_iter().collect(),
             taints: Box::default(),
             readable: true,
+            detail: None,
         }
     }
 

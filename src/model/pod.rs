@@ -1,8 +1,8 @@
 //! What the controller remembers of a pod.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
-use super::{Labels, NodeId, Str, Time, Uid, Version};
+use super::{Labels, NodeId, PodDetail, Str, Time, Uid, Version};
 
 /// `status.phase`, as far as it decides anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +82,9 @@ pub struct Pod {
     pub ended: bool,
     /// False for a pod that could not be decoded: it exists, its node is taken, it is never touched.
     pub readable: bool,
+    /// What explains why it is not available, and decides nothing. None where there is nothing to
+    /// explain, and for a pod that some other kind of object controls.
+    pub detail: Option<Arc<PodDetail>>,
 }
 
 impl Pod {
@@ -101,6 +104,12 @@ impl Pod {
             .deletion
             .filter(|_| self.is_terminal_and_terminating() && !self.ended)?;
         Some(deletion + std::time::Duration::from_secs(30))
+    }
+
+    /// When its deletion was asked for: deletionTimestamp less deletionGracePeriodSeconds. None where
+    /// one of them is not known.
+    pub fn deletion_requested(&self) -> Option<Time> {
+        Some(self.deletion? - self.detail.as_ref()?.deletion_grace_period?)
     }
 
     /// Whether the Ready condition is true.

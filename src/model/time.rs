@@ -52,6 +52,17 @@ impl fmt::Display for Time {
     }
 }
 
+impl std::ops::Sub<Duration> for Time {
+    type Output = Time;
+
+    fn sub(self, d: Duration) -> Time {
+        Time(
+            self.0
+                .saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+}
+
 impl std::ops::Add<Duration> for Time {
     type Output = Time;
 

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{FeatureGates, Node, Nodes, Template, Term, Toleration, Verdict, Verdicts};
+use crate::model::{
+    Effect, FeatureGates, Node, Nodes, Taint, Template, Term, Toleration, Verdict, Verdicts,
+    template::FieldRequirement,
+};
 
 use super::tolerations;
 
@@ -61,7 +64,7 @@ impl Eligibility {
             if !tolerations::keeps_away(&taint.effect) || self.tolerates(taint) {
                 continue;
             }
-            if taint.effect == crate::model::Effect::NoExecute {
+            if taint.effect == Effect::NoExecute {
                 return Verdict::NoExecute(index(i));
             }
             first.get_or_insert(index(i));
@@ -69,7 +72,7 @@ impl Eligibility {
         first.map_or(Verdict::Eligible, Verdict::NoSchedule)
     }
 
-    fn tolerates(&self, taint: &crate::model::Taint) -> bool {
+    fn tolerates(&self, taint: &Taint) -> bool {
         self.tolerations
             .iter()
             .any(|t| tolerations::tolerates(t, taint, self.gates))
@@ -105,15 +108,21 @@ fn term_matches(term: &Term, node: &Node) -> bool {
         return false;
     }
     term.expressions.iter().all(|r| r.matches(&node.labels))
-        && term.fields.iter().all(|f| {
-            // A field that nodes do not have reads as empty.
-            let value = if &*f.key == "metadata.name" {
-                &*node.name
-            } else {
-                ""
-            };
-            (value == &*f.value) == f.equal
-        })
+        && term.fields.iter().all(|f| field_matches(f, node))
+}
+
+/// Whether the node satisfies a requirement of `matchFields`.
+pub(super) fn field_matches(field: &FieldRequirement, node: &Node) -> bool {
+    (field_value(field, node) == &*field.value) == field.equal
+}
+
+/// The node's value of the field; empty for a field that nodes do not have.
+pub(super) fn field_value<'n>(field: &FieldRequirement, node: &'n Node) -> &'n str {
+    if &*field.key == "metadata.name" {
+        &node.name
+    } else {
+        ""
+    }
 }
 
 /// A verdict in one word, for programs.

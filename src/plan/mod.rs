@@ -14,6 +14,7 @@ pub mod hold;
 pub mod left_alone;
 pub mod names;
 pub mod node_group;
+pub mod obstacles;
 pub mod revisions;
 pub mod rollout;
 pub mod status;

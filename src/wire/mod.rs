@@ -14,6 +14,7 @@ pub mod node;
 mod normal;
 mod partial;
 pub mod pod;
+mod pod_detail;
 pub mod quantity;
 pub mod raw;
 pub mod revision;

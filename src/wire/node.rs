@@ -1,13 +1,18 @@
 //! Nodes.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Effect, Interner, Labels, Node, Taint, Uid};
+use crate::model::{
+    ConditionState, ConditionStatus, Effect, Interner, Labels, Node, NodeDetail, Taint, Uid,
+};
 
 use super::{
     DecodeError,
-    partial::{Metadata, Text},
+    partial::{Condition, Metadata, Text, condition, leniently, parse_time},
+    raw,
 };
 
 #[derive(Deserialize)]
@@ -16,6 +21,9 @@ struct NodeObject<'a> {
     metadata: Metadata<'a>,
     #[serde(borrow)]
     spec: Option<Spec<'a>>,
+    /// Explains only: read it with [`leniently`].
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +46,7 @@ struct TaintObject<'a> {
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<DecodeError>> {
     let object: NodeObject<'_> =
         serde_json::from_str(raw.get()).map_err(|e| DecodeError::new("Node", e, raw))?;
+    let detail = detail(&object.metadata, object.status);
     let taints = object.spec.and_then(|s| s.taints).unwrap_or_default();
     Ok(Node {
         name: interner.text(&object.metadata.name.0),
@@ -53,7 +62,31 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<Decod
             })
             .collect(),
         readable: true,
+        detail,
     })
+}
+
+/// The detail of a node; None where there is nothing to explain. Each condition is read by itself:
+/// one that is malformed is not known, and the node stays readable.
+fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<NodeDetail>> {
+    let deletion = metadata.deletion_timestamp.as_ref();
+    // Conditions stand before the long lists of a node's status: addresses, images, volumes.
+    let conditions = status.and_then(|s| raw::find(s, &["conditions"]));
+    let conditions: Vec<Condition<'_>> = leniently::<Vec<&RawValue>>(conditions)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|raw| leniently(Some(raw)))
+        .collect();
+    let state = |kind: &str| condition(&conditions, kind).map(Condition::state);
+    let is_true = |c: &ConditionState| c.status == ConditionStatus::True;
+    let detail = NodeDetail {
+        unready: state("Ready").filter(|c| !is_true(c)),
+        maintenance: state("MaintenanceInProgress").filter(is_true),
+        graceful_shutdown: state("GracefulNodeShutdownInProgress").filter(is_true),
+        terminating: deletion.is_some(),
+        deletion: deletion.and_then(|t| parse_time(&t.0).ok()),
+    };
+    (detail != NodeDetail::default()).then(|| Arc::new(detail))
 }
 
 /// What remains of a node that did not decode; None when not even its name could be read.
@@ -65,5 +98,121 @@ pub fn from_error(e: &DecodeError) -> Option<Node> {
         labels: Labels::default(),
         taints: Box::default(),
         readable: false,
+        detail: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(metadata: &str, rest: &str) -> Node {
+        let text = format!(r#"{{"metadata":{{"name":"a","uid":"a"{metadata}}}{rest}}}"#);
+        let raw = RawValue::from_string(text).expect("JSON");
+        decode(&raw, &mut Interner::default()).unwrap_or_else(|e| panic!("{e}: {raw}"))
+    }
+
+    fn condition(kind: &str, status: &str) -> String {
+        format!(
+            r#"{{"type":"{kind}","status":"{status}","lastTransitionTime":"2026-01-01T00:00:01Z",
+                "lastHeartbeatTime":"2026-01-01T00:00:09Z"}}"#
+        )
+    }
+
+    fn with(conditions: &[String]) -> Option<NodeDetail> {
+        let conditions = conditions.join(",");
+        let status = format!(r#","status":{{"capacity":{{}},"conditions":[{conditions}]}}"#);
+        node("", &status).detail.map(Arc::unwrap_or_clone)
+    }
+
+    fn state(status: ConditionStatus) -> Option<ConditionState> {
+        let since = Some("2026-01-01T00:00:01Z".parse().expect("a time"));
+        Some(ConditionState { status, since })
+    }
+
+    #[test]
+    fn a_healthy_node_has_none() {
+        assert_eq!(node("", "").detail, None);
+        assert_eq!(with(&[]), None, "no kubelet has written to it");
+        assert_eq!(
+            with(&[
+                condition("MemoryPressure", "True"),
+                condition("MaintenanceInProgress", "False"),
+                condition("GracefulNodeShutdownInProgress", "Unknown"),
+                condition("Ready", "True"),
+            ]),
+            None
+        );
+    }
+
+    #[test]
+    fn each_fact_that_explains() {
+        for (conditions, expected) in [
+            (
+                vec![condition("Ready", "False")],
+                NodeDetail {
+                    unready: state(ConditionStatus::False),
+                    ..NodeDetail::default()
+                },
+            ),
+            (
+                vec![
+                    condition("MaintenanceInProgress", "True"),
+                    condition("Ready", "Unknown"),
+                ],
+                NodeDetail {
+                    unready: state(ConditionStatus::Unknown),
+                    maintenance: state(ConditionStatus::True),
+                    ..NodeDetail::default()
+                },
+            ),
+            (
+                vec![condition("GracefulNodeShutdownInProgress", "True")],
+                NodeDetail {
+                    graceful_shutdown: state(ConditionStatus::True),
+                    ..NodeDetail::default()
+                },
+            ),
+        ] {
+            assert_eq!(with(&conditions), Some(expected));
+        }
+        let going = node(r#","deletionTimestamp":"2026-01-01T00:00:01Z""#, "");
+        let detail = going.detail.expect("it is terminating");
+        assert_eq!(
+            (detail.terminating, detail.deletion),
+            (true, Some("2026-01-01T00:00:01Z".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn a_malformed_field_is_not_known_and_the_node_stays_readable() {
+        let healthy = node("", "");
+        for odd in ["null", "true", "1e999", r#""\ud800""#, "[1]", "{}", "[[]]"] {
+            for rest in [
+                format!(r#","status":{odd}"#),
+                format!(r#","status":{{"conditions":{odd}}}"#),
+                format!(r#","status":{{"conditions":[{{"type":{odd},"status":"False"}}]}}"#),
+            ] {
+                assert_eq!(node("", &rest), healthy, "{rest}");
+            }
+            // The others are still known.
+            let ready = condition("Ready", "False");
+            for broken in [
+                odd.to_owned(),
+                format!(r#"{{"type":"MaintenanceInProgress","status":{odd}}}"#),
+                format!(r#"{{"type":"MaintenanceInProgress","lastTransitionTime":{odd}}}"#),
+            ] {
+                let detail = with(&[broken.clone(), ready.clone()]);
+                let unready = detail.and_then(|d| d.unready);
+                assert_eq!(unready, state(ConditionStatus::False), "{broken}");
+            }
+            let since = format!(
+                r#","status":{{"conditions":[{{"type":"Ready","status":"False","reason":{odd},"message":{odd}}}]}}"#
+            );
+            assert!(node("", &since).detail.is_some(), "{since}");
+        }
+        let soon = node(r#","deletionTimestamp":"soon""#, "").detail;
+        let soon = soon.expect("it is terminating");
+        assert_eq!((soon.terminating, soon.deletion), (true, None));
+    }
 }

@@ -4,8 +4,11 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::model::{Controller, Interner, Labels, Time, Uid, Version};
+use crate::model::{
+    ConditionState, ConditionStatus, Controller, Interner, Labels, Time, Uid, Version,
+};
 
 /// A text that borrows where it has no escapes.
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,12 @@ pub struct Metadata<'a> {
     pub creation_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     pub deletion_timestamp: Option<Text<'a>>,
+    /// Explains only: read it with [`leniently`].
+    #[serde(borrow)]
+    pub deletion_grace_period_seconds: Option<&'a RawValue>,
+    /// Explains only: read it with [`leniently`].
+    #[serde(borrow)]
+    pub finalizers: Option<&'a RawValue>,
     #[serde(borrow)]
     pub labels: Option<Map<'a>>,
     #[serde(borrow)]
@@ -105,6 +114,9 @@ pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
     interner.labels(labels)
 }
 
+/// Go's zero time.
+pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+
 /// RFC 3339 as the API writes it.
 pub fn parse_time(text: &str) -> Result<Time, String> {
     text.parse().map_err(|_| format!("{text:?} is no time"))
@@ -172,7 +184,7 @@ pub struct NodeSelectorTerm<'a> {
     pub match_fields: Option<Vec<SelectorRequirement<'a>>>,
 }
 
-/// `conditions`, as far as readiness goes.
+/// One of `status.conditions`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition<'a> {
@@ -182,4 +194,35 @@ pub struct Condition<'a> {
     pub status: Option<Text<'a>>,
     #[serde(borrow)]
     pub last_transition_time: Option<Text<'a>>,
+    /// Explains only: read it with [`leniently`].
+    #[serde(borrow)]
+    pub reason: Option<&'a RawValue>,
+    /// Explains only: read it with [`leniently`].
+    #[serde(borrow)]
+    pub message: Option<&'a RawValue>,
+}
+
+impl Condition<'_> {
+    /// Go's zero time, which is also what null is read as, and a malformed time are not known.
+    pub fn state(&self) -> ConditionState {
+        let since = self.last_transition_time.as_ref();
+        ConditionState {
+            status: ConditionStatus::parse(self.status.as_ref().map_or("", |s| &s.0)),
+            since: since
+                .filter(|t| t.0 != ZERO_TIME)
+                .and_then(|t| parse_time(&t.0).ok()),
+        }
+    }
+}
+
+/// The condition of this type, the first of several.
+pub fn condition<'c, 'a>(conditions: &'c [Condition<'a>], kind: &str) -> Option<&'c Condition<'a>> {
+    conditions
+        .iter()
+        .find(|c| c.kind.as_ref().is_some_and(|k| k.0 == kind))
+}
+
+/// Reads a field that only explains: a value of another type is as good as none, and never an error.
+pub fn leniently<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
 }

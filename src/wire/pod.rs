@@ -7,7 +7,8 @@ use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time};
 
 use super::{
     DecodeError,
-    partial::{Affinity, Condition, Metadata, Text, parse_time},
+    partial::{Affinity, Condition, Metadata, Text, ZERO_TIME, condition, parse_time},
+    pod_detail::{self, Explanations},
 };
 
 #[derive(Deserialize)]
@@ -29,12 +30,21 @@ struct Spec<'a> {
     affinity: Option<Affinity<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct PodStatus<'a> {
     #[serde(borrow)]
     phase: Option<Text<'a>>,
     #[serde(borrow)]
     conditions: Option<Vec<Condition<'a>>>,
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    init_container_statuses: Option<&'a RawValue>,
+    #[serde(borrow)]
+    container_statuses: Option<&'a RawValue>,
 }
 
 /// A pod as it was read: its node is still a name.
@@ -69,27 +79,29 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         (None, Some(affinity)) => pinned_to(affinity).map(|n| interner.text(n)),
         (None, None) => None,
     };
-    let phase = match object
-        .status
-        .as_ref()
-        .and_then(|s| s.phase.as_ref())
-        .map(|p| &*p.0)
-    {
+    let status = object.status.unwrap_or_default();
+    let phase = match status.phase.as_ref().map(|p| &*p.0) {
         Some("Failed") => PodPhase::Failed,
         Some("Succeeded") => PodPhase::Succeeded,
         _ => PodPhase::Active,
     };
-    let readiness = readiness(
-        object
-            .status
-            .as_ref()
-            .and_then(|s| s.conditions.as_deref())
-            .unwrap_or_default(),
-    )
-    .map_err(fail)?;
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let readiness = readiness(conditions).map_err(fail)?;
+    let relevant = metadata.is_daemon_or_orphan();
+    let detail = if relevant {
+        let explanations = Explanations {
+            reason: status.reason,
+            message: status.message,
+            init_container_statuses: status.init_container_statuses,
+            container_statuses: status.container_statuses,
+        };
+        pod_detail::detail(metadata, conditions, explanations, interner)
+    } else {
+        None
+    };
     Ok(DecodedPod {
         namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
-        relevant: metadata.is_daemon_or_orphan(),
+        relevant,
         pod: Pod {
             name: metadata.name.0.as_ref().into(),
             uid: metadata.uid(),
@@ -110,6 +122,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
                 .map_err(fail)?,
             ended: phase.is_terminal() && metadata.deletion_timestamp.is_none(),
             readable: true,
+            detail,
         },
         node,
     })
@@ -135,6 +148,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             deletion: None,
             ended: false,
             readable: false,
+            detail: None,
         },
         node: e.node.clone(),
     })
@@ -162,17 +176,16 @@ pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
 }
 
 fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
-    let is = |t: &Option<Text<'_>>, what: &str| t.as_ref().is_some_and(|t| t.0 == what);
-    let Some(ready) = conditions.iter().find(|c| is(&c.kind, "Ready")) else {
+    let Some(ready) = condition(conditions, "Ready") else {
         return Ok(Readiness::NotReady);
     };
-    if !is(&ready.status, "True") {
+    if ready.status.as_ref().is_none_or(|s| s.0 != "True") {
         return Ok(Readiness::NotReady);
     }
     match &ready.last_transition_time {
         // Go's zero time, which is also what null is read as.
         None => Ok(Readiness::SinceUnknown),
-        Some(t) if t.0 == "0001-01-01T00:00:00Z" => Ok(Readiness::SinceUnknown),
+        Some(t) if t.0 == ZERO_TIME => Ok(Readiness::SinceUnknown),
         Some(t) => parse_time(&t.0).map(Readiness::Since),
     }
 }

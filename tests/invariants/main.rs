@@ -12,4 +12,5 @@ mod reasons;
 
 mod cache;
 mod every_reason;
+mod obstacles;
 mod plans;

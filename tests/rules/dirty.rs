@@ -3,7 +3,7 @@
 
 use daemonset_controller::{
     cache::Cache,
-    model::{FeatureGates, Key, Kind, Time, Version},
+    model::{ConditionStatus, FeatureGates, Key, Kind, NodeDetail, PodDetail, Time, Version},
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -140,6 +140,162 @@ fn a_pod_concerns_its_controller_and_an_orphan_those_that_select_it() {
     );
     cache.gone(Kind::Pod, &Key::new("x", "p"), &"p".into());
     assert_eq!(dirty(&mut cache), [""; 0]);
+}
+
+/// What the cache knows of the node beyond what placement looks at.
+fn node_detail(cache: &Cache) -> NodeDetail {
+    let (_, node) = cache.nodes().by_name("n").expect("the node");
+    node.detail.as_deref().cloned().unwrap_or_default()
+}
+
+/// What the cache knows of the pod beyond what decides.
+fn pod_detail(cache: &Cache) -> PodDetail {
+    let pod = cache.pod(&Key::new("x", "p")).expect("the pod");
+    pod.detail.as_deref().cloned().unwrap_or_default()
+}
+
+#[test]
+fn what_only_explains_of_a_node_is_known_and_concerns_nobody() {
+    let mut cache = cluster();
+    observe(&mut cache, Kind::Node, &node(3, "1", 0));
+    observe(&mut cache, Kind::Pod, &pod(4, Some("a"), "a", "Running"));
+    let stamp = cache.nodes().stamp();
+    let mut version = 4;
+    let mut state = |cache: &mut Cache, conditions: Value, deletion: Value| {
+        version += 1;
+        let mut state = node(version, "1", version);
+        state["metadata"]["deletionTimestamp"] = deletion;
+        state["status"]["conditions"] = conditions;
+        assert_eq!(
+            observe(cache, Kind::Node, &state),
+            [""; 0],
+            "{}",
+            state["status"]
+        );
+        let (_, node) = cache.nodes().by_name("n").expect("the node");
+        assert_eq!(node.version, Version(version), "the state is known");
+        node_detail(cache)
+    };
+    let condition = |kind: &str, status: &str, second: u64, beat: u64| {
+        json!({
+            "type": kind, "status": status, "lastTransitionTime": format!("2026-01-01T00:00:0{second}Z"),
+            "lastHeartbeatTime": format!("2026-01-01T00:01:0{beat}Z"),
+        })
+    };
+    // Heartbeats.
+    for beat in 0..3 {
+        let ready = json!([condition("Ready", "True", 0, beat)]);
+        assert_eq!(state(&mut cache, ready, Value::Null), NodeDetail::default());
+    }
+    for (status, second) in [("False", 1), ("Unknown", 2)] {
+        for beat in 0..3 {
+            let ready = json!([condition("Ready", status, second, beat)]);
+            let unready = state(&mut cache, ready, Value::Null).unready;
+            let unready = unready.expect("it is not ready");
+            assert_eq!(unready.status, ConditionStatus::parse(status));
+            let since = format!("2026-01-01T00:00:0{second}Z");
+            assert_eq!(unready.since, since.parse().ok());
+        }
+    }
+    let maintenance = json!([condition("MaintenanceInProgress", "True", 3, 0)]);
+    let detail = state(&mut cache, maintenance, Value::Null);
+    assert!(detail.maintenance.is_some() && detail.unready.is_none());
+    let shutdown = json!([condition("GracefulNodeShutdownInProgress", "True", 3, 0)]);
+    let detail = state(&mut cache, shutdown, Value::Null);
+    assert!(detail.graceful_shutdown.is_some() && detail.maintenance.is_none());
+    let detail = state(&mut cache, json!([]), json!("2026-01-01T00:00:09Z"));
+    assert!(detail.terminating && detail.graceful_shutdown.is_none());
+    assert_eq!(
+        cache.nodes().stamp(),
+        stamp,
+        "no verdict is to be looked at again"
+    );
+}
+
+#[test]
+fn what_only_explains_of_a_pod_is_known_and_concerns_nobody() {
+    let mut cache = cluster();
+    observe(&mut cache, Kind::Node, &node(3, "1", 0));
+    observe(&mut cache, Kind::Pod, &pod(4, Some("a"), "a", "Running"));
+    let mut version = 4;
+    let mut status = |cache: &mut Cache, status: Value| {
+        version += 1;
+        let mut state = pod(version, Some("a"), "a", "Running");
+        state["status"] = status.clone();
+        assert_eq!(observe(cache, Kind::Pod, &state), [""; 0], "{status}");
+        let known = cache.pod(&Key::new("x", "p")).expect("the pod");
+        assert_eq!(known.version, Version(version), "the state is known");
+        pod_detail(cache)
+    };
+    for count in 1..4 {
+        let detail = status(
+            &mut cache,
+            json!({"containerStatuses": [{"name": "c", "restartCount": count}]}),
+        );
+        assert_eq!(detail.restarts.expect("restarts").count, count);
+    }
+    for reason in ["ContainerCreating", "ErrImagePull", "ImagePullBackOff"] {
+        let waiting = json!({"waiting": {"reason": reason}});
+        let detail = status(
+            &mut cache,
+            json!({"containerStatuses": [{"name": "c", "restartCount": 0, "state": waiting}]}),
+        );
+        assert_eq!(&*detail.waiting[0].reason, reason);
+        assert_eq!(detail.restarts, None, "the newest value, and nothing else");
+    }
+    for code in [1, 137] {
+        let ended = json!({"terminated": {"exitCode": code, "reason": "Error"}});
+        let detail = status(
+            &mut cache,
+            json!({"containerStatuses": [{"name": "c", "lastState": ended}]}),
+        );
+        let termination = detail.last_termination.expect("a termination");
+        assert_eq!(termination.exit_code, code);
+    }
+    for message in ["0/1 nodes are available", "0/2 nodes are available"] {
+        let detail = status(
+            &mut cache,
+            json!({"conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message},
+            ]}),
+        );
+        assert_eq!(&*detail.unscheduled.expect("its word").message, message);
+    }
+    for ready in ["False", "Unknown"] {
+        let detail = status(
+            &mut cache,
+            json!({"conditions": [{"type": "Ready", "status": ready}]}),
+        );
+        let unready = detail.unready.expect("it is not ready");
+        assert_eq!(unready.status.as_str(), ready);
+    }
+    let detail = status(
+        &mut cache,
+        json!({"reason": "NodeShutdown", "message": "m"}),
+    );
+    assert_eq!(detail.reason.as_deref(), Some("NodeShutdown"));
+    assert_eq!(status(&mut cache, json!({})), PodDetail::default());
+}
+
+#[test]
+fn what_keeps_a_terminating_pod_is_known_and_concerns_nobody() {
+    let mut cache = cluster();
+    observe(&mut cache, Kind::Node, &node(3, "1", 0));
+    let mut state = pod(4, Some("a"), "a", "Running");
+    state["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:30Z");
+    state["metadata"]["deletionGracePeriodSeconds"] = json!(30);
+    state["metadata"]["finalizers"] = json!(["example.com/one", "example.com/two"]);
+    assert_eq!(observe(&mut cache, Kind::Pod, &state), ["a"]);
+    assert_eq!(pod_detail(&cache).finalizers.len(), 2);
+    state["metadata"]["finalizers"] = json!(["example.com/two"]);
+    state["metadata"]["resourceVersion"] = json!("5");
+    assert_eq!(observe(&mut cache, Kind::Pod, &state), [""; 0]);
+    assert_eq!(&*pod_detail(&cache).finalizers[0], "example.com/two");
+    let pod = cache.pod(&Key::new("x", "p")).expect("the pod");
+    assert_eq!(
+        pod.deletion_requested(),
+        "2026-01-01T00:00:00Z".parse().ok()
+    );
 }
 
 #[test]

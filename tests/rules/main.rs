@@ -11,6 +11,7 @@ mod decisions;
 mod dirty;
 mod eligibility;
 mod names;
+mod obstacles;
 mod revisions;
 mod rollout;
 mod status;

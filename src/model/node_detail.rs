@@ -1,0 +1,26 @@
+//! What keeps a node from running its pods, beyond what decides whether they belong there.
+//!
+//! These facts explain and do not decide. The cache keeps their newest values, but a change of them
+//! alone, such as a heartbeat, concerns no DaemonSet and wakes no sync.
+
+use super::{ConditionState, Time};
+
+/// What is known of a node beyond what placement looks at.
+///
+/// A node of which there is nothing to explain has none of it
+/// ([`Node::detail`](super::Node::detail) is None): it is ready, no maintenance or shutdown is in
+/// progress, and it is not terminating. Fields that are absent or malformed count as not known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NodeDetail {
+    /// The condition `Ready`, where its status is not `True`. A node without that condition, which no
+    /// kubelet has written to, has none.
+    pub unready: Option<ConditionState>,
+    /// The condition `MaintenanceInProgress`, where its status is `True`.
+    pub maintenance: Option<ConditionState>,
+    /// The condition `GracefulNodeShutdownInProgress`, where its status is `True`.
+    pub graceful_shutdown: Option<ConditionState>,
+    /// `metadata.deletionTimestamp` is set.
+    pub terminating: bool,
+    /// `metadata.deletionTimestamp`: when the deletion was asked for.
+    pub deletion: Option<Time>,
+}

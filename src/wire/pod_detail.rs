@@ -1,0 +1,459 @@
+//! What explains why a pod is not available. Each field is read by itself: one that is malformed is
+//! not known, and the pod stays readable.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{
+    ConditionStatus, Interner, PodDetail, Restarts, Str, Termination, Time, Unscheduled,
+    WaitingContainer, pod_detail::cut,
+};
+
+use super::partial::{Condition, Metadata, Text, condition, leniently, parse_time};
+
+/// The part of `status` that only explains.
+#[derive(Clone, Copy, Default)]
+pub struct Explanations<'a> {
+    pub reason: Option<&'a RawValue>,
+    pub message: Option<&'a RawValue>,
+    pub init_container_statuses: Option<&'a RawValue>,
+    pub container_statuses: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    restart_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    last_state: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct ContainerState<'a> {
+    #[serde(borrow)]
+    waiting: Option<&'a RawValue>,
+    #[serde(borrow)]
+    terminated: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Waiting<'a> {
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Terminated<'a> {
+    #[serde(borrow)]
+    exit_code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    finished_at: Option<&'a RawValue>,
+}
+
+/// The detail of a pod; None where there is nothing to explain.
+pub fn detail(
+    metadata: &Metadata<'_>,
+    conditions: &[Condition<'_>],
+    explanations: Explanations<'_>,
+    interner: &mut Interner,
+) -> Option<Arc<PodDetail>> {
+    let mut detail = PodDetail {
+        unscheduled: unscheduled(conditions, interner),
+        unready: condition(conditions, "Ready")
+            .map(Condition::state)
+            .filter(|c| c.status != ConditionStatus::True),
+        reason: some_text(explanations.reason, interner),
+        message: some_text(explanations.message, interner),
+        ..PodDetail::default()
+    };
+    let mut waiting = Vec::new();
+    for raw in [
+        explanations.init_container_statuses,
+        explanations.container_statuses,
+    ] {
+        for raw in leniently::<Vec<&RawValue>>(raw).unwrap_or_default() {
+            if let Some(status) = leniently::<ContainerStatus<'_>>(Some(raw)) {
+                container(&status, &mut detail, &mut waiting, interner);
+            }
+        }
+    }
+    detail.waiting = waiting.into();
+    if metadata.deletion_timestamp.is_some() {
+        let seconds = leniently::<u64>(metadata.deletion_grace_period_seconds);
+        detail.deletion_grace_period = seconds.map(Duration::from_secs);
+        detail.finalizers = leniently::<Vec<&RawValue>>(metadata.finalizers)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|raw| some_text(Some(raw), interner))
+            .collect();
+    }
+    (detail != PodDetail::default()).then(|| Arc::new(detail))
+}
+
+fn unscheduled(conditions: &[Condition<'_>], interner: &mut Interner) -> Option<Unscheduled> {
+    let scheduled = condition(conditions, "PodScheduled")?;
+    let state = scheduled.state();
+    (state.status == ConditionStatus::False).then(|| Unscheduled {
+        reason: text(scheduled.reason, interner),
+        message: text(scheduled.message, interner),
+        since: state.since,
+    })
+}
+
+fn container(
+    status: &ContainerStatus<'_>,
+    detail: &mut PodDetail,
+    waiting: &mut Vec<WaitingContainer>,
+    interner: &mut Interner,
+) {
+    let state: ContainerState<'_> = leniently(status.state).unwrap_or_default();
+    let last: ContainerState<'_> = leniently(status.last_state).unwrap_or_default();
+    if let Some(w) = leniently::<Waiting<'_>>(state.waiting) {
+        waiting.push(WaitingContainer {
+            container: text(status.name, interner),
+            reason: text(w.reason, interner),
+            message: text(w.message, interner),
+        });
+    }
+    let count = leniently::<u32>(status.restart_count).unwrap_or(0);
+    if count > detail.restarts.as_ref().map_or(0, |r| r.count) {
+        detail.restarts = Some(Restarts {
+            container: text(status.name, interner),
+            count,
+        });
+    }
+    // An init container that is done has ended well, and that explains nothing.
+    for (terminated, even_well) in [(last.terminated, true), (state.terminated, false)] {
+        let Some(t) = leniently::<Terminated<'_>>(terminated) else {
+            continue;
+        };
+        let Some(exit_code) = leniently::<i32>(t.exit_code).filter(|c| even_well || *c != 0) else {
+            continue;
+        };
+        let finished = time(t.finished_at);
+        let known = detail.last_termination.as_ref();
+        if known.is_none_or(|k| k.finished < finished) {
+            detail.last_termination = Some(Termination {
+                container: text(status.name, interner),
+                exit_code,
+                reason: text(t.reason, interner),
+                finished,
+            });
+        }
+    }
+}
+
+fn time(raw: Option<&RawValue>) -> Option<Time> {
+    parse_time(&leniently::<Text<'_>>(raw)?.0).ok()
+}
+
+/// A text, empty where it is not known.
+fn text(raw: Option<&RawValue>, interner: &mut Interner) -> Str {
+    interner.text(&cut(&leniently::<Text<'_>>(raw).map_or("".into(), |t| t.0)))
+}
+
+/// A text that says something.
+fn some_text(raw: Option<&RawValue>, interner: &mut Interner) -> Option<Str> {
+    let text = leniently::<Text<'_>>(raw).filter(|t| !t.0.is_empty())?;
+    Some(interner.text(&cut(&text.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Pod, pod_detail::TEXT_LIMIT},
+        wire::pod::decode,
+    };
+
+    fn pod(text: &str) -> Pod {
+        let raw = RawValue::from_string(text.to_owned()).expect("JSON");
+        let decoded = decode(&raw, &mut Interner::default());
+        decoded.unwrap_or_else(|e| panic!("{e}: {text}")).pod
+    }
+
+    /// The detail of a pod of a DaemonSet with these fields in `metadata` and `status`.
+    fn detail_of(metadata: &str, status: &str) -> Option<PodDetail> {
+        let owners = r#"[{"kind":"DaemonSet","uid":"ds","controller":true}]"#;
+        let metadata = format!(r#"{{"name":"p","uid":"p","ownerReferences":{owners}{metadata}}}"#);
+        let pod = pod(&format!(
+            r#"{{"metadata":{metadata},"status":{{{status}}}}}"#
+        ));
+        pod.detail.map(Arc::unwrap_or_clone)
+    }
+
+    fn of_containers(statuses: &str) -> PodDetail {
+        detail_of("", &format!(r#""containerStatuses":[{statuses}]"#)).unwrap_or_default()
+    }
+
+    fn at(second: i64) -> Option<Time> {
+        let start: Time = "2026-01-01T00:00:00Z".parse().expect("a time");
+        Some(start + Duration::from_secs(second.unsigned_abs()))
+    }
+
+    #[test]
+    fn a_healthy_pod_has_none() {
+        let sample = include_str!("../../tests/data/samples/pod-running.json");
+        assert_eq!(pod(sample).detail, None);
+        assert_eq!(detail_of("", ""), None);
+        assert_eq!(detail_of("", r#""reason":"","message":null"#), None);
+        let done = r#""initContainerStatuses":[{"name":"setup","restartCount":0,
+            "state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]"#;
+        assert_eq!(
+            detail_of("", done),
+            None,
+            "an init container that ended well"
+        );
+        let finalizers = r#","finalizers":["example.com/wait"]"#;
+        assert_eq!(detail_of(finalizers, ""), None, "nothing is to be deleted");
+    }
+
+    #[test]
+    fn a_pod_of_another_kind_of_owner_has_none() {
+        let text = r#"{"metadata":{"name":"p","uid":"p","ownerReferences":[
+            {"kind":"ReplicaSet","uid":"r","controller":true}]},"status":{"reason":"Evicted"}}"#;
+        assert_eq!(pod(text).detail, None);
+    }
+
+    #[test]
+    fn the_schedulers_word_and_since_when_it_is_not_ready() {
+        let conditions = r#""conditions":[
+            {"type":"Ready","status":"Unknown","lastTransitionTime":"2026-01-01T00:00:02Z"},
+            {"type":"PodScheduled","status":"False","reason":"Unschedulable",
+             "message":"0/3 nodes are available","lastTransitionTime":"2026-01-01T00:00:01Z"}]"#;
+        let detail = detail_of("", conditions).unwrap();
+        assert_eq!(
+            detail.unscheduled,
+            Some(Unscheduled {
+                reason: "Unschedulable".into(),
+                message: "0/3 nodes are available".into(),
+                since: at(1),
+            })
+        );
+        let unready = detail.unready.unwrap();
+        assert_eq!(
+            (unready.status, unready.since),
+            (ConditionStatus::Unknown, at(2))
+        );
+        let zero = r#""conditions":[{"type":"Ready","status":"False","lastTransitionTime":null}]"#;
+        let unready = detail_of("", zero).unwrap().unready.unwrap();
+        assert_eq!(
+            (unready.status, unready.since),
+            (ConditionStatus::False, None)
+        );
+    }
+
+    #[test]
+    fn containers_that_wait_init_containers_first() {
+        let waiting = |name: &str, reason: &str| {
+            format!(
+                r#"{{"name":"{name}","state":{{"waiting":{{"reason":"{reason}","message":"m"}}}}}}"#
+            )
+        };
+        let (a, b) = (
+            waiting("a", "CrashLoopBackOff"),
+            waiting("b", "ImagePullBackOff"),
+        );
+        let running = r#"{"name":"r","state":{"running":{}}}"#;
+        let status =
+            format!(r#""containerStatuses":[{running},{a}],"initContainerStatuses":[{b}]"#);
+        let detail = detail_of("", &status).unwrap();
+        let list: Vec<(&str, &str, &str)> = detail
+            .waiting
+            .iter()
+            .map(|w| (&*w.container, &*w.reason, &*w.message))
+            .collect();
+        assert_eq!(
+            list,
+            [
+                ("b", "ImagePullBackOff", "m"),
+                ("a", "CrashLoopBackOff", "m")
+            ]
+        );
+    }
+
+    #[test]
+    fn the_most_restarts_and_the_first_container_that_has_so_many() {
+        let detail = of_containers(
+            r#"{"name":"a","restartCount":1},{"name":"b","restartCount":3},{"name":"c","restartCount":3}"#,
+        );
+        assert_eq!(
+            detail.restarts,
+            Some(Restarts {
+                container: "b".into(),
+                count: 3
+            })
+        );
+    }
+
+    #[test]
+    fn the_termination_that_ended_last() {
+        let ended = |when: &str, code: i32, second: i64| {
+            format!(
+                r#""{when}":{{"terminated":{{"exitCode":{code},"reason":"Error","finishedAt":"2026-01-01T00:00:0{second}Z"}}}}"#
+            )
+        };
+        for (statuses, expected) in [
+            // An earlier run counts however it ended, one that is over only where it failed.
+            (vec![("a", ended("lastState", 0, 1))], Some(("a", 0, at(1)))),
+            (vec![("a", ended("state", 0, 1))], None),
+            (vec![("a", ended("state", 137, 1))], Some(("a", 137, at(1)))),
+            (
+                vec![
+                    ("a", ended("lastState", 1, 5)),
+                    ("b", ended("lastState", 2, 6)),
+                    ("c", ended("lastState", 3, 4)),
+                ],
+                Some(("b", 2, at(6))),
+            ),
+            (
+                vec![
+                    (
+                        "a",
+                        r#""lastState":{"terminated":{"exitCode":7}}"#.to_owned(),
+                    ),
+                    ("b", ended("lastState", 2, 1)),
+                ],
+                Some(("b", 2, at(1))),
+            ),
+            (
+                vec![(
+                    "a",
+                    r#""state":{"terminated":{"exitCode":7,"finishedAt":"soon"}}"#.to_owned(),
+                )],
+                Some(("a", 7, None)),
+            ),
+        ] {
+            let list: Vec<String> = statuses
+                .iter()
+                .map(|(name, rest)| format!(r#"{{"name":"{name}",{rest}}}"#))
+                .collect();
+            let termination = of_containers(&list.join(",")).last_termination;
+            let found = termination
+                .as_ref()
+                .map(|t| (&*t.container, t.exit_code, t.finished));
+            assert_eq!(found, expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn why_the_kubelet_ended_or_refused_it() {
+        let long = "x".repeat(2 * TEXT_LIMIT);
+        let status = format!(r#""reason":"Evicted","message":"{long}""#);
+        let detail = detail_of("", &status).unwrap();
+        assert_eq!(detail.reason.as_deref(), Some("Evicted"));
+        assert_eq!(detail.message.unwrap().len(), TEXT_LIMIT);
+    }
+
+    #[test]
+    fn what_keeps_a_terminating_pod_and_when_its_deletion_was_asked_for() {
+        let owners = r#""ownerReferences":[{"kind":"DaemonSet","uid":"ds","controller":true}]"#;
+        let pod = pod(&format!(
+            r#"{{"metadata":{{"name":"p","uid":"p",{owners},"deletionTimestamp":"2026-01-01T00:00:40Z",
+                "deletionGracePeriodSeconds":30,"finalizers":["example.com/wait"]}}}}"#
+        ));
+        assert_eq!(pod.deletion_requested(), at(10));
+        let detail = pod.detail.unwrap();
+        let finalizers: Vec<&str> = detail.finalizers.iter().map(|f| &**f).collect();
+        assert_eq!(finalizers, ["example.com/wait"]);
+    }
+
+    /// Every field that only explains, with a value that says something.
+    const FIELDS: &[(&str, &str)] = &[
+        ("@grace", "30"),
+        ("@finalizers", r#"["f"]"#),
+        ("@reason", r#""Evicted""#),
+        ("@message", r#""m""#),
+        ("@init", "[]"),
+        ("@scheduled-reason", r#""Unschedulable""#),
+        ("@scheduled-message", r#""m""#),
+        ("@name", r#""c""#),
+        ("@restarts", "3"),
+        (
+            "@state",
+            r#"{"waiting":{"reason":"ErrImagePull","message":"m"}}"#,
+        ),
+        ("@waiting-reason", r#""CrashLoopBackOff""#),
+        ("@waiting-message", r#""m""#),
+        ("@last", r#"{"terminated":{"exitCode":1}}"#),
+        ("@exit", "137"),
+        ("@exit-reason", r#""OOMKilled""#),
+        ("@finished", r#""2026-01-01T00:00:00Z""#),
+    ];
+
+    const POD: &str = r#"{"metadata":{"name":"p","namespace":"n","uid":"p","labels":{"a":"b"},
+        "ownerReferences":[{"kind":"DaemonSet","uid":"ds","controller":true}],
+        "deletionTimestamp":"2026-01-01T00:00:00Z","deletionGracePeriodSeconds":@grace,"finalizers":@finalizers},
+        "spec":{"nodeName":"a"},"status":{"phase":"Failed","reason":@reason,"message":@message,
+        "conditions":[{"type":"PodScheduled","status":"False","reason":@scheduled-reason,"message":@scheduled-message},
+            {"type":"Ready","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z"}],
+        "initContainerStatuses":@init,
+        "containerStatuses":[{"name":"first","restartCount":1},
+            {"name":@name,"restartCount":@restarts,"state":@state,"lastState":@last},
+            {"name":"w","state":{"waiting":{"reason":@waiting-reason,"message":@waiting-message}}},
+            {"name":"t","lastState":{"terminated":{"exitCode":@exit,"reason":@exit-reason,"finishedAt":@finished}}}]}}"#;
+
+    /// The pod with one field of another value.
+    fn with(field: &str, value: &str) -> Pod {
+        let mut text = POD.to_owned();
+        // Longer names first: `@exit` begins `@exit-reason`.
+        let mut fields = FIELDS.to_vec();
+        fields.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        for (name, ordinary) in fields {
+            text = text.replace(name, if name == field { value } else { ordinary });
+        }
+        pod(&text)
+    }
+
+    #[test]
+    fn a_malformed_field_is_not_known_and_the_pod_stays_readable() {
+        let whole = with("", "");
+        let detail = whole.detail.clone().expect("everything that explains");
+        assert!(detail.unscheduled.is_some() && detail.waiting.len() == 2);
+        assert!(detail.restarts.is_some() && detail.last_termination.is_some());
+        assert!(detail.reason.is_some() && detail.message.is_some());
+        assert!(detail.deletion_grace_period.is_some() && detail.finalizers.len() == 1);
+        for (field, _) in FIELDS {
+            for value in [
+                "null",
+                "true",
+                "-1",
+                "1.5",
+                "1e999",
+                "99999999999999999999999",
+                r#""""#,
+                r#""\ud800""#,
+                r#""text""#,
+                "[]",
+                "[[], 1, null, {}]",
+                "{}",
+                r#"{"waiting":1,"terminated":[]}"#,
+                r#"{"waiting":{"reason":1,"message":[]},"terminated":{"exitCode":"1","reason":{}}}"#,
+            ] {
+                let malformed = with(field, value);
+                let decides = |pod: &Pod| Pod {
+                    detail: None,
+                    ..pod.clone()
+                };
+                assert_eq!(decides(&malformed), decides(&whole), "{field} is {value}");
+                // Whatever is not part of the field is still known.
+                let rest = malformed.detail.expect("the rest");
+                assert!(rest.unscheduled.is_some(), "{field} is {value}");
+                assert!(rest.waiting.iter().any(|w| &*w.container == "w"));
+                assert!(rest.restarts.is_some());
+            }
+        }
+    }
+}
