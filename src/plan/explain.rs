@@ -9,11 +9,10 @@ use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 use super::{
     Create, Delete, DetailedPlan, NodeBlock, NodeHold,
     by_node::ByNode,
-    claim,
-    eligibility::{self, Eligibility},
+    claim, eligibility,
     obstacles::{Obstacle, obstacles},
     pod_state::{self, Described},
-    revisions::{self, HASH_LABEL},
+    revisions::HASH_LABEL,
 };
 
 /// A pod on a node.
@@ -101,7 +100,6 @@ pub struct Explainer<'s, 'a> {
     detailed: &'s DetailedPlan,
     now: Time,
     by_node: ByNode<'a>,
-    eligibility: Eligibility,
     hash: Str,
     creates: HashMap<&'s str, &'s Create>,
     deletes: HashMap<&'s str, Vec<&'s Delete>>,
@@ -134,9 +132,13 @@ impl<'s, 'a> Explainer<'s, 'a> {
             detailed,
             now,
             by_node: ByNode::new(snapshot.nodes, &pods),
-            eligibility: Eligibility::new(ds.template.clone(), snapshot.settings.gates),
             hash,
-            creates: detailed.plan.creates.iter().map(|c| (&*c.node, c)).collect(),
+            creates: detailed
+                .plan
+                .creates
+                .iter()
+                .map(|c| (&*c.node, c))
+                .collect(),
             deletes,
             holds,
             blocks: detailed.blocks.iter().map(|b| (&*b.node, b)).collect(),
@@ -151,8 +153,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
     /// The nodes that exist and those that are gone with pods left, by name.
     pub fn nodes(&self) -> Vec<NodeId> {
         let nodes = self.snapshot.nodes;
-        let concerns =
-            |id: &NodeId| nodes.get(*id).is_some() || !self.by_node.on(*id).is_empty();
+        let concerns = |id: &NodeId| nodes.get(*id).is_some() || !self.by_node.on(*id).is_empty();
         let slots = (0..).map(NodeId).take(nodes.slots());
         let mut all: Vec<NodeId> = slots.filter(concerns).collect();
         all.sort_by(|a, b| nodes.name(*a).cmp(nodes.name(*b)));
@@ -188,7 +189,9 @@ impl<'s, 'a> Explainer<'s, 'a> {
         NodeExplanation {
             node: name.clone(),
             verdict,
-            obstacles: node.map_or_else(Vec::new, |n| obstacles(&self.eligibility, n)),
+            obstacles: node.map_or_else(Vec::new, |n| {
+                obstacles(&ds.template, self.snapshot.settings.gates, n)
+            }),
             revision: self.hash.clone(),
             pods: pods.collect(),
             create: create.cloned(),

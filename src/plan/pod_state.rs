@@ -2,7 +2,7 @@
 //!
 //! This explains and does not decide: rules look at the pod itself.
 
-use crate::model::{ConditionStatus, Node, Pod, PodPhase, Time};
+use crate::model::{Node, Pod, PodPhase, Readiness, Time};
 
 /// How a pod stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -86,6 +86,13 @@ pub struct Described {
 
 /// Describes a pod on `node` (None where that is gone or not known).
 pub fn describe(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Time) -> Described {
+    let mut described = outline(pod, node, min_ready_seconds, now);
+    described.message = message(described.state, pod);
+    described
+}
+
+/// The same without the message, which costs texts.
+pub fn outline(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Time) -> Described {
     let state = state(pod, node, min_ready_seconds, now);
     Described {
         state,
@@ -95,7 +102,7 @@ pub fn describe(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Tim
             PodState::Terminating => pod.deletion,
             _ => None,
         },
-        message: message(state, pod),
+        message: None,
     }
 }
 
@@ -149,17 +156,19 @@ fn is_starting(reason: &str) -> bool {
 fn since(state: PodState, pod: &Pod, node: Option<&Node>) -> Option<Time> {
     let detail = pod.detail.as_deref();
     match state {
-        PodState::Available | PodState::MinReadySeconds => pod.ready_since(),
+        PodState::Available | PodState::MinReadySeconds => match pod.readiness {
+            Readiness::Since(at) => Some(at),
+            Readiness::SinceUnknown | Readiness::NotReady => None,
+        },
         PodState::NodeNotReady => node?.detail.as_deref()?.unready?.since,
         PodState::Unschedulable => detail?.unscheduled.as_ref()?.since,
         PodState::CrashLoopBackOff | PodState::ContainerWaiting | PodState::NotReady => {
             detail.and_then(|d| d.unready?.since).or(Some(pod.created))
         }
         PodState::Terminating => pod.deletion_requested(),
-        PodState::Failed
-        | PodState::Finished
-        | PodState::DeletePending
-        | PodState::Unreadable => None,
+        PodState::Failed | PodState::Finished | PodState::DeletePending | PodState::Unreadable => {
+            None
+        }
     }
 }
 
@@ -178,11 +187,17 @@ fn message(state: PodState, pod: &Pod) -> Option<String> {
                 format!("container {}: {why}", w.container)
             }));
             if let Some(r) = &detail.restarts {
-                words.push(format!("container {} restarted {} times", r.container, r.count));
+                words.push(format!(
+                    "container {} restarted {} times",
+                    r.container, r.count
+                ));
             }
             if let Some(t) = &detail.last_termination {
                 let reason = join(&t.reason, &format!("exit code {}", t.exit_code));
-                words.push(format!("container {} ended last with {reason}", t.container));
+                words.push(format!(
+                    "container {} ended last with {reason}",
+                    t.container
+                ));
             }
         }
         PodState::Failed | PodState::Finished => {
@@ -193,7 +208,10 @@ fn message(state: PodState, pod: &Pod) -> Option<String> {
             }
         }
         PodState::Terminating if !detail.finalizers.is_empty() => {
-            words.push(format!("kept by finalizers {}", detail.finalizers.join(", ")));
+            words.push(format!(
+                "kept by finalizers {}",
+                detail.finalizers.join(", ")
+            ));
         }
         _ => {}
     }
@@ -206,14 +224,5 @@ fn join(reason: &str, message: &str) -> String {
         (reason, "") => reason.to_owned(),
         ("", message) => message.to_owned(),
         (reason, message) => format!("{reason}: {message}"),
-    }
-}
-
-/// Whether the condition's status is that of a node that is not ready, as people say it.
-pub fn node_readiness(status: ConditionStatus) -> &'static str {
-    match status {
-        ConditionStatus::True => "Ready",
-        ConditionStatus::False => "NotReady",
-        ConditionStatus::Unknown => "Unknown",
     }
 }

@@ -12,6 +12,7 @@ mod dirty;
 mod eligibility;
 mod names;
 mod obstacles;
+mod pod_states;
 mod revisions;
 mod rollout;
 mod status;

@@ -1,8 +1,12 @@
 //! What uses a rollout's budget: which nodes count as unavailable or as surging, and why.
 
-use crate::model::{NodeId, Pod, PodPhase, Str, Time};
+use crate::model::{NodeId, Pod, Str, Time};
 
-use crate::plan::{facts::Facts, node_group::NodeGroup};
+use crate::plan::{
+    facts::Facts,
+    node_group::NodeGroup,
+    pod_state::{self, PodState},
+};
 
 /// Why a node counts against the budget.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -11,20 +15,10 @@ pub enum BlockReason {
     BeingReplaced,
     /// The node has no pod.
     NoPod,
-    /// The node's pod is terminating.
-    PodTerminating,
     /// The node has several pods: upkeep leaves one of them.
     SeveralPods,
-    /// A pod on the node could not be decoded.
-    UnreadablePod,
-    /// The pod failed.
-    PodFailed,
-    /// The pod finished.
-    PodFinished,
-    /// The pod is not ready.
-    NotReady,
-    /// The pod is ready, but not yet for `minReadySeconds`.
-    MinReadySeconds,
+    /// The node's one pod is not available.
+    Pod(PodState),
 }
 
 impl BlockReason {
@@ -33,13 +27,20 @@ impl BlockReason {
         match self {
             BlockReason::BeingReplaced => "BeingReplaced",
             BlockReason::NoPod => "NoPod",
-            BlockReason::PodTerminating => "PodTerminating",
             BlockReason::SeveralPods => "SeveralPods",
-            BlockReason::UnreadablePod => "UnreadablePod",
-            BlockReason::PodFailed => "PodFailed",
-            BlockReason::PodFinished => "PodFinished",
-            BlockReason::NotReady => "NotReady",
-            BlockReason::MinReadySeconds => "MinReadySeconds",
+            BlockReason::Pod(state) => state.as_str(),
+        }
+    }
+
+    /// As a phrase about the node or its pod, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            BlockReason::BeingReplaced => {
+                "the pod is deleted by this plan, failed, finished or superfluous"
+            }
+            BlockReason::NoPod => "the node has no pod",
+            BlockReason::SeveralPods => "the node has several pods",
+            BlockReason::Pod(state) => state.describe(),
         }
     }
 }
@@ -70,6 +71,8 @@ pub struct NodeBlock {
     pub since: Option<Time>,
     /// Until when, where a time ends it.
     pub until: Option<Time>,
+    /// The scheduler's, the kubelet's or the API server's words.
+    pub message: Option<String>,
 }
 
 /// What uses the budget in one plan.
@@ -86,6 +89,11 @@ impl Blockers {
             by_reason: Vec::new(),
             each: Some(Vec::new()),
         }
+    }
+
+    /// Whether one value a node is kept.
+    pub(super) fn is_in_detail(&self) -> bool {
+        self.each.is_some()
     }
 
     /// One more node.
@@ -131,45 +139,57 @@ impl Blockers {
 }
 
 /// Why this node counts: because of `pod`, or where that is None, because of what is or is not there.
-pub(super) fn why(facts: &Facts<'_, '_>, id: NodeId, node: &Str, pod: Option<&Pod>) -> NodeBlock {
-    let (reason, pod) = match pod {
-        Some(pod) => (of_pod(pod), Some(pod)),
-        None => of_node(facts, id),
-    };
+/// Messages cost texts; they are read only where `in_detail`.
+pub(super) fn why(
+    facts: &Facts<'_, '_>,
+    id: NodeId,
+    name: &Str,
+    pod: Option<&Pod>,
+    in_detail: bool,
+) -> NodeBlock {
     let mut block = NodeBlock {
-        node: node.clone(),
-        pod: pod.map(|p| p.name.clone()),
-        reason,
+        node: name.clone(),
+        pod: None,
+        reason: BlockReason::NoPod,
         since: None,
         until: None,
+        message: None,
     };
-    if let (BlockReason::MinReadySeconds, Some(pod)) = (reason, pod) {
-        block.until = pod.available_at(facts.ds().min_ready_seconds);
-    }
+    let pod = match pod.map_or_else(|| the_one(facts, id), |pod| Ok(Some(pod))) {
+        Ok(Some(pod)) => pod,
+        Ok(None) => return block,
+        Err(Several) => {
+            block.reason = BlockReason::SeveralPods;
+            return block;
+        }
+    };
+    let node = facts.snapshot.nodes.get(id);
+    let describe = if in_detail {
+        pod_state::describe
+    } else {
+        pod_state::outline
+    };
+    let described = describe(pod, node, facts.ds().min_ready_seconds, facts.now);
+    block.pod = Some(pod.name.clone());
+    block.reason = BlockReason::Pod(described.state);
+    block.since = described.since;
+    block.until = described.until;
+    block.message = described.message;
     block
 }
 
-/// Why a pod that is neither terminating nor unreadable is not available.
-fn of_pod(pod: &Pod) -> BlockReason {
-    match pod.phase {
-        PodPhase::Failed => BlockReason::PodFailed,
-        PodPhase::Succeeded => BlockReason::PodFinished,
-        PodPhase::Active if pod.is_ready() => BlockReason::MinReadySeconds,
-        PodPhase::Active => BlockReason::NotReady,
-    }
-}
+/// A node has several pods of one kind.
+struct Several;
 
-/// Why a node counts that has not just one pod of one revision.
-fn of_node<'a>(facts: &Facts<'_, 'a>, id: NodeId) -> (BlockReason, Option<&'a Pod>) {
+/// The pod that stands for a node that has not just one pod of one revision: one that could not be decoded, else
+/// one that is terminating.
+fn the_one<'a>(facts: &Facts<'_, 'a>, id: NodeId) -> Result<Option<&'a Pod>, Several> {
     let visible = facts.visible(id);
     if let Some(pod) = visible.clone().find(|p| !p.readable) {
-        return (BlockReason::UnreadablePod, Some(pod));
+        return Ok(Some(pod));
     }
     if visible.clone().any(|p| !p.terminating) {
-        return (BlockReason::SeveralPods, None);
+        return Err(Several);
     }
-    match visible.last() {
-        Some(pod) => (BlockReason::PodTerminating, Some(pod)),
-        None => (BlockReason::NoPod, None),
-    }
+    Ok(visible.last())
 }

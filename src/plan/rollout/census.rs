@@ -112,7 +112,7 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
 
     /// This node counts against the budget because of this pod, or because of what is or is not there.
     pub fn blocks(&mut self, id: NodeId, node: &'a Str, pod: Option<&'a Pod>) {
-        let mut block = blocked::why(self.facts, id, node, pod);
+        let mut block = blocked::why(self.facts, id, node, pod, self.blockers.is_in_detail());
         if pod.is_some_and(|p| self.is_going(p)) {
             block.reason = BlockReason::BeingReplaced;
         }

@@ -122,6 +122,7 @@ fn terminating(node: &Node, pod: &Pod) -> NodeHold {
     };
     NodeHold {
         pod: Some(pod.name.clone()),
+        since: pod.deletion_requested(),
         ..NodeHold::new(&node.name, rule)
     }
 }
