@@ -9,7 +9,7 @@ use super::world::*;
 
 /// Somebody fails or deletes a live pod on a node; gracefully or at once. One that not everybody
 /// knows of yet is not failed: whoever has missed a pod's coming, its end, its successor and its
-/// deletion makes a second one, which is known (`docs/design.md`, "What is left over").
+/// deletion makes a second one, which is known (`docs/design.md`, "Known gap").
 pub fn meddle_with_pod(server: &World, node: &str, how: u32, lag: Duration) {
     let live = server.all("pods").into_iter();
     let mut live = live.filter(|p| is_live(p) && owner(p) == UID && target(p) == node);

@@ -1,4 +1,4 @@
-//! Decision "One plan, with brakes": the window of calls closes on errors and opens again.
+//! Decision "Brakes on creates and deletes": the window of calls closes on errors and opens again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
