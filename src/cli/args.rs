@@ -2,12 +2,13 @@
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
 mod leader_election;
+mod plan;
+mod shared;
+mod target;
 
 use std::{
-    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use clap::{
@@ -16,11 +17,11 @@ use clap::{
 };
 
 pub use leader_election::LeaderElectionArgs;
+pub use plan::{Output, PlanArgs};
+pub use shared::{LogFormat, SharedArgs, WhoBinds};
+pub use target::{Asked, Target};
 
-use crate::{
-    model::{self, FeatureGates, Settings, Time},
-    runtime::{client::Access, conflict::OnConflict},
-};
+use crate::runtime::conflict::OnConflict;
 
 /// The Kubernetes DaemonSet controller, rebuilt: stock apps/v1 DaemonSets, safer and cheaper.
 #[derive(Parser, Clone, Debug)]
@@ -45,82 +46,10 @@ pub enum Command {
     /// Say what the controller would do now, and do nothing
     ///
     /// DaemonSets, Nodes, Pods and ControllerRevisions come from files (-f) or, without any, from the cluster.
-    /// A DaemonSet from a file gets the API server's defaults. What is planned goes to standard output, notes and
-    /// errors to standard error. Exit code 2: wrong input; 1: trouble with the cluster.
+    /// A DaemonSet from a file gets the API server's defaults. The plan goes to standard output, errors to
+    /// standard error. With -A, -l or the word `ds` alone there is one line a DaemonSet. Exit code 2: wrong input;
+    /// 1: the cluster cannot be asked; 3: with --exit-code, there is something to do.
     Plan(PlanArgs),
-}
-
-/// What all commands have in common.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub struct SharedArgs {
-    /// Kubeconfig file; else $KUBECONFIG, ~/.kube/config, or the pod that this runs in
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "DAEMONSET_CONTROLLER_KUBECONFIG",
-        value_parser = OsStringValueParser::new().map(PathBuf::from)
-    )]
-    kubeconfig: Option<PathBuf>,
-
-    /// Context in the kubeconfig; else its current one
-    #[arg(long, value_name = "NAME", env = "DAEMONSET_CONTROLLER_CONTEXT")]
-    context: Option<String>,
-
-    /// Look only at this namespace; else at all of them
-    #[arg(long, short = 'n', env = "DAEMONSET_CONTROLLER_NAMESPACE", value_parser = namespace)]
-    namespace: Option<String>,
-
-    /// Who binds pods to their nodes
-    #[arg(
-        long,
-        env = "DAEMONSET_CONTROLLER_PLACEMENT",
-        default_value = "scheduler"
-    )]
-    pub placement: Placement,
-
-    /// Feature gates, as `TaintTolerationComparisonOperators=true` (KEP-5471: tolerations with Lt and Gt; off by default)
-    #[arg(
-        long,
-        value_name = "GATE=BOOL,...",
-        env = "DAEMONSET_CONTROLLER_FEATURE_GATES",
-        default_value = "",
-        hide_default_value = true,
-        value_parser = feature_gates
-    )]
-    pub feature_gates: FeatureGates,
-
-    /// How to log to standard error; $RUST_LOG says how much
-    #[arg(long, env = "DAEMONSET_CONTROLLER_LOG_FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-}
-
-impl SharedArgs {
-    /// Where the cluster is. An empty variable, as charts write them, means none.
-    pub fn access(&self) -> Access {
-        Access {
-            kubeconfig: self
-                .kubeconfig
-                .clone()
-                .filter(|file| !file.as_os_str().is_empty()),
-            context: self.context.clone().filter(|name| !name.is_empty()),
-        }
-    }
-
-    /// The namespace to narrow everything to.
-    pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref().filter(|name| !name.is_empty())
-    }
-
-    /// What decisions depend on.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            placement: match self.placement {
-                Placement::Scheduler => model::Placement::Scheduler,
-                Placement::NodeName => model::Placement::NodeName,
-            },
-            gates: self.feature_gates,
-        }
-    }
 }
 
 /// The arguments of `demo`.
@@ -255,55 +184,6 @@ pub struct RunArgs {
     pub leader_election: LeaderElectionArgs,
 }
 
-/// The arguments of `plan`.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub struct PlanArgs {
-    /// Those of all commands.
-    #[command(flatten)]
-    pub shared: SharedArgs,
-
-    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas. Without any, the cluster is asked
-    #[arg(
-        long,
-        short = 'f',
-        value_name = "FILE",
-        env = "DAEMONSET_CONTROLLER_FILENAME",
-        value_delimiter = ','
-    )]
-    pub filename: Vec<PathBuf>,
-
-    /// The DaemonSet, where there are several; the namespace may be left out where the name is enough
-    #[arg(
-        long,
-        short = 'd',
-        value_name = "NAMESPACE/NAME",
-        env = "DAEMONSET_CONTROLLER_DAEMONSET"
-    )]
-    pub daemonset: Option<Target>,
-
-    /// The time to plan for (RFC 3339, as 2026-11-21T06:00:00Z); else the clock's
-    #[arg(long, value_name = "TIME", env = "DAEMONSET_CONTROLLER_NOW", value_parser = time)]
-    pub now: Option<Time>,
-
-    /// Text for people, or JSON as docs/plan.schema.json describes it
-    #[arg(
-        long,
-        short = 'o',
-        env = "DAEMONSET_CONTROLLER_OUTPUT",
-        default_value = "text"
-    )]
-    pub output: Output,
-
-    /// Print each new pod as it would be posted
-    #[arg(
-        long,
-        env = "DAEMONSET_CONTROLLER_MANIFESTS",
-        action = ArgAction::SetTrue,
-        value_parser = BoolishValueParser::new()
-    )]
-    pub manifests: bool,
-}
-
 /// What to do about another controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WhenInConflict {
@@ -322,24 +202,6 @@ impl From<WhenInConflict> for OnConflict {
     }
 }
 
-/// Who binds pods to their nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Placement {
-    /// The scheduler that the template names: pods are pinned by node affinity
-    Scheduler,
-    /// The controller itself, by spec.nodeName: for clusters without a scheduler
-    NodeName,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line of text each
-    Text,
-    /// A JSON object each
-    Json,
-}
-
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
@@ -351,71 +213,6 @@ pub enum Colour {
     Never,
 }
 
-/// How a plan is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
-
-/// A DaemonSet as `-d` names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Its namespace, where given.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-}
-
-impl Target {
-    /// Whether the DaemonSet of this namespace and name is meant.
-    pub fn is(&self, namespace: &str, name: &str) -> bool {
-        self.name == name && self.namespace.as_deref().is_none_or(|n| n == namespace)
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{namespace}/{}", self.name),
-            None => f.write_str(&self.name),
-        }
-    }
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (space, name) = match text.split_once('/') {
-            Some((space, name)) => (Some(namespace(space)?).filter(|s| !s.is_empty()), name),
-            None => (None, text),
-        };
-        if name.is_empty() || name.contains('/') {
-            return Err("NAMESPACE/NAME or NAME is needed".to_owned());
-        }
-        Ok(Target {
-            namespace: space,
-            name: name.to_owned(),
-        })
-    }
-}
-
-/// A namespace: it becomes part of paths, so it must be one.
-fn namespace(text: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if text.bytes().all(plain) && text.len() <= 63 {
-        Ok(text.to_owned())
-    } else {
-        Err(
-            "a namespace has at most 63 lower case letters, digits and dashes, and only one can be given"
-                .to_owned(),
-        )
-    }
-}
-
 fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
     if (0.1..=100_000.0).contains(&speed) {
@@ -423,37 +220,6 @@ fn speed(text: &str) -> Result<f64, String> {
     } else {
         Err("a number from 0.1 to 100000 is needed".to_owned())
     }
-}
-
-fn time(text: &str) -> Result<Time, String> {
-    text.parse()
-        .map_err(|_| "a time as 2026-11-21T06:00:00Z is needed (RFC 3339)".to_owned())
-}
-
-/// `NAME=true,OTHER=false`, as other Kubernetes components take them.
-fn feature_gates(text: &str) -> Result<FeatureGates, String> {
-    let mut gates = FeatureGates::default();
-    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-        let Some((name, value)) = part.split_once('=') else {
-            return Err(format!("{part:?} is not NAME=true or NAME=false"));
-        };
-        let value = match value.trim() {
-            "1" | "t" | "T" | "true" | "True" | "TRUE" => true,
-            "0" | "f" | "F" | "false" | "False" | "FALSE" => false,
-            other => return Err(format!("{name}: {other:?} is neither true nor false")),
-        };
-        match name.trim() {
-            "TaintTolerationComparisonOperators" => {
-                gates.taint_toleration_comparison_operators = value;
-            }
-            other => {
-                return Err(format!(
-                    "unknown feature gate {other:?}; known: TaintTolerationComparisonOperators"
-                ));
-            }
-        }
-    }
-    Ok(gates)
 }
 
 #[cfg(test)]

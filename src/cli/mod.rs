@@ -8,6 +8,7 @@ pub mod log;
 pub mod plan;
 pub mod run;
 pub mod scalar;
+pub mod to_yaml;
 pub mod yaml;
 
 use std::process::ExitCode;

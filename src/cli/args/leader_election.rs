@@ -71,7 +71,7 @@ pub struct LeaderElectionArgs {
         long,
         value_name = "NAMESPACE",
         env = "DAEMONSET_CONTROLLER_LEADER_ELECT_RESOURCE_NAMESPACE",
-        value_parser = super::namespace
+        value_parser = super::target::namespace
     )]
     leader_elect_resource_namespace: Option<String>,
 }

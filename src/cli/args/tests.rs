@@ -1,7 +1,10 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::runtime::lease::election::Timing;
+use crate::{
+    model::{FeatureGates, Settings},
+    runtime::{client::Access, lease::election::Timing},
+};
 
 fn parse(args: &[&str]) -> Result<Command, String> {
     Cli::try_parse_from([&["daemonset-controller"], args].concat())
@@ -16,6 +19,13 @@ fn run(args: &[&str]) -> RunArgs {
     }
 }
 
+fn asked(args: &[&str]) -> Result<Asked, String> {
+    match parse(&[&["plan"], args].concat())? {
+        Command::Plan(args) => args.asked(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_command_line_is_sound() {
     Cli::command().debug_assert();
@@ -25,7 +35,8 @@ fn the_command_line_is_sound() {
 fn every_flag_is_an_environment_variable_too_and_none_is_a_service_link() {
     let cli = Cli::command();
     for command in cli.get_subcommands() {
-        for arg in command.get_arguments() {
+        // The words after `plan` are another spelling of --daemonset, which has a variable.
+        for arg in command.get_arguments().filter(|a| !a.is_positional()) {
             let long = arg.get_long().expect("a long name");
             let env = format!(
                 "DAEMONSET_CONTROLLER_{}",
@@ -97,6 +108,14 @@ fn what_cannot_be_meant_is_refused() {
         (&["plan", "--now=yesterday"], "RFC 3339"),
         (&["plan", "-d", "a/b/c"], "NAMESPACE/NAME"),
         (&["plan", "-d", "a/"], "NAMESPACE/NAME"),
+        (&["plan", "-d", "Agent"], "lower case letters"),
+        (&["plan", "-d", "a b"], "lower case letters"),
+        (&["plan", "-d", "ds/A/b"], "lower case letters"),
+        (&["plan", "-l", "a=b=c"], "zone in (a,b)"),
+        (&["plan", "-l", "a=-b"], "zone in (a,b)"),
+        (&["plan", "-o", "yaml"], "text, json"),
+        (&["plan", "--manifests=yes"], "--manifests"),
+        (&["plan", "--exit-code=3"], "--exit-code"),
     ] {
         let error = parse(args).expect_err("refused");
         assert!(error.contains(why), "{args:?}: {error}");
@@ -114,4 +133,72 @@ fn gates_and_empty_values() {
     let empty = run(&["--namespace=", "--context=", "--kubeconfig="]);
     assert_eq!(empty.shared.namespace(), None);
     assert_eq!(empty.shared.access(), Access::default());
+}
+
+#[test]
+fn a_daemon_set_is_named_in_every_way_that_kubectl_users_know() {
+    let target = |namespace: Option<&str>, name: &str| Target {
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    };
+    let (agent, in_logging) = (target(None, "agent"), target(Some("logging"), "agent"));
+    for (args, expected) in [
+        (&["agent"][..], &agent),
+        (&["ds/agent"], &agent),
+        (&["daemonset/agent"], &agent),
+        (&["daemonsets/agent"], &agent),
+        (&["DaemonSet/agent"], &agent),
+        (&["daemonsets.apps/agent"], &agent),
+        (&["daemonsets.v1.apps/agent"], &agent),
+        (&["ds", "agent"], &agent),
+        (&["daemonset.apps", "agent"], &agent),
+        (&["logging/agent"], &in_logging),
+        (&["ds/logging/agent"], &in_logging),
+        (&["ds", "logging/agent"], &in_logging),
+        (&["-d", "ds/agent"], &agent),
+        (&["-d", "logging/agent"], &in_logging),
+        (&["-d", "logging/agent", "ds", "logging/agent"], &in_logging),
+        (&["-d", "ds"], &target(None, "ds")),
+        // One DaemonSet, wherever it is.
+        (&["-A", "agent"], &agent),
+    ] {
+        assert_eq!(asked(args), Ok(Asked::One(expected.clone())), "{args:?}");
+    }
+    assert_eq!(asked(&[]), Ok(Asked::TheOnlyOne));
+    assert_eq!(asked(&["-n", "logging"]), Ok(Asked::TheOnlyOne));
+    for args in [
+        &["-A"][..],
+        &["ds"],
+        &["daemonsets", "-A"],
+        &["-l", "app=agent"],
+        &["-l", ""],
+        &["ds", "-n", "logging", "-l", "app in (a,b),!old"],
+    ] {
+        assert_eq!(asked(args), Ok(Asked::Each), "{args:?}");
+    }
+}
+
+#[test]
+fn arguments_that_contradict_each_other_are_refused() {
+    for (args, why) in [
+        (&["pods", "agent"][..], "\"pods agent\" is not understood"),
+        (&["ds", "a", "b"], "one DaemonSet only"),
+        (&["a/b/c"], "NAMESPACE/NAME"),
+        (&["ds/"], "NAMESPACE/NAME"),
+        (&["Agent"], "lower case letters"),
+        (&["agent.yaml"], "-f agent.yaml"),
+        (&["-f", "a.yaml", "b.yaml", "c.yaml"], "-f b.yaml"),
+        (&["-d", "a", "b"], "leave one out"),
+        (&["-d", "a", "ds"], "leave one out"),
+        (&["-d", "a", "-l", "x=y"], "leave one out"),
+        (&["-A", "-n", "logging"], "leave one out"),
+        (&["-A", "--manifests"], "name it"),
+        (
+            &["-n", "logging", "-d", "other/agent"],
+            "contradict each other",
+        ),
+    ] {
+        let error = asked(args).expect_err("refused");
+        assert!(error.contains(why), "{args:?}: {error}");
+    }
 }

@@ -1,6 +1,10 @@
 //! Objects from the cluster: each kind is listed once, in pages, pods last, as the controller does at its start.
 
+use std::collections::HashSet;
+
 use kube::Client;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     cache::Cache,
@@ -12,7 +16,11 @@ use crate::{
     },
 };
 
-use super::{Loaded, PlanError, Wanted, input::some};
+use super::{
+    choice::{self, Choice, some},
+    error::PlanError,
+    loaded::{Chosen, Loaded},
+};
 
 /// Objects a page.
 const PAGE_SIZE: u32 = 200;
@@ -20,10 +28,10 @@ const PAGE_SIZE: u32 = 200;
 /// A list whose pages expire while they are read begins anew so often.
 const ATTEMPTS: u32 = 3;
 
-/// Asks the cluster for the DaemonSet that is wanted and what is around it.
+/// Asks the cluster for the DaemonSets that are meant and what is around them.
 pub async fn load(
     access: &Access,
-    wanted: Wanted<'_>,
+    choice: &Choice<'_>,
     gates: FeatureGates,
 ) -> Result<Loaded, PlanError> {
     let clients = client::clients(access, None).await?;
@@ -32,34 +40,24 @@ pub async fn load(
         server: clients.server,
         cache: Cache::new(gates),
         notes: Vec::new(),
+        choice,
+        not_selected: HashSet::new(),
     };
-    lists.list(Kind::DaemonSet, wanted.only_namespace()).await?;
-    let key = choose(lists.cache.daemon_sets(), wanted)?;
+    lists.list(Kind::DaemonSet, choice.only_namespace()).await?;
+    let keys = lists.choose()?;
     lists.list(Kind::Node, None).await?;
+    // The one namespace of all that is meant, or else all of them.
+    let namespace = keys.first().map(|k| k.namespace.clone());
+    let namespace = namespace.filter(|n| keys.iter().all(|k| k.namespace == *n));
     for kind in [Kind::Revision, Kind::Pod] {
-        lists.list(kind, Some(&key.namespace)).await?;
+        lists.list(kind, namespace.as_deref()).await?;
     }
     Ok(Loaded {
         cache: lists.cache,
-        key,
+        chosen: keys.into_iter().map(Chosen::from).collect(),
         notes: lists.notes,
         skipped: None,
     })
-}
-
-fn choose(all: Vec<Key>, wanted: Wanted<'_>) -> Result<Key, PlanError> {
-    let candidates: Vec<&Key> = all.iter().filter(|k| wanted.is(k)).collect();
-    match candidates[..] {
-        [one] => Ok(one.clone()),
-        [] => Err(PlanError::Input(format!(
-            "{} in the cluster",
-            wanted.none()
-        ))),
-        _ => Err(PlanError::Input(format!(
-            "there are several DaemonSets, say which one with -d NAMESPACE/NAME: {}",
-            some(candidates.iter().map(ToString::to_string))
-        ))),
-    }
 }
 
 /// The path of a kind's list.
@@ -76,14 +74,56 @@ fn path(kind: Kind, namespace: Option<&str>) -> String {
     }
 }
 
-struct Lists {
+struct Lists<'a> {
     client: Client,
     server: String,
     cache: Cache,
     notes: Vec<String>,
+    choice: &'a Choice<'a>,
+    /// DaemonSets whose labels are not those that are selected.
+    not_selected: HashSet<Key>,
 }
 
-impl Lists {
+/// What is read of a DaemonSet to see whether its labels are meant.
+#[derive(Deserialize)]
+struct Labelled {
+    metadata: LabelledMetadata,
+}
+
+#[derive(Deserialize)]
+struct LabelledMetadata {
+    name: String,
+    namespace: String,
+    #[serde(default)]
+    labels: Value,
+}
+
+impl Lists<'_> {
+    /// The DaemonSets that are meant: one, unless there is to be a line for each.
+    fn choose(&self) -> Result<Vec<Key>, PlanError> {
+        let mut keys = self.cache.daemon_sets();
+        keys.retain(|k| self.choice.is(k) && !self.not_selected.contains(k));
+        match keys.len() {
+            0 => Err(PlanError::Input(format!(
+                "{} in the cluster",
+                self.choice.none()
+            ))),
+            1 => Ok(keys),
+            _ if self.choice.is_each() => Ok(keys),
+            _ => Err(choice::several(&some(keys.iter().map(ToString::to_string)))),
+        }
+    }
+
+    /// Remembers a DaemonSet that is not selected. One whose labels cannot be read is no more than its name.
+    fn look_at_labels(&mut self, item: &RawValue) {
+        if let Ok(Labelled { metadata }) = serde_json::from_str(item.get())
+            && !self.choice.selects(&metadata.labels)
+        {
+            let key = Key::new(metadata.namespace, metadata.name);
+            self.not_selected.insert(key);
+        }
+    }
+
     async fn list(&mut self, kind: Kind, namespace: Option<&str>) -> Result<(), PlanError> {
         let resource = Resource {
             kind: kind.as_str(),
@@ -125,6 +165,9 @@ impl Lists {
                 PlanError::Cluster(Box::new(trouble))
             })?;
             for item in page.items.iter().flatten() {
+                if kind == Kind::DaemonSet && self.choice.selects_by_labels() {
+                    self.look_at_labels(item);
+                }
                 // What can be read of it is kept, and its place counts as taken.
                 if let Err(why) = self.cache.listed(kind, item) {
                     self.notes.push(why.to_string());

@@ -1,9 +1,9 @@
-//! Objects from files, made ready for the cache: which DaemonSet is meant, and what hand-written objects lack.
+//! Objects from files, made ready for the cache: which DaemonSets are meant, and what hand-written objects lack.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     cache::Cache,
@@ -12,44 +12,59 @@ use crate::{
     wire::{daemon_set::TEMPLATE_GENERATION, defaults, raw::RawObject},
 };
 
-use super::{Loaded, PlanError, Wanted};
+use super::{
+    choice::{self, Choice, some},
+    error::PlanError,
+    loaded::{Chosen, Loaded},
+    notes::Notes,
+};
 
 /// The namespace of objects that name none, as kubectl has it without a cluster.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// At most so many objects are named in an error.
-const NAMED: usize = 5;
+/// The beginning of UIDs that are made up here: no object of a cluster has such a one.
+pub const MADE_UP_UID: &str = "no-uid:";
 
-/// An object of a kind that is looked at.
-struct Known<'a> {
+/// An object of a kind that is looked at, with its namespace and name.
+struct Located<'a> {
     kind: Kind,
     key: Key,
     document: &'a Document,
 }
 
-/// Chooses the DaemonSet and fills a cache with it and what is around it.
+/// Chooses the DaemonSets and fills a cache with them and what is around them. Objects without a namespace are in
+/// `namespace`.
 pub fn load(
     documents: Vec<Document>,
-    wanted: Wanted<'_>,
+    choice: &Choice<'_>,
+    namespace: Option<&str>,
     gates: FeatureGates,
 ) -> Result<Loaded, PlanError> {
-    let (known, skipped) = sort_out(&documents, wanted.namespace)?;
-    let chosen = choose(&known, &documents, wanted)?;
-    let key = chosen.key.clone();
+    let (located, skipped) = sort_out(&documents, namespace)?;
+    let daemon_sets = choose(&located, &documents, choice)?;
     let mut notes = Vec::new();
-    if !known.iter().any(|k| k.kind == Kind::Node) {
+    if !located.iter().any(|l| l.kind == Kind::Node) {
         notes.push("there is no Node in the files, so no pod can be planned for".to_owned());
     }
     let mut cache = Cache::new(gates);
-    for object in known.iter().filter(|k| k.kind != Kind::DaemonSet) {
+    for object in located.iter().filter(|l| l.kind != Kind::DaemonSet) {
         let json = completed(object, None).map_err(|why| bad(object, why))?;
         observe(&mut cache, object, &json)?;
     }
-    let json = daemon_set(&known, chosen, &mut notes)?;
-    observe(&mut cache, chosen, &json)?;
+    let mut chosen = Vec::with_capacity(daemon_sets.len());
+    for object in daemon_sets {
+        let mut notes = Notes::default();
+        let json = daemon_set(&located, object, &mut notes)?;
+        observe(&mut cache, object, &json)?;
+        chosen.push(Chosen {
+            key: object.key.clone(),
+            notes,
+        });
+    }
+    chosen.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Loaded {
         cache,
-        key,
+        chosen,
         notes,
         skipped,
     })
@@ -57,12 +72,12 @@ pub fn load(
 
 /// The DaemonSet with what the API server would give it; `notes` get what that is.
 fn daemon_set(
-    known: &[Known<'_>],
-    chosen: &Known<'_>,
-    notes: &mut Vec<String>,
+    located: &[Located<'_>],
+    chosen: &Located<'_>,
+    notes: &mut Notes,
 ) -> Result<Box<RawValue>, PlanError> {
     let has_uid = has_uid(chosen.document);
-    let owner = (!has_uid).then(|| owner_uid(known, chosen)).flatten();
+    let owner = (!has_uid).then(|| owner_uid(located, chosen)).flatten();
     let fail = |why: serde_json::Error| bad(chosen, why);
     let json = completed(chosen, owner.as_deref()).map_err(fail)?;
     let defaults::Defaulted {
@@ -70,23 +85,18 @@ fn daemon_set(
         mut added,
     } = defaults::daemon_set(&json).map_err(|why| bad(chosen, why))?;
     if !has_uid {
-        let key = &chosen.key;
-        notes.push(match &owner {
-            Some(uid) => {
-                format!("DaemonSet {key} has no metadata.uid: {uid} is taken, as what it owns has it")
-            }
-            None => format!(
-                "DaemonSet {key} has no metadata.uid: in a cluster, names of new pods and revisions will differ"
+        notes.texts.push(match &owner {
+            Some(uid) => format!(
+                "the DaemonSet has no metadata.uid: {uid} is taken, the UID by which what it owns knows it"
             ),
+            None => "the DaemonSet has no metadata.uid: in a cluster, names of new pods and revisions will differ"
+                .to_owned(),
         });
         if owner.is_none() {
             json = as_created(&json, &mut added).map_err(fail)?;
         }
     }
-    if !added.is_empty() {
-        notes.push("what the API server would set by itself was added:".to_owned());
-        notes.extend(added.iter().map(|field| format!("  {field}")));
-    }
+    notes.defaults = added;
     Ok(json)
 }
 
@@ -113,8 +123,8 @@ fn as_created(json: &RawValue, added: &mut Vec<String>) -> serde_json::Result<Bo
 fn sort_out<'a>(
     documents: &'a [Document],
     namespace: Option<&str>,
-) -> Result<(Vec<Known<'a>>, Option<String>), PlanError> {
-    let mut known = Vec::with_capacity(documents.len());
+) -> Result<(Vec<Located<'a>>, Option<String>), PlanError> {
+    let mut located = Vec::with_capacity(documents.len());
     let mut seen: HashMap<(Kind, Key), &Origin> = HashMap::new();
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
     for document in documents {
@@ -135,7 +145,7 @@ fn sort_out<'a>(
                 display(&key),
             )));
         }
-        known.push(Known {
+        located.push(Located {
             kind,
             key,
             document,
@@ -145,7 +155,7 @@ fn sort_out<'a>(
         let kinds: Vec<String> = skipped.iter().map(|(k, n)| format!("{n} {k}")).collect();
         format!("objects of other kinds were skipped: {}", kinds.join(", "))
     });
-    Ok((known, skipped))
+    Ok((located, skipped))
 }
 
 /// Which of the four kinds it is, if any; one of them in a version that nobody serves any more is an error.
@@ -173,25 +183,27 @@ fn kind(document: &Document) -> Result<Option<Kind>, PlanError> {
     )))
 }
 
-/// The one DaemonSet that is meant.
-fn choose<'k, 'a>(
-    known: &'k [Known<'a>],
+/// The DaemonSets that are meant: one, unless there is to be a line for each.
+fn choose<'l, 'a>(
+    located: &'l [Located<'a>],
     documents: &[Document],
-    wanted: Wanted<'_>,
-) -> Result<&'k Known<'a>, PlanError> {
-    let all: Vec<&Known<'_>> = known.iter().filter(|k| k.kind == Kind::DaemonSet).collect();
-    let candidates: Vec<&Known<'_>> = all.iter().copied().filter(|k| wanted.is(&k.key)).collect();
-    let list = |of: &[&Known<'_>]| {
+    choice: &Choice<'_>,
+) -> Result<Vec<&'l Located<'a>>, PlanError> {
+    let all = located.iter().filter(|l| l.kind == Kind::DaemonSet);
+    let all: Vec<&Located<'_>> = all.collect();
+    let meant = |l: &&Located<'_>| choice.is(&l.key) && choice.selects(&labels(l.document));
+    let candidates: Vec<&Located<'_>> = all.iter().copied().filter(meant).collect();
+    let list = |of: &[&Located<'_>]| {
         some(
             of.iter()
-                .map(|k| format!("{} ({})", k.key, k.document.origin)),
+                .map(|l| format!("{} ({})", l.key, l.document.origin)),
         )
     };
     match candidates[..] {
-        [one] => Ok(one),
+        [_] => Ok(candidates),
         [] if !all.is_empty() => Err(PlanError::Input(format!(
             "{} in the files; there is {}",
-            wanted.none(),
+            choice.none(),
             list(&all)
         ))),
         [] if documents.is_empty() => Err(PlanError::Input(
@@ -205,24 +217,12 @@ fn choose<'k, 'a>(
                     .map(|d| format!("{} {} ({})", d.kind, d.name, d.origin))
             )
         ))),
-        _ => Err(PlanError::Input(format!(
-            "there are several DaemonSets, say which one with -d NAMESPACE/NAME: {}",
-            list(&candidates)
-        ))),
+        _ if choice.is_each() => Ok(candidates),
+        _ => Err(choice::several(&list(&candidates))),
     }
 }
 
-/// The first few of them.
-pub(super) fn some(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMED);
-    let mut text = items.take(NAMED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
-}
-
-fn bad(object: &Known<'_>, why: impl std::fmt::Display) -> PlanError {
+fn bad(object: &Located<'_>, why: impl std::fmt::Display) -> PlanError {
     PlanError::Input(format!(
         "{}: {} {} cannot be used: {}",
         object.document.origin,
@@ -246,14 +246,14 @@ fn without_position(text: &str) -> &str {
     text.rfind(" at line ").map_or(text, |at| &text[..at])
 }
 
-fn observe(cache: &mut Cache, object: &Known<'_>, json: &RawValue) -> Result<(), PlanError> {
+fn observe(cache: &mut Cache, object: &Located<'_>, json: &RawValue) -> Result<(), PlanError> {
     cache
         .observe(object.kind, json)
         .map_err(|e| bad(object, e.why))
 }
 
 /// The object with a namespace and a UID, where it lacks them.
-fn completed(object: &Known<'_>, uid: Option<&str>) -> serde_json::Result<Box<RawValue>> {
+fn completed(object: &Located<'_>, uid: Option<&str>) -> serde_json::Result<Box<RawValue>> {
     let json = &object.document.json;
     let needs_namespace = object.kind != Kind::Node && object.document.namespace.is_none();
     let needs_uid = !has_uid(object.document);
@@ -267,7 +267,11 @@ fn completed(object: &Known<'_>, uid: Option<&str>) -> serde_json::Result<Box<Ra
     }
     if needs_uid {
         // Any text does, as long as no two objects have the same.
-        let made_up = format!("no-uid:{}/{}", object.kind.as_str(), display(&object.key));
+        let made_up = format!(
+            "{MADE_UP_UID}{}/{}",
+            object.kind.as_str(),
+            display(&object.key)
+        );
         metadata.put("uid", uid.unwrap_or(&made_up))?;
     }
     all.set("metadata", metadata.to_raw());
@@ -284,11 +288,13 @@ struct Belongs {
 #[serde(rename_all = "camelCase")]
 struct BelongsMetadata {
     uid: Option<String>,
-    owner_references: Option<Vec<Owner>>,
+    #[serde(default)]
+    labels: Value,
+    owner_references: Option<Vec<OwnerFields>>,
 }
 
 #[derive(Deserialize)]
-struct Owner {
+struct OwnerFields {
     kind: Option<String>,
     name: Option<String>,
     uid: Option<String>,
@@ -301,18 +307,23 @@ fn metadata(document: &Document) -> Option<BelongsMetadata> {
     object.metadata
 }
 
+/// `metadata.labels`.
+fn labels(document: &Document) -> Value {
+    metadata(document).map_or(Value::Null, |m| m.labels)
+}
+
 fn has_uid(document: &Document) -> bool {
     metadata(document).is_none_or(|m| m.uid.is_some_and(|uid| !uid.is_empty()))
 }
 
 /// The UID by which pods and revisions in the files know this DaemonSet. So a manifest without UID can be held
 /// against the objects of a cluster. None where they do not agree.
-fn owner_uid(known: &[Known<'_>], daemon_set: &Known<'_>) -> Option<String> {
-    let around = known.iter().filter(|k| {
-        matches!(k.kind, Kind::Pod | Kind::Revision) && k.key.namespace == daemon_set.key.namespace
+fn owner_uid(located: &[Located<'_>], daemon_set: &Located<'_>) -> Option<String> {
+    let around = located.iter().filter(|l| {
+        matches!(l.kind, Kind::Pod | Kind::Revision) && l.key.namespace == daemon_set.key.namespace
     });
     let owners = around
-        .filter_map(|k| metadata(k.document)?.owner_references)
+        .filter_map(|l| metadata(l.document)?.owner_references)
         .flatten()
         .filter(|o| {
             o.controller == Some(true)

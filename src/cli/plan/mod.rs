@@ -1,9 +1,15 @@
 //! `plan`: what would the controller do now? The answer is the controller's own: the same cache is fed, from
 //! files or by one list of each kind, and the same function plans.
 
+pub mod choice;
 pub mod cluster;
+pub mod diff;
+pub mod error;
 pub mod input;
+pub mod loaded;
+pub mod manifests;
 pub mod notes;
+pub mod overview;
 pub mod report;
 pub mod table;
 pub mod text;
@@ -13,117 +19,41 @@ use std::{
     process::ExitCode,
 };
 
-use thiserror::Error;
-
 use crate::{
     cache::Cache,
-    model::{Key, Time},
-    plan,
-    runtime::{client::AccessError, trouble::Trouble},
+    model::{Snapshot, Time},
+    plan::{Plan, plan},
 };
 
 use super::{
-    args::{Output, PlanArgs, SharedArgs, Target},
+    args::{Output, PlanArgs},
     complain, files, log,
 };
-use report::Report;
+use choice::Choice;
+use error::PlanError;
+use loaded::{Chosen, Loaded};
+use notes::Notes;
+use report::{Extras, Overview, Report};
 
-/// What is to be planned for, and what is to be said about where it came from.
-#[derive(Debug)]
-pub struct Loaded {
-    /// All that is known.
-    pub cache: Cache,
-    /// The DaemonSet.
-    pub key: Key,
-    /// What is to be known to understand the plan: defaults added, objects not understood.
-    pub notes: Vec<String>,
-    /// What was not looked at.
-    pub skipped: Option<String>,
+/// The exit code of `--exit-code` where there is something to do.
+const SOMETHING_TO_DO: u8 = 3;
+
+/// A plan, or several, put into words or JSON.
+struct Answer {
+    out: String,
+    /// What standard error gets: standard output holds nothing but JSON.
+    notes: Vec<String>,
+    /// Whether nothing is done, but perhaps to the status.
+    settled: bool,
 }
 
-/// Which DaemonSet is wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// By name.
-    pub target: Option<&'a Target>,
-    /// By namespace.
-    pub namespace: Option<&'a str>,
-}
-
-impl<'a> Wanted<'a> {
-    /// As the arguments have it.
-    pub fn new(shared: &'a SharedArgs, target: Option<&'a Target>) -> Self {
-        Wanted {
-            target,
-            namespace: shared.namespace(),
-        }
-    }
-
-    /// The one namespace that it must be in, where that is known.
-    pub fn only_namespace(&self) -> Option<&'a str> {
-        let of_target = self.target.and_then(|t| t.namespace.as_deref());
-        of_target.or(self.namespace)
-    }
-
-    /// There is none, in words.
-    pub fn none(&self) -> String {
-        match (self.target, self.namespace) {
-            (Some(target), Some(namespace)) if target.namespace.is_none() => {
-                format!("there is no DaemonSet {namespace}/{target}")
-            }
-            (Some(target), Some(namespace)) if !target.is(namespace, &target.name) => format!(
-                "-d {target} and --namespace {namespace} contradict each other, so there is no such DaemonSet"
-            ),
-            (Some(target), _) => format!("there is no DaemonSet {target}"),
-            (None, Some(namespace)) => format!("there is no DaemonSet in namespace {namespace}"),
-            (None, None) => "there is no DaemonSet".to_owned(),
-        }
-    }
-
-    /// Whether this one may be meant.
-    pub fn is(&self, key: &Key) -> bool {
-        self.target.is_none_or(|t| t.is(&key.namespace, &key.name))
-            && self.namespace.is_none_or(|n| n == &*key.namespace)
-    }
-}
-
-/// Why there is no plan.
-#[derive(Debug, Error)]
-pub enum PlanError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    File(#[from] files::FileError),
-    /// What was given makes no sense, or there is no such DaemonSet.
-    #[error("{0}")]
-    Input(String),
-    /// There is no cluster to ask.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// The cluster does not answer as it should.
-    #[error("{0}")]
-    Cluster(Box<Trouble>),
-    /// The answer cannot be written.
-    #[error("cannot write the plan: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl PlanError {
-    /// 2 where other input is needed, 1 where the world is to blame.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            PlanError::File(_) | PlanError::Input(_) => 2,
-            PlanError::Access(_) | PlanError::Cluster(_) | PlanError::Output(_) => 1,
-        }
-    }
-}
-
-/// Plans and prints.
+/// Plans and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster cannot be asked or
+/// the answer cannot be written; with `--exit-code`, 3 where there is something to do.
 pub fn run(args: &PlanArgs) -> ExitCode {
     log::init(args.shared.log_format);
-    match try_run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the plan has seen enough of it.
-        Err(PlanError::Output(why)) if why.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+    match answer(args).and_then(|answer| print(&answer).map(|()| answer.settled)) {
+        Ok(false) if args.exit_code => SOMETHING_TO_DO.into(),
+        Ok(_) => ExitCode::SUCCESS,
         Err(why) => {
             complain(&why);
             why.exit_code().into()
@@ -131,25 +61,38 @@ pub fn run(args: &PlanArgs) -> ExitCode {
     }
 }
 
-fn try_run(args: &PlanArgs) -> Result<(), PlanError> {
-    let mut loaded = load(args)?;
-    let now = args
-        .now
-        .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
-    let out = answer(&mut loaded, args, now)?;
-    // Standard output holds nothing but JSON then; text has the notes in it.
-    let notes = loaded.notes.iter().filter(|_| args.output == Output::Json);
-    for note in loaded.skipped.iter().chain(notes) {
+fn print(answer: &Answer) -> Result<(), PlanError> {
+    for note in &answer.notes {
         eprintln!("note: {note}");
     }
     let mut stdout = io::stdout().lock();
-    stdout.write_all(out.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    let written = stdout
+        .write_all(answer.out.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        // The reader has seen enough of it.
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
-fn load(args: &PlanArgs) -> Result<Loaded, PlanError> {
-    let wanted = Wanted::new(&args.shared, args.daemonset.as_ref());
+fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
+    let choice = Choice::new(args)?;
+    let loaded = load(args, &choice)?;
+    let now = args
+        .now
+        .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
+    let skipped = loaded.skipped.clone();
+    let mut answer = if choice.is_each() {
+        overview(loaded, args, now)
+    } else {
+        one(loaded, args, now)
+    }?;
+    answer.notes.splice(0..0, skipped);
+    Ok(answer)
+}
+
+fn load(args: &PlanArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
     let gates = args.shared.settings().gates;
     let files: Vec<_> = args
         .filename
@@ -160,28 +103,116 @@ fn load(args: &PlanArgs) -> Result<Loaded, PlanError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        return runtime.block_on(cluster::load(&args.shared.access(), wanted, gates));
+        return runtime.block_on(cluster::load(&args.shared.access(), choice, gates));
     }
-    input::load(files::read(&files, &mut io::stdin().lock())?, wanted, gates)
+    let documents = files::read(&files, &mut io::stdin().lock())?;
+    input::load(documents, choice, args.shared.namespace(), gates)
 }
 
-/// Plans, and puts the plan into words or JSON.
-fn answer(loaded: &mut Loaded, args: &PlanArgs, now: Time) -> Result<String, PlanError> {
+/// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes about both.
+fn planned<R>(
+    cache: &mut Cache,
+    chosen: Chosen,
+    args: &PlanArgs,
+    now: Time,
+    f: impl FnOnce(&Snapshot<'_>, &Plan, Notes) -> Result<R, PlanError>,
+) -> Result<R, PlanError> {
+    let Chosen { key, mut notes } = chosen;
+    let result = cache.snapshot(&key, args.shared.settings(), |snapshot| {
+        notes.texts.extend(notes::about(snapshot.daemon_set));
+        f(snapshot, &plan(snapshot, now), notes)
+    });
+    result.unwrap_or_else(|| Err(PlanError::Input(format!("there is no DaemonSet {key}"))))
+}
+
+fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> {
     let Loaded {
-        cache, key, notes, ..
+        mut cache,
+        chosen,
+        notes: general,
+        ..
     } = loaded;
-    let answer = cache.snapshot(key, args.shared.settings(), |snapshot| {
-        let plan = plan::plan(snapshot, now);
-        notes.extend(notes::about(snapshot.daemon_set));
-        let report = Report::new(snapshot, &plan, now, args.manifests).map_err(|why| {
+    let Some(chosen) = chosen.into_iter().next() else {
+        return Err(PlanError::Input("there is no DaemonSet".to_owned()));
+    };
+    let key = chosen.key.clone();
+    planned(&mut cache, chosen, args, now, |snapshot, plan, own| {
+        let mut notes = Notes {
+            texts: [general, own.texts].concat(),
+            defaults: own.defaults,
+        };
+        let uid = &snapshot.daemon_set.uid;
+        if args.manifests && uid.as_str().starts_with(input::MADE_UP_UID) {
+            notes.texts.push(format!(
+                "the manifests name the made-up UID {} as their owner: a cluster deletes such pods at once",
+                uid.as_str()
+            ));
+        }
+        let lines = notes::lines(&notes.texts, &notes.defaults, args.verbose);
+        let extras = Extras {
+            manifests: args.manifests,
+            values: args.show_values,
+        };
+        let unusable = |why: serde_json::Error| {
             PlanError::Input(format!(
                 "DaemonSet {key}: no pod can be made from its template: {why}"
             ))
-        })?;
-        match args.output {
-            Output::Json => Ok(report.to_json()),
-            Output::Text => Ok(text::render(snapshot, &plan, &report, now, notes)),
-        }
-    });
-    answer.unwrap_or_else(|| Err(PlanError::Input(format!("there is no DaemonSet {key}"))))
+        };
+        let report = Report::new(snapshot, plan, now, notes, extras).map_err(unusable)?;
+        let settled = report.summary.settled;
+        Ok(match args.output {
+            Output::Json => Answer {
+                out: report::to_json(&report),
+                notes: lines,
+                settled,
+            },
+            Output::Text => {
+                let text = text::render(snapshot, plan, &report, now, &lines, args.verbose);
+                let out = if args.manifests {
+                    manifests::stream(&text, &report).map_err(unusable)?
+                } else {
+                    text
+                };
+                Answer {
+                    out,
+                    notes: Vec::new(),
+                    settled,
+                }
+            }
+        })
+    })
+}
+
+/// A line for each DaemonSet.
+fn overview(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> {
+    let Loaded {
+        mut cache,
+        chosen,
+        notes: general,
+        ..
+    } = loaded;
+    let mut plans = Vec::with_capacity(chosen.len());
+    for chosen in chosen {
+        plans.push(planned(
+            &mut cache,
+            chosen,
+            args,
+            now,
+            |snapshot, plan, notes| Ok(Overview::new(snapshot.daemon_set, plan, now, notes)),
+        )?);
+    }
+    let settled = plans.iter().all(|p| p.summary.settled);
+    let notes = [general, overview::notes(&plans, args.verbose)].concat();
+    Ok(match args.output {
+        Output::Json => Answer {
+            out: report::to_json(&plans),
+            notes,
+            settled,
+        },
+        Output::Text => Answer {
+            out: overview::render(&plans, now, &notes),
+            notes: Vec::new(),
+            settled,
+        },
+    })
 }

@@ -1,11 +1,47 @@
-//! What is odd about a DaemonSet and no error: the built-in controller passes over it in silence.
+//! What is to be known to understand a plan: what is odd about a DaemonSet and no error, and what was added to it.
 
 use crate::{
     model::{DaemonSet, IntOrPercent, UpdateStrategy},
     wire::daemon_set::TEMPLATE_GENERATION,
 };
 
-/// What is to be said about a DaemonSet; a malformed selector is why it is left alone, and said there.
+/// So many added defaults are named before they are counted only.
+const NAMED: usize = 3;
+
+/// What is to be said about one DaemonSet.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// A sentence each.
+    pub texts: Vec<String>,
+    /// What the API server would set by itself, as `spec.revisionHistoryLimit=10`.
+    pub defaults: Vec<String>,
+}
+
+/// Notes as lines; the added defaults in one, unless all are asked for.
+pub fn lines(texts: &[String], defaults: &[String], verbose: bool) -> Vec<String> {
+    let mut lines = texts.to_vec();
+    let count = defaults.len();
+    if count == 0 {
+        return lines;
+    }
+    let fields = if count == 1 { "field" } else { "fields" };
+    let added = format!("{count} {fields} that the API server sets by itself");
+    if verbose {
+        lines.push(format!("{added}:"));
+        lines.extend(defaults.iter().map(|field| format!("  {field}")));
+    } else {
+        let shown = defaults[..count.min(NAMED)].join(", ");
+        let more = match count.saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more (-v lists them)"),
+        };
+        lines.push(format!("{added}: {shown}{more}"));
+    }
+    lines
+}
+
+/// What the built-in controller ignores in silence. A malformed selector is a reason to leave the DaemonSet alone,
+/// and is no note.
 pub fn about(ds: &DaemonSet) -> Vec<String> {
     let mut notes = Vec::new();
     let terms = ds.template.node_affinity.iter().flat_map(|a| &a.terms);

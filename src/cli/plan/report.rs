@@ -2,56 +2,140 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{
-    model::{self, Snapshot, Time},
-    plan::{self, Plan, PodRef, eligibility, revisions::RevisionRef, tolerations},
-    wire::manifest::PodManifest,
-};
+mod build;
+
+pub use build::Extras;
+
+/// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of [`Overview`].
+pub fn to_json(report: &impl Serialize) -> String {
+    // Texts, numbers and maps with text keys always have a JSON form.
+    let mut text = serde_json::to_string_pretty(report).expect("a report has a JSON form");
+    text.push('\n');
+    text
+}
 
 /// What is planned for one DaemonSet.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Report {
     /// The DaemonSet.
-    pub daemon_set: Name,
+    pub daemon_set: ObjectName,
     /// The time of the plan, RFC 3339.
     pub now: String,
     /// Why nothing is done at all; all lists are empty then, and there is no revision or status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_alone: Option<LeftAlone>,
+    pub left_alone: Option<LeftAloneReport>,
     /// The current revision.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revision: Option<Revision>,
+    pub revision: Option<RevisionReport>,
     /// What is to be done about revisions.
-    pub revision_ops: RevisionOps,
+    pub revision_ops: RevisionOpsReport,
     /// All nodes, by name.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<NodeReport>,
     /// Pods that change hands.
-    pub claims: Claims,
+    pub claims: ClaimsReport,
     /// Pods to create, by node.
-    pub create: Vec<Create>,
+    pub create: Vec<CreateReport>,
     /// Pods to delete, by node and name.
-    pub delete: Vec<Delete>,
+    pub delete: Vec<DeleteReport>,
     /// How the rolling update stands, where there are older pods.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
+    pub rollout: Option<RolloutReport>,
     /// The status as it should be now, before anything of this plan is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusCounts>,
     /// Events of the decision.
-    pub events: Vec<Event>,
+    pub events: Vec<EventReport>,
     /// In how many seconds to look again although nothing changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requeue_after_seconds: Option<f64>,
+    /// All of it in numbers.
+    pub summary: Summary,
+    /// Sentences that are needed to understand the plan.
+    pub notes: Vec<String>,
+    /// Fields that the API server would set by itself and that were added, as `spec.revisionHistoryLimit=10`.
+    pub defaults: Vec<String>,
+}
+
+/// A plan in short: an element of what `-A -o json` prints. Its fields are those of [`Report`].
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Overview {
+    /// As in [`Report::daemon_set`].
+    pub daemon_set: ObjectName,
+    /// As in [`Report::now`].
+    pub now: String,
+    /// As in [`Report::left_alone`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<LeftAloneReport>,
+    /// As in [`Report::revision`], without the difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<RevisionReport>,
+    /// As in [`Report::summary`].
+    pub summary: Summary,
+    /// As in [`Report::notes`].
+    pub notes: Vec<String>,
+    /// As in [`Report::defaults`].
+    pub defaults: Vec<String>,
+}
+
+/// A plan in numbers.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Summary {
+    /// Nothing is done, but perhaps to the status: what `--exit-code` tells by 0.
+    pub settled: bool,
+    /// Pods that are created.
+    pub create: usize,
+    /// Pods that are deleted.
+    pub delete: usize,
+    /// Pods that get another hash label.
+    pub relabel: usize,
+    /// Pods that become ours.
+    pub adopt: usize,
+    /// Pods that are let go.
+    pub release: usize,
+    /// The same of revisions.
+    pub revisions: RevisionSummary,
+    /// The fields of `status` that change, by their names in the API.
+    pub status: BTreeMap<String, StatusChange>,
+}
+
+/// What is done about revisions, in numbers.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevisionSummary {
+    /// 1 where the template is new.
+    pub create: usize,
+    /// Duplicates, and old ones beyond the history limit.
+    pub delete: usize,
+    /// 1 where the template is that of an old revision, which becomes the newest.
+    pub renumber: usize,
+    /// Revisions that get the hash label that they lack.
+    pub label: usize,
+    /// Revisions that become ours.
+    pub adopt: usize,
+    /// Revisions that are let go.
+    pub release: usize,
+}
+
+/// A field of `status` that changes.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct StatusChange {
+    /// The value before; None for a field that is not there.
+    pub from: Option<i64>,
+    /// The value after.
+    pub to: Option<i64>,
 }
 
 /// Namespace and name.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Name {
+pub struct ObjectName {
     /// `metadata.namespace`.
     pub namespace: String,
     /// `metadata.name`.
@@ -61,7 +145,7 @@ pub struct Name {
 /// Why a DaemonSet is left alone.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LeftAlone {
+pub struct LeftAloneReport {
     /// In one word.
     pub reason: String,
     /// In a sentence.
@@ -71,7 +155,7 @@ pub struct LeftAlone {
 /// The current revision.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Revision {
+pub struct RevisionReport {
     /// Its name.
     pub name: String,
     /// The hash label of its pods.
@@ -80,12 +164,81 @@ pub struct Revision {
     pub number: i64,
     /// Whether it is to be created.
     pub create: bool,
+    /// For one that is to be created: how the template differs from the nearest revision, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<RevisionDiff>,
+}
+
+/// How the template differs from a revision.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevisionDiff {
+    /// The revision that differs least.
+    pub nearest: NearestRevision,
+    /// The differences, by path.
+    pub changes: Vec<DiffEntry>,
+}
+
+/// The revision that differs least from the template.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NearestRevision {
+    /// `metadata.name`.
+    pub name: String,
+    /// `revision`.
+    pub number: i64,
+}
+
+/// One difference.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DiffEntry {
+    /// The path, as `spec.template.spec.containers[name=agent].image`.
+    pub path: String,
+    /// The kind of difference.
+    pub op: DiffOp,
+    /// The value in the revision, where it has one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "even_null"
+    )]
+    pub from: Option<Box<RawValue>>,
+    /// The value in the template, where it has one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "even_null"
+    )]
+    pub to: Option<Box<RawValue>>,
+    /// Whether a part of a value is hidden, because it may be a secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// A `null` that is there is a value.
+fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(from).map(Some)
+}
+
+/// How a value differs.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum DiffOp {
+    /// The revision has none.
+    Added,
+    /// The template has none.
+    Removed,
+    /// Both have one.
+    Changed,
+    /// The items of a list are in another order; the values are their names.
+    Reordered,
 }
 
 /// What is to be done about revisions.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RevisionOps {
+pub struct RevisionOpsReport {
     /// Revision to its new number.
     pub set_number: BTreeMap<String, i64>,
     /// Revision to the hash label that it lacks.
@@ -106,7 +259,7 @@ pub struct RevisionOps {
 /// The verdict on a node.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Node {
+pub struct NodeReport {
     /// Its name.
     pub name: String,
     /// Whether it gets a pod if it has none.
@@ -122,7 +275,7 @@ pub struct Node {
 /// Pods that change hands, by name.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Claims {
+pub struct ClaimsReport {
     /// Matching orphans, which become ours.
     pub adopt: Vec<String>,
     /// Ours that stopped matching.
@@ -132,7 +285,7 @@ pub struct Claims {
 /// A pod to create.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Create {
+pub struct CreateReport {
     /// For this node.
     pub node: String,
     /// With this name.
@@ -149,7 +302,7 @@ pub struct Create {
 /// A pod to delete.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Delete {
+pub struct DeleteReport {
     /// Its name.
     pub pod: String,
     /// The node that it is on or pinned to.
@@ -163,7 +316,7 @@ pub struct Delete {
 /// How a rolling update stands, this plan carried out.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Rollout {
+pub struct RolloutReport {
     /// Eligible nodes.
     pub desired: usize,
     /// `maxUnavailable` as a count.
@@ -210,7 +363,7 @@ pub struct StatusCounts {
 /// An event on the DaemonSet.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Event {
+pub struct EventReport {
     /// `Normal` or `Warning`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -218,179 +371,4 @@ pub struct Event {
     pub reason: String,
     /// In a sentence.
     pub message: String,
-}
-
-impl Report {
-    /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the template is none.
-    pub fn new(
-        snapshot: &Snapshot<'_>,
-        plan: &Plan,
-        now: Time,
-        manifests: bool,
-    ) -> serde_json::Result<Report> {
-        let ds = snapshot.daemon_set;
-        let manifest = match &plan.revision {
-            Some(revision) if manifests => Some(PodManifest::new(
-                ds,
-                &revision.hash,
-                &tolerations::merged(&ds.template),
-                snapshot.settings.placement,
-            )?),
-            _ => None,
-        };
-        let create = |c: &plan::Create| {
-            let body = manifest.as_ref().map(|m| m.body(&c.pod_name, &c.node));
-            Ok(Create {
-                node: c.node.to_string(),
-                pod_name: c.pod_name.to_string(),
-                phase: c.phase.as_str().to_owned(),
-                cause: c.cause.as_str().to_owned(),
-                manifest: body.map(RawValue::from_string).transpose()?,
-            })
-        };
-        Ok(Report {
-            daemon_set: Name {
-                namespace: ds.namespace.to_string(),
-                name: ds.name.to_string(),
-            },
-            now: now.to_string(),
-            left_alone: plan.left_alone.as_ref().map(|why| LeftAlone {
-                reason: why.as_str().to_owned(),
-                message: why.to_string(),
-            }),
-            revision: plan.revision.as_ref().map(|r| Revision {
-                name: r.name.to_string(),
-                hash: r.hash.to_string(),
-                number: r.number,
-                create: r.create,
-            }),
-            revision_ops: revision_ops(plan),
-            nodes: match plan.left_alone {
-                Some(_) => Vec::new(),
-                None => nodes(snapshot),
-            },
-            claims: Claims {
-                adopt: names(&plan.claims.adopt),
-                release: names(&plan.claims.release),
-            },
-            create: plan
-                .creates
-                .iter()
-                .map(create)
-                .collect::<serde_json::Result<_>>()?,
-            delete: plan.deletes.iter().map(delete).collect(),
-            rollout: plan.rollout.as_ref().filter(|r| r.old > 0).map(rollout),
-            status: plan.status.map(StatusCounts::from),
-            events: plan.events.iter().map(event).collect(),
-            requeue_after_seconds: plan.wake_at.map(|at| at.since(now).as_secs_f64()),
-        })
-    }
-
-    /// As JSON text that people can read too; it ends with a line end.
-    pub fn to_json(&self) -> String {
-        // Texts, numbers and maps with text keys always have a JSON form.
-        let mut text = serde_json::to_string_pretty(self).expect("a report has a JSON form");
-        text.push('\n');
-        text
-    }
-}
-
-impl From<model::DaemonSetStatus> for StatusCounts {
-    fn from(s: model::DaemonSetStatus) -> StatusCounts {
-        StatusCounts {
-            current_number_scheduled: s.current_number_scheduled,
-            number_misscheduled: s.number_misscheduled,
-            desired_number_scheduled: s.desired_number_scheduled,
-            number_ready: s.number_ready,
-            updated_number_scheduled: s.updated_number_scheduled,
-            number_available: s.number_available,
-            number_unavailable: s.number_unavailable,
-            observed_generation: s.observed_generation,
-            collision_count: s.collision_count,
-        }
-    }
-}
-
-fn names(pods: &[PodRef]) -> Vec<String> {
-    pods.iter().map(|p| p.name.to_string()).collect()
-}
-
-fn revision_ops(plan: &Plan) -> RevisionOps {
-    let ops = &plan.revision_ops;
-    let names = |revisions: &[RevisionRef]| -> Vec<String> {
-        revisions.iter().map(|r| r.name.to_string()).collect()
-    };
-    let mut delete = names(&ops.delete_duplicates);
-    delete.extend(names(&ops.delete_old));
-    delete.sort();
-    RevisionOps {
-        set_number: ops
-            .set_number
-            .iter()
-            .map(|(r, n)| (r.name.to_string(), *n))
-            .collect(),
-        set_label: ops
-            .set_label
-            .iter()
-            .map(|(r, hash)| (r.name.to_string(), hash.to_string()))
-            .collect(),
-        delete,
-        adopt: names(&ops.adopt),
-        release: names(&ops.release),
-        relabel_pods: plan
-            .relabels
-            .iter()
-            .map(|r| (r.pod.name.to_string(), r.hash.to_string()))
-            .collect(),
-        collision_count: ops.collision_count,
-    }
-}
-
-fn nodes(snapshot: &Snapshot<'_>) -> Vec<Node> {
-    let mut nodes: Vec<Node> = snapshot
-        .nodes
-        .iter()
-        .map(|(id, node)| {
-            let verdict = snapshot.verdicts.get(id);
-            Node {
-                name: node.name.to_string(),
-                should_run: verdict.should_run(),
-                should_continue_running: verdict.should_continue_running(),
-                reason: eligibility::reason(verdict).to_owned(),
-                message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
-            }
-        })
-        .collect();
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
-    nodes
-}
-
-fn rollout(r: &plan::Rollout) -> Rollout {
-    Rollout {
-        desired: r.desired,
-        max_unavailable: r.max_unavailable,
-        max_surge: r.max_surge,
-        unavailable: r.unavailable,
-        surging: r.surging,
-        updated: r.updated,
-        old: r.old,
-        next: r.next.iter().map(|n| n.to_string()).collect(),
-    }
-}
-
-fn delete(d: &plan::Delete) -> Delete {
-    Delete {
-        pod: d.pod.name.to_string(),
-        node: d.node.to_string(),
-        phase: d.phase.as_str().to_owned(),
-        cause: d.cause.as_str().to_owned(),
-    }
-}
-
-fn event(e: &plan::Event) -> Event {
-    Event {
-        kind: e.kind.as_str().to_owned(),
-        reason: e.reason.to_owned(),
-        message: e.message.clone(),
-    }
 }

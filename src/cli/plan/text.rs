@@ -8,22 +8,26 @@ use crate::{
 };
 
 use super::{
-    report::{Node, Report},
+    diff,
+    report::{NodeReport, Report},
     table::{self, Row},
 };
 
 /// At most so many node names are listed for a reason.
 const NAMED: usize = 10;
 
-/// The whole answer: head, actions, notes, nodes left out, status, events and a line that sums it up.
+/// The whole answer: head, actions, the new revision, notes, nodes left out, status, events and a line that sums it
+/// up. Long lists are cut, unless all is asked for.
 pub fn render(
     snapshot: &Snapshot<'_>,
     plan: &Plan,
     report: &Report,
     now: Time,
     notes: &[String],
+    verbose: bool,
 ) -> String {
     let ds = snapshot.daemon_set;
+    let named = if verbose { usize::MAX } else { NAMED };
     let mut out = String::new();
     head(&mut out, ds, plan, now);
     if plan.left_alone.is_none() {
@@ -33,16 +37,13 @@ pub fn render(
             let _ = write!(out, "\n{}", table::render(heading, &rows));
         }
     }
+    if let Some(diff) = report.revision.as_ref().and_then(|r| r.diff.as_ref()) {
+        section(&mut out, "New revision", &diff::lines::lines(diff, verbose));
+    }
     section(&mut out, "Notes", notes);
-    let manifests: Vec<&str> = report
-        .create
-        .iter()
-        .filter_map(|c| c.manifest.as_ref())
-        .map(|m| m.get())
-        .collect();
-    section(&mut out, "Manifests", &manifests);
-    section(&mut out, "Rollout", &rollout(plan));
-    section(&mut out, "Not eligible", &not_eligible(&report.nodes));
+    section(&mut out, "Rollout", &rollout(plan, named));
+    let left_out = not_eligible(&report.nodes, named);
+    section(&mut out, "Not eligible", &left_out);
     if let Some(status) = &plan.status {
         section(&mut out, "Status", &[counts(&ds.status, status)]);
     }
@@ -95,7 +96,8 @@ fn strategy(strategy: &UpdateStrategy) -> String {
     }
 }
 
-fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
+/// A title and its lines, indented; nothing where there are none.
+pub(super) fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
     if lines.is_empty() {
         return;
     }
@@ -229,7 +231,7 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
 }
 
 /// How far the rolling update is, and who comes next.
-fn rollout(plan: &Plan) -> Vec<String> {
+fn rollout(plan: &Plan, named: usize) -> Vec<String> {
     let Some(r) = plan.rollout.as_ref().filter(|r| r.old > 0) else {
         return Vec::new();
     };
@@ -248,23 +250,26 @@ fn rollout(plan: &Plan) -> Vec<String> {
         r.old
     )];
     if !r.next.is_empty() {
-        lines.push(format!("next, oldest pods first: {}", listed(&r.next)));
+        lines.push(format!(
+            "next, oldest pods first: {}",
+            listed(&r.next, named)
+        ));
     }
     lines
 }
 
-/// Names, cut where there are many.
-fn listed(names: &[impl AsRef<str>]) -> String {
-    let shown: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+/// The first few names, and how many more there are.
+fn listed(names: &[impl AsRef<str>], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
     let mut list = shown.join(", ");
-    if names.len() > NAMED {
-        let _ = write!(list, " and {} more", names.len() - NAMED);
+    if names.len() > most {
+        let _ = write!(list, " and {} more", names.len() - most);
     }
     list
 }
 
 /// Nodes that get no pod, grouped by what keeps it away.
-fn not_eligible(nodes: &[Node]) -> Vec<String> {
+fn not_eligible(nodes: &[NodeReport], named: usize) -> Vec<String> {
     let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for node in nodes.iter().filter(|n| !n.should_run) {
         groups
@@ -275,7 +280,7 @@ fn not_eligible(nodes: &[Node]) -> Vec<String> {
     let mut lines = Vec::new();
     for ((reason, message), names) in groups {
         lines.push(format!("{reason}: {message}"));
-        lines.push(format!("  {}", listed(&names)));
+        lines.push(format!("  {}", listed(&names, named)));
     }
     lines
 }

@@ -1,0 +1,104 @@
+//! Which DaemonSets a plan is asked for, and the words where there is none or more than one.
+
+use serde_json::json;
+
+use crate::{
+    cli::args::{Asked, PlanArgs, Target},
+    model::Key,
+    sim::api::selector::LabelSelector,
+};
+
+use super::error::PlanError;
+
+/// At most so many objects are named in an error.
+const NAMED: usize = 5;
+
+/// What the arguments choose.
+#[derive(Clone, Debug)]
+pub struct Choice<'a> {
+    asked: Asked,
+    namespace: Option<&'a str>,
+    selector: Option<&'a LabelSelector>,
+}
+
+impl<'a> Choice<'a> {
+    /// As the arguments have it; an error where they contradict each other.
+    pub fn new(args: &'a PlanArgs) -> Result<Choice<'a>, PlanError> {
+        Ok(Choice {
+            asked: args.asked().map_err(PlanError::Input)?,
+            namespace: args.shared.namespace(),
+            selector: args.selector.as_ref(),
+        })
+    }
+
+    /// Whether there is to be a line for each DaemonSet, instead of the whole plan of one.
+    pub fn is_each(&self) -> bool {
+        self.asked == Asked::Each
+    }
+
+    fn target(&self) -> Option<&Target> {
+        match &self.asked {
+            Asked::One(target) => Some(target),
+            Asked::TheOnlyOne | Asked::Each => None,
+        }
+    }
+
+    /// The one namespace that it must be in, where that is known.
+    pub fn only_namespace(&self) -> Option<&str> {
+        let of_target = self.target().and_then(|t| t.namespace.as_deref());
+        of_target.or(self.namespace)
+    }
+
+    /// Whether labels are looked at.
+    pub fn selects_by_labels(&self) -> bool {
+        self.selector.is_some()
+    }
+
+    /// Whether the labels (`metadata.labels`) are those that are selected.
+    pub fn selects(&self, labels: &serde_json::Value) -> bool {
+        let object = json!({ "metadata": { "labels": labels } });
+        self.selector.is_none_or(|s| s.matches(&object))
+    }
+
+    /// Whether the DaemonSet of this name may be meant, its labels aside.
+    pub fn is(&self, key: &Key) -> bool {
+        self.target()
+            .is_none_or(|t| t.is(&key.namespace, &key.name))
+            && self.namespace.is_none_or(|n| n == &*key.namespace)
+    }
+
+    /// There is none, in words.
+    pub fn none(&self) -> String {
+        let labels = match self.selector {
+            Some(_) => " with such labels",
+            None => "",
+        };
+        match (self.target(), self.namespace) {
+            (Some(target), Some(namespace)) if target.namespace.is_none() => {
+                format!("there is no DaemonSet {namespace}/{target}")
+            }
+            (Some(target), _) => format!("there is no DaemonSet {target}"),
+            (None, Some(namespace)) => {
+                format!("there is no DaemonSet{labels} in namespace {namespace}")
+            }
+            (None, None) => format!("there is no DaemonSet{labels}"),
+        }
+    }
+}
+
+/// More than one where one is needed; `of` are their names.
+pub fn several(of: &str) -> PlanError {
+    PlanError::Input(format!(
+        "there are several DaemonSets, say which one with -d NAMESPACE/NAME, or have a line for each with -A: {of}"
+    ))
+}
+
+/// The first few of them.
+pub fn some(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(NAMED);
+    let mut text = items.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}

@@ -1,0 +1,40 @@
+//! Why a plan could not be made or printed.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::{
+    cli::files::FileError,
+    runtime::{client::AccessError, trouble::Trouble},
+};
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What was given makes no sense, or there is no such DaemonSet.
+    #[error("{0}")]
+    Input(String),
+    /// There is no cluster to ask.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The cluster does not answer as it should.
+    #[error("{0}")]
+    Cluster(Box<Trouble>),
+    /// The answer cannot be written.
+    #[error("cannot write the plan: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl PlanError {
+    /// 2 where other input is needed, 1 where the world is to blame.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            PlanError::File(_) | PlanError::Input(_) => 2,
+            PlanError::Access(_) | PlanError::Cluster(_) | PlanError::Output(_) => 1,
+        }
+    }
+}

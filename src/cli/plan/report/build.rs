@@ -1,0 +1,277 @@
+//! A plan put into the words of its contract.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::{
+    cli::plan::{diff, notes::Notes},
+    model::{DaemonSet, DaemonSetStatus, Snapshot, Time},
+    plan::{self, Plan, PodRef, eligibility, revisions::RevisionRef, tolerations},
+    wire::manifest::PodManifest,
+};
+
+use super::{
+    ClaimsReport, CreateReport, DeleteReport, EventReport, LeftAloneReport, NodeReport, ObjectName,
+    Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport,
+    StatusChange, StatusCounts, Summary,
+};
+
+/// Parts of a report that are there only on request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// The pods to create, as they would be posted.
+    pub manifests: bool,
+    /// Values that may be secrets.
+    pub values: bool,
+}
+
+impl Report {
+    /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the template is none.
+    pub fn new(
+        snapshot: &Snapshot<'_>,
+        plan: &Plan,
+        now: Time,
+        notes: Notes,
+        extras: Extras,
+    ) -> serde_json::Result<Report> {
+        let ds = snapshot.daemon_set;
+        let manifest = match &plan.revision {
+            Some(revision) if extras.manifests => Some(PodManifest::new(
+                ds,
+                &revision.hash,
+                &tolerations::merged(&ds.template),
+                snapshot.settings.placement,
+            )?),
+            _ => None,
+        };
+        let create = |c: &plan::Create| {
+            let body = manifest.as_ref().map(|m| m.body(&c.pod_name, &c.node));
+            Ok(CreateReport {
+                node: c.node.to_string(),
+                pod_name: c.pod_name.to_string(),
+                phase: c.phase.as_str().to_owned(),
+                cause: c.cause.as_str().to_owned(),
+                manifest: body.map(RawValue::from_string).transpose()?,
+            })
+        };
+        Ok(Report {
+            daemon_set: name(ds),
+            now: now.to_string(),
+            left_alone: left_alone(plan),
+            revision: revision(plan).map(|revision| RevisionReport {
+                diff: diff::of_new_revision(snapshot, plan, extras.values),
+                ..revision
+            }),
+            revision_ops: revision_ops(plan),
+            nodes: match plan.left_alone {
+                Some(_) => Vec::new(),
+                None => nodes(snapshot),
+            },
+            claims: ClaimsReport {
+                adopt: names(&plan.claims.adopt),
+                release: names(&plan.claims.release),
+            },
+            create: plan
+                .creates
+                .iter()
+                .map(create)
+                .collect::<serde_json::Result<_>>()?,
+            delete: plan.deletes.iter().map(delete).collect(),
+            rollout: plan.rollout.as_ref().filter(|r| r.old > 0).map(rollout),
+            status: plan.status.map(StatusCounts::from),
+            events: plan.events.iter().map(event).collect(),
+            requeue_after_seconds: plan.wake_at.map(|at| at.since(now).as_secs_f64()),
+            summary: Summary::new(ds, plan),
+            notes: notes.texts,
+            defaults: notes.defaults,
+        })
+    }
+}
+
+impl Overview {
+    /// Of a plan for this DaemonSet.
+    pub fn new(ds: &DaemonSet, plan: &Plan, now: Time, notes: Notes) -> Overview {
+        Overview {
+            daemon_set: name(ds),
+            now: now.to_string(),
+            left_alone: left_alone(plan),
+            revision: revision(plan),
+            summary: Summary::new(ds, plan),
+            notes: notes.texts,
+            defaults: notes.defaults,
+        }
+    }
+}
+
+impl Summary {
+    fn new(ds: &DaemonSet, plan: &Plan) -> Summary {
+        let ops = &plan.revision_ops;
+        Summary {
+            settled: plan.is_settled(),
+            create: plan.creates.len(),
+            delete: plan.deletes.len(),
+            relabel: plan.relabels.len(),
+            adopt: plan.claims.adopt.len(),
+            release: plan.claims.release.len(),
+            revisions: RevisionSummary {
+                create: plan.revision.iter().filter(|r| r.create).count(),
+                delete: ops.delete_duplicates.len() + ops.delete_old.len(),
+                renumber: ops.set_number.iter().len(),
+                label: ops.set_label.len(),
+                adopt: ops.adopt.len(),
+                release: ops.release.len(),
+            },
+            status: match &plan.status {
+                Some(status) => status_changes(&ds.status, status),
+                None => BTreeMap::new(),
+            },
+        }
+    }
+}
+
+/// The fields that differ, by their names in the API.
+fn status_changes(old: &DaemonSetStatus, new: &DaemonSetStatus) -> BTreeMap<String, StatusChange> {
+    let fields = |status: &DaemonSetStatus| {
+        let json = serde_json::to_value(StatusCounts::from(*status));
+        match json.expect("numbers have a JSON form") {
+            serde_json::Value::Object(fields) => fields,
+            _ => serde_json::Map::new(),
+        }
+    };
+    let (old, new) = (fields(old), fields(new));
+    let names = old.keys().chain(new.keys());
+    let changes = names.map(|name| {
+        let of = |fields: &serde_json::Map<String, serde_json::Value>| fields.get(name)?.as_i64();
+        let change = StatusChange {
+            from: of(&old),
+            to: of(&new),
+        };
+        (name.clone(), change)
+    });
+    changes.filter(|(_, c)| c.from != c.to).collect()
+}
+
+fn name(ds: &DaemonSet) -> ObjectName {
+    ObjectName {
+        namespace: ds.namespace.to_string(),
+        name: ds.name.to_string(),
+    }
+}
+
+fn left_alone(plan: &Plan) -> Option<LeftAloneReport> {
+    plan.left_alone.as_ref().map(|why| LeftAloneReport {
+        reason: why.as_str().to_owned(),
+        message: why.to_string(),
+    })
+}
+
+fn revision(plan: &Plan) -> Option<RevisionReport> {
+    plan.revision.as_ref().map(|r| RevisionReport {
+        name: r.name.to_string(),
+        hash: r.hash.to_string(),
+        number: r.number,
+        create: r.create,
+        diff: None,
+    })
+}
+
+impl From<DaemonSetStatus> for StatusCounts {
+    fn from(s: DaemonSetStatus) -> StatusCounts {
+        StatusCounts {
+            current_number_scheduled: s.current_number_scheduled,
+            number_misscheduled: s.number_misscheduled,
+            desired_number_scheduled: s.desired_number_scheduled,
+            number_ready: s.number_ready,
+            updated_number_scheduled: s.updated_number_scheduled,
+            number_available: s.number_available,
+            number_unavailable: s.number_unavailable,
+            observed_generation: s.observed_generation,
+            collision_count: s.collision_count,
+        }
+    }
+}
+
+fn names(pods: &[PodRef]) -> Vec<String> {
+    pods.iter().map(|p| p.name.to_string()).collect()
+}
+
+fn revision_ops(plan: &Plan) -> RevisionOpsReport {
+    let ops = &plan.revision_ops;
+    let names = |revisions: &[RevisionRef]| -> Vec<String> {
+        revisions.iter().map(|r| r.name.to_string()).collect()
+    };
+    let mut delete = names(&ops.delete_duplicates);
+    delete.extend(names(&ops.delete_old));
+    delete.sort();
+    RevisionOpsReport {
+        set_number: ops
+            .set_number
+            .iter()
+            .map(|(r, n)| (r.name.to_string(), *n))
+            .collect(),
+        set_label: ops
+            .set_label
+            .iter()
+            .map(|(r, hash)| (r.name.to_string(), hash.to_string()))
+            .collect(),
+        delete,
+        adopt: names(&ops.adopt),
+        release: names(&ops.release),
+        relabel_pods: plan
+            .relabels
+            .iter()
+            .map(|r| (r.pod.name.to_string(), r.hash.to_string()))
+            .collect(),
+        collision_count: ops.collision_count,
+    }
+}
+
+fn nodes(snapshot: &Snapshot<'_>) -> Vec<NodeReport> {
+    let mut nodes: Vec<NodeReport> = snapshot
+        .nodes
+        .iter()
+        .map(|(id, node)| {
+            let verdict = snapshot.verdicts.get(id);
+            NodeReport {
+                name: node.name.to_string(),
+                should_run: verdict.should_run(),
+                should_continue_running: verdict.should_continue_running(),
+                reason: eligibility::reason(verdict).to_owned(),
+                message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
+            }
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    nodes
+}
+
+fn rollout(r: &plan::Rollout) -> RolloutReport {
+    RolloutReport {
+        desired: r.desired,
+        max_unavailable: r.max_unavailable,
+        max_surge: r.max_surge,
+        unavailable: r.unavailable,
+        surging: r.surging,
+        updated: r.updated,
+        old: r.old,
+        next: r.next.iter().map(|n| n.to_string()).collect(),
+    }
+}
+
+fn delete(d: &plan::Delete) -> DeleteReport {
+    DeleteReport {
+        pod: d.pod.name.to_string(),
+        node: d.node.to_string(),
+        phase: d.phase.as_str().to_owned(),
+        cause: d.cause.as_str().to_owned(),
+    }
+}
+
+fn event(e: &plan::Event) -> EventReport {
+    EventReport {
+        kind: e.kind.as_str().to_owned(),
+        reason: e.reason.to_owned(),
+        message: e.message.clone(),
+    }
+}
