@@ -1,6 +1,7 @@
 //! The command line. Every flag is an environment variable too: `--max-in-flight` is
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
+mod explain;
 mod leader_election;
 mod plan;
 mod shared;
@@ -16,6 +17,7 @@ use clap::{
     builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
 };
 
+pub use explain::{ExplainArgs, Subject};
 pub use leader_election::LeaderElectionArgs;
 pub use plan::{Output, PlanArgs};
 pub use shared::{LogFormat, SharedArgs, WhoBinds};
@@ -50,6 +52,12 @@ pub enum Command {
     /// standard error. With -A, -l or the word `ds` alone there is one line a DaemonSet. Exit code 2: wrong input;
     /// 1: the cluster cannot be asked; 3: with --exit-code, there is something to do.
     Plan(PlanArgs),
+    /// Say why: what the controller does and does not do on a node, and what it waits for
+    ///
+    /// Reads what `plan` reads, and explains the plan: for one node (--node) or pod (--pod) everything that is known,
+    /// or else (--all) all nodes, grouped by cause, commonest first. Exit code 2: wrong input; 1: the cluster cannot
+    /// be asked.
+    Explain(ExplainArgs),
 }
 
 /// The arguments of `demo`.

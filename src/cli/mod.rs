@@ -1,8 +1,10 @@
-//! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do, `run` is it.
+//! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do,
+//! `explain` says why, `run` is it.
 
 pub mod args;
 pub mod demo;
 pub mod documents;
+pub mod explain;
 pub mod files;
 pub mod log;
 pub mod plan;
@@ -23,6 +25,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
     }
 }
 

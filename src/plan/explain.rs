@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 
 use super::{
-    Create, Delete, DetailedPlan, NodeBlock, NodeHold,
+    BlockReason, Create, Delete, DetailedPlan, NodeBlock, NodeHold,
     by_node::ByNode,
     claim, eligibility,
     obstacles::{Obstacle, obstacles},
@@ -35,12 +35,14 @@ pub enum Cause {
     Delete(&'static str),
     /// A rule holds something: [`super::HoldRule`] in one word.
     Held(&'static str),
-    /// The node's pod is of the right revision and not available: [`super::BlockReason`] in one word.
-    NotAvailable(&'static str),
+    /// The node counts as unavailable, and nothing is done about it but to wait.
+    NotAvailable(BlockReason),
     /// The node is not eligible: the verdict in one word.
     NotEligible(&'static str),
     /// The node's pod is of the right revision, and available.
     UpToDate,
+    /// The node is gone, and nothing is done or held there.
+    Nothing,
 }
 
 impl Cause {
@@ -53,6 +55,7 @@ impl Cause {
             Cause::NotAvailable(_) => "NotAvailable",
             Cause::NotEligible(_) => "NotEligible",
             Cause::UpToDate => "UpToDate",
+            Cause::Nothing => "Nothing",
         }
     }
 
@@ -62,9 +65,9 @@ impl Cause {
             Cause::Create(why)
             | Cause::Delete(why)
             | Cause::Held(why)
-            | Cause::NotAvailable(why)
             | Cause::NotEligible(why) => why,
-            Cause::UpToDate => "",
+            Cause::NotAvailable(reason) => reason.as_str(),
+            Cause::UpToDate | Cause::Nothing => "",
         }
     }
 }
@@ -183,6 +186,8 @@ impl<'s, 'a> Explainer<'s, 'a> {
             Cause::Delete(delete.cause.as_str())
         } else if let Some(hold) = holds.first() {
             Cause::Held(hold.rule.as_str())
+        } else if let Some(block) = block {
+            Cause::NotAvailable(block.reason)
         } else {
             self.settled(id, verdict)
         };
@@ -208,7 +213,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
             Some(verdict) if !verdict.should_run() => {
                 return Cause::NotEligible(eligibility::reason(verdict));
             }
-            None => return Cause::UpToDate,
+            None => return Cause::Nothing,
             Some(_) => {}
         }
         let ds = self.snapshot.daemon_set;
@@ -217,9 +222,10 @@ impl<'s, 'a> Explainer<'s, 'a> {
         match oldest {
             Some(pod) if !pod.is_available(ds.min_ready_seconds, self.now) => {
                 let described = pod_state::describe(pod, node, ds.min_ready_seconds, self.now);
-                Cause::NotAvailable(described.state.as_str())
+                Cause::NotAvailable(BlockReason::Pod(described.state))
             }
-            _ => Cause::UpToDate,
+            Some(_) => Cause::UpToDate,
+            None => Cause::NotAvailable(BlockReason::NoPod),
         }
     }
 }

@@ -71,6 +71,14 @@ impl HoldRule {
         }
     }
 
+    /// Whether the nodes that it holds wait for their turn, so that their order means something.
+    pub fn is_in_turn(&self) -> bool {
+        matches!(
+            self,
+            HoldRule::MaxUnavailable | HoldRule::MaxSurge | HoldRule::TooFewAvailable
+        )
+    }
+
     /// What is not done, and why, as a sentence for people.
     pub fn message(&self) -> String {
         match self {

@@ -87,7 +87,7 @@ pub struct Described {
 /// Describes a pod on `node` (None where that is gone or not known).
 pub fn describe(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Time) -> Described {
     let mut described = outline(pod, node, min_ready_seconds, now);
-    described.message = message(described.state, pod);
+    described.message = message(described.state, pod, node, now);
     described
 }
 
@@ -99,7 +99,7 @@ pub fn outline(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Time
         since: since(state, pod, node),
         until: match state {
             PodState::MinReadySeconds => pod.available_at(min_ready_seconds),
-            PodState::Terminating => pod.deletion,
+            PodState::Terminating => pod.deletion.filter(|at| *at > now),
             _ => None,
         },
         message: None,
@@ -172,7 +172,10 @@ fn since(state: PodState, pod: &Pod, node: Option<&Node>) -> Option<Time> {
     }
 }
 
-fn message(state: PodState, pod: &Pod) -> Option<String> {
+fn message(state: PodState, pod: &Pod, node: Option<&Node>, now: Time) -> Option<String> {
+    if state == PodState::Terminating {
+        return terminating(pod, node, now);
+    }
     let detail = pod.detail.as_deref()?;
     let mut words: Vec<String> = Vec::new();
     match state {
@@ -207,13 +210,31 @@ fn message(state: PodState, pod: &Pod) -> Option<String> {
                 words.push(said);
             }
         }
-        PodState::Terminating if !detail.finalizers.is_empty() => {
-            words.push(format!(
-                "kept by finalizers {}",
-                detail.finalizers.join(", ")
-            ));
-        }
         _ => {}
+    }
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// What keeps a terminating pod.
+fn terminating(pod: &Pod, node: Option<&Node>, now: Time) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    if let Some(end) = pod.deletion.filter(|end| *end <= now) {
+        words.push(format!("its grace period ended at {end}"));
+    }
+    let unready = node.and_then(|n| n.detail.as_deref()?.unready);
+    if let Some(unready) = unready {
+        let since = unready.since.map(|at| format!(" since {at}"));
+        words.push(format!(
+            "its node's Ready condition is {}{}, so no kubelet says that it has ended",
+            unready.status.as_str(),
+            since.unwrap_or_default()
+        ));
+    }
+    if let Some(detail) = pod.detail.as_deref().filter(|d| !d.finalizers.is_empty()) {
+        words.push(format!(
+            "finalizers keep it: {}",
+            detail.finalizers.join(", ")
+        ));
     }
     (!words.is_empty()).then(|| words.join("; "))
 }

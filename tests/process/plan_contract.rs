@@ -68,7 +68,8 @@ fn report(record: &Record) -> Report {
                 manifests: true,
                 values: true,
             };
-            Report::new(s, &plan::plan(s, now), now, Notes::default(), extras).expect("a report")
+            Report::new(s, &plan::in_detail(s, now), now, Notes::default(), extras)
+                .expect("a report")
         })
         .expect("the DaemonSet is there")
 }

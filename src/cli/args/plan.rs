@@ -116,20 +116,7 @@ pub struct PlanArgs {
 impl PlanArgs {
     /// What is asked for; an error where the arguments contradict each other.
     pub fn asked(&self) -> Result<Asked, String> {
-        let named = match (target::of_words(&self.words)?, &self.daemonset) {
-            (Asked::One(word), Some(flag)) if word != *flag => {
-                return Err(format!(
-                    "two DaemonSets are named, {word} and -d {flag} (or its environment variable): leave one out"
-                ));
-            }
-            (Asked::TheOnlyOne, Some(flag)) => Asked::One(flag.clone()),
-            (Asked::Each, Some(flag)) => {
-                return Err(format!(
-                    "`ds` alone means all DaemonSets, and -d {flag} names one: leave one out"
-                ));
-            }
-            (asked, _) => asked,
-        };
+        let named = target::named(&self.words, self.daemonset.as_ref())?;
         let namespace = self.shared.namespace();
         match (named, &self.selector) {
             (Asked::One(target), Some(_)) => Err(format!(
@@ -164,7 +151,7 @@ pub enum Output {
     Json,
 }
 
-fn time(text: &str) -> Result<Time, String> {
+pub(super) fn time(text: &str) -> Result<Time, String> {
     text.parse()
         .map_err(|_| "a time as 2026-11-21T06:00:00Z is needed (RFC 3339)".to_owned())
 }

@@ -70,8 +70,22 @@ impl FromStr for Target {
     }
 }
 
+/// The DaemonSet that is named by words or by `-d`; an error where both name one and differ.
+pub(super) fn named(words: &[String], flag: Option<&Target>) -> Result<Asked, String> {
+    match (of_words(words)?, flag) {
+        (Asked::One(word), Some(flag)) if word != *flag => Err(format!(
+            "two DaemonSets are named, {word} and -d {flag} (or its environment variable): leave one out"
+        )),
+        (Asked::TheOnlyOne, Some(flag)) => Ok(Asked::One(flag.clone())),
+        (Asked::Each, Some(flag)) => Err(format!(
+            "`ds` alone means all DaemonSets, and -d {flag} names one: leave one out"
+        )),
+        (asked, _) => Ok(asked),
+    }
+}
+
 /// What the words after `plan` ask for: none, a target, or a resource and perhaps a target.
-pub(super) fn of_words(words: &[String]) -> Result<Asked, String> {
+fn of_words(words: &[String]) -> Result<Asked, String> {
     let is_file = |word: &&String| [".yaml", ".yml", ".json"].iter().any(|e| word.ends_with(e));
     if let Some(file) = words.iter().find(is_file) {
         return Err(format!(

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    cli::args::{Asked, PlanArgs, Target},
+    cli::args::{Asked, Target},
     model::Key,
     sim::api::selector::LabelSelector,
 };
@@ -22,13 +22,17 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// As the arguments have it; an error where they contradict each other.
-    pub fn new(args: &'a PlanArgs) -> Result<Choice<'a>, PlanError> {
-        Ok(Choice {
-            asked: args.asked().map_err(PlanError::Input)?,
-            namespace: args.shared.namespace(),
-            selector: args.selector.as_ref(),
-        })
+    /// What is asked for, in this namespace, where one is given, and with these labels.
+    pub fn new(
+        asked: Asked,
+        namespace: Option<&'a str>,
+        selector: Option<&'a LabelSelector>,
+    ) -> Choice<'a> {
+        Choice {
+            asked,
+            namespace,
+            selector,
+        }
     }
 
     /// Whether there is to be a line for each DaemonSet, instead of the whole plan of one.

@@ -16,17 +16,18 @@ pub mod text;
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use crate::{
     cache::Cache,
     model::{Snapshot, Time},
-    plan::{Plan, plan},
+    plan::{self, DetailedPlan},
 };
 
 use super::{
-    args::{Output, PlanArgs},
+    args::{Output, PlanArgs, SharedArgs},
     complain, files, log,
 };
 use choice::Choice;
@@ -51,7 +52,8 @@ struct Answer {
 /// the answer cannot be written; with `--exit-code`, 3 where there is something to do.
 pub fn run(args: &PlanArgs) -> ExitCode {
     log::init(args.shared.log_format);
-    match answer(args).and_then(|answer| print(&answer).map(|()| answer.settled)) {
+    match answer(args).and_then(|answer| print(&answer.out, &answer.notes).map(|()| answer.settled))
+    {
         Ok(false) if args.exit_code => SOMETHING_TO_DO.into(),
         Ok(_) => ExitCode::SUCCESS,
         Err(why) => {
@@ -61,13 +63,14 @@ pub fn run(args: &PlanArgs) -> ExitCode {
     }
 }
 
-fn print(answer: &Answer) -> Result<(), PlanError> {
-    for note in &answer.notes {
+/// Writes an answer: notes to standard error, all else to standard output.
+pub fn print(out: &str, notes: &[String]) -> Result<(), PlanError> {
+    for note in notes {
         eprintln!("note: {note}");
     }
     let mut stdout = io::stdout().lock();
     let written = stdout
-        .write_all(answer.out.as_bytes())
+        .write_all(out.as_bytes())
         .and_then(|()| stdout.flush());
     match written {
         // The reader has seen enough of it.
@@ -77,8 +80,9 @@ fn print(answer: &Answer) -> Result<(), PlanError> {
 }
 
 fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
-    let choice = Choice::new(args)?;
-    let loaded = load(args, &choice)?;
+    let asked = args.asked().map_err(PlanError::Input)?;
+    let choice = Choice::new(asked, args.shared.namespace(), args.selector.as_ref());
+    let loaded = load(&args.shared, &args.filename, &choice)?;
     let now = args
         .now
         .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
@@ -92,10 +96,14 @@ fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     Ok(answer)
 }
 
-fn load(args: &PlanArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
-    let gates = args.shared.settings().gates;
-    let files: Vec<_> = args
-        .filename
+/// Reads the files, or without any the cluster. An empty name, as an empty environment variable gives, is no file.
+pub fn load(
+    shared: &SharedArgs,
+    files: &[PathBuf],
+    choice: &Choice<'_>,
+) -> Result<Loaded, PlanError> {
+    let gates = shared.settings().gates;
+    let files: Vec<_> = files
         .iter()
         .filter(|file| !file.as_os_str().is_empty())
         .collect();
@@ -103,10 +111,10 @@ fn load(args: &PlanArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        return runtime.block_on(cluster::load(&args.shared.access(), choice, gates));
+        return runtime.block_on(cluster::load(&shared.access(), choice, gates));
     }
     let documents = files::read(&files, &mut io::stdin().lock())?;
-    input::load(documents, choice, args.shared.namespace(), gates)
+    input::load(documents, choice, shared.namespace(), gates)
 }
 
 /// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes about both.
@@ -115,12 +123,12 @@ fn planned<R>(
     chosen: Chosen,
     args: &PlanArgs,
     now: Time,
-    f: impl FnOnce(&Snapshot<'_>, &Plan, Notes) -> Result<R, PlanError>,
+    f: impl FnOnce(&Snapshot<'_>, &DetailedPlan, Notes) -> Result<R, PlanError>,
 ) -> Result<R, PlanError> {
     let Chosen { key, mut notes } = chosen;
     let result = cache.snapshot(&key, args.shared.settings(), |snapshot| {
         notes.texts.extend(notes::about(snapshot.daemon_set));
-        f(snapshot, &plan(snapshot, now), notes)
+        f(snapshot, &plan::in_detail(snapshot, now), notes)
     });
     result.unwrap_or_else(|| Err(PlanError::Input(format!("there is no DaemonSet {key}"))))
 }
@@ -136,7 +144,7 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
         return Err(PlanError::Input("there is no DaemonSet".to_owned()));
     };
     let key = chosen.key.clone();
-    planned(&mut cache, chosen, args, now, |snapshot, plan, own| {
+    planned(&mut cache, chosen, args, now, |snapshot, detailed, own| {
         let mut notes = Notes {
             texts: [general, own.texts].concat(),
             defaults: own.defaults,
@@ -158,7 +166,7 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
                 "DaemonSet {key}: no pod can be made from its template: {why}"
             ))
         };
-        let report = Report::new(snapshot, plan, now, notes, extras).map_err(unusable)?;
+        let report = Report::new(snapshot, detailed, now, notes, extras).map_err(unusable)?;
         let settled = report.summary.settled;
         Ok(match args.output {
             Output::Json => Answer {
@@ -167,7 +175,8 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
                 settled,
             },
             Output::Text => {
-                let text = text::render(snapshot, plan, &report, now, &lines, args.verbose);
+                let text =
+                    text::render(snapshot, &detailed.plan, &report, now, &lines, args.verbose);
                 let out = if args.manifests {
                     manifests::stream(&text, &report).map_err(unusable)?
                 } else {
@@ -198,7 +207,14 @@ fn overview(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanEr
             chosen,
             args,
             now,
-            |snapshot, plan, notes| Ok(Overview::new(snapshot.daemon_set, plan, now, notes)),
+            |snapshot, detailed, notes| {
+                Ok(Overview::new(
+                    snapshot.daemon_set,
+                    &detailed.plan,
+                    now,
+                    notes,
+                ))
+            },
         )?);
     }
     let settled = plans.iter().all(|p| p.summary.settled);

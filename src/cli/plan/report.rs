@@ -6,8 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 mod build;
+pub mod reasons;
 
 pub use build::Extras;
+pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of [`Overview`].
 pub fn to_json(report: &impl Serialize) -> String {
@@ -44,6 +46,8 @@ pub struct Report {
     /// How the rolling update stands, where there are older pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutReport>,
+    /// What is not done although a rule would want it.
+    pub holds: Vec<HoldReport>,
     /// The status as it should be now, before anything of this plan is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusCounts>,
@@ -270,6 +274,8 @@ pub struct NodeReport {
     pub reason: String,
     /// Why, in a sentence.
     pub message: String,
+    /// All that keeps a pod away, the verdict's reason first; empty for an eligible node.
+    pub obstacles: Vec<ObstacleReport>,
 }
 
 /// Pods that change hands, by name.
@@ -333,6 +339,8 @@ pub struct RolloutReport {
     pub old: usize,
     /// The nodes that come next, in this order.
     pub next: Vec<String>,
+    /// The nodes that count against the budget besides this plan's own replacements, and why.
+    pub blocked_by: Vec<BlockReport>,
 }
 
 /// The fields of `status` that the controller writes, named as in the API.

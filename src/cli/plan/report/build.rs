@@ -7,14 +7,17 @@ use serde_json::value::RawValue;
 use crate::{
     cli::plan::{diff, notes::Notes},
     model::{DaemonSet, DaemonSetStatus, Snapshot, Time},
-    plan::{self, Plan, PodRef, eligibility, revisions::RevisionRef, tolerations},
+    plan::{
+        self, DetailedPlan, Plan, PodRef, eligibility, obstacles::obstacles,
+        revisions::RevisionRef, tolerations,
+    },
     wire::manifest::PodManifest,
 };
 
 use super::{
     ClaimsReport, CreateReport, DeleteReport, EventReport, LeftAloneReport, NodeReport, ObjectName,
     Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport,
-    StatusChange, StatusCounts, Summary,
+    StatusChange, StatusCounts, Summary, reasons,
 };
 
 /// Parts of a report that are there only on request.
@@ -30,11 +33,12 @@ impl Report {
     /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the template is none.
     pub fn new(
         snapshot: &Snapshot<'_>,
-        plan: &Plan,
+        detailed: &DetailedPlan,
         now: Time,
         notes: Notes,
         extras: Extras,
     ) -> serde_json::Result<Report> {
+        let plan = &detailed.plan;
         let ds = snapshot.daemon_set;
         let manifest = match &plan.revision {
             Some(revision) if extras.manifests => Some(PodManifest::new(
@@ -78,7 +82,12 @@ impl Report {
                 .map(create)
                 .collect::<serde_json::Result<_>>()?,
             delete: plan.deletes.iter().map(delete).collect(),
-            rollout: plan.rollout.as_ref().filter(|r| r.old > 0).map(rollout),
+            rollout: plan
+                .rollout
+                .as_ref()
+                .filter(|r| r.old > 0)
+                .map(|r| rollout(r, detailed)),
+            holds: reasons::holds(detailed),
             status: plan.status.map(StatusCounts::from),
             events: plan.events.iter().map(event).collect(),
             requeue_after_seconds: plan.wake_at.map(|at| at.since(now).as_secs_f64()),
@@ -228,6 +237,8 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
 }
 
 fn nodes(snapshot: &Snapshot<'_>) -> Vec<NodeReport> {
+    let template = &snapshot.daemon_set.template;
+    let gates = snapshot.settings.gates;
     let mut nodes: Vec<NodeReport> = snapshot
         .nodes
         .iter()
@@ -238,7 +249,11 @@ fn nodes(snapshot: &Snapshot<'_>) -> Vec<NodeReport> {
                 should_run: verdict.should_run(),
                 should_continue_running: verdict.should_continue_running(),
                 reason: eligibility::reason(verdict).to_owned(),
-                message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
+                message: eligibility::message(verdict, template, node),
+                obstacles: obstacles(template, gates, node)
+                    .iter()
+                    .map(Into::into)
+                    .collect(),
             }
         })
         .collect();
@@ -246,7 +261,7 @@ fn nodes(snapshot: &Snapshot<'_>) -> Vec<NodeReport> {
     nodes
 }
 
-fn rollout(r: &plan::Rollout) -> RolloutReport {
+fn rollout(r: &plan::Rollout, detailed: &DetailedPlan) -> RolloutReport {
     RolloutReport {
         desired: r.desired,
         max_unavailable: r.max_unavailable,
@@ -256,6 +271,7 @@ fn rollout(r: &plan::Rollout) -> RolloutReport {
         updated: r.updated,
         old: r.old,
         next: r.next.iter().map(|n| n.to_string()).collect(),
+        blocked_by: reasons::blocked_by(detailed),
     }
 }
 

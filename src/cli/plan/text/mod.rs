@@ -1,6 +1,8 @@
 //! A plan in words, for people. Everything is in a stated order, so that two plans can be compared.
 
-use std::{collections::BTreeMap, fmt::Write};
+pub mod reasons;
+
+use std::fmt::Write;
 
 use crate::{
     model::{DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
@@ -9,7 +11,7 @@ use crate::{
 
 use super::{
     diff,
-    report::{NodeReport, Report},
+    report::Report,
     table::{self, Row},
 };
 
@@ -41,8 +43,9 @@ pub fn render(
         section(&mut out, "New revision", &diff::lines::lines(diff, verbose));
     }
     section(&mut out, "Notes", notes);
-    section(&mut out, "Rollout", &rollout(plan, named));
-    let left_out = not_eligible(&report.nodes, named);
+    section(&mut out, "Rollout", &rollout(report, named));
+    section(&mut out, "Holds", &reasons::holds(&report.holds, named));
+    let left_out = reasons::not_eligible(&report.nodes, named, verbose);
     section(&mut out, "Not eligible", &left_out);
     if let Some(status) = &plan.status {
         section(&mut out, "Status", &[counts(&ds.status, status)]);
@@ -230,59 +233,67 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
     rows.into_iter().map(|(_, _, row)| row).collect()
 }
 
-/// How far the rolling update is, and who comes next.
-fn rollout(plan: &Plan, named: usize) -> Vec<String> {
-    let Some(r) = plan.rollout.as_ref().filter(|r| r.old > 0) else {
+/// How far the rolling update is, what uses its budget, and which nodes are next.
+fn rollout(report: &Report, named: usize) -> Vec<String> {
+    let Some(r) = &report.rollout else {
         return Vec::new();
     };
-    let nodes = |n: usize| if n == 1 { "node" } else { "nodes" };
-    let budget = match r.max_surge {
-        0 => format!(
-            "{} of at most {} unavailable",
-            r.unavailable, r.max_unavailable
+    let is_own = |phase: &str| phase == ActionPhase::Rollout.as_str();
+    let (budget, own) = match r.max_surge {
+        0 => {
+            let outdated = DeleteCause::Outdated.as_str();
+            (
+                format!(
+                    "{} of at most {} unavailable",
+                    r.unavailable, r.max_unavailable
+                ),
+                report.delete.iter().filter(|d| d.cause == outdated).count(),
+            )
+        }
+        max => (
+            format!("{} of at most {max} with a pod more", r.surging),
+            report.create.iter().filter(|c| is_own(&c.phase)).count(),
         ),
-        max => format!("{} of at most {max} with a pod more", r.surging),
     };
     let mut lines = vec![format!(
-        "{} {} up to date, {} with an older pod; {budget}",
-        r.updated,
-        nodes(r.updated),
-        r.old
+        "{} up to date, {} with an older pod; {budget}: {own} by this plan, {} before it",
+        reasons::nodes(r.updated),
+        r.old,
+        r.blocked_by.len(),
     )];
+    if !r.blocked_by.is_empty() {
+        lines.push("blocked by".to_owned());
+        let blocked = reasons::blocked_by(&r.blocked_by, named);
+        lines.extend(blocked.into_iter().map(|line| format!("  {line}")));
+    }
+    lines.extend(against_status(report));
     if !r.next.is_empty() {
         lines.push(format!(
             "next, oldest pods first: {}",
-            listed(&r.next, named)
+            reasons::listed(&r.next, named)
         ));
     }
     lines
 }
 
-/// The first few names, and how many more there are.
-fn listed(names: &[impl AsRef<str>], most: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
-    let mut list = shown.join(", ");
-    if names.len() > most {
-        let _ = write!(list, " and {} more", names.len() - most);
+/// What differs between the nodes that use the budget and those that the status counts as unavailable.
+fn against_status(report: &Report) -> Option<String> {
+    let (rollout, status) = (report.rollout.as_ref()?, report.status.as_ref()?);
+    let is_left_out = |name: &str| report.nodes.iter().any(|n| n.name == name && !n.should_run);
+    let blocked = rollout.blocked_by.len();
+    let left_out = rollout
+        .blocked_by
+        .iter()
+        .filter(|b| is_left_out(&b.node))
+        .count();
+    let counted = usize::try_from(status.number_unavailable).unwrap_or(0);
+    if rollout.max_surge > 0 || counted == blocked {
+        return None;
     }
-    list
-}
-
-/// Nodes that get no pod, grouped by what keeps it away.
-fn not_eligible(nodes: &[NodeReport], named: usize) -> Vec<String> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for node in nodes.iter().filter(|n| !n.should_run) {
-        groups
-            .entry((&node.reason, &node.message))
-            .or_default()
-            .push(&node.name);
-    }
-    let mut lines = Vec::new();
-    for ((reason, message), names) in groups {
-        lines.push(format!("{reason}: {message}"));
-        lines.push(format!("  {}", listed(&names, named)));
-    }
-    lines
+    Some(format!(
+        "the status counts {counted} unavailable: eligible nodes only ({left_out} of the {blocked} are not), \
+         and of each the oldest pod"
+    ))
 }
 
 /// All counts, with what they were where that differs.
