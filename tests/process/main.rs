@@ -14,4 +14,5 @@ mod files;
 mod plan_cli;
 mod plan_cluster;
 mod plan_contract;
+mod why;
 mod yaml;
