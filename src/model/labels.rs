@@ -1,10 +1,10 @@
-//! Label (and annotation) sets.
+//! Label sets and annotation sets.
 
 use std::sync::Arc;
 
 use super::Str;
 
-/// A sorted, shared set of labels. Equal pointers mean equal sets, see [`Labels::same`].
+/// A set of labels, sorted by key and shared. A clone costs a reference count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Labels(Arc<[(Str, Str)]>);
 
@@ -15,15 +15,15 @@ impl Default for Labels {
 }
 
 impl Labels {
-    /// The value of a label.
+    /// The value of a label; None where the set has no such key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.get_shared(key).map(|v| &**v)
     }
 
-    /// The value of a label, shared.
+    /// As [`Labels::get`], as a shared text.
     pub fn get_shared(&self, key: &str) -> Option<&Str> {
-        // Most keys differ in length already, which is known without looking at the text: on sets of a usual
-        // size this is quicker than halving, which must compare texts.
+        // Most keys differ in length, and lengths are compared before texts. So in sets of up to 32
+        // labels a linear search is faster than a binary search, which has to compare texts.
         if self.0.len() <= 32 {
             return self.0.iter().find(|(k, _)| **k == *key).map(|(_, v)| v);
         }
@@ -33,24 +33,25 @@ impl Labels {
             .map(|i| &self.0[i].1)
     }
 
-    /// All labels, sorted by key.
+    /// All keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (&**k, &**v))
     }
 
-    /// Whether both are the very same allocation (which implies equality, not the other way round).
+    /// Whether both are the same allocation. Sets for which this is true are equal; equal sets may
+    /// be different allocations.
     pub fn same(&self, other: &Labels) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// How many hold this allocation.
+    /// The reference count of this allocation.
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 }
 
 impl<K: Into<Str>, V: Into<Str>> FromIterator<(K, V)> for Labels {
-    /// Of entries with the same key the last one counts, as in JSON.
+    /// Of several entries with one key the last one counts, as in JSON.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(iter: T) -> Self {
         let map: std::collections::BTreeMap<Str, Str> = iter
             .into_iter()

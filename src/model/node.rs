@@ -1,10 +1,10 @@
-//! Nodes in dense slots, so that per-node facts of a plan are plain vectors.
+//! Nodes in numbered slots, so that facts about each node are plain vectors in a plan.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Labels, NodeDetail, Str, Taint, Uid, Version};
 
-/// What placement needs to know of a node.
+/// A node: what placement looks at, and what explains it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Node {
     /// `metadata.name`.
@@ -17,19 +17,19 @@ pub struct Node {
     pub labels: Labels,
     /// `spec.taints`.
     pub taints: Box<[Taint]>,
-    /// False for a node that could not be decoded: it exists, and nothing else is known.
+    /// False for a node that could not be decoded: it exists, and nothing else is known of it.
     pub readable: bool,
-    /// What explains why pods do not run there, and decides nothing. None where there is nothing to
-    /// explain.
+    /// Facts that explain why pods do not run there. They decide nothing. None where there is
+    /// nothing to explain.
     pub detail: Option<Arc<NodeDetail>>,
 }
 
-/// Index of a node name's slot in [`Nodes`]. Valid while the node exists or a pod points at it.
+/// The slot of a node's name in [`Nodes`]. It is valid while the node exists or a pod points at it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
-    /// The slot's position.
+    /// The index of the slot, for vectors of [`Nodes::slots`] entries.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -39,13 +39,14 @@ impl NodeId {
 struct Slot {
     name: Str,
     node: Option<Node>,
-    /// Changes whenever labels or taints do, or the slot gets another tenant.
+    /// The value of [`Nodes::stamp`] when the slot last changed: what placement looks at, or its
+    /// node.
     stamp: u32,
-    /// Pods that point here.
+    /// How many pods point at the slot.
     pods: u32,
 }
 
-/// All nodes, and the names of gone nodes that pods still point at.
+/// All nodes, and the names of nodes that are gone while pods still point at them.
 #[derive(Default, Debug)]
 pub struct Nodes {
     slots: Vec<Slot>,
@@ -56,7 +57,8 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Puts a node in, or a new state of it. True when something that placement looks at has changed.
+    /// Adds a node or replaces its state. True when something that placement looks at has changed:
+    /// labels, taints, whether it could be decoded, or the UID. A heartbeat changes none of these.
     pub fn put(&mut self, node: Node) -> bool {
         let id = self.slot(&node.name);
         let slot = &mut self.slots[id.index()];
@@ -78,7 +80,7 @@ impl Nodes {
         changed
     }
 
-    /// Takes a node out. True when it was there.
+    /// Removes a node. False when there was none of that name.
     pub fn remove(&mut self, name: &str) -> bool {
         let Some(&id) = self.by_name.get(name) else {
             return false;
@@ -94,7 +96,8 @@ impl Nodes {
         was
     }
 
-    /// The slot of a node's name, for a pod that points at it; hand it back with [`Nodes::unpoint`].
+    /// The slot of a node's name, for a pod that points at it from now on. [`Nodes::unpoint`] ends
+    /// that.
     pub fn point(&mut self, name: &str) -> NodeId {
         let id = match self.by_name.get(name) {
             Some(&id) => id,
@@ -104,7 +107,7 @@ impl Nodes {
         id
     }
 
-    /// A pod no longer points at the slot.
+    /// A pod no longer points at the slot, which may become invalid.
     pub fn unpoint(&mut self, id: NodeId) {
         self.slots[id.index()].pods -= 1;
         self.release_if_empty(id);
@@ -149,28 +152,28 @@ impl Nodes {
         self.slots[id.index()].pods
     }
 
-    /// The node in a slot, if it exists.
+    /// The node in a slot; None where the node is gone or was never seen.
     pub fn get(&self, id: NodeId) -> Option<&Node> {
         self.slots[id.index()].node.as_ref()
     }
 
-    /// The node of that name, if it exists.
+    /// The node of that name and its slot; None where the node is gone or was never seen.
     pub fn by_name(&self, name: &str) -> Option<(NodeId, &Node)> {
         let id = *self.by_name.get(name)?;
         Some((id, self.get(id)?))
     }
 
-    /// The slot of that name, whether or not the node exists.
+    /// The slot of that name. The node may be gone while pods still point at it.
     pub fn id(&self, name: &str) -> Option<NodeId> {
         self.by_name.get(name).copied()
     }
 
-    /// The name a slot stands for, whether or not the node exists.
+    /// The name of the slot's node, which may be gone.
     pub fn name(&self, id: NodeId) -> &Str {
         &self.slots[id.index()].name
     }
 
-    /// All nodes that exist, in slot order.
+    /// All nodes that exist, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0..)
             .map(NodeId)
@@ -178,7 +181,8 @@ impl Nodes {
             .filter_map(|(id, s)| Some((id, s.node.as_ref()?)))
     }
 
-    /// One more than the largest slot in use: the length of per-node vectors.
+    /// One more than the largest index of a slot: the length of vectors with an entry for each
+    /// node.
     pub fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -193,33 +197,33 @@ impl Nodes {
         self.present == 0
     }
 
-    /// Rises whenever anything that placement looks at changes on any node.
+    /// Rises whenever something that placement looks at changes on any node.
     pub fn stamp(&self) -> u32 {
         self.stamp
     }
 
-    /// The slot's own stamp: the value of [`Nodes::stamp`] at its last change.
+    /// The value of [`Nodes::stamp`] when the slot last changed.
     pub fn slot_stamp(&self, id: NodeId) -> u32 {
         self.slots[id.index()].stamp
     }
 }
 
-/// Whether a DaemonSet's pods belong on a node, and the first reason why not.
+/// Whether the pods of a DaemonSet belong on a node, and the first reason why they do not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// The node gets a pod.
     Eligible,
     /// The template's `spec.nodeName` names another node.
     NodeName,
-    /// This entry of the template's nodeSelector (by key order) does not match.
+    /// An entry of the template's nodeSelector does not match: its index, in the order of keys.
     NodeSelector(u16),
     /// No term of the required node affinity matches.
     NodeAffinity,
-    /// This taint (by index) is not tolerated; a running pod stays.
+    /// A taint with effect `NoSchedule` is not tolerated: its index. A running pod stays.
     NoSchedule(u16),
-    /// This taint (by index) is not tolerated; a running pod goes.
+    /// A taint with effect `NoExecute` is not tolerated: its index. A running pod is deleted.
     NoExecute(u16),
-    /// The node could not be decoded: what runs there stays, nothing is added.
+    /// The node could not be decoded. A running pod stays, and no pod is created.
     Unreadable,
 }
 
@@ -229,7 +233,7 @@ impl Verdict {
         self == Verdict::Eligible
     }
 
-    /// Whether a pod that is there stays.
+    /// Whether a pod that already runs there stays.
     pub fn should_continue_running(self) -> bool {
         matches!(
             self,
@@ -238,12 +242,13 @@ impl Verdict {
     }
 }
 
-/// The verdicts on all nodes for one template, remembered between plans (by slot).
+/// The verdicts on all nodes for one template, kept between plans.
 #[derive(Clone, Default, Debug)]
 pub struct Verdicts {
-    /// [`Nodes::stamp`] that they are good for.
+    /// The value of [`Nodes::stamp`] for which they are up to date.
     pub stamp: u32,
-    /// Each slot's own stamp and verdict; the verdict of an empty slot means nothing.
+    /// For each slot, by index: the stamp for which its verdict is up to date, and the verdict. The
+    /// verdict of a slot without a node means nothing.
     pub by_slot: Vec<(u32, Verdict)>,
 }
 

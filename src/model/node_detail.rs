@@ -1,19 +1,19 @@
-//! What keeps a node from running its pods, beyond what decides whether they belong there.
+//! Facts that explain why pods do not run on a node.
 //!
-//! These facts explain and do not decide. The cache keeps their newest values, but a change of them
+//! They decide nothing. The cache keeps their newest values, but a change of them
 //! alone, such as a heartbeat, concerns no DaemonSet and wakes no sync.
 
 use super::{ConditionState, Time};
 
-/// What is known of a node beyond what placement looks at.
+/// Facts that explain a node.
 ///
 /// A node of which there is nothing to explain has none of it
 /// ([`Node::detail`](super::Node::detail) is None): it is ready, no maintenance or shutdown is in
 /// progress, and it is not terminating. Fields that are absent or malformed count as not known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NodeDetail {
-    /// The condition `Ready`, where its status is not `True`. A node without that condition, which no
-    /// kubelet has written to, has none.
+    /// The condition `Ready`, where its status is not `True`. A node without that condition, which
+    /// no kubelet has written to, has none.
     pub unready: Option<ConditionState>,
     /// The condition `MaintenanceInProgress`, where its status is `True`.
     pub maintenance: Option<ConditionState>,

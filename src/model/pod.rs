@@ -1,57 +1,59 @@
-//! What the controller remembers of a pod.
+//! Pods, as far as the controller keeps them.
 
 use std::{cmp::Ordering, sync::Arc};
 
 use super::{Labels, NodeId, PodDetail, Str, Time, Uid, Version};
 
-/// `status.phase`, as far as it decides anything.
+/// `status.phase`, as far as it decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PodPhase {
     /// Pending, Running or Unknown.
     Active,
-    /// All containers ended, at least one in failure; or rejected by the kubelet.
+    /// All containers ended and at least one of them failed, or the kubelet rejected the pod.
     Failed,
-    /// All containers ended well.
+    /// All containers ended with exit code 0.
     Succeeded,
 }
 
 impl PodPhase {
-    /// Failed or Succeeded: nothing runs and nothing will.
+    /// Failed or Succeeded: no container runs, and none will be started.
     pub fn is_terminal(self) -> bool {
         self != PodPhase::Active
     }
 }
 
-/// The `Ready` condition.
+/// The condition `Ready`, as far as it decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Readiness {
-    /// Absent or not `True`.
+    /// The condition is absent, or its status is not `True`.
     NotReady,
-    /// `True` since this time.
+    /// The status is `True` since this time, its lastTransitionTime.
     Since(Time),
-    /// `True`, with a zero lastTransitionTime: never available where minReadySeconds is set.
+    /// The status is `True` and lastTransitionTime is zero: such a pod is never available where
+    /// minReadySeconds is set.
     SinceUnknown,
 }
 
-/// The owner reference with `controller: true`.
+/// The owner reference with `controller: true`, the first of several.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Controller {
-    /// None: an orphan.
+    /// There is none: the object is an orphan.
     None,
-    /// The owner of this UID.
+    /// The owner with this UID.
     Uid(Uid),
-    /// The object could not be decoded far enough to tell.
+    /// The owner references could not be decoded.
     Unreadable,
 }
 
 impl Controller {
-    /// Whether it is the owner of this UID.
+    /// Whether the owner with this UID is the controller.
     pub fn is(&self, uid: &Uid) -> bool {
         matches!(self, Controller::Uid(u) if u == uid)
     }
 }
 
-/// What decisions need to know of a pod. Its namespace is that of the DaemonSet at hand.
+/// A pod: what decisions are made from, and what explains it. Its namespace is known from the
+/// context: it is that of the DaemonSet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pod {
     /// `metadata.name`.
@@ -62,43 +64,49 @@ pub struct Pod {
     pub version: Version,
     /// `metadata.creationTimestamp`.
     pub created: Time,
-    /// Who controls it.
+    /// Its controller, by `metadata.ownerReferences`.
     pub controller: Controller,
     /// `metadata.labels`.
     pub labels: Labels,
-    /// The node it runs on or is pinned to: `spec.nodeName`, else the one value of `metadata.name In [...]`.
+    /// The node that it runs on or is pinned to: `spec.nodeName`, else the one value of the
+    /// `metadata.name In [...]` in its required node affinity.
     pub node: Option<NodeId>,
-    /// Whether `spec.nodeName` is set.
+    /// `spec.nodeName` is set.
     pub scheduled: bool,
-    /// `status.phase`.
+    /// `status.phase`, as far as it decides.
     pub phase: PodPhase,
-    /// The Ready condition.
+    /// The condition `Ready`, as far as it decides.
     pub readiness: Readiness,
-    /// `metadata.deletionTimestamp` is set, or a delete of ours is on its way.
+    /// `metadata.deletionTimestamp` is set, or a delete of ours is pending.
     pub terminating: bool,
-    /// `metadata.deletionTimestamp`: when its grace period ends.
+    /// `metadata.deletionTimestamp`: when the grace period of its deletion ends.
     pub deletion: Option<Time>,
-    /// It was terminal before its deletion was asked for: it ended by itself, and is to have another name after it.
+    /// It was terminal before its deletion was asked for. It ended by itself, so the next pod on
+    /// its node has another name.
     pub ended: bool,
-    /// False for a pod that could not be decoded: it exists, its node is taken, it is never touched.
+    /// False for a pod that could not be decoded: it exists, its node is taken, and the controller
+    /// never writes to it.
     pub readable: bool,
-    /// What explains why it is not available, and decides nothing. None where there is nothing to
-    /// explain, and for a pod that some other kind of object controls.
+    /// Facts that explain why it is not available. They decide nothing. None where there is nothing
+    /// to explain, and for a pod that is controlled by an object of another kind than DaemonSet.
     pub detail: Option<Arc<PodDetail>>,
 }
 
 impl Pod {
-    /// No deletionTimestamp and not terminal: counts against "one on a node".
+    /// Neither terminating nor terminal. A node has at most one such pod of a DaemonSet, or two
+    /// while the DaemonSet surges.
     pub fn is_live(&self) -> bool {
         !self.terminating && !self.phase.is_terminal()
     }
 
-    /// Terminal and terminating: only a finalizer or the kubelet keeps it; invisible to decisions.
+    /// Terminal and terminating: only a finalizer or the kubelet keeps it, and decisions ignore it.
     pub fn is_terminal_and_terminating(&self) -> bool {
         self.terminating && self.phase.is_terminal()
     }
 
-    /// Terminating and terminal, so about to be gone for good: only a finalizer keeps such a pod for longer. Until this time.
+    /// When a pod that is terminal and terminating is gone at the latest, unless a finalizer keeps
+    /// it: 30 s after the end of its grace period. None for any other pod, for a pod that ended by
+    /// itself, and where the deletionTimestamp is not known.
     pub fn expected_gone_by(&self) -> Option<Time> {
         let deletion = self
             .deletion
@@ -106,37 +114,39 @@ impl Pod {
         Some(deletion + std::time::Duration::from_secs(30))
     }
 
-    /// When its deletion was asked for: deletionTimestamp less deletionGracePeriodSeconds. None where
-    /// one of them is not known.
+    /// When its deletion was asked for: deletionTimestamp less deletionGracePeriodSeconds. None
+    /// where one of them is not known.
     pub fn deletion_requested(&self) -> Option<Time> {
         Some(self.deletion? - self.detail.as_ref()?.deletion_grace_period?)
     }
 
-    /// Whether the Ready condition is true.
+    /// Whether the status of the condition `Ready` is `True`.
     pub fn is_ready(&self) -> bool {
         self.readiness != Readiness::NotReady
     }
 
-    /// When it becomes (or became) available: ready for minReadySeconds. None: not by waiting.
+    /// When it became available or, if nothing else happens, becomes available: when it has been
+    /// ready for `min_ready_seconds`. None where waiting does not help.
     pub fn available_at(&self, min_ready_seconds: i32) -> Option<Time> {
         match self.readiness {
             Readiness::NotReady => None,
             _ if min_ready_seconds == 0 => Some(Time::from_secs(i64::MIN / 1_000_000)),
             Readiness::SinceUnknown => None,
-            // A negative minReadySeconds cannot pass validation; it would mean "at once".
+            // The API server refuses a negative minReadySeconds. It counts as 0.
             Readiness::Since(t) => Some(
                 t + std::time::Duration::from_secs(u64::try_from(min_ready_seconds).unwrap_or(0)),
             ),
         }
     }
 
-    /// Whether it has been ready for minReadySeconds.
+    /// Whether it has been ready for `min_ready_seconds` at `now`.
     pub fn is_available(&self, min_ready_seconds: i32, now: Time) -> bool {
         self.available_at(min_ready_seconds)
             .is_some_and(|t| t <= now)
     }
 
-    /// Upstream's order of "oldest": scheduled before unscheduled, then creationTimestamp, then name.
+    /// Upstream's order, the oldest pod first: scheduled before unscheduled, then by
+    /// creationTimestamp, then by name.
     pub fn oldest_first(&self, other: &Pod) -> Ordering {
         other
             .scheduled

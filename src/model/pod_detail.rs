@@ -1,6 +1,7 @@
-//! Why a pod is not available, in the words of the scheduler, the kubelet and the API server.
+//! Facts that explain why a pod is not available, in the words of the scheduler, the kubelet and
+//! the API server.
 //!
-//! These facts explain and do not decide. The cache keeps their newest values, but a change of them
+//! They decide nothing. The cache keeps their newest values, but a change of them
 //! alone concerns no DaemonSet and wakes no sync.
 
 use std::{borrow::Cow, time::Duration};
@@ -10,10 +11,10 @@ use super::{ConditionState, Str, Time};
 /// Longest reason or message that is kept, in bytes. A longer text is cut and ends with `…`.
 pub const TEXT_LIMIT: usize = 512;
 
-/// What is known of a pod beyond what decides.
+/// Facts that explain a pod.
 ///
-/// A pod of which there is nothing to explain has none of it ([`Pod::detail`](super::Pod::detail) is
-/// None): it is scheduled and ready, no container waits or was ever restarted, and it is not
+/// A pod of which there is nothing to explain has none of it ([`Pod::detail`](super::Pod::detail)
+/// is None): it is scheduled and ready, no container waits or was ever restarted, and it is not
 /// terminating. Fields that are absent, malformed or empty are None or empty here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PodDetail {
@@ -35,7 +36,8 @@ pub struct PodDetail {
     pub message: Option<Str>,
     /// `metadata.deletionGracePeriodSeconds` of a pod that has a deletionTimestamp.
     pub deletion_grace_period: Option<Duration>,
-    /// `metadata.finalizers` of a pod that has a deletionTimestamp: what keeps it once it has ended.
+    /// `metadata.finalizers` of a pod that has a deletionTimestamp: what keeps it once it has
+    /// ended.
     pub finalizers: Box<[Str]>,
 }
 
@@ -55,8 +57,8 @@ pub struct Unscheduled {
 pub struct WaitingContainer {
     /// The container's name.
     pub container: Str,
-    /// `state.waiting.reason`: `CrashLoopBackOff`, `ImagePullBackOff`, `CreateContainerConfigError`,
-    /// `ContainerCreating` and the like.
+    /// `state.waiting.reason`: `CrashLoopBackOff`, `ImagePullBackOff`,
+    /// `CreateContainerConfigError`, `ContainerCreating` and the like.
     pub reason: Str,
     /// `state.waiting.message`, cut at [`TEXT_LIMIT`].
     pub message: Str,

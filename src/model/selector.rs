@@ -1,42 +1,46 @@
-//! Requirements on labels, as label selectors and node affinity's matchExpressions share them.
+//! Requirements on labels: of label selectors, of nodeSelector, and of node affinity's
+//! matchExpressions.
 
 use super::{Labels, Str};
 
-/// Why a requirement cannot be used.
+/// Why a requirement cannot be used: a sentence that names the key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub String);
 
-/// What a requirement asks of the label's value.
+/// What a requirement asks of the value of a label: its operator and its values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Test {
-    /// One of these.
+    /// The label has one of these values.
     In(Vec<Str>),
-    /// Absent, or none of these.
+    /// The label is absent or has none of these values.
     NotIn(Vec<Str>),
-    /// Present.
+    /// The label is present.
     Exists,
-    /// Absent.
+    /// The label is absent.
     DoesNotExist,
-    /// An integer above this.
+    /// The label is an integer above this one.
     Gt(i64),
-    /// An integer below this.
+    /// The label is an integer below this one.
     Lt(i64),
 }
 
-/// One requirement on one label.
+/// One requirement on one label. It is displayed as the API's `labelSelector` parameter takes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requirement {
-    /// The label's key.
+    /// The key of the label.
     pub key: Str,
-    /// What its value must satisfy.
+    /// What the label has to satisfy.
     pub test: Test,
 }
 
 impl Requirement {
-    /// Checks and compiles a requirement by the rules of `labels.NewRequirement`.
+    /// Makes a requirement of `key`, `operator` and `values` as the API has them.
     ///
-    /// `Gt` and `Lt` are node affinity's; label selectors must not pass them.
+    /// The rules are those of `labels.NewRequirement`: key and values have the form of labels, `In`
+    /// and `NotIn` take at least one value, `Exists` and `DoesNotExist` take none, `Gt` and `Lt`
+    /// take one integer. `Gt` and `Lt` exist in node affinity only; the caller refuses them in
+    /// label selectors.
     pub fn new(
         key: &str,
         operator: &str,
@@ -85,7 +89,7 @@ impl Requirement {
         })
     }
 
-    /// An exact match, as in `matchLabels` and `nodeSelector`: its key and value are not checked further.
+    /// An exact match, as in `nodeSelector`. Key and value are not checked.
     pub fn equals(key: &str, value: &str) -> Requirement {
         Requirement {
             key: key.into(),
@@ -93,7 +97,8 @@ impl Requirement {
         }
     }
 
-    /// Whether the labels satisfy it. A label that is no integer fails `Gt` and `Lt`.
+    /// Whether the labels satisfy the requirement. A label that is absent or no integer fails `Gt`
+    /// and `Lt`.
     pub fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);
         match &self.test {
@@ -122,19 +127,19 @@ impl std::fmt::Display for Requirement {
     }
 }
 
-/// A compiled label selector: all requirements hold.
+/// A label selector.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Selector {
-    /// The empty selector, which selects everything.
+    /// The empty selector (`{}`), which selects every object.
     Everything,
-    /// No selector at all, which selects nothing.
+    /// An absent selector, which selects no object.
     Nothing,
-    /// All of these.
+    /// Selects an object that satisfies all of these requirements.
     All(Vec<Requirement>),
 }
 
 impl Selector {
-    /// Whether the labels are selected.
+    /// Whether an object with these labels is selected.
     pub fn matches(&self, labels: &Labels) -> bool {
         match self {
             Selector::Everything => true,
@@ -156,12 +161,14 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// Go's `strconv.ParseInt(text, 10, 64)`.
+/// A decimal integer of 64 bits with an optional sign, as Go's `strconv.ParseInt(text, 10, 64)`
+/// reads it. None for anything else.
 pub fn parse_int(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-/// A qualified name: an optional DNS prefix and `/`, then at most 63 of `[A-Za-z0-9._-]`, alphanumeric at both ends.
+/// Checks a label key: an optional DNS subdomain and `/`, then 1 to 63 of `[A-Za-z0-9._-]` with an
+/// alphanumeric character at both ends.
 fn check_key(key: &str) -> Result<(), String> {
     let (prefix, name) = match key.split_once('/') {
         Some((_, rest)) if rest.contains('/') => {
@@ -200,7 +207,7 @@ fn is_label_text(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// A label of a DNS subdomain. Its length is checked with the whole.
+/// Whether the text is one label of a DNS subdomain. The length is checked for the whole subdomain.
 fn is_dns_label(text: &str) -> bool {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();

@@ -2,21 +2,21 @@
 
 use super::Str;
 
-/// `effect` of a taint or toleration.
+/// `effect` of a taint or toleration: what the taint does to pods that do not tolerate it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Effect {
-    /// New pods stay away, running ones stay.
+    /// No new pods are placed on the node. Running pods stay.
     NoSchedule,
-    /// New pods stay away if possible; the DaemonSet controller ignores it.
+    /// The scheduler avoids the node if it can. The DaemonSet controller ignores this effect.
     PreferNoSchedule,
-    /// New pods stay away, running ones go.
+    /// No new pods are placed on the node. Running pods are deleted.
     NoExecute,
-    /// Empty or unknown to this build: never keeps a pod away.
+    /// An effect that is empty or not known to this build. It never keeps a pod away.
     Other(Str),
 }
 
 impl Effect {
-    /// The effect as it is written.
+    /// The effect as the API writes it.
     pub fn as_str(&self) -> &str {
         match self {
             Effect::NoSchedule => "NoSchedule",
@@ -26,7 +26,7 @@ impl Effect {
         }
     }
 
-    /// Reads an effect.
+    /// Reads an effect as the API writes it. Any text is one.
     pub fn parse(text: &str) -> Effect {
         match text {
             "NoSchedule" => Effect::NoSchedule,
@@ -37,14 +37,14 @@ impl Effect {
     }
 }
 
-/// One of a node's `spec.taints`.
+/// One of a node's `spec.taints`. It is displayed as kubectl writes it: `key=value:effect`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Taint {
-    /// `key`.
+    /// `key`, a label key.
     pub key: Str,
-    /// `value`, empty when absent.
+    /// `value`; empty where it is absent.
     pub value: Str,
-    /// `effect`.
+    /// `effect`: whether pods that do not tolerate it stay away.
     pub effect: Effect,
 }
 
@@ -58,23 +58,24 @@ impl std::fmt::Display for Taint {
     }
 }
 
-/// One of a template's `spec.tolerations`; absent fields are empty texts.
+/// One of a template's `spec.tolerations`. Absent fields are empty texts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Toleration {
-    /// `key`; empty matches every key.
+    /// `key`; an empty one matches every key.
     pub key: Str,
     /// `operator`: empty or `Equal`, `Exists`, `Lt`, `Gt` (KEP-5471).
     pub operator: Str,
-    /// `value`.
+    /// `value`: what the taint's value is compared with; `Exists` does not look at it.
     pub value: Str,
-    /// `effect`; empty matches every effect.
+    /// `effect`; an empty one matches every effect.
     pub effect: Str,
-    /// Whether `tolerationSeconds` is set (its value does not matter to placement).
+    /// Whether `tolerationSeconds` is set. Its value does not matter to placement.
     pub has_seconds: bool,
 }
 
 impl Toleration {
-    /// `key:Exists:effect`, the form of all default tolerations.
+    /// Tolerates every value of the taint `key` with this effect: the form of all default
+    /// tolerations.
     pub fn exists(key: &str, effect: &str) -> Toleration {
         Toleration {
             key: key.into(),
@@ -86,11 +87,11 @@ impl Toleration {
     }
 }
 
-/// One entry of a daemon pod's tolerations.
+/// One entry of a daemon pod's `spec.tolerations`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TolerationEntry {
-    /// The template's entry of this index, kept as it was written.
+    /// The template's entry with this index, which the pod gets as it was written.
     Template(usize),
-    /// A default.
+    /// A default toleration, which the controller adds.
     Default(Toleration),
 }

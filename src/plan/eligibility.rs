@@ -1,6 +1,8 @@
-//! Which nodes a DaemonSet's pods belong on: node name, node selector, required node affinity, taints.
+//! Whether the pods of a DaemonSet belong on a node: by node name, node selector, required node
+//! affinity, and taints.
 //!
-//! `spec.unschedulable` is not looked at: only the taint that comes with it counts, and it is tolerated.
+//! `spec.unschedulable` of a node is ignored. Kubernetes adds a taint with it, and daemon pods
+//! tolerate that taint.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use crate::model::{
 
 use super::tolerations;
 
-/// A template prepared to be held against many nodes.
+/// A template with its effective tolerations, prepared to be matched against many nodes.
 #[derive(Debug)]
 pub struct Eligibility {
     template: Arc<Template>,
@@ -20,7 +22,7 @@ pub struct Eligibility {
 }
 
 impl Eligibility {
-    /// Prepares a template.
+    /// Prepares a template. The gates decide whether tolerations with `Gt` and `Lt` count.
     pub fn new(template: Arc<Template>, gates: FeatureGates) -> Self {
         Eligibility {
             tolerations: tolerations::effective(&template),
@@ -34,7 +36,9 @@ impl Eligibility {
         &self.template
     }
 
-    /// The verdict on one node. The first reason in this order counts: node name, node selector, affinity, taints.
+    /// The verdict on one node: the first reason why pods do not belong there. The order is: node
+    /// name, node selector (by key), node affinity, taints with effect `NoExecute`, taints with
+    /// effect `NoSchedule`. All reasons are in `plan::obstacles`.
     pub fn of(&self, node: &Node) -> Verdict {
         let t = &self.template;
         if !node.readable {
@@ -78,8 +82,8 @@ impl Eligibility {
             .any(|t| tolerations::tolerates(t, taint, self.gates))
     }
 
-    /// Brings remembered verdicts up to date: only nodes that changed since are looked at again.
-    /// Start with [`Verdicts::default`] for every new template.
+    /// Brings verdicts up to date. Only nodes that changed since the last call are looked at again.
+    /// A new template needs new verdicts ([`Verdicts::default`]).
     pub fn refresh(&self, verdicts: &mut Verdicts, nodes: &Nodes) {
         if verdicts.stamp == nodes.stamp() && verdicts.by_slot.len() == nodes.slots() {
             return;
@@ -98,7 +102,7 @@ impl Eligibility {
     }
 }
 
-/// Indices beyond 16 bits point at the last entry; no object is that large.
+/// The index in 16 bits. No object has as many entries; a larger index becomes the largest one.
 fn index(i: usize) -> u16 {
     u16::try_from(i).unwrap_or(u16::MAX)
 }
@@ -125,7 +129,7 @@ pub(super) fn field_value<'n>(field: &FieldRequirement, node: &'n Node) -> &'n s
     }
 }
 
-/// A verdict in one word, for programs.
+/// The verdict in one word, for programs. The words are part of the JSON output.
 pub fn reason(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Eligible => "Eligible",
@@ -138,7 +142,7 @@ pub fn reason(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A verdict as a sentence, for people.
+/// The verdict as a sentence, for people. `template` and `node` are those that it is about.
 pub fn message(verdict: Verdict, template: &Template, node: &Node) -> String {
     let taint = |i: u16| {
         node.taints

@@ -1,9 +1,9 @@
 //! Everything that keeps a pod of a DaemonSet away from a node, and what would have to change.
 //!
-//! [`Eligibility::of`](super::eligibility::Eligibility::of) stops at the first reason: one is enough to
-//! decide. People who want the pod on the node have to know all of them. Both follow the same rules in
-//! the same order: a node has no obstacle if and only if it is eligible, and the first obstacle is the
-//! reason of the verdict.
+//! [`Eligibility::of`](super::eligibility::Eligibility::of) stops at the first reason: one is
+//! enough to decide. People who want the pod on the node have to know all of them. Both follow the
+//! same rules in the same order: a node has no obstacle if and only if it is eligible, and the
+//! first obstacle is the reason of the verdict.
 
 use std::fmt;
 
@@ -85,12 +85,13 @@ pub struct TermNumber {
     pub of: usize,
 }
 
-/// All obstacles of a node, in the order of the rules: node name, node selector (by key), node affinity,
-/// taints with effect `NoExecute`, taints with effect `NoSchedule` (as the node lists them).
+/// All obstacles of a node, in the order of the rules: node name, node selector (by key), node
+/// affinity, taints with effect `NoExecute`, taints with effect `NoSchedule` (as the node lists
+/// them).
 ///
-/// One matching term of the required node affinity is enough. Where none matches, the obstacles are the
-/// failing requirements of the term that fails least (the fewest failing requirements, then the fewest
-/// of these in `matchFields`, then the first), and all terms that are malformed or empty.
+/// One matching term of the required node affinity is enough. Where none matches, the obstacles are
+/// the failing requirements of the term that fails least (the fewest failing requirements, then the
+/// fewest of these in `matchFields`, then the first), and all terms that are malformed or empty.
 pub fn obstacles(template: &Template, gates: FeatureGates, node: &Node) -> Vec<Obstacle> {
     if !node.readable {
         return vec![Obstacle::Unreadable];
@@ -173,7 +174,8 @@ fn of_term(term: &Term, number: TermNumber, node: &Node) -> Vec<Obstacle> {
     expressions.chain(fields).collect()
 }
 
-/// How far a term is from matching: the failing requirements, and those of them that no label mends.
+/// How far a term is from matching: the failing requirements, and those of them that no label
+/// mends.
 fn distance(fails: &[Obstacle]) -> (usize, usize) {
     let fields = fails
         .iter()
@@ -206,7 +208,8 @@ fn of_taints(template: &Template, gates: FeatureGates, node: &Node, list: &mut V
 }
 
 impl Obstacle {
-    /// The obstacle in one word, for programs: the word that [`eligibility::reason`] has for the verdict.
+    /// The obstacle in one word, for programs: the word that [`eligibility::reason`] has for the
+    /// verdict.
     pub fn reason(&self) -> &'static str {
         eligibility::reason(match self {
             Obstacle::Unreadable => Verdict::Unreadable,
@@ -282,8 +285,8 @@ impl Obstacle {
         }
     }
 
-    /// What would have to change. After all changes of all obstacles the node is eligible, unless the
-    /// template contradicts itself.
+    /// What would have to change. After all changes of all obstacles the node is eligible, unless
+    /// the template contradicts itself.
     pub fn change(&self) -> String {
         match self {
             Obstacle::Unreadable => "correct the node's malformed field".into(),

@@ -1,10 +1,11 @@
-//! The tolerations that every daemon pod gets, merged into the template's as upstream merges them.
+//! The tolerations that the controller adds to every daemon pod, merged into those of the template
+//! as upstream merges them; and whether a toleration tolerates a taint.
 //!
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>
 
 use crate::model::{Effect, FeatureGates, Taint, Template, Toleration, TolerationEntry};
 
-/// The default tolerations in upstream's order.
+/// The default tolerations in upstream's order; the last one is for pods on the host network only.
 fn defaults(host_network: bool) -> impl Iterator<Item = Toleration> {
     [
         ("not-ready", "NoExecute"),
@@ -20,10 +21,11 @@ fn defaults(host_network: bool) -> impl Iterator<Item = Toleration> {
     .map(|(name, effect)| Toleration::exists(&format!("node.kubernetes.io/{name}"), effect))
 }
 
-/// A daemon pod's tolerations: the template's, then the defaults.
+/// The tolerations of a daemon pod: those of the template, then the defaults.
 ///
-/// A default replaces each entry of the same key, effect, operator and value (which drops its
-/// tolerationSeconds); at an identical entry the list stays as it was.
+/// A default replaces each entry with the same key, effect, operator and value, which drops the
+/// tolerationSeconds of that entry. Where an entry is identical to a default, the list stays as it
+/// is.
 pub fn merged(template: &Template) -> Vec<TolerationEntry> {
     let own = &template.tolerations;
     let mut list: Vec<TolerationEntry> = (0..own.len()).map(TolerationEntry::Template).collect();
@@ -58,7 +60,7 @@ pub fn merged(template: &Template) -> Vec<TolerationEntry> {
     list
 }
 
-/// The same as plain tolerations, to hold taints against.
+/// What [`merged`] returns, as plain tolerations.
 pub fn effective(template: &Template) -> Vec<Toleration> {
     merged(template)
         .into_iter()
@@ -70,6 +72,10 @@ pub fn effective(template: &Template) -> Vec<Toleration> {
 }
 
 /// Whether the toleration tolerates the taint.
+///
+/// Key and effect have to be the same or empty in the toleration. `Lt` and `Gt` count behind the
+/// feature gate `TaintTolerationComparisonOperators` only, and compare 64-bit integers. A
+/// toleration with an unknown operator tolerates nothing.
 pub fn tolerates(toleration: &Toleration, taint: &Taint, gates: FeatureGates) -> bool {
     if !toleration.effect.is_empty() && *toleration.effect != *taint.effect.as_str() {
         return false;
@@ -91,7 +97,7 @@ pub fn tolerates(toleration: &Toleration, taint: &Taint, gates: FeatureGates) ->
     }
 }
 
-/// A 64-bit integer in KEP-5471's strict form: no plus sign, no leading zeros, no `-0`.
+/// A 64-bit integer in the form that KEP-5471 requires: no plus sign, no leading zeros, no `-0`.
 fn decimal(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain =
@@ -99,7 +105,8 @@ fn decimal(text: &str) -> Option<i64> {
     if plain { text.parse().ok() } else { None }
 }
 
-/// Whether a taint of this effect keeps new daemon pods away.
+/// Whether a taint with this effect keeps daemon pods away that do not tolerate it: `NoSchedule`
+/// and `NoExecute` do.
 pub fn keeps_away(effect: &Effect) -> bool {
     matches!(effect, Effect::NoSchedule | Effect::NoExecute)
 }

@@ -1,4 +1,4 @@
-//! Nodes.
+//! Reads nodes: what placement looks at strictly, what explains leniently.
 
 use std::sync::Arc;
 
@@ -42,7 +42,10 @@ struct TaintObject<'a> {
     effect: Option<Text<'a>>,
 }
 
-/// Reads a node.
+/// Reads a node as the API has it.
+///
+/// Fails where a field that placement looks at is malformed. [`from_error`] then has what could be
+/// read.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<DecodeError>> {
     let object: NodeObject<'_> =
         serde_json::from_str(raw.get()).map_err(|e| DecodeError::new("Node", e, raw))?;
@@ -66,8 +69,8 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<Decod
     })
 }
 
-/// The detail of a node; None where there is nothing to explain. Each condition is read by itself:
-/// one that is malformed is not known, and the node stays readable.
+/// The detail of a node; None where there is nothing to explain. Each condition is read by itself.
+/// A malformed one is not known, and the node stays readable.
 fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<NodeDetail>> {
     let deletion = metadata.deletion_timestamp.as_ref();
     // Conditions stand before the long lists of a node's status: addresses, images, volumes.
@@ -89,7 +92,7 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
     (detail != NodeDetail::default()).then(|| Arc::new(detail))
 }
 
-/// What remains of a node that did not decode; None when not even its name could be read.
+/// What is left of a node that could not be decoded. None where not even the name could be read.
 pub fn from_error(e: &DecodeError) -> Option<Node> {
     Some(Node {
         name: e.name.clone()?,

@@ -1,4 +1,4 @@
-//! Pods.
+//! Reads pods: what decides strictly, what explains leniently.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -47,20 +47,22 @@ struct PodStatus<'a> {
     container_statuses: Option<&'a RawValue>,
 }
 
-/// A pod as it was read: its node is still a name.
+/// A pod as it was read. Its node is still a name, because slots of nodes are the cache's.
 #[derive(Debug)]
 pub struct DecodedPod {
     /// `metadata.namespace`.
     pub namespace: Str,
-    /// Whether a DaemonSet controls it or nobody does: any other pod only matters for its name.
+    /// Whether a DaemonSet controls it or nothing does. Any other pod only matters for its name.
     pub relevant: bool,
-    /// The pod, without its node.
+    /// The pod. [`Pod::node`] is None.
     pub pod: Pod,
-    /// The node that it runs on or is pinned to.
+    /// The name of the node that it runs on or is pinned to.
     pub node: Option<Str>,
 }
 
-/// Reads a pod.
+/// Reads a pod as the API has it.
+///
+/// Fails where a field that decides is malformed. [`from_error`] then has what could be read.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box<DecodeError>> {
     let fail = |why: String| DecodeError::new("Pod", why, raw);
     let object: PodObject<'_> = serde_json::from_str(raw.get()).map_err(|e| fail(e.to_string()))?;
@@ -128,7 +130,8 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
     })
 }
 
-/// What remains of a pod that did not decode; None when not even its name and UID could be read.
+/// What is left of a pod that could not be decoded. None where not even namespace, name and UID
+/// could be read.
 pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
     Some(DecodedPod {
         namespace: e.namespace.clone()?,
@@ -154,7 +157,8 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
     })
 }
 
-/// The one value of `metadata.name In [...]`; with any other number of values there is none (upstream's rule).
+/// The one value of the first `metadata.name In [...]` among all terms. None where it has any other
+/// number of values, as upstream has it.
 pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
     let required = affinity
         .node_affinity
@@ -183,7 +187,7 @@ fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
         return Ok(Readiness::NotReady);
     }
     match &ready.last_transition_time {
-        // Go's zero time, which is also what null is read as.
+        // Null is read as Go's zero time.
         None => Ok(Readiness::SinceUnknown),
         Some(t) if t.0 == ZERO_TIME => Ok(Readiness::SinceUnknown),
         Some(t) => parse_time(&t.0).map(Readiness::Since),

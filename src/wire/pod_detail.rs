@@ -1,4 +1,4 @@
-//! What explains why a pod is not available. Each field is read by itself: one that is malformed is
+//! Reads what explains why a pod is not available. Each field is read by itself. A malformed one is
 //! not known, and the pod stays readable.
 
 use std::{sync::Arc, time::Duration};

@@ -6,7 +6,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::fleet::fleet;
+use daemonset_controller::model::Kind;
+use serde_json::{json, value::RawValue};
+use support::{
+    NEW, Object,
+    fleet::{fleet, heartbeat_text},
+    pod,
+};
 
 /// Bytes and calls of the second plan (the first one computes the verdicts, which are remembered).
 fn of_settled_plan(nodes: usize, affinity: bool) -> (u64, u64) {
@@ -46,6 +52,76 @@ fn a_settled_plan_allocates_a_tenth_of_what_the_built_in_controller_does() {
             count < 100,
             "{count} allocations at {nodes} nodes: something allocates for each of them"
         );
+    }
+}
+
+/// A pod of the fleet whose container was restarted so many times, in a later state.
+fn restarted(i: usize, times: u64) -> Object {
+    let name = format!("{i:06}");
+    pod(&format!("web-{name}"))
+        .on(&format!("node-{name}"))
+        .hash(NEW)
+        .ready(500)
+        .version(1_000 + times)
+        .with(json!({"status": {"containerStatuses": [{
+            "name": "c", "restartCount": times,
+            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+        }]}}))
+}
+
+/// Facts that only explain cost a plan nothing.
+#[test]
+fn a_settled_plan_allocates_no_more_where_there_is_something_to_explain() {
+    let mut cluster = fleet(1_000, false, true);
+    assert!(cluster.plan().is_settled());
+    let before = allocation_counter::measure(|| assert!(cluster.plan().is_settled()));
+    for i in 0..1_000 {
+        let node = RawValue::from_string(heartbeat_text(i, "Unknown", 0)).expect("JSON");
+        cluster.cache.observe(Kind::Node, &node).expect("a node");
+        cluster.put(&restarted(i, 3));
+    }
+    let (mut nodes, mut pods) = (0, 0);
+    cluster.snapshot(|s| {
+        nodes = s.nodes.iter().filter(|(_, n)| n.detail.is_some()).count();
+        pods = s.pods.iter().filter(|p| p.detail.is_some()).count();
+    });
+    assert_eq!(
+        (nodes, pods),
+        (1_000, 1_000),
+        "there is something to explain"
+    );
+    let after = allocation_counter::measure(|| assert!(cluster.plan().is_settled()));
+    assert_eq!(
+        (after.bytes_total, after.count_total),
+        (before.bytes_total, before.count_total)
+    );
+}
+
+/// The newest state takes the place of the one before it, and nothing is left of that one.
+#[test]
+fn heartbeats_and_restarts_leave_nothing_behind() {
+    let mut cluster = fleet(100, false, true);
+    let mut beat = 0;
+    for ready in ["True", "Unknown"] {
+        for is_first in [true, false, false] {
+            beat += 1;
+            let nodes = (0..100).map(|i| heartbeat_text(i, ready, beat));
+            let nodes: Vec<Box<RawValue>> = nodes
+                .map(|text| RawValue::from_string(text).expect("JSON"))
+                .collect();
+            let pods: Vec<Box<RawValue>> = (0..100).map(|i| restarted(i, beat).raw()).collect();
+            let cache = &mut cluster.cache;
+            let info = allocation_counter::measure(|| {
+                for (node, pod) in nodes.iter().zip(&pods) {
+                    cache.observe(Kind::Node, node).expect("a node");
+                    cache.observe(Kind::Pod, pod).expect("a pod");
+                }
+            });
+            assert!(info.count_total > 0, "the states are read");
+            if !is_first {
+                assert_eq!(info.bytes_current, 0, "{ready}, beat {beat}");
+            }
+        }
     }
 }
 

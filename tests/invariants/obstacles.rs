@@ -167,7 +167,8 @@ fn verdict(template: &Template, gates: FeatureGates, node: &Node) -> Verdict {
 
 /// The template and the node after the change that the obstacle says.
 ///
-/// `mended`: whether the affinity is mended by what is near; then malformed terms may stay as they are.
+/// `mended`: whether the affinity is mended by what is near; then malformed terms may stay as they
+/// are.
 fn apply(obstacle: &Obstacle, mended: bool, template: &mut Template, node: &mut Node) {
     let mut labels: BTreeMap<String, String> = node
         .labels

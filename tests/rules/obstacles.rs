@@ -46,7 +46,8 @@ fn expressions(list: &[Value]) -> Value {
     json!({"matchExpressions": list})
 }
 
-/// The case `why-all-obstacles`: people who are told of one obstacle at a time fix and try four times.
+/// The case `why-all-obstacles`: people who are told of one obstacle at a time fix and try four
+/// times.
 #[test]
 fn why_all_obstacles() {
     let n_1 = node("n-1")
