@@ -16,11 +16,9 @@ use crate::{
 };
 
 use super::{
-    error::ApiError,
+    action::Action,
+    client::{Api, ApiError, PatchType, paths},
     events::{self, EventKind, EventSink, ObjectRef},
-    paths,
-    request::{Api, PatchType},
-    tally::Action,
 };
 
 /// A plan older than this begins nothing new: what it was made from may be generations behind.
@@ -44,6 +42,8 @@ pub trait Known: Send + Sync {
     fn delete_settled(&self, key: &Key, uid: &Uid);
     /// A backoff's attempt is made.
     fn attempt(&self, change: &BackoffChange);
+    /// The API server did this.
+    fn acted(&self, action: Action);
 }
 
 /// What carries plans out; cheap to clone.
@@ -247,13 +247,6 @@ impl CarryOut {
                 kind = kind.as_str(),
                 "an answer of the API server is no JSON: {e}"
             ),
-        }
-    }
-
-    /// The API server did this.
-    pub(super) fn acted(&self, action: Action) {
-        if let Some(tally) = self.api.tally() {
-            tally.acted(action);
         }
     }
 

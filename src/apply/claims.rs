@@ -8,10 +8,9 @@ use crate::{
 };
 
 use super::{
+    action::Action,
     carry_out::{CarryOut, Job, Outcome},
-    paths,
-    request::PatchType,
-    tally::Action,
+    client::{PatchType, paths},
 };
 
 /// A patch of a pod, and what it is for.
@@ -80,7 +79,7 @@ impl CarryOut {
             .await
         {
             Ok(answer) => {
-                self.acted(patch.action);
+                self.known.acted(patch.action);
                 self.observe(Kind::Pod, &answer);
             }
             Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, &pod.uid),

@@ -12,11 +12,9 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::client::{Api, ApiError, PatchType, paths};
 use super::event_correlator::{COMPONENT, Correlator, Write};
 pub use super::event_correlator::{Event, EventKind, ObjectRef};
-
-use super::error::ApiError;
-use super::request::{Api, PatchType};
 
 /// Writes that may wait.
 const WAITING: usize = 1000;
@@ -132,9 +130,9 @@ impl Publisher {
     }
 
     async fn write(&self, write: &Write) -> Result<(), ApiError> {
-        let events = format!("/api/v1/namespaces/{}/events", write.object.namespace);
+        let namespace = &write.object.namespace;
         if write.count > 1 {
-            let path = format!("{events}/{}", write.name);
+            let path = paths::event(namespace, &write.name);
             match self
                 .api
                 .patch(&path, PatchType::StrategicMerge, patch(write))
@@ -145,7 +143,8 @@ impl Publisher {
                 result => return result.map(drop),
             }
         }
-        self.api.post(&events, new_event(write)).await.map(drop)
+        let path = paths::events(namespace);
+        self.api.post(&path, new_event(write)).await.map(drop)
     }
 
     fn rejected(&mut self, write: &Write, error: &ApiError) {

@@ -16,11 +16,10 @@ use crate::{
 };
 
 use super::{
+    action::Action,
     carry_out::{CarryOut, Job, Outcome},
-    error::ApiError,
+    client::{ApiError, paths},
     events::EventKind,
-    paths,
-    tally::Action,
     window::Window,
 };
 
@@ -206,7 +205,7 @@ impl CarryOut {
             Ok(answer) => {
                 self.observe(Kind::Pod, &answer);
                 tracing::debug!(pod = %key, node = &*create.node, cause = create.cause.as_str(), "created");
-                self.acted(Action::Create(create.cause));
+                self.known.acted(Action::Create(create.cause));
                 self.say(
                     job.ds,
                     EventKind::Normal,
@@ -272,7 +271,7 @@ impl CarryOut {
         {
             Ok(answer) => {
                 tracing::debug!(pod = %key, node = &*delete.node, cause = delete.cause.as_str(), "deleted");
-                self.acted(Action::Delete(delete.cause));
+                self.known.acted(Action::Delete(delete.cause));
                 self.say(
                     job.ds,
                     EventKind::Normal,

@@ -9,11 +9,9 @@ use crate::{
 };
 
 use super::{
+    action::Action,
     carry_out::{CarryOut, Job, Outcome},
-    error::ApiError,
-    paths,
-    request::PatchType,
-    tally::Action,
+    client::{ApiError, PatchType, paths},
 };
 
 impl CarryOut {
@@ -124,7 +122,7 @@ impl CarryOut {
         let body = body::revision(job.ds, &current.name, &labels, current.number);
         match self.api.post(&paths::revisions(&key.namespace), body).await {
             Ok(answer) => {
-                self.acted(Action::CreateRevision);
+                self.known.acted(Action::CreateRevision);
                 self.observe(Kind::Revision, &answer);
                 tracing::info!(daemonset = %job.key, revision = &*current.name, number = current.number, "created a revision");
                 true
@@ -207,7 +205,7 @@ impl CarryOut {
             .await
         {
             Ok(_) => {
-                self.acted(action);
+                self.known.acted(action);
                 self.known.gone(Kind::Revision, &key, &r.uid);
                 true
             }
@@ -226,7 +224,7 @@ impl CarryOut {
         let key = job.sibling(&r.name);
         match result {
             Ok(answer) => {
-                self.acted(action);
+                self.known.acted(action);
                 self.observe(Kind::Revision, &answer);
             }
             Err(e) if e.is_not_found() => {

@@ -10,9 +10,12 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     apply::{
-        Known, Tally,
-        fence::WallClock,
-        tally::{Resource, Verb},
+        Action, Known,
+        client::{
+            Tally,
+            fence::WallClock,
+            verbs::{Resource, Verb},
+        },
     },
     cache::{Cache, Newcomer},
     model::{BackoffChange, Key, Kind, Uid, Version},
@@ -238,6 +241,10 @@ impl Known for Shared {
     fn attempt(&self, change: &BackoffChange) {
         let now = (self.clock)();
         self.cache().attempt(std::slice::from_ref(change), now);
+    }
+
+    fn acted(&self, action: Action) {
+        self.monitor.acted(action);
     }
 }
 

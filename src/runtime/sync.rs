@@ -13,7 +13,10 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    apply::{CarryOut, Failure, Known, error::ApiError, paths, request::Api},
+    apply::{
+        CarryOut, Failure, Known,
+        client::{Api, ApiError, paths},
+    },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
     plan::{self, LeftAlone, Plan},
 };

@@ -1,4 +1,4 @@
-//! Paths of the API that are written to.
+//! The paths of what is read and written by name.
 
 use crate::model::Key;
 
@@ -39,4 +39,14 @@ pub fn daemon_set(key: &Key) -> String {
 /// A DaemonSet's status.
 pub fn daemon_set_status(key: &Key) -> String {
     format!("{}/status", daemon_set(key))
+}
+
+/// All Events of a namespace.
+pub fn events(namespace: &str) -> String {
+    namespaced("api/v1", namespace, "events")
+}
+
+/// One Event.
+pub fn event(namespace: &str, name: &str) -> String {
+    format!("{}/{name}", events(namespace))
 }

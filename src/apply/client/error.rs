@@ -1,5 +1,6 @@
 //! What became of a call that did not succeed, and what it means.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -158,6 +159,22 @@ pub fn category_of(code: u16) -> &'static str {
         500.. => "server_error",
         _ => "other",
     }
+}
+
+/// The texts of an error and its sources, each once: many errors repeat their source in their own
+/// text.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(error) = at {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        at = error.source();
+    }
+    text
 }
 
 #[cfg(test)]
