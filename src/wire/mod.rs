@@ -4,22 +4,16 @@
 pub mod body;
 pub mod canonical;
 pub mod daemon_set;
-pub mod defaults;
-pub mod edit;
 mod identity;
-mod image;
 mod lenient;
 pub mod manifest;
 pub mod node;
-mod normal;
 mod partial;
 pub mod pod;
 mod pod_detail;
-pub mod quantity;
 pub mod raw;
 pub mod revision;
 mod status;
 
 pub use identity::{Identity, identity};
 pub use lenient::DecodeError;
-pub use normal::field_type;

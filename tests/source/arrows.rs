@@ -14,6 +14,7 @@ use super::tree::{read, rust_files};
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),
+    ("stored", &["wire::raw"]),
     ("plan", &["model"]),
     ("cache", &["wire", "model", "plan::eligibility"]),
     ("apply/client", &["model"]),
@@ -21,11 +22,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runtime", &["model", "wire", "plan", "cache", "apply"]),
     (
         "sim",
-        &["model", "wire", "plan", "cache", "apply", "runtime"],
+        &[
+            "model", "wire", "stored", "plan", "cache", "apply", "runtime",
+        ],
     ),
     (
         "cli",
-        &["model", "wire", "plan", "cache", "apply", "runtime", "sim"],
+        &[
+            "model", "wire", "stored", "plan", "cache", "apply", "runtime", "sim",
+        ],
     ),
 ];
 
@@ -356,6 +361,11 @@ fn made_up_sources_are_judged_by_table() {
             vec!["plan must not import cache::Cache"],
         ),
         ("wire/a.rs", "use crate::*;", vec!["wire must not import *"]),
+        (
+            "stored/a.rs",
+            "use crate::wire::{body, raw::RawObject};",
+            vec!["stored must not import wire::body"],
+        ),
         (
             "wire/mod.rs",
             "use super::plan::Plan; pub(super) fn f() {} pub(crate) fn g() {}",

@@ -5,7 +5,7 @@
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::raw::{RawObject, is_null, parse_array};
+use crate::wire::raw::{RawObject, is_null, parse_array};
 
 /// A value that has not the type that its field needs.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

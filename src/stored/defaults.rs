@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::edit::{Edit, WrongType};
 use super::image;
 use super::normal::normalise;
-use super::raw::RawObject;
+use crate::wire::raw::RawObject;
 
 /// A DaemonSet as the API server would store it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::edit::{Edit, WrongType};
 use super::quantity;
-use super::raw::RawObject;
+use crate::wire::raw::RawObject;
 
 /// The fields of a type, each with its kind as `types.txt` writes it.
 type Fields = Vec<(&'static str, &'static str)>;
