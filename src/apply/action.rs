@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::plan::{CreateCause, DeleteCause};
 
+use super::client::PatchType;
+
 /// What was done, with its cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
@@ -84,6 +86,16 @@ impl Action {
             Action::RenumberRevision => "Rollback",
         }
     }
+}
+
+/// A patch, and the action that it is.
+pub(super) struct Patch {
+    /// What it does to the object.
+    pub action: Action,
+    /// The format of `body`.
+    pub kind: PatchType,
+    /// What is sent.
+    pub body: String,
 }
 
 impl fmt::Display for Action {

@@ -10,47 +10,26 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{BackoffChange, DaemonSet, DaemonSetStatus, Key, Kind, Settings, Uid},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
     plan::{Event, EventType, Plan},
     wire::{body, raw},
 };
 
 use super::{
-    action::Action,
-    client::{Api, ApiError, PatchType, paths},
+    client::{Api, PatchType, paths},
     events::{self, EventKind, EventSink, ObjectRef},
+    observer::Observer,
+    outcome::{Failure, Outcome, StatusWrite, Stop},
 };
 
 /// A plan older than this begins nothing new: what it was made from may be generations behind.
 pub const MAX_PLAN_AGE: Duration = Duration::from_secs(15);
 
-/// Where answers go. Called from many calls of one plan; must not block.
-pub trait Known: Send + Sync {
-    /// A state of an object.
-    fn observe(&self, kind: Kind, raw: &RawValue);
-    /// A pod that holds a name we wanted, whoever owns it.
-    fn holder(&self, raw: &RawValue);
-    /// The object is gone.
-    fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
-    /// Whether there is a pod of the DaemonSet on this node that is not among `seen`.
-    fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
-    /// Whether the process was halted since then, so that what is known may be far behind, or may not work now.
-    fn interrupted_since(&self, then: Instant) -> bool;
-    /// A delete is about to be sent. False when the pod is not there any more.
-    fn delete_pending(&self, key: &Key, uid: &Uid) -> bool;
-    /// The delete is known not to have happened. Brings no other plan: this one's outcome says when there is one.
-    fn delete_settled(&self, key: &Key, uid: &Uid);
-    /// A backoff's attempt is made.
-    fn attempt(&self, change: &BackoffChange);
-    /// The API server did this.
-    fn acted(&self, action: Action);
-}
-
 /// What carries plans out; cheap to clone.
 #[derive(Clone)]
 pub struct CarryOut {
     pub(super) api: Api,
-    pub(super) known: Arc<dyn Known>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) events: EventSink,
     /// What the operator chose.
     pub settings: Settings,
@@ -58,46 +37,6 @@ pub struct CarryOut {
     pub burst: usize,
     /// At most so many calls of one plan under way.
     pub max_in_flight: usize,
-}
-
-/// One step that did not succeed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot {what}: {error}")]
-pub struct Failure {
-    /// What was tried, on which object.
-    pub what: String,
-    /// Why it did not succeed.
-    pub error: ApiError,
-}
-
-/// What became of a plan.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// What did not succeed; empty when all did.
-    pub failures: Vec<Failure>,
-    /// Something was not as the plan supposed, or there is more to do: plan again.
-    pub again: bool,
-    /// The current revision exists, so the generation may count as observed.
-    pub revision_known: bool,
-    /// Pods could not be created, for a reason that is not their name: what is left of a rolling update rests.
-    pub creates_refused: bool,
-}
-
-impl Outcome {
-    /// The longest wait that the API server asked for.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.failures
-            .iter()
-            .filter_map(|f| f.error.retry_after())
-            .max()
-    }
-
-    pub(super) fn fail(&mut self, what: impl Into<String>, error: ApiError) {
-        self.failures.push(Failure {
-            what: what.into(),
-            error,
-        });
-    }
 }
 
 /// A plan on its way.
@@ -123,10 +62,10 @@ impl Job<'_> {
 }
 
 impl CarryOut {
-    /// What carries plans out with this API, telling answers to `known`.
+    /// What carries plans out with this API, telling answers to `observer`.
     pub fn new(
         api: Api,
-        known: Arc<dyn Known>,
+        observer: Arc<dyn Observer>,
         events: EventSink,
         settings: Settings,
         burst: usize,
@@ -134,7 +73,7 @@ impl CarryOut {
     ) -> Self {
         CarryOut {
             api,
-            known,
+            observer,
             events,
             settings,
             burst: burst.max(1),
@@ -167,58 +106,57 @@ impl CarryOut {
         if plan.left_alone.is_some() {
             return outcome;
         }
-        if !self.may_adopt(&job, &mut outcome).await {
-            return outcome;
-        }
-        if !self.revisions(&job, &mut outcome).await {
-            return outcome;
-        }
-        outcome.revision_known = true;
-        if !self.claims(&job, &mut outcome).await {
-            return outcome;
-        }
-        self.pods(&job, &mut outcome).await;
-        if outcome.failures.is_empty() {
-            self.delete_old_revisions(&job, &mut outcome).await;
+        if let Err(stop) = self.steps(&job, &mut outcome).await {
+            outcome.stop(stop);
         }
         outcome
     }
 
-    /// Writes the status, for just the DaemonSet that was seen. True when it was written.
+    /// Revisions, claims, creates and deletes, old history. `outcome` learns what does not stop them.
+    async fn steps(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
+        self.may_adopt(job).await?;
+        self.revisions(job, outcome).await?;
+        outcome.revision_known = true;
+        self.claims(job).await?;
+        self.pods(job, outcome).await;
+        if outcome.failures.is_empty() {
+            self.delete_old_revisions(job, outcome).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the status of just the DaemonSet that was seen.
     pub async fn status(
         &self,
         key: &Key,
         ds: &DaemonSet,
         status: &DaemonSetStatus,
-    ) -> Result<bool, Failure> {
+    ) -> Result<StatusWrite, Failure> {
         let path = paths::daemon_set_status(key);
-        match self
-            .api
-            .patch(&path, PatchType::Merge, body::status(ds, status))
-            .await
-        {
+        let body = body::status(ds, status);
+        match self.api.patch(&path, PatchType::Merge, body).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
-                Ok(true)
+                Ok(StatusWrite::Written)
             }
             Err(e) if e.is_not_found() => {
-                self.known.gone(Kind::DaemonSet, key, &ds.uid);
-                Ok(false)
+                self.observer.gone(Kind::DaemonSet, key, &ds.uid);
+                Ok(StatusWrite::DaemonSetGone)
             }
-            Err(error) => Err(Failure {
-                what: format!("write the status of daemonset {key}"),
+            Err(error) => Err(Failure::new(
+                format!("write the status of daemonset {key}"),
                 error,
-            }),
+            )),
         }
     }
 
-    /// Reads the DaemonSet from the API server before anything is adopted: one that is gone, another of its
-    /// name, or being deleted adopts nothing (kubernetes/kubernetes#42639).
-    async fn may_adopt(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    /// Reads the DaemonSet from the API server before anything is adopted. One that is gone or
+    /// terminating, or that another one of its name has replaced, adopts nothing
+    /// (kubernetes/kubernetes#42639).
+    async fn may_adopt(&self, job: &Job<'_>) -> Result<(), Stop> {
         if job.plan.claims.adopt.is_empty() && job.plan.revision_ops.adopt.is_empty() {
-            return true;
+            return Ok(());
         }
-        let what = format!("read daemonset {} before it adopts", job.key);
         match self.api.get(&paths::daemon_set(job.key)).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
@@ -226,23 +164,28 @@ impl CarryOut {
                 let metadata = |field| fresh.and_then(|raw| raw::find(raw, &["metadata", field]));
                 let uid =
                     metadata("uid").and_then(|u| serde_json::from_str::<String>(u.get()).ok());
-                let deleting = metadata("deletionTimestamp").is_some_and(|t| !raw::is_null(t));
-                if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !deleting {
-                    return true;
+                let terminating = metadata("deletionTimestamp").is_some_and(|t| !raw::is_null(t));
+                if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !terminating {
+                    return Ok(());
                 }
                 tracing::info!(daemonset = %job.key, "adopts nothing: it is being deleted or another one by now");
-                outcome.again = true;
+                Err(Stop::Changed)
             }
-            Err(e) if e.is_not_found() => self.known.gone(Kind::DaemonSet, job.key, &job.ds.uid),
-            Err(error) => outcome.fail(what, error),
+            Err(e) if e.is_not_found() => {
+                self.observer.gone(Kind::DaemonSet, job.key, &job.ds.uid);
+                Err(Stop::DaemonSetGone)
+            }
+            Err(error) => Err(Stop::failed(
+                format!("read daemonset {} before it adopts", job.key),
+                error,
+            )),
         }
-        false
     }
 
     /// An answer that holds an object.
     pub(super) fn observe(&self, kind: Kind, answer: &[u8]) {
         match serde_json::from_slice::<&RawValue>(answer) {
-            Ok(raw) => self.known.observe(kind, raw),
+            Ok(raw) => self.observer.observe(kind, raw),
             Err(e) => tracing::warn!(
                 kind = kind.as_str(),
                 "an answer of the API server is no JSON: {e}"

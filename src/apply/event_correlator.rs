@@ -127,6 +127,22 @@ struct Budget {
     at: Timestamp,
 }
 
+/// How an event is written.
+enum Wording {
+    /// With its own message.
+    Own,
+    /// As one of many similar events.
+    Combined,
+}
+
+/// Whether an object's budget allows one more write.
+enum Charge {
+    /// It does, and the write is taken from it.
+    Paid,
+    /// It is used up.
+    Refused,
+}
+
 impl Default for Correlator {
     fn default() -> Self {
         Self::new()
@@ -157,7 +173,10 @@ impl Correlator {
             object.uid.clone(),
         );
         let similar = (subject.clone(), kind, reason.clone());
-        let combined = self.is_one_of_many(similar.clone(), &message, now);
+        let combined = match self.wording(similar.clone(), &message, now) {
+            Wording::Own => false,
+            Wording::Combined => true,
+        };
         let message = if combined {
             format!("{COMBINED}{message}")
         } else {
@@ -187,10 +206,14 @@ impl Correlator {
             count: written.count,
             combined,
         };
-        self.is_within_budget(subject, now).then_some(write)
+        match self.charge(subject, now) {
+            Charge::Paid => Some(write),
+            Charge::Refused => None,
+        }
     }
 
-    fn is_one_of_many(&mut self, similar: Similar, message: &str, now: Timestamp) -> bool {
+    /// Counts the message among the similar ones, and says how it is written.
+    fn wording(&mut self, similar: Similar, message: &str, now: Timestamp) -> Wording {
         let messages = self.similar.entry(similar, || Messages {
             different: BTreeSet::new(),
             last: now,
@@ -201,14 +224,15 @@ impl Correlator {
         messages.last = now;
         messages.different.insert(message.to_owned());
         if messages.different.len() < COMBINE_AT {
-            return false;
+            return Wording::Own;
         }
-        // Which one goes does not matter; the set must not grow.
+        // It does not matter which one is removed; the set must not grow.
         messages.different.pop_first();
-        true
+        Wording::Combined
     }
 
-    fn is_within_budget(&mut self, subject: Subject, now: Timestamp) -> bool {
+    /// Takes one write from the object's budget.
+    fn charge(&mut self, subject: Subject, now: Timestamp) -> Charge {
         let budget = self.budgets.entry(subject, || Budget {
             writes: BURST,
             at: now,
@@ -217,10 +241,10 @@ impl Correlator {
         budget.writes = (budget.writes + earned).min(BURST);
         budget.at = budget.at.max(now);
         if budget.writes < 1.0 {
-            return false;
+            return Charge::Refused;
         }
         budget.writes -= 1.0;
-        true
+        Charge::Paid
     }
 }
 

@@ -7,9 +7,14 @@ pub mod client;
 pub mod event_correlator;
 pub mod events;
 pub mod lru;
+pub mod observer;
+pub mod outcome;
 mod pods;
 mod revisions;
+mod tasks;
 pub mod window;
 
 pub use action::Action;
-pub use carry_out::{CarryOut, Failure, Known, Outcome};
+pub use carry_out::CarryOut;
+pub use observer::{Observer, Presence};
+pub use outcome::{Failure, Outcome, StatusWrite};

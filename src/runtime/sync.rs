@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     apply::{
-        CarryOut, Failure, Known,
+        CarryOut, Failure, Observer,
         client::{Api, ApiError, paths},
     },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
@@ -235,7 +235,7 @@ impl Syncer {
         if let Ok(answer) = self.api.get(&paths::daemon_set(key)).await
             && let Ok(raw) = serde_json::from_slice::<&RawValue>(&answer)
         {
-            Known::observe(&*self.shared, Kind::DaemonSet, raw);
+            Observer::observe(&*self.shared, Kind::DaemonSet, raw);
         }
     }
 
@@ -322,7 +322,7 @@ impl Syncer {
         }
         let page: Page<'_> = serde_json::from_slice(page)?;
         for item in page.items.unwrap_or_default() {
-            Known::observe(&*self.shared, Kind::Pod, item);
+            Observer::observe(&*self.shared, Kind::Pod, item);
         }
         Ok(page.metadata.token.filter(|t| !t.is_empty()))
     }
