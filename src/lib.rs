@@ -10,4 +10,5 @@ pub mod model;
 pub mod plan;
 pub mod runtime;
 pub mod sim;
+pub mod stored;
 pub mod wire;

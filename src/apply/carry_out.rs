@@ -1,8 +1,8 @@
-//! Carries one plan out, in its order: revisions, claims, then creates and deletes together, then old
-//! history. What each answer says goes to whoever keeps what is known, at once.
+//! Carries out one plan, in the plan's order: revisions, claims, creates together with deletes, old
+//! history. Each answer goes to the [`Observer`] at once.
 //!
-//! Nothing is decided here but when to stop: a failed claim stops everything after it, a failed create
-//! stops the creates, a plan that has become old is made anew.
+//! This room decides nothing but when to stop: a failed claim stops everything after it, a failed
+//! create stops the creates, and a plan that has become old is made anew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,97 +10,37 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{BackoffChange, DaemonSet, DaemonSetStatus, Key, Kind, Settings, Uid},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings, Str},
     plan::{Event, EventType, Plan},
     wire::{body, raw},
 };
 
 use super::{
-    error::ApiError,
-    events::{self, EventKind, EventSink, ObjectRef},
-    paths,
-    request::{Api, PatchType},
-    tally::Action,
+    client::{Api, PatchType, paths},
+    events::{EventSink, EventText, ObjectRef},
+    observer::Observer,
+    outcome::{Failure, Outcome, StatusWrite, Stop},
 };
 
-/// A plan older than this begins nothing new: what it was made from may be generations behind.
+/// No call of a plan begins when the plan is older than this: the state that it was made from may
+/// be far behind.
 pub const MAX_PLAN_AGE: Duration = Duration::from_secs(15);
 
-/// Where answers go. Called from many calls of one plan; must not block.
-pub trait Known: Send + Sync {
-    /// A state of an object.
-    fn observe(&self, kind: Kind, raw: &RawValue);
-    /// A pod that holds a name we wanted, whoever owns it.
-    fn holder(&self, raw: &RawValue);
-    /// The object is gone.
-    fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
-    /// Whether there is a pod of the DaemonSet on this node that is not among `seen`.
-    fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
-    /// Whether the process was halted since then, so that what is known may be far behind, or may not work now.
-    fn interrupted_since(&self, then: Instant) -> bool;
-    /// A delete is about to be sent. False when the pod is not there any more.
-    fn delete_pending(&self, key: &Key, uid: &Uid) -> bool;
-    /// The delete is known not to have happened. Brings no other plan: this one's outcome says when there is one.
-    fn delete_settled(&self, key: &Key, uid: &Uid);
-    /// A backoff's attempt is made.
-    fn attempt(&self, change: &BackoffChange);
-}
-
-/// What carries plans out; cheap to clone.
+/// Carries out plans; cheap to clone.
 #[derive(Clone)]
 pub struct CarryOut {
     pub(super) api: Api,
-    pub(super) known: Arc<dyn Known>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) events: EventSink,
-    /// What the operator chose.
+    /// Placement of pods and feature gates, as the operator chose them.
     pub settings: Settings,
-    /// At most so many creates, and so many deletes, a plan.
+    /// At most this many creates, and this many deletes, for each plan.
     pub burst: usize,
-    /// At most so many calls of one plan under way.
+    /// At most this many calls of one plan in flight.
     pub max_in_flight: usize,
 }
 
-/// One step that did not succeed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot {what}: {error}")]
-pub struct Failure {
-    /// What was tried, on which object.
-    pub what: String,
-    /// Why it did not succeed.
-    pub error: ApiError,
-}
-
-/// What became of a plan.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// What did not succeed; empty when all did.
-    pub failures: Vec<Failure>,
-    /// Something was not as the plan supposed, or there is more to do: plan again.
-    pub again: bool,
-    /// The current revision exists, so the generation may count as observed.
-    pub revision_known: bool,
-    /// Pods could not be created, for a reason that is not their name: what is left of a rolling update rests.
-    pub creates_refused: bool,
-}
-
-impl Outcome {
-    /// The longest wait that the API server asked for.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.failures
-            .iter()
-            .filter_map(|f| f.error.retry_after())
-            .max()
-    }
-
-    pub(super) fn fail(&mut self, what: impl Into<String>, error: ApiError) {
-        self.failures.push(Failure {
-            what: what.into(),
-            error,
-        });
-    }
-}
-
-/// A plan on its way.
+/// A plan that is being carried out.
 pub(super) struct Job<'p> {
     pub ds: &'p DaemonSet,
     pub key: &'p Key,
@@ -114,7 +54,7 @@ impl Job<'_> {
     }
 
     /// The key of another object in the DaemonSet's namespace.
-    pub fn sibling(&self, name: &crate::model::Str) -> Key {
+    pub fn sibling(&self, name: &Str) -> Key {
         Key {
             namespace: self.key.namespace.clone(),
             name: name.clone(),
@@ -123,10 +63,10 @@ impl Job<'_> {
 }
 
 impl CarryOut {
-    /// What carries plans out with this API, telling answers to `known`.
+    /// `observer` is told each answer. `burst` and `max_in_flight` are at least 1.
     pub fn new(
         api: Api,
-        known: Arc<dyn Known>,
+        observer: Arc<dyn Observer>,
         events: EventSink,
         settings: Settings,
         burst: usize,
@@ -134,7 +74,7 @@ impl CarryOut {
     ) -> Self {
         CarryOut {
             api,
-            known,
+            observer,
             events,
             settings,
             burst: burst.max(1),
@@ -142,7 +82,8 @@ impl CarryOut {
         }
     }
 
-    /// Carries the plan out, but for the status. `begun` is when its snapshot was taken.
+    /// Carries out the plan, except for the status. `begun` is the time when its snapshot was
+    /// taken.
     pub async fn run(&self, key: &Key, ds: &DaemonSet, plan: &Plan, begun: Instant) -> Outcome {
         let timely = CarryOut {
             api: self.api.before(begun + MAX_PLAN_AGE),
@@ -167,58 +108,58 @@ impl CarryOut {
         if plan.left_alone.is_some() {
             return outcome;
         }
-        if !self.may_adopt(&job, &mut outcome).await {
-            return outcome;
-        }
-        if !self.revisions(&job, &mut outcome).await {
-            return outcome;
-        }
-        outcome.revision_known = true;
-        if !self.claims(&job, &mut outcome).await {
-            return outcome;
-        }
-        self.pods(&job, &mut outcome).await;
-        if outcome.failures.is_empty() {
-            self.delete_old_revisions(&job, &mut outcome).await;
+        if let Err(stop) = self.steps(&job, &mut outcome).await {
+            outcome.stop(stop);
         }
         outcome
     }
 
-    /// Writes the status, for just the DaemonSet that was seen. True when it was written.
+    /// All steps in their order. `outcome` receives what does not stop them.
+    async fn steps(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
+        self.may_adopt(job).await?;
+        self.revisions(job, outcome).await?;
+        outcome.revision_known = true;
+        self.claims(job).await?;
+        self.pods(job, outcome).await;
+        if outcome.failures.is_empty() {
+            self.delete_old_revisions(job, outcome).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the status. A DaemonSet that was recreated meanwhile is not touched, because the
+    /// patch names the UID and the version that were seen.
     pub async fn status(
         &self,
         key: &Key,
         ds: &DaemonSet,
         status: &DaemonSetStatus,
-    ) -> Result<bool, Failure> {
+    ) -> Result<StatusWrite, Failure> {
         let path = paths::daemon_set_status(key);
-        match self
-            .api
-            .patch(&path, PatchType::Merge, body::status(ds, status))
-            .await
-        {
+        let body = body::status(ds, status);
+        match self.api.patch(&path, PatchType::Merge, body).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
-                Ok(true)
+                Ok(StatusWrite::Written)
             }
             Err(e) if e.is_not_found() => {
-                self.known.gone(Kind::DaemonSet, key, &ds.uid);
-                Ok(false)
+                self.observer.gone(Kind::DaemonSet, key, &ds.uid);
+                Ok(StatusWrite::DaemonSetGone)
             }
-            Err(error) => Err(Failure {
-                what: format!("write the status of daemonset {key}"),
+            Err(error) => Err(Failure::new(
+                format!("write the status of daemonset {key}"),
                 error,
-            }),
+            )),
         }
     }
 
-    /// Reads the DaemonSet from the API server before anything is adopted: one that is gone, another of its
-    /// name, or being deleted adopts nothing (kubernetes/kubernetes#42639).
-    async fn may_adopt(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    /// Reads the DaemonSet from the API server before anything is adopted. A DaemonSet that is
+    /// gone, terminating, or replaced by another one of its name adopts nothing
+    /// (kubernetes/kubernetes#42639).
+    async fn may_adopt(&self, job: &Job<'_>) -> Result<(), Stop> {
         if job.plan.claims.adopt.is_empty() && job.plan.revision_ops.adopt.is_empty() {
-            return true;
+            return Ok(());
         }
-        let what = format!("read daemonset {} before it adopts", job.key);
         match self.api.get(&paths::daemon_set(job.key)).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
@@ -226,23 +167,28 @@ impl CarryOut {
                 let metadata = |field| fresh.and_then(|raw| raw::find(raw, &["metadata", field]));
                 let uid =
                     metadata("uid").and_then(|u| serde_json::from_str::<String>(u.get()).ok());
-                let deleting = metadata("deletionTimestamp").is_some_and(|t| !raw::is_null(t));
-                if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !deleting {
-                    return true;
+                let terminating = metadata("deletionTimestamp").is_some_and(|t| !raw::is_null(t));
+                if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !terminating {
+                    return Ok(());
                 }
                 tracing::info!(daemonset = %job.key, "adopts nothing: it is being deleted or another one by now");
-                outcome.again = true;
+                Err(Stop::Changed)
             }
-            Err(e) if e.is_not_found() => self.known.gone(Kind::DaemonSet, job.key, &job.ds.uid),
-            Err(error) => outcome.fail(what, error),
+            Err(e) if e.is_not_found() => {
+                self.observer.gone(Kind::DaemonSet, job.key, &job.ds.uid);
+                Err(Stop::DaemonSetGone)
+            }
+            Err(error) => Err(Stop::failed(
+                format!("read daemonset {} before it adopts", job.key),
+                error,
+            )),
         }
-        false
     }
 
-    /// An answer that holds an object.
+    /// Hands on an answer that holds an object.
     pub(super) fn observe(&self, kind: Kind, answer: &[u8]) {
         match serde_json::from_slice::<&RawValue>(answer) {
-            Ok(raw) => self.known.observe(kind, raw),
+            Ok(raw) => self.observer.observe(kind, raw),
             Err(e) => tracing::warn!(
                 kind = kind.as_str(),
                 "an answer of the API server is no JSON: {e}"
@@ -250,30 +196,19 @@ impl CarryOut {
         }
     }
 
-    /// The API server did this.
-    pub(super) fn acted(&self, action: Action) {
-        if let Some(tally) = self.api.tally() {
-            tally.acted(action);
-        }
-    }
-
     pub(super) fn publish(&self, ds: &DaemonSet, event: &Event) {
-        let kind = match event.kind {
-            EventType::Normal => EventKind::Normal,
-            EventType::Warning => EventKind::Warning,
-        };
-        self.say(ds, kind, event.reason, event.message.clone());
+        self.say(ds, event.kind, event.reason, event.message.clone());
     }
 
-    /// Says of a DaemonSet that something is wrong: an event of this reason.
+    /// Writes a Warning event about a DaemonSet.
     pub fn warn(&self, ds: &DaemonSet, reason: &'static str, message: String) {
-        self.say(ds, EventKind::Warning, reason, message);
+        self.say(ds, EventType::Warning, reason, message);
     }
 
     pub(super) fn say(
         &self,
         ds: &DaemonSet,
-        kind: EventKind,
+        kind: EventType,
         reason: &'static str,
         message: String,
     ) {
@@ -285,9 +220,9 @@ impl CarryOut {
         };
         self.events.send(
             object,
-            events::Event {
+            EventText {
                 kind,
-                reason: reason.into(),
+                reason,
                 message,
             },
         );

@@ -1,5 +1,6 @@
-//! Adoption, release and relabelling of pods. One that fails stops the sync: a pod that may or may not
-//! be ours must not be doubled.
+//! Adoption, release and relabelling of pods.
+//!
+//! A claim that fails stops the sync: a pod that may or may not be ours must not be doubled.
 
 use crate::{
     model::Kind,
@@ -8,93 +9,71 @@ use crate::{
 };
 
 use super::{
-    carry_out::{CarryOut, Job, Outcome},
-    paths,
-    request::PatchType,
-    tally::Action,
+    action::{Action, Patch},
+    carry_out::{CarryOut, Job},
+    client::{PatchType, paths},
+    outcome::Stop,
 };
 
-/// A patch of a pod, and what it is for.
-struct PodPatch {
-    action: Action,
-    kind: PatchType,
-    body: String,
-}
-
 impl CarryOut {
-    /// Releases, then adopts. True when all succeeded.
-    pub(super) async fn claims(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    /// Releases, then adopts.
+    pub(super) async fn claims(&self, job: &Job<'_>) -> Result<(), Stop> {
         let kind = PatchType::StrategicMerge;
         for pod in &job.plan.claims.release {
-            let body = body::release(job.ds, &pod.uid, pod.version);
-            let patch = PodPatch {
+            let patch = Patch {
                 action: Action::Release,
                 kind,
-                body,
+                body: body::release(job.ds, &pod.uid, pod.version),
             };
-            if !self.patch_pod(job, pod, patch, outcome).await {
-                return false;
-            }
+            self.patch_pod(job, pod, patch).await?;
         }
         for pod in &job.plan.claims.adopt {
-            let body = body::adopt(job.ds, &pod.uid, pod.version);
-            let patch = PodPatch {
+            let patch = Patch {
                 action: Action::Adopt,
                 kind,
-                body,
+                body: body::adopt(job.ds, &pod.uid, pod.version),
             };
-            if !self.patch_pod(job, pod, patch, outcome).await {
-                return false;
-            }
+            self.patch_pod(job, pod, patch).await?;
         }
-        true
+        Ok(())
     }
 
-    /// Gives the pods of a duplicate revision the hash of the one that stays. True when all succeeded.
-    pub(super) async fn relabel(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    /// Gives the pods of a duplicate revision the hash of the revision that stays.
+    pub(super) async fn relabel(&self, job: &Job<'_>) -> Result<(), Stop> {
         for relabel in &job.plan.relabels {
-            let body = body::label(&relabel.pod.uid, HASH_LABEL, &relabel.hash);
-            let patch = PodPatch {
+            let patch = Patch {
                 action: Action::Relabel,
                 kind: PatchType::Merge,
-                body,
+                body: body::label(&relabel.pod.uid, HASH_LABEL, &relabel.hash),
             };
-            if !self.patch_pod(job, &relabel.pod, patch, outcome).await {
-                return false;
-            }
+            self.patch_pod(job, &relabel.pod, patch).await?;
         }
-        true
+        Ok(())
     }
 
-    async fn patch_pod(
-        &self,
-        job: &Job<'_>,
-        pod: &PodRef,
-        patch: PodPatch,
-        outcome: &mut Outcome,
-    ) -> bool {
+    /// Patches a pod. One that is gone needs no patch, and stops nothing.
+    async fn patch_pod(&self, job: &Job<'_>, pod: &PodRef, patch: Patch) -> Result<(), Stop> {
         let key = job.sibling(&pod.name);
-        match self
-            .api
-            .patch(&paths::pod(&key), patch.kind, patch.body)
-            .await
-        {
+        let path = paths::pod(&key);
+        match self.api.patch(&path, patch.kind, patch.body).await {
             Ok(answer) => {
-                self.acted(patch.action);
+                self.observer.acted(patch.action);
                 self.observe(Kind::Pod, &answer);
+                Ok(())
             }
-            Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, &pod.uid),
+            Err(e) if e.is_not_found() => {
+                self.observer.gone(Kind::Pod, &key, &pod.uid);
+                Ok(())
+            }
             Err(e) if e.is_conflict() || e.is_invalid() => {
-                // Another state of it, or another pod of its name: see which, and plan again.
+                // Another state of it, or another pod of its name: the next plan must see which.
                 self.read_pod_back(&key, &pod.uid).await;
-                outcome.again = true;
-                return false;
+                Err(Stop::Changed)
             }
-            Err(error) => {
-                outcome.fail(format!("{} pod {key}", patch.action.as_str()), error);
-                return false;
-            }
+            Err(error) => Err(Stop::failed(
+                format!("{} pod {key}", patch.action.as_str()),
+                error,
+            )),
         }
-        true
     }
 }

@@ -1,18 +1,23 @@
-//! Carries a plan out: requests to the API server, and events.
+//! Carries out plans: writes to the API server, and events.
+//!
+//! `client` speaks to the API server and knows nothing of plans. The rest of this room turns the
+//! parts of a plan into calls and tells an [`Observer`] what each answer said.
 
+pub mod action;
 pub mod carry_out;
 mod claims;
-pub mod error;
+pub mod client;
 pub mod event_correlator;
 pub mod events;
-pub mod fence;
 pub mod lru;
-pub mod paths;
+pub mod observer;
+pub mod outcome;
 mod pods;
-pub mod request;
 mod revisions;
-pub mod tally;
+mod tasks;
 pub mod window;
 
-pub use carry_out::{CarryOut, Failure, Known, Outcome};
-pub use tally::Tally;
+pub use action::Action;
+pub use carry_out::CarryOut;
+pub use observer::{Observer, Presence};
+pub use outcome::{Failure, Outcome, StatusWrite};

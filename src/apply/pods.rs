@@ -1,77 +1,117 @@
 //! Creates and deletes of one plan, together, through one window.
 //!
-//! The first create that is refused ends the creates of the plan (the rest would meet the same quota or
-//! webhook), the first delete that is refused ends the deletes. A node's successor and the pod that it
-//! succeeds are one task: the old pod goes only when the new one is there, or was denied.
-
-use std::collections::{BTreeMap, VecDeque};
+//! The first create that is refused ends the creates of the plan, because the others would meet the
+//! same quota or webhook; the first delete that is refused ends the deletes. A successor and the
+//! pod that it replaces are one task: the old pod is deleted only when the new one exists or was
+//! denied.
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid},
-    plan::{ActionPhase, Create, Delete, Plan, tolerations},
+    plan::{ActionPhase, Create, Delete, EventType, tolerations},
     wire::{body, manifest::PodManifest, raw},
 };
 
 use super::{
-    carry_out::{CarryOut, Job, Outcome},
-    error::ApiError,
-    events::EventKind,
-    paths,
-    tally::Action,
+    action::Action,
+    carry_out::{CarryOut, Job},
+    client::{ApiError, paths},
+    observer::Presence,
+    outcome::{Failure, Outcome},
+    tasks::{Batch, Task},
     window::Window,
 };
 
-/// What is to be done on one node.
-#[derive(Default)]
-struct Task<'p> {
-    create: Option<&'p Create>,
-    deletes: Vec<&'p Delete>,
+/// Why a pod was not created.
+enum NotCreated {
+    /// The plan does not fit what is there, or the request was not sent: plan again.
+    PlanAgain,
+    /// Another pod has its name, and that pod could not be read.
+    HolderUnknown(Failure),
+    /// The namespace is terminating and takes no new pods.
+    NamespaceTerminating,
+    /// The API server refused it, for a reason other than its name.
+    Denied(Failure),
+    /// The API server was throttling, or what became of the request is not known.
+    Failed(Failure),
 }
 
-impl Task<'_> {
-    /// What it counts against the burst.
-    fn calls(&self) -> usize {
-        self.deletes.len().max(usize::from(self.create.is_some()))
+/// Why a pod was not deleted.
+enum NotDeleted {
+    /// The pod is in another state than the plan supposed, or the request was not sent: plan again.
+    PlanAgain,
+    /// The delete was refused, or what became of it is not known.
+    Failed(Failure),
+}
+
+/// The parts of a task that did not happen, with the reason.
+#[derive(Default)]
+struct Undone {
+    create: Option<NotCreated>,
+    deletes: Vec<NotDeleted>,
+}
+
+impl Undone {
+    fn is_empty(&self) -> bool {
+        self.create.is_none() && self.deletes.is_empty()
     }
 
-    /// The create comes before a failed or finished pod that it succeeds.
-    fn is_successor(&self) -> bool {
-        self.create
-            .is_some_and(|c| c.phase == ActionPhase::Successor)
+    /// Whether the other creates of the plan would meet the same refusal.
+    fn ends_creates(&self) -> bool {
+        match &self.create {
+            None | Some(NotCreated::PlanAgain | NotCreated::HolderUnknown(_)) => false,
+            Some(NotCreated::NamespaceTerminating) => true,
+            Some(NotCreated::Denied(_) | NotCreated::Failed(_)) => true,
+        }
+    }
+
+    /// Whether the other deletes of the plan would meet the same refusal.
+    fn ends_deletes(&self) -> bool {
+        let failed = |d: &NotDeleted| matches!(d, NotDeleted::Failed(_));
+        self.deletes.iter().any(failed)
+    }
+
+    fn asks_for_another_plan(&self) -> bool {
+        let again = |d: &NotDeleted| matches!(d, NotDeleted::PlanAgain);
+        matches!(
+            self.create,
+            Some(NotCreated::PlanAgain | NotCreated::HolderUnknown(_))
+        ) || self.deletes.iter().any(again)
+    }
+
+    fn into_failures(self) -> impl Iterator<Item = Failure> {
+        let create = self.create.and_then(|c| match c {
+            NotCreated::PlanAgain | NotCreated::NamespaceTerminating => None,
+            NotCreated::HolderUnknown(f) | NotCreated::Denied(f) | NotCreated::Failed(f) => Some(f),
+        });
+        let deletes = self.deletes.into_iter().filter_map(|d| match d {
+            NotDeleted::PlanAgain => None,
+            NotDeleted::Failed(f) => Some(f),
+        });
+        create.into_iter().chain(deletes)
     }
 }
 
-/// What became of a task.
-#[derive(Default)]
-struct Done {
-    outcome: Outcome,
-    create_refused: bool,
-    delete_refused: bool,
-}
-
-/// What became of a create.
-enum Created {
-    /// The pod is there.
-    Yes,
-    /// The API server said no, for a reason that is not the name.
-    Denied,
-    /// It is not known, or the plan did not fit what is there.
-    No,
+/// How far a batch was carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Completion {
+    /// Every task succeeded.
+    Complete,
+    /// Something failed, was left out, or did not fit what is there.
+    Incomplete,
 }
 
 impl CarryOut {
-    /// Creates and deletes. Those of a rolling update come last, and only when all others succeeded: while pods cannot be
-    /// created (quota, webhook), none is deleted for being old.
+    /// Creates and deletes. Those of a rolling update come last, and only when all others
+    /// succeeded: while pods cannot be created (quota, webhook), none is deleted for being old.
     pub(super) async fn pods(&self, job: &Job<'_>, outcome: &mut Outcome) {
         let is_rollout = |phase: ActionPhase| phase == ActionPhase::Rollout;
-        let (first, cut) = tasks(job.plan, |phase| !is_rollout(phase), self.burst);
-        let used = first.iter().map(Task::calls).sum::<usize>();
-        let left = self.burst.saturating_sub(used);
-        let (rollout, rollout_cut) = tasks(job.plan, is_rollout, left);
-        outcome.again |= cut || rollout_cut;
+        let first = Batch::new(job.plan, |phase| !is_rollout(phase), self.burst);
+        let left = self.burst.saturating_sub(first.calls());
+        let rollout = Batch::new(job.plan, is_rollout, left);
+        outcome.again |= first.is_cut() || rollout.is_cut();
         if first.is_empty() && rollout.is_empty() {
             return;
         }
@@ -86,82 +126,77 @@ impl CarryOut {
         let manifest = match manifest {
             Ok(manifest) => manifest,
             Err(e) => {
-                // The API server's template is always an object of objects; decoding has checked it.
+                // The API server's template is always an object of objects; decoding has checked
+                // it.
                 tracing::error!(daemonset = %job.key, "its template cannot be made into a pod: {e}");
                 return;
             }
         };
         let mut window = Window::new(self.max_in_flight);
-        if self
-            .stage(job, first, &manifest, &mut window, outcome)
-            .await
-            && !cut
-        {
-            self.stage(job, rollout, &manifest, &mut window, outcome)
+        let cut = first.is_cut();
+        let completion = self.batch(job, first, &manifest, &mut window, outcome);
+        if completion.await == Completion::Complete && !cut {
+            self.batch(job, rollout, &manifest, &mut window, outcome)
                 .await;
         }
     }
 
-    /// Carries out tasks. True when every one of them succeeded.
-    async fn stage(
+    async fn batch(
         &self,
         job: &Job<'_>,
-        mut tasks: VecDeque<Task<'_>>,
+        mut batch: Batch<'_>,
         manifest: &PodManifest,
         window: &mut Window,
         outcome: &mut Outcome,
-    ) -> bool {
-        let (mut creating, mut deleting) = (true, true);
+    ) -> Completion {
         let mut under_way = FuturesUnordered::new();
-        let mut complete = true;
+        let mut completion = Completion::Complete;
         loop {
             while under_way.len() < window.limit() {
-                let stale = job.is_old() || self.known.interrupted_since(job.begun);
-                if stale && !tasks.is_empty() {
-                    tracing::debug!(daemonset = %job.key, left = tasks.len(), "the plan has become old");
-                    tasks.clear();
+                let old = job.is_old() || self.observer.interrupted_since(job.begun);
+                if old && !batch.is_empty() {
+                    tracing::debug!(daemonset = %job.key, left = batch.len(), "the plan has become old");
+                    batch.clear();
                     outcome.again = true;
-                    complete = false;
+                    completion = Completion::Incomplete;
                 }
-                let Some(task) = next(&mut tasks, creating, deleting) else {
+                let Some(task) = batch.next() else {
                     break;
                 };
                 under_way.push(self.task(job, task, manifest));
             }
-            let Some(done) = under_way.next().await else {
-                break;
+            let Some(undone) = under_way.next().await else {
+                return completion;
             };
-            let Done {
-                outcome: one,
-                create_refused,
-                delete_refused,
-            } = done;
-            if one.failures.is_empty() {
+            if undone.ends_creates() {
+                batch.end_creates();
+                outcome.creates_refused = true;
+            }
+            if undone.ends_deletes() {
+                batch.end_deletes();
+            }
+            if !undone.is_empty() {
+                completion = Completion::Incomplete;
+            }
+            outcome.again |= undone.asks_for_another_plan();
+            let failed = outcome.failures.len();
+            outcome.failures.extend(undone.into_failures());
+            if outcome.failures.len() == failed {
                 window.succeeded();
             } else {
                 window.failed();
             }
-            creating &= !create_refused;
-            outcome.creates_refused |= create_refused;
-            deleting &= !delete_refused;
-            complete &= creating && deleting && !one.again && one.failures.is_empty();
-            outcome.again |= one.again;
-            outcome.failures.extend(one.failures);
         }
-        complete
     }
 
-    async fn task(&self, job: &Job<'_>, task: Task<'_>, manifest: &PodManifest) -> Done {
-        let mut done = Done::default();
+    async fn task(&self, job: &Job<'_>, task: Task<'_>, manifest: &PodManifest) -> Undone {
+        let mut undone = Undone::default();
         let successor = task.is_successor();
-        let node = task
-            .create
-            .map(|c| &c.node)
-            .or(task.deletes.first().map(|d| &d.node));
-        // Attempts and events of the decision are about pods that go.
+        let node = task.node();
+        // Attempts and events of the decision are about pods that are deleted.
         if !task.deletes.is_empty() {
             for change in job.plan.backoff.iter().filter(|k| Some(&k.node) == node) {
-                self.known.attempt(change);
+                self.observer.attempt(change);
             }
             for event in job
                 .plan
@@ -173,15 +208,16 @@ impl CarryOut {
             }
         }
         if let Some(create) = task.create {
-            let created = self.create(job, create, manifest, &mut done).await;
-            if successor && matches!(created, Created::No) {
-                return done;
+            undone.create = self.create(job, create, manifest).await.err();
+            let may_delete = matches!(undone.create, None | Some(NotCreated::Denied(_)));
+            if successor && !may_delete {
+                return undone;
             }
         }
         for delete in task.deletes {
-            self.delete(job, delete, &mut done).await;
+            undone.deletes.extend(self.delete(job, delete).await.err());
         }
-        done
+        undone
     }
 
     async fn create(
@@ -189,205 +225,149 @@ impl CarryOut {
         job: &Job<'_>,
         create: &Create,
         manifest: &PodManifest,
-        done: &mut Done,
-    ) -> Created {
+    ) -> Result<(), NotCreated> {
         let key = job.sibling(&create.pod_name);
-        // The calls of a plan go out one after another, and the world goes on meanwhile.
-        if self.known.interrupted_since(job.begun)
+        // The calls of a plan are sent one after another, and the cluster may have changed
+        // meanwhile.
+        if self.observer.interrupted_since(job.begun)
             || self
-                .known
+                .observer
                 .has_other_pod(job.key, &create.node, &create.seen)
         {
-            done.outcome.again = true;
-            return Created::No;
+            return Err(NotCreated::PlanAgain);
         }
         let body = manifest.body(&create.pod_name, &create.node);
         match self.api.post(&paths::pods(&key.namespace), body).await {
             Ok(answer) => {
                 self.observe(Kind::Pod, &answer);
                 tracing::debug!(pod = %key, node = &*create.node, cause = create.cause.as_str(), "created");
-                self.acted(Action::Create(create.cause));
+                self.observer.acted(Action::Create(create.cause));
                 self.say(
                     job.ds,
-                    EventKind::Normal,
+                    EventType::Normal,
                     "SuccessfulCreate",
                     format!("Created pod: {}", key.name),
                 );
-                Created::Yes
+                Ok(())
             }
-            Err(e) if e.is_already_exists() => {
-                // The name says that it is the pod we want, from a request whose answer was lost or from
-                // another controller; or somebody else holds it. Read which, and plan again.
-                match self.api.get(&paths::pod(&key)).await {
-                    Ok(answer) => match serde_json::from_slice::<&RawValue>(&answer) {
-                        Ok(raw) => self.known.holder(raw),
-                        Err(e) => tracing::warn!(pod = %key, "its answer is no JSON: {e}"),
-                    },
-                    Err(e) if e.is_not_found() => {}
-                    Err(error) => done
-                        .outcome
-                        .fail(format!("read pod {key}, which holds a name we want"), error),
-                }
-                done.outcome.again = true;
-                Created::No
-            }
-            Err(e) if e.is_namespace_terminating() => {
-                done.create_refused = true;
-                Created::No
-            }
-            Err(ApiError::Dropped) => Created::No,
+            Err(e) if e.is_already_exists() => Err(self.read_holder(&key).await),
+            Err(e) if e.is_namespace_terminating() => Err(NotCreated::NamespaceTerminating),
+            Err(ApiError::Dropped) => Err(NotCreated::PlanAgain),
             Err(error) => {
-                let created = if error.outcome_unknown() || error.is_throttled() {
-                    Created::No
-                } else {
-                    Created::Denied
-                };
                 self.say(
                     job.ds,
-                    EventKind::Warning,
+                    EventType::Warning,
                     "FailedCreate",
                     format!("Error creating: {}", words(&error)),
                 );
-                done.create_refused = true;
-                done.outcome
-                    .fail(format!("create pod {key} on node {}", create.node), error);
-                created
+                let denied = !error.outcome_unknown() && !error.is_throttled();
+                let what = format!("create pod {key} on node {}", create.node);
+                let failure = Failure::new(what, error);
+                Err(if denied {
+                    NotCreated::Denied(failure)
+                } else {
+                    NotCreated::Failed(failure)
+                })
             }
         }
     }
 
-    async fn delete(&self, job: &Job<'_>, delete: &Delete, done: &mut Done) {
+    /// Reads the pod that holds a name we wanted. It may be the pod that we want, from a request
+    /// whose answer was lost or from another controller, or a pod of any other owner. The next plan
+    /// knows which.
+    async fn read_holder(&self, key: &Key) -> NotCreated {
+        match self.api.get(&paths::pod(key)).await {
+            Ok(answer) => match serde_json::from_slice::<&RawValue>(&answer) {
+                Ok(raw) => self.observer.observe_holder(raw),
+                Err(e) => tracing::warn!(pod = %key, "its answer is no JSON: {e}"),
+            },
+            Err(e) if e.is_not_found() => {}
+            Err(error) => {
+                let what = format!("read pod {key}, which holds a name we want");
+                return NotCreated::HolderUnknown(Failure::new(what, error));
+            }
+        }
+        NotCreated::PlanAgain
+    }
+
+    async fn delete(&self, job: &Job<'_>, delete: &Delete) -> Result<(), NotDeleted> {
         let key = job.sibling(&delete.pod.name);
         let uid = &delete.pod.uid;
-        if !self.known.delete_pending(&key, uid) {
-            return;
+        if self.observer.delete_pending(&key, uid) == Presence::Gone {
+            return Ok(());
         }
-        match self
-            .api
-            .delete(
-                &paths::pod(&key),
-                body::delete(uid, Some(delete.pod.version)),
-            )
-            .await
-        {
+        let body = body::delete(uid, Some(delete.pod.version));
+        match self.api.delete(&paths::pod(&key), body).await {
             Ok(answer) => {
                 tracing::debug!(pod = %key, node = &*delete.node, cause = delete.cause.as_str(), "deleted");
-                self.acted(Action::Delete(delete.cause));
+                self.observer.acted(Action::Delete(delete.cause));
                 self.say(
                     job.ds,
-                    EventKind::Normal,
+                    EventType::Normal,
                     "SuccessfulDelete",
                     format!("Deleted pod: {}", key.name),
                 );
-                // A pod that goes on for its grace period comes back with a deletionTimestamp; anything else
-                // (a Status, or the last state of a pod without grace) means that it is gone.
+                // A pod that runs on for its grace period comes back with a deletionTimestamp. Any
+                // other answer (a Status, or the last state of a pod without grace) means that it
+                // is gone.
                 if is_terminating_pod(&answer) {
                     self.observe(Kind::Pod, &answer);
                 } else {
-                    self.known.gone(Kind::Pod, &key, uid);
+                    self.observer.gone(Kind::Pod, &key, uid);
                 }
+                Ok(())
             }
-            Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, &key, uid),
+            Err(e) if e.is_not_found() => {
+                self.observer.gone(Kind::Pod, &key, uid);
+                Ok(())
+            }
             Err(e) if e.is_conflict() => {
-                // By UID: it is gone. By resourceVersion: it is in another state, which the next plan judges.
+                // By UID: it is gone. By resourceVersion: it is in another state, which the next
+                // plan judges.
                 self.read_pod_back(&key, uid).await;
-                done.outcome.again = true;
+                Err(NotDeleted::PlanAgain)
             }
             Err(ApiError::Dropped) => {
-                self.known.delete_settled(&key, uid);
-                done.outcome.again = true;
+                self.observer.delete_settled(&key, uid);
+                Err(NotDeleted::PlanAgain)
             }
             Err(error) => {
                 if error.outcome_unknown() {
                     self.read_pod_back(&key, uid).await;
                 } else {
-                    self.known.delete_settled(&key, uid);
+                    self.observer.delete_settled(&key, uid);
                 }
                 self.say(
                     job.ds,
-                    EventKind::Warning,
+                    EventType::Warning,
                     "FailedDelete",
                     format!("Error deleting: {}", words(&error)),
                 );
-                done.delete_refused = true;
-                done.outcome
-                    .fail(format!("delete pod {key} on node {}", delete.node), error);
+                let what = format!("delete pod {key} on node {}", delete.node);
+                Err(NotDeleted::Failed(Failure::new(what, error)))
             }
         }
     }
 
-    /// Reads a pod to see what became of it. A delete that is still pending afterwards did not happen; where
-    /// the read fails too, it stays pending, and the pod counts as terminating.
+    /// Reads a pod back after a write whose outcome is unclear. A delete that is still pending
+    /// afterwards did not happen. Where the read fails too, it stays pending, and the pod counts as
+    /// terminating.
     pub async fn read_pod_back(&self, key: &Key, uid: &Uid) {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => {
                 if uid_of(&answer).is_some_and(|u| u != uid.as_str()) {
-                    self.known.gone(Kind::Pod, key, uid);
+                    self.observer.gone(Kind::Pod, key, uid);
                 }
                 self.observe(Kind::Pod, &answer);
-                self.known.delete_settled(key, uid);
+                self.observer.delete_settled(key, uid);
             }
-            Err(e) if e.is_not_found() => self.known.gone(Kind::Pod, key, uid),
+            Err(e) if e.is_not_found() => self.observer.gone(Kind::Pod, key, uid),
             Err(error) => tracing::debug!(pod = %key, %error, "cannot be read back"),
         }
     }
 }
 
-/// One task a node, by node name, for the plan's actions of some phases: at most `burst` creates and as many deletes in
-/// all; true when there are more.
-fn tasks(
-    plan: &Plan,
-    wanted: impl Fn(ActionPhase) -> bool,
-    burst: usize,
-) -> (VecDeque<Task<'_>>, bool) {
-    let mut by_node: BTreeMap<&str, Task<'_>> = BTreeMap::new();
-    for create in plan.creates.iter().filter(|c| wanted(c.phase)) {
-        by_node.entry(&create.node).or_default().create = Some(create);
-    }
-    for delete in plan.deletes.iter().filter(|d| wanted(d.phase)) {
-        by_node
-            .entry(&delete.node)
-            .or_default()
-            .deletes
-            .push(delete);
-    }
-    let all = by_node.len();
-    let (mut creates, mut deletes) = (0, 0);
-    let tasks: VecDeque<Task<'_>> = by_node
-        .into_values()
-        .take_while(|task| {
-            creates += usize::from(task.create.is_some());
-            deletes += task.deletes.len();
-            // The first task is always taken, however many pods are on that node.
-            creates.max(deletes) <= burst
-                || burst > 0
-                    && creates + deletes == usize::from(task.create.is_some()) + task.deletes.len()
-        })
-        .collect();
-    let cut = tasks.len() < all;
-    (tasks, cut)
-}
-
-/// The next task, less what has ended: a successor's pair is left whole, deletes that stand by themselves go on.
-fn next<'p>(tasks: &mut VecDeque<Task<'p>>, creating: bool, deleting: bool) -> Option<Task<'p>> {
-    loop {
-        let mut task = tasks.pop_front()?;
-        if task.is_successor() && !(creating && deleting) {
-            continue;
-        }
-        if !creating {
-            task.create = None;
-        }
-        if !deleting {
-            task.deletes.clear();
-        }
-        if task.create.is_some() || !task.deletes.is_empty() {
-            return Some(task);
-        }
-    }
-}
-
-/// What an event says of an error: the API server's own words where there are any.
+/// The words of an event about an error: the API server's own message where there is one.
 fn words(error: &ApiError) -> String {
     match error {
         ApiError::Status { message, .. } if !message.is_empty() => message.clone(),

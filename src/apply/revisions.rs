@@ -1,6 +1,4 @@
-//! Carries out what a plan asks of ControllerRevisions.
-
-use bytes::Bytes;
+//! Carries out the part of a plan that concerns ControllerRevisions.
 
 use crate::{
     model::Kind,
@@ -9,188 +7,150 @@ use crate::{
 };
 
 use super::{
-    carry_out::{CarryOut, Job, Outcome},
-    error::ApiError,
-    paths,
-    request::PatchType,
-    tally::Action,
+    action::{Action, Patch},
+    carry_out::{CarryOut, Job},
+    client::{ApiError, PatchType, paths},
+    outcome::{Outcome, Stop},
 };
 
 impl CarryOut {
-    /// All but the history limit, in an order in which every stop in the middle leaves a history that the
-    /// next plan, or upstream, understands. True when the current revision exists and is the only one of its kind.
-    pub(super) async fn revisions(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    /// All but the history limit. The order is such that every stop in the middle leaves a history
+    /// that the next plan, or upstream, understands. At the end the current revision exists, and no
+    /// other revision is equal to it.
+    pub(super) async fn revisions(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         let ops = &job.plan.revision_ops;
-        if let Some(count) = ops.collision_count
-            && !self.raise_collision_count(job, count, outcome).await
-        {
-            return false;
+        if let Some(count) = ops.collision_count {
+            return Err(self.raise_collision_count(job, count).await);
         }
         for r in &ops.release {
-            let body = body::release(job.ds, &r.uid, r.version);
-            if !self
-                .patch_revision(
-                    job,
-                    Action::ReleaseRevision,
-                    r,
-                    PatchType::StrategicMerge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
-                return false;
-            }
+            let patch = Patch {
+                action: Action::ReleaseRevision,
+                kind: PatchType::StrategicMerge,
+                body: body::release(job.ds, &r.uid, r.version),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
         }
         for r in &ops.adopt {
-            let body = body::adopt(job.ds, &r.uid, r.version);
-            if !self
-                .patch_revision(
-                    job,
-                    Action::AdoptRevision,
-                    r,
-                    PatchType::StrategicMerge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
-                return false;
-            }
+            let patch = Patch {
+                action: Action::AdoptRevision,
+                kind: PatchType::StrategicMerge,
+                body: body::adopt(job.ds, &r.uid, r.version),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
         }
         for (r, hash) in &ops.set_label {
-            let body = body::label(&r.uid, HASH_LABEL, hash);
-            if !self
-                .patch_revision(
-                    job,
-                    Action::LabelRevision,
-                    r,
-                    PatchType::Merge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
-                return false;
-            }
+            let patch = Patch {
+                action: Action::LabelRevision,
+                kind: PatchType::Merge,
+                body: body::label(&r.uid, HASH_LABEL, hash),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
         }
-        if !self.create_current(job, outcome).await || !self.relabel(job, outcome).await {
-            return false;
-        }
+        self.create_current(job).await?;
+        self.relabel(job).await?;
         if let Some((r, number)) = &ops.set_number {
-            // An adoption or label of this plan has moved its version on: only the UID is asked for then.
+            // An adoption or a label of this plan has changed its version: then only the UID
+            // counts.
             let touched = ops.adopt.contains(r) || ops.set_label.iter().any(|(l, _)| l == r);
             let version = if touched { None } else { Some(r.version) };
-            let body = body::revision_number(&r.uid, version, *number);
-            if !self
-                .patch_revision(
-                    job,
-                    Action::RenumberRevision,
-                    r,
-                    PatchType::Merge,
-                    body,
-                    outcome,
-                )
-                .await
-            {
-                return false;
-            }
+            let patch = Patch {
+                action: Action::RenumberRevision,
+                kind: PatchType::Merge,
+                body: body::revision_number(&r.uid, version, *number),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
         }
         for r in &ops.delete_duplicates {
             let action = Action::DeleteDuplicateRevision;
-            if !self.delete_revision(job, action, r, outcome).await {
-                return false;
-            }
+            self.delete_revision(job, action, r, outcome).await?;
         }
-        true
+        Ok(())
     }
 
-    /// Deletes what is beyond the history limit.
-    pub(super) async fn delete_old_revisions(&self, job: &Job<'_>, outcome: &mut Outcome) {
+    /// Deletes the revisions beyond the history limit.
+    pub(super) async fn delete_old_revisions(
+        &self,
+        job: &Job<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
         for r in &job.plan.revision_ops.delete_old {
             let action = Action::DeleteOldRevision;
-            if !self.delete_revision(job, action, r, outcome).await {
-                return;
-            }
+            self.delete_revision(job, action, r, outcome).await?;
         }
+        Ok(())
     }
 
-    async fn create_current(&self, job: &Job<'_>, outcome: &mut Outcome) -> bool {
+    async fn create_current(&self, job: &Job<'_>) -> Result<(), Stop> {
         let Some(current) = job.plan.revision.as_ref().filter(|r| r.create) else {
-            return true;
+            return Ok(());
         };
         let key = job.sibling(&current.name);
         let labels = revisions::labels(&job.ds.template.labels, &current.hash);
         let body = body::revision(job.ds, &current.name, &labels, current.number);
         match self.api.post(&paths::revisions(&key.namespace), body).await {
             Ok(answer) => {
-                self.acted(Action::CreateRevision);
+                self.observer.acted(Action::CreateRevision);
                 self.observe(Kind::Revision, &answer);
                 tracing::info!(daemonset = %job.key, revision = &*current.name, number = current.number, "created a revision");
-                true
+                Ok(())
             }
             Err(e) if e.is_already_exists() => {
-                // Ours from a request whose answer was lost, another controller's of the same template, or a
-                // collision: the next plan sees it and knows which.
+                // Ours from a request whose answer was lost, another controller's of the same
+                // template, or a collision: the next plan sees it and knows which.
                 match self.api.get(&paths::revision(&key)).await {
                     Ok(answer) => self.observe(Kind::Revision, &answer),
                     Err(e) if e.is_not_found() => {}
-                    Err(error) => outcome.fail(format!("read controllerrevision {key}"), error),
+                    Err(error) => {
+                        return Err(Stop::failed(
+                            format!("read controllerrevision {key}"),
+                            error,
+                        ));
+                    }
                 }
-                outcome.again = true;
-                false
+                Err(Stop::Changed)
             }
-            Err(e) if e.is_namespace_terminating() => false,
-            Err(error) => {
-                outcome.fail(format!("create controllerrevision {key}"), error);
-                false
-            }
+            Err(e) if e.is_namespace_terminating() => Err(Stop::NamespaceTerminating),
+            Err(error) => Err(Stop::failed(
+                format!("create controllerrevision {key}"),
+                error,
+            )),
         }
     }
 
-    async fn raise_collision_count(
-        &self,
-        job: &Job<'_>,
-        count: i32,
-        outcome: &mut Outcome,
-    ) -> bool {
+    /// Always a stop, because the rest is planned from the count as it is stored.
+    async fn raise_collision_count(&self, job: &Job<'_>, count: i32) -> Stop {
         let path = paths::daemon_set_status(job.key);
-        let result = self
-            .api
-            .patch(
-                &path,
-                PatchType::Merge,
-                body::collision_count(job.ds, count),
-            )
-            .await;
-        match result {
+        let body = body::collision_count(job.ds, count);
+        match self.api.patch(&path, PatchType::Merge, body).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);
                 tracing::info!(daemonset = %job.key, collision_count = count, "a revision's name was taken");
-                // Everything after is planned from the count as it is stored.
-                outcome.again = true;
+                Stop::Changed
             }
-            Err(e) if e.is_conflict() || e.is_invalid() || e.is_not_found() => outcome.again = true,
-            Err(error) => outcome.fail(
+            Err(e) if e.is_conflict() || e.is_invalid() || e.is_not_found() => Stop::Changed,
+            Err(error) => Stop::failed(
                 format!("raise the collision count of daemonset {}", job.key),
                 error,
             ),
         }
-        false
     }
 
     async fn patch_revision(
         &self,
         job: &Job<'_>,
-        action: Action,
         r: &RevisionRef,
-        patch: PatchType,
-        body: String,
+        Patch { action, kind, body }: Patch,
         outcome: &mut Outcome,
-    ) -> bool {
-        let key = job.sibling(&r.name);
-        let result = self.api.patch(&paths::revision(&key), patch, body).await;
-        self.revision_result(job, action, r, result, outcome).await
+    ) -> Result<(), Stop> {
+        let path = paths::revision(&job.sibling(&r.name));
+        match self.api.patch(&path, kind, body).await {
+            Ok(answer) => {
+                self.observer.acted(action);
+                self.observe(Kind::Revision, &answer);
+                Ok(())
+            }
+            Err(error) => self.revision_refused(job, action, r, error, outcome).await,
+        }
     }
 
     async fn delete_revision(
@@ -199,53 +159,45 @@ impl CarryOut {
         action: Action,
         r: &RevisionRef,
         outcome: &mut Outcome,
-    ) -> bool {
+    ) -> Result<(), Stop> {
         let key = job.sibling(&r.name);
-        match self
-            .api
-            .delete(&paths::revision(&key), body::delete(&r.uid, None))
-            .await
-        {
+        let body = body::delete(&r.uid, None);
+        match self.api.delete(&paths::revision(&key), body).await {
             Ok(_) => {
-                self.acted(action);
-                self.known.gone(Kind::Revision, &key, &r.uid);
-                true
+                self.observer.acted(action);
+                self.observer.gone(Kind::Revision, &key, &r.uid);
+                Ok(())
             }
-            result => self.revision_result(job, action, r, result, outcome).await,
+            Err(error) => self.revision_refused(job, action, r, error, outcome).await,
         }
     }
 
-    async fn revision_result(
+    /// Handles the error of a patch or delete of a revision. A revision that is gone stops nothing,
+    /// but another plan is needed.
+    async fn revision_refused(
         &self,
         job: &Job<'_>,
         action: Action,
         r: &RevisionRef,
-        result: Result<Bytes, ApiError>,
+        error: ApiError,
         outcome: &mut Outcome,
-    ) -> bool {
+    ) -> Result<(), Stop> {
         let key = job.sibling(&r.name);
-        match result {
-            Ok(answer) => {
-                self.acted(action);
+        if error.is_not_found() {
+            self.observer.gone(Kind::Revision, &key, &r.uid);
+            outcome.again = true;
+            return Ok(());
+        }
+        if error.is_conflict() || error.is_invalid() {
+            if let Ok(answer) = self.api.get(&paths::revision(&key)).await {
                 self.observe(Kind::Revision, &answer);
             }
-            Err(e) if e.is_not_found() => {
-                self.known.gone(Kind::Revision, &key, &r.uid);
-                outcome.again = true;
-            }
-            Err(e) if e.is_conflict() || e.is_invalid() => {
-                if let Ok(answer) = self.api.get(&paths::revision(&key)).await {
-                    self.observe(Kind::Revision, &answer);
-                }
-                outcome.again = true;
-                return false;
-            }
-            Err(error) => {
-                let verb = action.as_str().trim_end_matches("_revision");
-                outcome.fail(format!("{verb} controllerrevision {key}"), error);
-                return false;
-            }
+            return Err(Stop::Changed);
         }
-        true
+        let verb = action.as_str().trim_end_matches("_revision");
+        Err(Stop::failed(
+            format!("{verb} controllerrevision {key}"),
+            error,
+        ))
     }
 }

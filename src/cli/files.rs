@@ -2,7 +2,7 @@
 //!
 //! Objects are kept as JSON text, in JSON files exactly as written; YAML is converted as kubectl converts it.
 //! Pods, nodes and revisions are used as they are; what DaemonSets lack is added by
-//! [`wire::defaults`](crate::wire::defaults).
+//! [`stored::defaults`](crate::stored::defaults).
 
 use std::fmt;
 use std::io::{self, Read};

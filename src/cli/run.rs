@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    apply::fence::Fence,
+    apply::client::fence::Fence,
     runtime::{
         client,
         endpoints::{BindError, Endpoints},

@@ -13,7 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use thiserror::Error;
 
-use crate::apply::{fence::Fence, request::chain};
+use crate::apply::client::{error::chain, fence::Fence};
 
 /// What every request says about who sends it.
 pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    apply::request::Api,
+    apply::client::Api,
     model::{Kind, Version, gone_pods::REMEMBERED},
 };
 

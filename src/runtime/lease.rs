@@ -18,11 +18,9 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use crate::apply::{
-    Tally,
-    error::ApiError,
+use crate::apply::client::{
+    Api, ApiError, Tally,
     fence::{Fence, WallClock},
-    request::Api,
 };
 
 use self::{

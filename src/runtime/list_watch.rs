@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub use source::{ApiSource, ApiStream, Failure, Page, PageMetadata, Read, Source, Stream};
 use source::{Event, decode_event, failed, outcome, version_of};
 
-use crate::apply::tally::Verb;
+use crate::apply::client::verbs::Verb;
 use crate::runtime::trouble::{Kind, Trouble, undecodable};
 
 /// A watch that has lived this long is in order: backoff starts anew and troubles are over.

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    apply::{CarryOut, events::events, request::Api},
+    apply::{CarryOut, client::Api, events::events},
     cache::Cache,
     model::{Key, Kind, Settings},
 };

@@ -10,9 +10,12 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     apply::{
-        Known, Tally,
-        fence::WallClock,
-        tally::{Resource, Verb},
+        Action, Observer, Presence,
+        client::{
+            Tally,
+            fence::WallClock,
+            verbs::{Resource, Verb},
+        },
     },
     cache::{Cache, Newcomer},
     model::{BackoffChange, Key, Kind, Uid, Version},
@@ -206,12 +209,12 @@ impl Shared {
     }
 }
 
-impl Known for Shared {
+impl Observer for Shared {
     fn observe(&self, kind: Kind, raw: &RawValue) {
         Shared::observe(self, kind, raw, |cache, raw| cache.observe(kind, raw));
     }
 
-    fn holder(&self, raw: &RawValue) {
+    fn observe_holder(&self, raw: &RawValue) {
         Shared::observe(self, Kind::Pod, raw, |cache, raw| cache.observe_holder(raw));
     }
 
@@ -227,8 +230,12 @@ impl Known for Shared {
         self.pulse.halted_since(then) || !self.gate.is_open()
     }
 
-    fn delete_pending(&self, key: &Key, uid: &Uid) -> bool {
-        self.cache().delete_pending(key, uid)
+    fn delete_pending(&self, key: &Key, uid: &Uid) -> Presence {
+        if self.cache().delete_pending(key, uid) {
+            Presence::Present
+        } else {
+            Presence::Gone
+        }
     }
 
     fn delete_settled(&self, key: &Key, uid: &Uid) {
@@ -238,6 +245,10 @@ impl Known for Shared {
     fn attempt(&self, change: &BackoffChange) {
         let now = (self.clock)();
         self.cache().attempt(std::slice::from_ref(change), now);
+    }
+
+    fn acted(&self, action: Action) {
+        self.monitor.acted(action);
     }
 }
 

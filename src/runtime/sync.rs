@@ -13,7 +13,10 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    apply::{CarryOut, Failure, Known, error::ApiError, paths, request::Api},
+    apply::{
+        CarryOut, Failure, Observer,
+        client::{Api, ApiError, paths},
+    },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
     plan::{self, LeftAlone, Plan},
 };
@@ -232,7 +235,7 @@ impl Syncer {
         if let Ok(answer) = self.api.get(&paths::daemon_set(key)).await
             && let Ok(raw) = serde_json::from_slice::<&RawValue>(&answer)
         {
-            Known::observe(&*self.shared, Kind::DaemonSet, raw);
+            Observer::observe(&*self.shared, Kind::DaemonSet, raw);
         }
     }
 
@@ -319,7 +322,7 @@ impl Syncer {
         }
         let page: Page<'_> = serde_json::from_slice(page)?;
         for item in page.items.unwrap_or_default() {
-            Known::observe(&*self.shared, Kind::Pod, item);
+            Observer::observe(&*self.shared, Kind::Pod, item);
         }
         Ok(page.metadata.token.filter(|t| !t.is_empty()))
     }

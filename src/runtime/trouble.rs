@@ -10,7 +10,7 @@ use std::io;
 use kube::Error;
 use kube::core::Status;
 
-use crate::apply::request::{NO_STATUS, chain};
+use crate::apply::client::{error::chain, response::NO_STATUS};
 
 /// What was attempted when the error came.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, Entry, Resource, Status};
 use super::kubelets::{self, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
-use crate::apply::fence::Fence;
+use crate::apply::client::fence::Fence;
 use crate::model::Settings;
 use crate::runtime::conflict::OnConflict;
 use crate::runtime::lease::{self, LeaderElection, election::Timing};

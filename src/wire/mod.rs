@@ -1,25 +1,20 @@
-//! What is read from and written to the API: partial types that know only what decisions need, and
-//! raw JSON for everything that must survive unread.
+//! Objects as they are read from the API server and written to it.
+//!
+//! Partial types hold the fields that decisions need; all that must survive unread stays raw JSON.
 
 pub mod body;
 pub mod canonical;
 pub mod daemon_set;
-pub mod defaults;
-pub mod edit;
 mod identity;
-mod image;
 mod lenient;
 pub mod manifest;
 pub mod node;
-mod normal;
 mod partial;
 pub mod pod;
 mod pod_detail;
-pub mod quantity;
 pub mod raw;
 pub mod revision;
 mod status;
 
 pub use identity::{Identity, identity};
 pub use lenient::DecodeError;
-pub use normal::field_type;

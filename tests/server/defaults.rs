@@ -3,7 +3,7 @@
 //! `tests/data/defaults/daemonsets.json` holds pairs written by Kubernetes 1.37.1: decoded,
 //! defaulted, converted to the internal types and back, encoded.
 
-use daemonset_controller::wire::defaults::daemon_set;
+use daemonset_controller::stored::defaults::daemon_set;
 use daemonset_controller::wire::raw::RawObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -6,7 +6,9 @@ use super::tree::rust_files;
 
 /// The rooms of which the same seed must make the same requests. `cli` is where the clock and the
 /// dice come from.
-const ROOMS: [&str; 7] = ["model", "wire", "plan", "cache", "apply", "runtime", "sim"];
+const ROOMS: [&str; 8] = [
+    "model", "wire", "stored", "plan", "cache", "apply", "runtime", "sim",
+];
 
 /// Names that the sources may not have, and the replacement of each.
 const FORBIDDEN: [(&str, &str); 11] = [
@@ -73,7 +75,7 @@ const UNORDERED: [(&str, &str); 14] = [
         "cache/mod.rs",
         "looked up by key; what is gone through ends in an ordered set or in a plan, which sorts",
     ),
-    ("wire/normal.rs", "looked up by type"),
+    ("stored/normal.rs", "looked up by type"),
     ("plan/revisions.rs", "asked what is in it"),
     ("plan/names.rs", "asked what is in it"),
     ("plan/rollout/census.rs", "asked what is in it"),

@@ -9,7 +9,8 @@ use crate::{
     cache::Cache,
     cli::files::{Document, Origin},
     model::{FeatureGates, Key, Kind},
-    wire::{daemon_set::TEMPLATE_GENERATION, defaults, raw::RawObject},
+    stored::defaults,
+    wire::{daemon_set::TEMPLATE_GENERATION, raw::RawObject},
 };
 
 use super::{

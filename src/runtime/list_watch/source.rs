@@ -16,8 +16,8 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Resource;
-use crate::apply::error::category_of;
-use crate::apply::request::status_of;
+use crate::apply::client::error::category_of;
+use crate::apply::client::response::status_of;
 use crate::runtime::trouble::{Attempt, Kind, Trouble, explain};
 use crate::wire::raw;
 

@@ -23,7 +23,13 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    apply::tally::{Action, Resource, Tally, Verb},
+    apply::{
+        Action,
+        client::{
+            Tally,
+            verbs::{Resource, Verb},
+        },
+    },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Uid},
     plan::Plan,
 };
@@ -200,6 +206,14 @@ impl Monitor {
         f(&mut lock(&self.kinds[kind as usize]), Instant::now())
     }
 
+    /// The API server did this.
+    pub fn acted(&self, action: Action) {
+        let mut actions = lock(&self.actions);
+        *actions
+            .entry((action.as_str(), action.cause()))
+            .or_default() += 1;
+    }
+
     /// An object could not be decoded.
     pub fn undecodable(&self, kind: Kind) {
         self.watched(kind, |w, _| w.undecodable += 1);
@@ -210,12 +224,5 @@ impl Tally for Monitor {
     fn called(&self, verb: Verb, resource: Resource, outcome: &'static str) {
         let mut requests = lock(&self.requests);
         *requests.entry((verb, resource, outcome)).or_default() += 1;
-    }
-
-    fn acted(&self, action: Action) {
-        let mut actions = lock(&self.actions);
-        *actions
-            .entry((action.as_str(), action.cause()))
-            .or_default() += 1;
     }
 }

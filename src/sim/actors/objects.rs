@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use crate::model::template::FieldRequirement;
 use crate::model::{Effect, Labels, NodeAffinity, Requirement, Taint, Term};
 use crate::sim::follow::Followed;
-use crate::wire::quantity;
+use crate::stored::quantity;
 
 /// An object, as far as actors look at it.
 #[derive(Debug, Clone, Default, Deserialize)]

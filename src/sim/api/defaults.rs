@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::pods;
 use super::resource::{self, Resource};
 use super::status::Status;
-use crate::wire::defaults as wire;
+use crate::stored::defaults as stored;
 
 /// Counts the templates of a DaemonSet; the API has it in an annotation.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -121,7 +121,7 @@ const METADATA_FIELDS: &[&str] = &[
 fn daemon_set(object: &mut Value) {
     fill(object, "spec", json!({}));
     if let Ok(raw) = serde_json::value::to_raw_value(object)
-        && let Ok(done) = wire::daemon_set(&raw)
+        && let Ok(done) = stored::daemon_set(&raw)
         && let Ok(done) = serde_json::from_str(done.json.get())
     {
         *object = done;

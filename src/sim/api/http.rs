@@ -18,7 +18,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::server::{ApiServer, Incoming, Reply};
-use crate::apply::fence::Fence;
+use crate::apply::client::fence::Fence;
 
 impl ApiServer {
     /// A client of it. Its name stands in the log; of two, faults can be for one alone.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::defaults::{drop_if, fill, is_hollow, times};
-use crate::wire::defaults as wire;
-use crate::wire::quantity::{billionths, canonical_resource};
+use crate::stored::defaults as stored;
+use crate::stored::quantity::{billionths, canonical_resource};
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 const PREEMPTION: &str = "PreemptLowerPriority";
@@ -13,7 +13,7 @@ const PREEMPTION: &str = "PreemptLowerPriority";
 pub fn complete(pod: &mut Value) {
     fill(pod, "spec", json!({}));
     if let Ok(raw) = serde_json::value::to_raw_value(pod)
-        && let Ok(done) = wire::pod(&raw)
+        && let Ok(done) = stored::pod(&raw)
         && let Ok(done) = serde_json::from_str(done.json.get())
     {
         *pod = done;

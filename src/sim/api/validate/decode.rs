@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
 use super::super::status::Status;
-use crate::wire::{field_type, quantity};
+use crate::stored::{field_type, quantity};
 
 /// Refuses an object that cannot be decoded. Fields that are not known are no error.
 pub fn decode(resource: &Resource, object: &Value) -> Result<(), Status> {

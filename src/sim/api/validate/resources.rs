@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::errors::Errors;
 use super::{names, texts};
-use crate::wire::quantity::billionths;
+use crate::stored::quantity::billionths;
 
 /// One, in billionths.
 const ONE: i128 = 1_000_000_000;

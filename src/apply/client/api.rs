@@ -1,56 +1,40 @@
-//! Sends requests to the API server by our rules, and says what became of each.
+//! Sends requests to the API server, within limits, and returns each answer or error.
 //!
-//! Every call is bounded in time, body included, and counted against a limit of calls in flight until its body is read
-//! (kube's client queues calls inside, where they cannot be seen). Nothing is retried here: whoever asks knows what a
-//! repetition would mean. The client must have been made with `default_retry` off, as
+//! Every call has a time limit that includes reading the body, and counts against a limit of calls
+//! in flight until its body is read. (kube's client queues calls inside, where they cannot be
+//! seen.) Nothing is retried here, because only the caller knows what a repetition would mean. The
+//! client must have been made with `default_retry` off, as
 //! [`runtime::client`](crate::runtime::client) does, or a POST may be sent twice.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Method, StatusCode};
 use kube::Client;
-use kube::core::Status;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::error::{ApiError, Cause};
-use super::fence::Fenced;
-use super::tally::{self, Tally};
+use super::error::ApiError;
+use super::request::{ApiRequest, PatchType};
+use super::response;
+use super::verbs::{Resource, Verb};
 
-/// How a patch is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PatchType {
-    /// JSON merge patch.
-    Merge,
-    /// Strategic merge patch, which knows the keys of lists.
-    StrategicMerge,
-    /// JSON patch: a list of operations, with tests.
-    Json,
+/// Counts calls. It is told of every call, by many tasks at a time, and must not block.
+///
+/// All arguments come from small fixed sets, so that the counts stay bounded.
+pub trait Tally: Send + Sync {
+    /// A call was answered or given up. `outcome` is `ok` or an [`ApiError::category`].
+    fn called(&self, verb: Verb, resource: Resource, outcome: &'static str);
 }
 
-impl PatchType {
-    /// The content type that stands for it.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Merge => "application/merge-patch+json",
-            Self::StrategicMerge => "application/strategic-merge-patch+json",
-            Self::Json => "application/json-patch+json",
-        }
-    }
-}
-
-/// Makes calls; cheap to clone, and clones share the limit of calls in flight.
+/// Makes calls. Clones are cheap and share the limit of calls in flight.
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
-    /// No call begins after this.
+    /// No call begins after this time.
     deadline: Option<Instant>,
-    /// Who counts, if anyone does.
+    /// None where calls are not counted.
     tally: Option<Arc<dyn Tally>>,
 }
 
@@ -69,7 +53,8 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// At most `in_flight` calls at a time, each given up after `patience`; time spent waiting for a turn does not count.
+    /// At most `in_flight` calls at a time, each given up after `patience`. The time before a
+    /// call's turn does not count.
     pub fn new(client: Client, in_flight: usize, patience: Duration) -> Self {
         let permits = Semaphore::new(in_flight.max(1));
         Self {
@@ -83,19 +68,14 @@ impl Api {
         }
     }
 
-    /// The same, with every call counted; one that was not sent is none.
+    /// The same client, with every call counted that was sent.
     pub fn counted(mut self, tally: Arc<dyn Tally>) -> Self {
         self.tally = Some(tally);
         self
     }
 
-    /// Who counts.
-    pub(super) fn tally(&self) -> Option<&dyn Tally> {
-        self.tally.as_deref()
-    }
-
-    /// The same, for the calls of one plan: one that has not begun by `deadline`, because it waited for its turn or this
-    /// process was halted, is [`ApiError::Dropped`].
+    /// The same client for the calls of one plan. A call that has not begun by `deadline`, because
+    /// it waited for its turn or this process was halted, is [`ApiError::Dropped`].
     pub fn before(&self, deadline: Instant) -> Self {
         Self {
             deadline: Some(deadline),
@@ -103,26 +83,25 @@ impl Api {
         }
     }
 
-    /// Ends it: calls that wait for their turn, and later ones, are [`ApiError::Dropped`]; those in flight go on.
+    /// Ends the client: calls that wait for their turn, and later ones, are [`ApiError::Dropped`].
+    /// Calls in flight go on.
     pub fn close(&self) {
         self.shared.permits.close();
     }
 
     /// Reads `path`, which may have a query.
     pub async fn get(&self, path: &str) -> Result<Bytes, ApiError> {
-        self.call(Method::GET, path, None, Bytes::new()).await
+        self.call(ApiRequest::get(path)).await
     }
 
-    /// Creates what `body` says at `path`.
+    /// Creates the object `body` in the collection at `path`.
     pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
-        self.call(Method::POST, path, Some("application/json"), body.into())
-            .await
+        self.call(ApiRequest::post(path, body)).await
     }
 
-    /// Replaces the object at `path`; `body` is all of it, with the version that it was read at.
+    /// Replaces the object at `path`; `body` is the whole object, with the version that was read.
     pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
-        self.call(Method::PUT, path, Some("application/json"), body.into())
-            .await
+        self.call(ApiRequest::put(path, body)).await
     }
 
     /// Patches the object at `path`.
@@ -132,59 +111,32 @@ impl Api {
         patch: PatchType,
         body: impl Into<Bytes>,
     ) -> Result<Bytes, ApiError> {
-        self.call(Method::PATCH, path, Some(patch.content_type()), body.into())
-            .await
+        self.call(ApiRequest::patch(path, patch, body)).await
     }
 
-    /// Deletes the object at `path`; `body` holds the options, with their preconditions.
+    /// Deletes the object at `path`; `body` holds the DeleteOptions, with their preconditions.
     pub async fn delete(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
-        self.call(Method::DELETE, path, Some("application/json"), body.into())
-            .await
+        self.call(ApiRequest::delete(path, body)).await
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        content_type: Option<&'static str>,
-        body: Bytes,
-    ) -> Result<Bytes, ApiError> {
-        let (verb, resource) = tally::of(&method, path);
-        let result = self.send(method, path, content_type, body).await;
+    async fn call(&self, request: ApiRequest<'_>) -> Result<Bytes, ApiError> {
+        let (verb, resource) = request.asks_for();
+        let result = self.send(request).await;
         let outcome = match &result {
             Ok(_) => "ok",
             Err(ApiError::Dropped) => return result,
             Err(error) => error.category(),
         };
-        if let Some(tally) = self.tally() {
+        if let Some(tally) = &self.tally {
             tally.called(verb, resource, outcome);
         }
         result
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        content_type: Option<&'static str>,
-        body: Bytes,
-    ) -> Result<Bytes, ApiError> {
-        let mut request = http::Request::builder().method(method).uri(path);
-        request = request.header(ACCEPT, "application/json");
-        if let Some(content_type) = content_type {
-            request = request.header(CONTENT_TYPE, content_type);
-        }
-        let request = request.body(body.into()).map_err(|error| {
-            // The path is of our own making, so this is a bug; nothing has been sent.
-            tracing::error!(path, %error, "a request cannot be built");
-            ApiError::Dropped
-        })?;
-        let _permit = self
-            .shared
-            .permits
-            .acquire()
-            .await
-            .map_err(|_| ApiError::Dropped)?;
+    async fn send(&self, request: ApiRequest<'_>) -> Result<Bytes, ApiError> {
+        let request = request.build()?;
+        let permit = self.shared.permits.acquire().await;
+        let _permit = permit.map_err(|_| ApiError::Dropped)?;
         if self
             .deadline
             .is_some_and(|deadline| Instant::now() > deadline)
@@ -192,18 +144,8 @@ impl Api {
             return Err(ApiError::Dropped);
         }
         let whole = async {
-            let response = self.shared.client.send(request).await.map_err(transport)?;
-            let (code, retry_after) = (response.status(), retry_after(response.headers()));
-            let body = response
-                .into_body()
-                .collect_bytes()
-                .await
-                .map_err(transport)?;
-            if code.is_success() {
-                Ok(body)
-            } else {
-                Err(refused(code, &body, retry_after))
-            }
+            let answer = self.shared.client.send(request).await;
+            response::read(answer.map_err(response::unanswered)?).await
         };
         timeout(self.shared.patience, whole)
             .await
@@ -211,103 +153,22 @@ impl Api {
     }
 }
 
-fn transport(error: kube::Error) -> ApiError {
-    if is_unsent(&error) {
-        return ApiError::Dropped;
-    }
-    ApiError::Transport(chain(&error))
-}
-
-/// Whether the fence kept the request back.
-fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
-    error.downcast_ref() == Some(&Fenced::Unsent) || error.source().is_some_and(is_unsent)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // Kubernetes sends seconds; the form with a date is for proxies, and can be done without.
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
-fn refused(code: StatusCode, body: &[u8], retry_after: Option<Duration>) -> ApiError {
-    let Status {
-        code,
-        reason,
-        message,
-        details,
-        ..
-    } = status_of(code, body);
-    let seconds = details
-        .as_ref()
-        .map_or(0, |details| details.retry_after_seconds);
-    let in_details = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-    let causes = details.into_iter().flat_map(|details| details.causes);
-    let causes = causes.map(|cause| Cause {
-        reason: cause.reason,
-        message: cause.message,
-        field: cause.field,
-    });
-    ApiError::Status {
-        code,
-        reason,
-        message,
-        causes: causes.collect(),
-        retry_after: retry_after.or(in_details),
-    }
-}
-
-/// The reason given to an answer that is an error by its HTTP code but no `Status` of Kubernetes.
-pub const NO_STATUS: &str = "NoStatus";
-
-/// The `Status` in an answer that is an error. An answer that holds none, as those of proxies, keeps nothing but its
-/// code, because its text may be anything.
-pub fn status_of(code: StatusCode, body: &[u8]) -> Status {
-    let mut status = serde_json::from_slice::<Status>(body)
-        .ok()
-        .filter(|status| !status.reason.is_empty() || !status.message.is_empty())
-        .unwrap_or_else(|| Status::failure("", NO_STATUS));
-    if status.code == 0 {
-        status.code = code.as_u16();
-    }
-    status
-}
-
-/// The texts of an error and its sources, each once (many errors repeat their source in their own text).
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(error) = at {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        at = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
+    use http::header::{CONTENT_TYPE, RETRY_AFTER};
     use http::{Request, Response};
     use kube::client::Body;
     use tokio::time::sleep;
     use tower::Layer;
 
     use super::*;
-    use crate::{apply::fence::Fence, model::Time};
+    use crate::{apply::client::fence::Fence, model::Time};
 
     type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
-    /// An API whose server takes `takes` for each answer, and what the server was asked.
+    /// A client whose server takes `takes` for each answer, and the requests that the server got.
     fn api(
         in_flight: usize,
         takes: Duration,

@@ -1,0 +1,43 @@
+//! The trait through which `apply` hands on what the API server answered.
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::model::{BackoffChange, Key, Kind, Uid};
+
+use super::action::Action;
+
+/// Whether an object is known to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It exists, as far as is known.
+    Present,
+    /// It is known to be gone.
+    Gone,
+}
+
+/// Told what each answer said, and asked right before a call whether the call is still wanted.
+///
+/// Called from many calls of one plan at a time; must not block.
+pub trait Observer: Send + Sync {
+    /// An answer holds this state of an object.
+    fn observe(&self, kind: Kind, raw: &RawValue);
+    /// This pod holds a name that we wanted, whatever its owner.
+    fn observe_holder(&self, raw: &RawValue);
+    /// The object is gone.
+    fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
+    /// The API server did this.
+    fn acted(&self, action: Action);
+    /// An attempt that a backoff counts is made.
+    fn attempt(&self, change: &BackoffChange);
+    /// Whether the DaemonSet has a pod on this node that is not among `seen`.
+    fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
+    /// Whether the process was halted since `then`, so that the caches may be far behind, or may
+    /// not write now.
+    fn interrupted_since(&self, then: Instant) -> bool;
+    /// A delete of this pod is about to be sent, unless the answer is [`Presence::Gone`].
+    fn delete_pending(&self, key: &Key, uid: &Uid) -> Presence;
+    /// The delete is known not to have happened. This brings no sync forward: the outcome of the
+    /// present plan says when the next one is made.
+    fn delete_settled(&self, key: &Key, uid: &Uid);
+}

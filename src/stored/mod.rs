@@ -1,0 +1,15 @@
+//! What the API server makes of an object before it stores it: defaults, normal forms, quantities
+//! and image names.
+//!
+//! DaemonSets from files are completed here before they are compared with a cluster, and the
+//! simulated API server stores objects in this form. An object from a cluster has this form
+//! already.
+
+pub mod defaults;
+mod edit;
+mod image;
+mod normal;
+pub mod quantity;
+
+pub use edit::WrongType;
+pub use normal::field_type;
