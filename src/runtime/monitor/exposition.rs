@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, sync::atomic::Ordering};
 
+use crate::model::{DaemonSetStatus, Key, Kind};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -11,9 +12,6 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tokio::time::Instant;
-
-use crate::model::{DaemonSetStatus, Key, Kind};
 
 use super::{Monitor, Row, lock, process::Process, watched::Watched};
 
@@ -158,7 +156,7 @@ struct Families<'e>(DescriptorEncoder<'e>);
 impl Families<'_> {
     /// The DaemonSets that are planned for here.
     fn daemon_sets(&mut self, monitor: &Monitor) -> fmt::Result {
-        let now = Instant::now();
+        let now = monitor.now();
         let rows = lock(&monitor.rows);
         for (name, help, count) in COUNTS {
             let values = rows.iter().map(|(key, row)| {
@@ -167,7 +165,7 @@ impl Families<'_> {
             });
             self.gauges(name, help, None, values)?;
         }
-        let age = |row: &Row| row.roll.as_ref().map(|roll| roll.age(now));
+        let age = |row: &Row| row.rollout.as_ref().map(|rollout| rollout.age(now));
         self.gauges(
             "rollout_age",
             "For how long the rolling update under way has been seen; 0 where there is none.",
@@ -176,8 +174,8 @@ impl Families<'_> {
                 .map(|(key, row)| (of(key), age(row).unwrap_or_default().as_secs_f64())),
         )?;
         let stuck = |row: &Row| {
-            let roll = row.roll.as_ref();
-            i64::from(roll.is_some_and(|roll| roll.is_stuck(row.refused, now)))
+            let rollout = row.rollout.as_ref();
+            i64::from(rollout.is_some_and(|r| r.stuck_since(row.refused, now).is_some()))
         };
         self.gauges(
             "rollout_stuck",

@@ -6,7 +6,6 @@
 mod exposition;
 mod health;
 mod process;
-mod rollout;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -24,18 +23,16 @@ use tokio::time::Instant;
 
 use crate::{
     apply::tally::{Action, Resource, Tally, Verb},
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Uid},
-    plan::Plan,
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Time, Uid},
+    plan::{Plan, progress::Progress},
 };
 
 use super::shared::Shared;
 
 pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
-pub use rollout::{PATIENCE, REFUSED};
 
 use health::Check;
-use rollout::Roll;
 use watched::Watched;
 
 /// How a sync ended.
@@ -67,13 +64,15 @@ struct Row {
     uid: Uid,
     /// As it was last counted.
     status: DaemonSetStatus,
-    roll: Option<Roll>,
-    /// Since when pods cannot be created.
-    refused: Option<Instant>,
+    /// The rollout that is under way.
+    rollout: Option<Progress>,
+    /// The time since which pods cannot be created.
+    refused: Option<Time>,
 }
 
 /// Where everything comes together; one for a process.
 pub struct Monitor {
+    begun: Instant,
     leader: AtomicBool,
     conflict: AtomicBool,
     kinds: [Mutex<Watched>; Kind::ALL.len()],
@@ -106,6 +105,7 @@ impl Monitor {
         let actions = Action::all();
         let actions = actions.iter().map(|a| ((a.as_str(), a.cause()), 0));
         Arc::new(Monitor {
+            begun,
             leader: AtomicBool::new(false),
             conflict: AtomicBool::new(false),
             kinds: Kind::ALL.map(|_| Mutex::new(Watched::new(begun))),
@@ -159,17 +159,17 @@ impl Monitor {
         if !self.leader.load(Ordering::Relaxed) {
             return;
         }
-        let now = Instant::now();
+        let now = self.now();
         match rows.get_mut(key).filter(|row| row.uid == ds.uid) {
             Some(row) => {
                 row.status = status;
-                row.roll = Roll::next(row.roll.take(), ds, plan, &status, now);
+                row.rollout = Progress::after(row.rollout.take(), ds, plan, now);
             }
             None => {
                 let row = Row {
                     uid: ds.uid.clone(),
                     status,
-                    roll: Roll::next(None, ds, plan, &status, now),
+                    rollout: Progress::after(None, ds, plan, now),
                     refused: None,
                 };
                 rows.insert(key.clone(), row);
@@ -181,7 +181,7 @@ impl Monitor {
     pub fn carried_out(&self, key: &Key, refused: bool) {
         if let Some(row) = lock(&self.rows).get_mut(key) {
             let since = row.refused.take();
-            row.refused = refused.then(|| since.unwrap_or_else(Instant::now));
+            row.refused = refused.then(|| since.unwrap_or_else(|| self.now()));
         }
     }
 
@@ -193,6 +193,14 @@ impl Monitor {
     /// A sync ended.
     pub fn synced(&self, how: Synced) {
         *lock(&self.syncs).entry(how).or_default() += 1;
+    }
+
+    /// The time by which progress of rollouts is measured: a point on the monotonic clock, so that no
+    /// step of the wall clock, back or forward, ages a rollout or makes one stuck. A halt of the
+    /// process counts in full, because nothing was rolled out in it; the first node that is done
+    /// afterwards ends what it made stuck.
+    fn now(&self) -> Time {
+        Time::default() + self.begun.elapsed()
     }
 
     /// What is known of the watch of a kind.
