@@ -92,6 +92,7 @@ pub async fn run(
     let queue = Queue::new(seeds.next(), SYNC_GAP);
     let cache = Cache::new(options.settings.gates);
     let shared = Shared::new(cache, queue, clock.clone(), monitor.clone());
+    monitor.attach(&shared.queue, &shared.pulse);
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
     let api = api.counted(monitor.clone());
     // Events have their own few calls: they never wait for pods, nor pods for them.

@@ -45,11 +45,11 @@ struct Progress {
 pub struct Shared {
     cache: Mutex<Cache>,
     /// DaemonSets to plan.
-    pub queue: Queue<Key>,
+    pub queue: Arc<Queue<Key>>,
     /// The wall clock.
     pub clock: Clock,
     /// Whether the process runs on without a halt.
-    pub pulse: Pulse,
+    pub pulse: Arc<Pulse>,
     /// Who counts.
     pub monitor: Arc<Monitor>,
     /// Whether there may be syncs.
@@ -70,19 +70,17 @@ impl Shared {
         clock: Clock,
         monitor: Arc<Monitor>,
     ) -> Arc<Shared> {
-        let shared = Arc::new(Shared {
+        Arc::new(Shared {
             cache: Mutex::new(cache),
-            queue,
+            queue: Arc::new(queue),
             clock,
-            pulse: Pulse::default(),
+            pulse: Arc::default(),
             monitor,
             gate: Gate::default(),
             strangers: watch::Sender::default(),
             progress: watch::Sender::default(),
             said: Mutex::default(),
-        });
-        shared.monitor.attach(&shared);
-        shared
+        })
     }
 
     /// The cache, locked. Never held across an await.

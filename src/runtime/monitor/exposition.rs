@@ -214,11 +214,10 @@ impl Families<'_> {
     }
 
     fn queue(&mut self, monitor: &Monitor) -> fmt::Result {
-        // Before it runs, and after it, the controller has no queue.
-        let Some(shared) = lock(&monitor.shared).upgrade() else {
+        let Some(queue) = lock(&monitor.running).queue.upgrade() else {
             return Ok(());
         };
-        let gauges = shared.queue.gauges();
+        let gauges = queue.gauges();
         let seconds = || Some(Unit::Seconds);
         self.gauges(
             "workqueue_depth",
@@ -234,12 +233,12 @@ impl Families<'_> {
         self.histogram(
             "workqueue_queue_duration",
             "How long a DaemonSet waited for a worker after its turn had come.",
-            shared.queue.waited(),
+            queue.waited(),
         )?;
         self.histogram(
             "workqueue_work_duration",
             "How long a worker had it.",
-            shared.queue.worked(),
+            queue.worked(),
         )?;
         self.counters(
             "workqueue_retries",

@@ -63,9 +63,9 @@ impl Monitor {
 
     /// Whether everything still moves.
     pub fn healthz(&self) -> Report {
-        let shared = lock(&self.shared).upgrade();
+        let running = lock(&self.running).clone();
         // After a halt of the whole process, what stood still with it has its time again.
-        let resumed = shared.as_ref().and_then(|shared| shared.pulse.resumed());
+        let resumed = running.pulse.upgrade().and_then(|pulse| pulse.resumed());
         let mut lines = Lines::default();
         for kind in Kind::ALL {
             let turned = self.watched(kind, |watched, _| watched.last_turn());
@@ -79,7 +79,8 @@ impl Monitor {
             };
             lines.add(&format!("watch-{}", kind.as_str()), Weight::Decides, found);
         }
-        let quietest = shared.and_then(|shared| shared.queue.quietest(resumed));
+        let queue = running.queue.upgrade();
+        let quietest = queue.and_then(|queue| queue.quietest(resumed));
         let found = match quietest {
             Some((key, quiet)) if quiet > STUCK_WORKER => Err(format!(
                 "the sync of daemonset {key} was not heard of for {} s",

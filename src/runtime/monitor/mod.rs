@@ -1,7 +1,9 @@
 //! What people and Prometheus can know of a running controller: counts, gauges, and whether it is alive and ready.
 //!
-//! Those who do the work say what happened ([`Monitor`]'s methods, [`Tally`]); what is only of interest when somebody
-//! asks (the queue, ages) is looked up then. Nothing here waits, and nothing depends on what is counted here.
+//! Whoever does the work reports what happened ([`Monitor`]'s methods, [`Tally`]). What is only of
+//! interest at a scrape or a probe (the queue, ages, halts) is read then, from the running
+//! controller's own queue and pulse ([`Monitor::attach`]). Nothing here waits, and no decision
+//! depends on what is counted here.
 
 mod exposition;
 mod health;
@@ -27,7 +29,7 @@ use crate::{
     plan::{Plan, progress::Progress},
 };
 
-use super::shared::Shared;
+use super::{pulse::Pulse, queue::Queue};
 
 pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
@@ -70,6 +72,13 @@ struct Row {
     refused: Option<Time>,
 }
 
+/// What is read of a running controller. Before it runs, and after it, there is nothing to read.
+#[derive(Clone, Default)]
+struct Running {
+    queue: Weak<Queue<Key>>,
+    pulse: Weak<Pulse>,
+}
+
 /// Where everything comes together; one for a process.
 pub struct Monitor {
     begun: Instant,
@@ -83,8 +92,8 @@ pub struct Monitor {
     rows: Mutex<BTreeMap<Key, Row>>,
     /// What `/readyz` asks besides the caches.
     checks: Mutex<Vec<Check>>,
-    /// What is looked up when somebody asks.
-    shared: Mutex<Weak<Shared>>,
+    /// The parts of the running controller that are read at a scrape or a probe.
+    running: Mutex<Running>,
 }
 
 impl fmt::Debug for Monitor {
@@ -114,13 +123,16 @@ impl Monitor {
             syncs: Mutex::new(Synced::ALL.into_iter().map(|s| (s, 0)).collect()),
             rows: Mutex::default(),
             checks: Mutex::default(),
-            shared: Mutex::default(),
+            running: Mutex::default(),
         })
     }
 
-    /// Where the queue is.
-    pub fn attach(&self, shared: &Arc<Shared>) {
-        *lock(&self.shared) = Arc::downgrade(shared);
+    /// A controller runs with this queue and this pulse, for as long as they exist.
+    pub fn attach(&self, queue: &Arc<Queue<Key>>, pulse: &Arc<Pulse>) {
+        *lock(&self.running) = Running {
+            queue: Arc::downgrade(queue),
+            pulse: Arc::downgrade(pulse),
+        };
     }
 
     /// Whether this process is the one that acts. One that does not, or no longer, has nothing to say of DaemonSets: it

@@ -4,10 +4,8 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{advance, sleep};
 
 use crate::{
-    cache::Cache,
-    model::{Interner, Time},
+    model::Interner,
     plan::{Rollout, revisions::CurrentRevision},
-    runtime::queue::Queue,
     wire,
 };
 
@@ -15,10 +13,11 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn shared(monitor: &Arc<Monitor>) -> Arc<Shared> {
+fn running(monitor: &Monitor) -> (Arc<Queue<Key>>, Arc<Pulse>) {
     let queue = Queue::new(StdRng::seed_from_u64(1), Duration::ZERO);
-    let clock = Arc::new(Time::default);
-    Shared::new(Cache::default(), queue, clock, monitor.clone())
+    let (queue, pulse) = (Arc::new(queue), Arc::default());
+    monitor.attach(&queue, &pulse);
+    (queue, pulse)
 }
 
 fn lines(report: &Report) -> Vec<&str> {
@@ -29,11 +28,8 @@ fn lines(report: &Report) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_takes_no_turn_is_dead_and_one_that_has_not_begun_is_not() {
     let monitor = Monitor::new();
-    let shared = shared(&monitor);
-    let beating = tokio::spawn({
-        let shared = shared.clone();
-        async move { shared.pulse.run().await }
-    });
+    let (_queue, pulse) = running(&monitor);
+    let beating = tokio::spawn(async move { pulse.run().await });
     sleep(DEAD_WATCH * 2).await;
     assert!(monitor.healthz().passed, "none has begun");
     monitor.watched(Kind::Pod, Watched::list_began);
@@ -60,16 +56,16 @@ async fn a_loop_that_takes_no_turn_is_dead_and_one_that_has_not_begun_is_not() {
 #[tokio::test(start_paused = true)]
 async fn a_sync_that_is_not_heard_of_is_stuck() {
     let monitor = Monitor::new();
-    let shared = shared(&monitor);
+    let (queue, _pulse) = running(&monitor);
     let key = Key::new("default", "web");
-    shared.queue.add(key.clone());
+    queue.add(key.clone());
     sleep(STUCK_WORKER * 2).await;
     assert!(monitor.healthz().passed, "waiting is not being stuck");
-    assert_eq!(shared.queue.take().await.as_ref(), Some(&key));
+    assert_eq!(queue.take().await.as_ref(), Some(&key));
     for _ in 0..10 {
         sleep(STUCK_WORKER).await;
         assert!(monitor.healthz().passed);
-        shared.queue.hear(&key);
+        queue.hear(&key);
     }
     sleep(STUCK_WORKER + SECOND).await;
     let report = monitor.healthz();
@@ -78,7 +74,7 @@ async fn a_sync_that_is_not_heard_of_is_stuck() {
         lines(&report),
         ["[-]workers failed: the sync of daemonset default/web was not heard of for 601 s"]
     );
-    shared.queue.done(&key, crate::runtime::queue::Outcome::Ok);
+    queue.done(&key, crate::runtime::queue::Outcome::Ok);
     assert!(monitor.healthz().passed);
 }
 
