@@ -118,7 +118,7 @@ impl Cache {
             } if relevant || how == How::Holder || known.is_some() => {
                 // What a list brings may have been there long.
                 if how == How::News && known.is_none() {
-                    self.came(&pod);
+                    self.pod_appeared(&pod);
                 }
                 self.put_pod(key, pod, node.as_deref());
             }
@@ -148,11 +148,11 @@ impl Cache {
     ///
     /// A pod that was live when it was last seen may have ended before it went, and then its successor has another name.
     /// So it counts as terminating until a watch or a list tells: what came before that tells how it went. Where none does,
-    /// its DaemonSet's pods are read after a moment ([`Cache::needs_priming`]).
+    /// its DaemonSet's pods are read after a moment ([`Cache::needs_pod_read`]).
     pub fn gone(&mut self, kind: Kind, key: &Key, uid: &Uid) {
         let known = self.known(kind, key);
         let is_it = known.is_some_and(|(known, _)| known == *uid);
-        if is_it && kind == Kind::Pod && self.pods.vanished(key, self.now) {
+        if is_it && kind == Kind::Pod && self.pods.gone_by_answer(key, self.now) {
             if let Some(pod) = self.pods.get(key).cloned() {
                 self.mark_owner(key, &pod.controller, &pod.labels);
             }

@@ -3,16 +3,16 @@
 //! Sans IO: lists, watches and the answers to our own writes are fed in from outside, snapshots are
 //! taken, dirty DaemonSets are asked for. Feeding the same thing twice, or late, does nothing.
 
+mod appeared;
 mod feed;
 mod ledger;
-mod newcomers;
+mod pod_reads;
 mod pods;
-mod priming;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub use appeared::AppearedPod;
 pub use ledger::Ticket;
-pub use newcomers::Newcomer;
 
 use crate::{
     model::{
@@ -23,8 +23,8 @@ use crate::{
     plan::eligibility::Eligibility,
 };
 
+use appeared::AppearedPods;
 use ledger::{Ledger, Requests};
-use newcomers::Newcomers;
 use pods::Pods;
 
 /// A DaemonSet and what is remembered for its plans.
@@ -36,8 +36,8 @@ struct Entry {
     verdicts: Verdicts,
     /// Its pods that were last on nodes that have none now.
     gone_pods: GonePods,
-    /// Its pods have been read consistently since it is known (see [`Cache::needs_priming`]).
-    primed: bool,
+    /// Its pods have been read consistently since it is known (see [`Cache::needs_pod_read`]).
+    pods_read: bool,
 }
 
 /// The cache.
@@ -58,7 +58,7 @@ pub struct Cache {
     ledgers: [Ledger; 4],
     requests: Requests,
     backoff: Backoff,
-    newcomers: Newcomers,
+    appeared: AppearedPods,
     dirty: BTreeSet<Key>,
     now: Time,
 }
@@ -260,7 +260,7 @@ impl Cache {
 
     fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
         // What was there before the first list of pods began has its pods in it.
-        let primed_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
+        let read_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
         match self.daemon_sets.get_mut(&key) {
             Some(entry) if entry.daemon_set.uid == daemon_set.uid => {
                 let mut same = daemon_set.clone();
@@ -286,7 +286,7 @@ impl Cache {
                     eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
-                    primed: primed_at_start,
+                    pods_read: read_at_start,
                     daemon_set,
                 };
                 self.daemon_sets.insert(key, entry);
@@ -400,7 +400,7 @@ impl Cache {
         pod.node = node.map(|n| self.nodes.point(n));
         let new = pod.clone();
         let old = self.pods.put(key.clone(), pod);
-        self.note_departure(&new, false);
+        self.note_pod(&new, false);
         if let Some(old) = &old {
             if let Some(id) = old.node {
                 self.nodes.unpoint(id);
@@ -420,7 +420,7 @@ impl Cache {
     }
 
     /// Remembers what a pod that is gone means to the name of the next one on its node, or that there is one.
-    fn note_departure(&mut self, pod: &Pod, gone: bool) {
+    fn note_pod(&mut self, pod: &Pod, gone: bool) {
         let now = self.now;
         let Some(node) = pod.node.map(|id| self.nodes.name(id).clone()) else {
             return;
@@ -454,7 +454,7 @@ impl Cache {
             Kind::Node => self.remove_node(&key.name),
             Kind::Pod => {
                 if let Some(pod) = self.pods.remove(key) {
-                    self.note_departure(&pod, true);
+                    self.note_pod(&pod, true);
                     if let Some(id) = pod.node {
                         self.nodes.unpoint(id);
                     }

@@ -32,7 +32,7 @@ struct Row {
     /// A delete of ours is on its way.
     pending: bool,
     /// Since when it is gone, by an answer, and nothing was seen of its end yet.
-    vanished: Option<Time>,
+    gone_by_answer: Option<Time>,
     /// Where it stands in its owner's list.
     position: u32,
 }
@@ -94,11 +94,11 @@ impl Pods {
         let row = self.row_mut(at);
         // A deletionTimestamp settles it.
         let same = row.pod.uid == pod.uid && !pod.terminating;
-        let (pending, vanished) = (row.pending && same, row.vanished.filter(|_| same));
+        let (pending, gone) = (row.pending && same, row.gone_by_answer.filter(|_| same));
         pod.ended |= row.pod.uid == pod.uid && row.pod.ended;
         if row.pod.controller == pod.controller {
-            (row.pending, row.vanished) = (pending, vanished);
-            pod.terminating |= pending || vanished.is_some();
+            (row.pending, row.gone_by_answer) = (pending, gone);
+            pod.terminating |= pending || gone.is_some();
             return Some(std::mem::replace(&mut row.pod, pod));
         }
         let old = self.remove(&key);
@@ -123,7 +123,7 @@ impl Pods {
             key,
             pod,
             pending,
-            vanished: None,
+            gone_by_answer: None,
             position,
         });
     }
@@ -166,14 +166,15 @@ impl Pods {
     }
 
     /// The pod is gone, by an answer. True when it is kept, as terminating, because nothing was seen of its end.
-    pub fn vanished(&mut self, key: &Key, now: Time) -> bool {
+    pub fn gone_by_answer(&mut self, key: &Key, now: Time) -> bool {
         let Some(&at) = self.by_key.get(key) else {
             return false;
         };
         let row = self.row_mut(at);
         let unseen = !row.pod.phase.is_terminal() && row.pod.deletion.is_none();
         if unseen {
-            (row.pending, row.vanished) = (false, Some(row.vanished.unwrap_or(now)));
+            row.pending = false;
+            row.gone_by_answer.get_or_insert(now);
             row.pod.terminating = true;
         }
         unseen
@@ -192,9 +193,9 @@ impl Pods {
     }
 
     /// The pods of this owner that are gone and whose end was not seen, and since when.
-    pub fn all_vanished(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
+    pub fn all_gone_by_answer(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
         self.owned(uid)
-            .filter_map(|r| Some((&r.key, &r.pod.uid, r.vanished?)))
+            .filter_map(|r| Some((&r.key, &r.pod.uid, r.gone_by_answer?)))
     }
 
     /// The pods of this owner whose delete is on its way.

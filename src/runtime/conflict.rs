@@ -20,8 +20,8 @@ use crate::{
 };
 
 use super::{
+    foreign_pods::{self, ForeignPod, ForeignPods},
     shared::Shared,
-    strangers::{self, Stranger, Strangers},
 };
 
 /// Where work was left undone for so long, and nobody but us created a pod, we are the only one.
@@ -70,19 +70,19 @@ impl Conflict {
 
     /// Runs until it is dropped.
     pub async fn run(self) {
-        let mut strangers = self.shared.strangers();
-        while let Some(stranger) = strangers::next(&mut strangers).await {
+        let mut pods = self.shared.foreign_pods();
+        while let Some(pod) = foreign_pods::next(&mut pods).await {
             self.shared.monitor.set_conflict(true);
-            self.say(&stranger);
+            self.say(&pod);
             match self.policy {
                 OnConflict::Continue => {
-                    while let Ok(Some(_)) = timeout(QUIET, strangers::next(&mut strangers)).await {}
+                    while let Ok(Some(_)) = timeout(QUIET, foreign_pods::next(&mut pods)).await {}
                     tracing::info!("no other controller has created pods for a while");
                 }
                 OnConflict::StandBy => {
                     self.shared.gate.hold(true);
                     self.shared.monitor.forget_daemon_sets();
-                    if self.is_left_undone(&mut strangers).await {
+                    if self.is_left_undone(&mut pods).await {
                         tracing::info!(
                             "work is left undone, so the other controller has stopped: at work again"
                         );
@@ -94,7 +94,7 @@ impl Conflict {
         }
     }
 
-    fn say(&self, Stranger { daemon_set, pod }: &Stranger) {
+    fn say(&self, ForeignPod { daemon_set, pod }: &ForeignPod) {
         let what = match self.policy {
             OnConflict::StandBy => "standing by until it has stopped",
             OnConflict::Continue => "going on all the same (--on-conflict=continue)",
@@ -115,12 +115,12 @@ impl Conflict {
     }
 
     /// True once something that is to be done has been left undone for [`UNDONE`]; false when we do not lead any more.
-    async fn is_left_undone(&self, strangers: &mut watch::Receiver<Strangers>) -> bool {
+    async fn is_left_undone(&self, pods: &mut watch::Receiver<ForeignPods>) -> bool {
         let mut undone: BTreeMap<Key, Instant> = BTreeMap::new();
         while self.shared.gate.leads() {
             tokio::select! {
                 biased;
-                _ = strangers::next(strangers) => undone.clear(),
+                _ = foreign_pods::next(pods) => undone.clear(),
                 () = sleep(LOOK) => {}
             }
             let now = Instant::now();

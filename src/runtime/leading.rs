@@ -131,7 +131,7 @@ impl Leading {
             }
         }
         if *kind == Kind::Pod {
-            self.shared.cache().read_pods_anew();
+            self.shared.cache().mark_pods_stale();
         } else {
             let now = Instant::now();
             again.notify_one();

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod conflict;
 pub mod endpoints;
+pub mod foreign_pods;
 pub mod gate;
 pub mod leading;
 pub mod lease;
@@ -12,6 +13,5 @@ pub mod pulse;
 pub mod queue;
 pub mod run;
 pub mod shared;
-pub mod strangers;
 pub mod sync;
 pub mod trouble;

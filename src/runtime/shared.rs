@@ -14,19 +14,19 @@ use crate::{
         fence::WallClock,
         tally::{Resource, Verb},
     },
-    cache::{Cache, Newcomer},
+    cache::{AppearedPod, Cache},
     model::{BackoffChange, Key, Kind, Uid, Version},
     plan::names,
     wire::DecodeError,
 };
 
 use super::{
+    foreign_pods::{ForeignPod, ForeignPods},
     gate::Gate,
     list_watch::Sink,
     monitor::Monitor,
     pulse::Pulse,
     queue::Queue,
-    strangers::{Stranger, Strangers},
 };
 
 /// Says what time it is.
@@ -55,7 +55,7 @@ pub struct Shared {
     /// Whether there may be syncs.
     pub gate: Gate,
     /// Pods of our DaemonSets that another controller created.
-    strangers: watch::Sender<Strangers>,
+    foreign_pods: watch::Sender<ForeignPods>,
     /// How far each kind has come, for whoever waits for it.
     progress: watch::Sender<[Progress; Kind::ALL.len()]>,
     /// What could not be decoded and has been said: kind and name to the reason.
@@ -77,7 +77,7 @@ impl Shared {
             pulse: Arc::default(),
             monitor,
             gate: Gate::default(),
-            strangers: watch::Sender::default(),
+            foreign_pods: watch::Sender::default(),
             progress: watch::Sender::default(),
             said: Mutex::default(),
         })
@@ -91,15 +91,15 @@ impl Shared {
     }
 
     /// Tells of pods of our DaemonSets that another controller creates while we work.
-    pub fn strangers(&self) -> watch::Receiver<Strangers> {
-        self.strangers.subscribe()
+    pub fn foreign_pods(&self) -> watch::Receiver<ForeignPods> {
+        self.foreign_pods.subscribe()
     }
 
     /// We may work: all DaemonSets are to be planned for, and pods that come after this version, and after all that has
     /// been seen, tell of another controller.
     pub fn begin(&self, pods: Version) {
         let seen = self.progress.borrow()[Kind::Pod as usize].seen;
-        self.cache().tell_of_newcomers(Some(seen.max(pods)));
+        self.cache().report_appeared(Some(seen.max(pods)));
         self.gate.lead(true);
         self.resume();
     }
@@ -115,7 +115,7 @@ impl Shared {
     /// We may not work any more.
     pub fn end(&self) {
         self.gate.lead(false);
-        self.cache().tell_of_newcomers(None);
+        self.cache().report_appeared(None);
     }
 
     /// Returns when this kind has been listed once.
@@ -150,17 +150,17 @@ impl Shared {
 
     /// Feeds the cache and queues what became dirty by it.
     fn feed<R>(&self, f: impl FnOnce(&mut Cache) -> R) -> R {
-        let (result, dirty, newcomers) = {
+        let (result, dirty, appeared) = {
             let now = (self.clock)();
             let mut cache = self.cache();
             cache.tick(now);
             let result = f(&mut cache);
-            (result, cache.take_dirty(), cache.take_newcomers())
+            (result, cache.take_dirty(), cache.take_appeared())
         };
-        for Newcomer { daemon_set, pod } in newcomers {
+        for AppearedPod { daemon_set, pod } in appeared {
             if names::is_generated(&daemon_set.name, &pod) {
-                let stranger = Stranger { daemon_set, pod };
-                self.strangers.send_modify(|s| s.add(stranger));
+                let foreign = ForeignPod { daemon_set, pod };
+                self.foreign_pods.send_modify(|pods| pods.add(foreign));
             }
         }
         for key in dirty {

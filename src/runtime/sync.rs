@@ -136,7 +136,7 @@ impl Syncer {
             return Ok(false);
         }
         self.settle_deletes(key).await;
-        self.prime(key).await.map_err(|f| vec![f])?;
+        self.read_pods(key).await.map_err(|f| vec![f])?;
         let begun = Instant::now();
         let Some((ds, plan)) = self.plan(key) else {
             return Ok(false);
@@ -246,17 +246,17 @@ impl Syncer {
     }
 
     /// Reads the pods of a DaemonSet, consistently, where what is known of them is not enough.
-    async fn prime(&self, key: &Key) -> Result<(), Failure> {
+    async fn read_pods(&self, key: &Key) -> Result<(), Failure> {
         let now = (self.shared.clock)();
         let (uid, selector) = {
             let cache = self.shared.cache();
-            let primes_at = cache.primes_at(key);
-            if let Some(at) = primes_at.filter(|at| *at > now) {
+            let due = cache.pod_read_due(key);
+            if let Some(at) = due.filter(|at| *at > now) {
                 let at = Instant::now() + at.since(now);
                 self.shared.queue.add_at(key.clone(), at);
             }
             match cache.daemon_set(key) {
-                Some(ds) if primes_at.is_some_and(|at| at <= now) => (
+                Some(ds) if due.is_some_and(|at| at <= now) => (
                     ds.uid.clone(),
                     ds.selector
                         .as_ref()
@@ -301,7 +301,7 @@ impl Syncer {
                 }
             }
         }
-        self.shared.cache().primed(key, &uid, now);
+        self.shared.cache().pods_read(key, &uid, now);
         Ok(())
     }
 

@@ -43,7 +43,7 @@ const ALLOWED: [(&str, &str, &str); 10] = [
     ("runtime/lease.rs", "sync::watch", "one waits, or it ends"),
     ("runtime/leading.rs", "sync::watch", "one waits"),
     ("runtime/conflict.rs", "sync::watch", "one waits"),
-    ("runtime/strangers.rs", "sync::watch", "one waits"),
+    ("runtime/foreign_pods.rs", "sync::watch", "one waits"),
     ("runtime/run.rs", "sync::watch", "ends"),
     (
         "runtime/shared.rs",
