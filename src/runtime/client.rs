@@ -232,7 +232,7 @@ contexts:
     /// Over a real socket: the text of a refused connection comes from several crates, and must be recognised.
     #[tokio::test]
     async fn a_refused_connection_is_recognised() {
-        use crate::runtime::trouble::{Attempt, Kind, explain};
+        use crate::runtime::read_error::{Attempt, ReadErrorKind};
         let (_directory, access) = access(KUBECONFIG, None);
         let clients = clients(&access, None).await.expect("clients");
         let request = http::Request::get("/api/v1/pods")
@@ -248,6 +248,7 @@ contexts:
             server: clients.server,
             path: "/api/v1/pods".into(),
         };
-        assert_eq!(explain(&error, &attempt).kind, Kind::Refused, "{error:?}");
+        let kind = attempt.failed(&error).kind;
+        assert_eq!(kind, ReadErrorKind::ConnectionRefused, "{error:?}");
     }
 }

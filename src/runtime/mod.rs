@@ -11,7 +11,7 @@ pub mod list_watch;
 pub mod monitor;
 pub mod pulse;
 pub mod queue;
+pub mod read_error;
 pub mod run;
 pub mod shared;
 pub mod sync;
-pub mod trouble;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     cli::files::FileError,
-    runtime::{client::AccessError, trouble::Trouble},
+    runtime::{client::AccessError, read_error::ReadError},
 };
 
 /// Why there is no plan.
@@ -23,7 +23,7 @@ pub enum PlanError {
     Access(#[from] AccessError),
     /// The cluster does not answer as it should.
     #[error("{0}")]
-    Cluster(Box<Trouble>),
+    Cluster(Box<ReadError>),
     /// The answer cannot be written.
     #[error("cannot write the plan: {0}")]
     Output(#[from] io::Error),

@@ -16,9 +16,8 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Resource;
-use crate::apply::error::category_of;
 use crate::apply::request::status_of;
-use crate::runtime::trouble::{Attempt, Kind, Trouble, explain};
+use crate::runtime::read_error::{Attempt, ReadError};
 use crate::wire::raw;
 
 /// A page of a list must be here, body and all, within this time.
@@ -30,22 +29,6 @@ const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a watch that has been read to its end is left alone: in a burst, events are then taken many at a time, which
 /// takes a third off the CPU that covering a thousand nodes costs. The first event after a quiet time is taken at once.
 const GATHER: Duration = Duration::from_millis(20);
-
-/// Why a request or a stream failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// 410: what we ask for is too old. Not a trouble; the list must be read again.
-    Gone,
-    /// Anything else, in words.
-    Trouble {
-        /// What to say.
-        trouble: Trouble,
-        /// The API server itself answered, so that it is there and this request is what it does not like.
-        answered: bool,
-        /// The API server asks not to be asked again before this.
-        retry_after: Option<Duration>,
-    },
-}
 
 /// One line of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +45,15 @@ pub trait Source: Send {
     type Stream: Stream;
 
     /// Reads one page: the first, or the one a continue token stands for. Bounded in time by itself.
-    fn page(&mut self, next: Option<&str>) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+    fn page(&mut self, next: Option<&str>)
+    -> impl Future<Output = Result<Bytes, ReadError>> + Send;
 
     /// Opens a watch of what comes after `version`, which the server ends after `seconds`. Bounded in time by itself.
     fn watch(
         &mut self,
         version: &str,
         seconds: u32,
-    ) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+    ) -> impl Future<Output = Result<Self::Stream, ReadError>> + Send;
 
     /// What is attempted, to put troubles into words.
     fn attempt(&self, verb: &'static str) -> Attempt;
@@ -79,7 +63,7 @@ pub trait Source: Send {
 pub trait Stream: Send {
     /// Appends to `line` up to the end of the current line. May be dropped and called again with the same buffer: then
     /// nothing is lost.
-    fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, Failure>> + Send;
+    fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, ReadError>> + Send;
 }
 
 /// A [`Source`] that asks the API server.
@@ -107,7 +91,7 @@ impl ApiSource {
 impl Source for ApiSource {
     type Stream = ApiStream;
 
-    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, Failure> {
+    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, ReadError> {
         let attempt = self.attempt("list");
         // No resourceVersion: a consistent read. Any other could go back in time.
         let params = ListParams {
@@ -117,7 +101,7 @@ impl Source for ApiSource {
             ..ListParams::default()
         };
         let request = self.request.list(&params);
-        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
         let whole = async {
             let response = self.client.send(request.map(Into::into)).await?;
             let code = response.status();
@@ -129,12 +113,12 @@ impl Source for ApiSource {
             }
         };
         match timeout(PAGE_PATIENCE, whole).await {
-            Ok(result) => result.map_err(|error| failed(error, &attempt)),
-            Err(_) => Err(late(attempt.timed_out("list within a minute"))),
+            Ok(result) => result.map_err(|error| attempt.failed(&error)),
+            Err(_) => Err(attempt.timed_out("list within a minute")),
         }
     }
 
-    async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, Failure> {
+    async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, ReadError> {
         let attempt = self.attempt("watch");
         // `WatchParams` asks for bookmarks unless told otherwise, and not for the initial events.
         let params = WatchParams {
@@ -142,16 +126,14 @@ impl Source for ApiSource {
             ..WatchParams::default().timeout(seconds)
         };
         let request = self.request.watch(&params, version);
-        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
         match timeout(HEADERS_PATIENCE, self.client.request_stream(request)).await {
             Ok(Ok(reader)) => Ok(ApiStream {
                 reader: Box::new(reader),
                 attempt,
             }),
-            Ok(Err(error)) => Err(failed(error, &attempt)),
-            Err(_) => Err(late(
-                attempt.timed_out("answer to a watch within half a minute"),
-            )),
+            Ok(Err(error)) => Err(attempt.failed(&error)),
+            Err(_) => Err(attempt.timed_out("answer to a watch within half a minute")),
         }
     }
 
@@ -171,7 +153,7 @@ pub struct ApiStream {
 }
 
 impl Stream for ApiStream {
-    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, Failure> {
+    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
         // What was read of a line stays in it. The first poll that finds nothing asks the connection for more, the
         // second sees whether it had more.
         let mut begun = poll!(self.reader.read_until(b'\n', line));
@@ -193,81 +175,10 @@ impl Stream for ApiStream {
             // A connection that is cut is an ordinary end of a watch: what comes next shows whether more is wrong.
             Err(error) => {
                 let error = Error::ReadEvents(error);
-                tracing::debug!(error = %explain(&error, &self.attempt), "a watch was cut off");
+                tracing::debug!(error = %self.attempt.failed(&error), "a watch was cut off");
                 Ok(Read::End)
             }
         }
-    }
-}
-
-/// What an error of the client means for list and watch.
-pub(super) fn failed(error: Error, attempt: &Attempt) -> Failure {
-    let (answered, retry_after) = match &error {
-        Error::Api(status)
-            if status.code == 410 || matches!(&*status.reason, "Expired" | "Gone") =>
-        {
-            return Failure::Gone;
-        }
-        Error::Api(status) => {
-            let seconds = status
-                .details
-                .as_ref()
-                .map_or(0, |details| details.retry_after_seconds);
-            // A server that is busy or in trouble says nothing about the request itself, unless it is behind the
-            // version that we ask for: it was restored from a backup and may never get there.
-            let causes = status
-                .details
-                .as_ref()
-                .map_or(&[][..], |details| &details.causes);
-            let about_us = !matches!(status.code, 429 | 500..)
-                || causes
-                    .iter()
-                    .any(|cause| cause.reason == "ResourceVersionTooLarge");
-            (
-                about_us,
-                (seconds > 0).then(|| Duration::from_secs(seconds.into())),
-            )
-        }
-        _ => (false, None),
-    };
-    Failure::Trouble {
-        trouble: explain(&error, attempt),
-        answered,
-        retry_after,
-    }
-}
-
-/// What became of a request, in one word of a small fixed set.
-pub(super) fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
-    let trouble = match result {
-        Ok(_) => return "ok",
-        Err(Failure::Gone) => return "gone",
-        Err(Failure::Trouble { trouble, .. }) => trouble,
-    };
-    match trouble.kind {
-        Kind::TimedOut => "timeout",
-        Kind::Unauthorized => "unauthorized",
-        Kind::Forbidden => "forbidden",
-        Kind::NotServed => "not_found",
-        Kind::Throttled => "throttled",
-        Kind::Status(code) => category_of(code),
-        Kind::Unreadable => "unreadable",
-        Kind::Refused
-        | Kind::Unresolved
-        | Kind::Certificate
-        | Kind::Broken
-        | Kind::Credentials
-        | Kind::Silent
-        | Kind::ShortLived
-        | Kind::Unusable => "transport",
-    }
-}
-
-fn late(trouble: Trouble) -> Failure {
-    Failure::Trouble {
-        trouble,
-        answered: false,
-        retry_after: None,
     }
 }
 
@@ -295,7 +206,7 @@ pub struct PageMetadata {
 
 /// A line of a watch, its object undecoded and borrowed from the line.
 #[derive(Debug)]
-pub(super) enum Event<'a> {
+pub(super) enum WatchEvent<'a> {
     /// ADDED or MODIFIED.
     Changed(&'a RawValue),
     /// DELETED.
@@ -307,7 +218,7 @@ pub(super) enum Event<'a> {
 }
 
 /// Reads a line of a watch; the error says what is wrong with it, without quoting it.
-pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
+pub(super) fn decode_event(line: &[u8]) -> Result<WatchEvent<'_>, &'static str> {
     #[derive(Deserialize)]
     struct Line<'a> {
         #[serde(rename = "type", borrow)]
@@ -318,13 +229,13 @@ pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
     let status = |text: &[u8]| {
         let status: Status =
             serde_json::from_slice(text).map_err(|_| "an error that is no Status")?;
-        Ok(Event::Error(status.boxed()))
+        Ok(WatchEvent::Error(status.boxed()))
     };
     match serde_json::from_slice::<Line<'_>>(line) {
         Ok(Line { event, object }) => match event {
-            "ADDED" | "MODIFIED" => Ok(Event::Changed(object)),
-            "DELETED" => Ok(Event::Deleted(object)),
-            "BOOKMARK" => Ok(Event::Bookmark(object)),
+            "ADDED" | "MODIFIED" => Ok(WatchEvent::Changed(object)),
+            "DELETED" => Ok(WatchEvent::Deleted(object)),
+            "BOOKMARK" => Ok(WatchEvent::Bookmark(object)),
             "ERROR" => status(object.get().as_bytes()),
             _ => Err("a watch event of an unknown type"),
         },
@@ -392,14 +303,14 @@ mod tests {
     fn a_line_is_read_in_either_order() {
         assert!(matches!(
             decode_event(br#"{"type":"ADDED","object":{}}"#),
-            Ok(Event::Changed(_))
+            Ok(WatchEvent::Changed(_))
         ));
         assert!(matches!(
             decode_event(br#"{"object":{},"type":"DELETED"}"#),
-            Ok(Event::Deleted(_))
+            Ok(WatchEvent::Deleted(_))
         ));
         assert!(
-            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(Event::Error(s)) if s.code == 410)
+            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(WatchEvent::Error(s)) if s.code == 410)
         );
         for bad in [
             "",
