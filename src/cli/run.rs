@@ -12,10 +12,11 @@ use crate::{
     apply::fence::Fence,
     runtime::{
         client,
-        endpoints::{BindError, Endpoints},
-        lease::{self, LeaderElection},
+        endpoints::Endpoints,
+        error::StartError,
+        lease::{LeaderElection, LeaseOptions},
         monitor::Monitor,
-        run::{Connections, Options, run as run_controller},
+        run::{Connections, ControllerOptions, run as run_controller},
         shared::Clock,
     },
 };
@@ -63,7 +64,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         }
     };
     let leader_election = timing.zip(fence).map(|(timing, fence)| LeaderElection {
-        options: lease::Options {
+        options: LeaseOptions {
             namespace: args
                 .leader_election
                 .namespace()
@@ -90,7 +91,7 @@ async fn start(args: &RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let options = Options {
+    let options = ControllerOptions {
         namespace: args.shared.namespace().map(str::to_owned),
         concurrent_syncs: args.concurrent_syncs.into(),
         burst: args.burst.into(),
@@ -140,7 +141,7 @@ fn identity() -> String {
 }
 
 /// The port, unless it is switched off.
-async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, BindError> {
+async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, StartError> {
     if args.http_port == 0 {
         return Ok(None);
     }

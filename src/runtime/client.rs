@@ -11,9 +11,10 @@ use http::header::USER_AGENT;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use thiserror::Error;
 
 use crate::apply::{fence::Fence, request::chain};
+
+use super::error::StartError;
 
 /// What every request says about who sends it.
 pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));
@@ -50,37 +51,8 @@ pub struct Clients {
     pub pod_namespace: Option<String>,
 }
 
-/// Why there are no clients, with what to do.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum AccessError {
-    /// The kubeconfig cannot be read or makes no sense.
-    #[error("cannot use kubeconfig {}: {why}", file.display())]
-    Kubeconfig {
-        /// The file, or the list of files of `$KUBECONFIG`.
-        file: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// There is no kubeconfig and we are in no pod.
-    #[error(
-        "no cluster to talk to: no kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config), and not in a pod either ({why})"
-    )]
-    Nowhere {
-        /// Why we are in no pod.
-        why: String,
-    },
-    /// The configuration was read and no client can be made with it.
-    #[error("cannot connect to {server} with this configuration: {why}")]
-    Unusable {
-        /// URL of the API server.
-        server: String,
-        /// What is wrong.
-        why: String,
-    },
-}
-
 /// Makes the clients, the one for writes behind `fence`. Nothing is sent yet, but an exec plugin of the kubeconfig may run.
-pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, AccessError> {
+pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, StartError> {
     let config = with_our_rules(config(access).await?);
     let server = config
         .cluster_url
@@ -94,7 +66,7 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
             Some(fence) => builder.map(|builder| builder.with_layer(fence).build()),
             None => builder.map(ClientBuilder::build),
         };
-        client.map_err(|error| AccessError::Unusable {
+        client.map_err(|error| StartError::Configuration {
             server: server.clone(),
             why: chain(&error),
         })
@@ -122,9 +94,9 @@ fn with_our_rules(mut config: Config) -> Config {
     config
 }
 
-async fn config(access: &Access) -> Result<Config, AccessError> {
+async fn config(access: &Access) -> Result<Config, StartError> {
     let Some(file) = kubeconfig_file(access) else {
-        return Config::incluster().map_err(|error| AccessError::Nowhere { why: chain(&error) });
+        return Config::incluster().map_err(|error| StartError::NoCluster { why: chain(&error) });
     };
     let options = KubeConfigOptions {
         context: access.context.clone(),
@@ -138,7 +110,7 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
         None => Config::from_kubeconfig(&options).await,
     };
     // One that is there and broken is an error: to go on with the pod's own identity would be a surprise.
-    result.map_err(|error| AccessError::Kubeconfig {
+    result.map_err(|error| StartError::Kubeconfig {
         file,
         why: chain(&error),
     })

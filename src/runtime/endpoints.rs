@@ -21,14 +21,16 @@ use http::{
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 
-use super::monitor::{self, Monitor, Report};
+use super::{
+    error::StartError,
+    monitor::{self, Monitor, Report},
+};
 
 /// A connection is ended after this time, whatever became of its request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,17 +49,6 @@ const LONGEST_HEAD: usize = 8192;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The port cannot be had.
-#[derive(Debug, Error)]
-#[error(
-    "cannot serve /metrics, /healthz and /readyz at {address}: {why}; choose another --http-port or --bind-address, or do \
-     without them (--http-port=0)"
-)]
-pub struct BindError {
-    address: SocketAddr,
-    why: io::Error,
-}
-
 /// A port that is ours.
 pub struct Endpoints {
     listener: TcpListener,
@@ -66,9 +57,12 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Takes the port. Connections are accepted from now on, and answered by [`Endpoints::serve`].
-    pub async fn bind(address: IpAddr, port: u16) -> Result<Endpoints, BindError> {
+    pub async fn bind(address: IpAddr, port: u16) -> Result<Endpoints, StartError> {
         let address = SocketAddr::new(address, port);
-        let failed = |why| BindError { address, why };
+        let failed = |why: io::Error| StartError::Bind {
+            address,
+            why: why.to_string(),
+        };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Endpoints { listener, address })

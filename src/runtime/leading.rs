@@ -35,7 +35,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub const SETTLE: Duration = REMEMBERED;
 
 /// What it takes to make sure of a kind.
-pub struct Source {
+pub struct KindList {
     /// The kind.
     pub kind: Kind,
     /// The path of its list.
@@ -48,7 +48,7 @@ pub struct Source {
 pub struct Leading {
     shared: Arc<Shared>,
     api: Api,
-    sources: Vec<Source>,
+    lists: Vec<KindList>,
     /// How the election stands; None where there is none, and whoever runs acts.
     standing: Option<watch::Receiver<Standing>>,
     /// Why the last look at a version failed, to be said once.
@@ -60,13 +60,13 @@ impl Leading {
     pub fn new(
         shared: Arc<Shared>,
         api: Api,
-        sources: Vec<Source>,
+        lists: Vec<KindList>,
         standing: Option<watch::Receiver<Standing>>,
     ) -> Leading {
         Leading {
             shared,
             api,
-            sources,
+            lists,
             standing,
             said: Mutex::default(),
         }
@@ -82,9 +82,10 @@ impl Leading {
             let ready = async {
                 let mut pods = Version::default();
                 if let Some(since) = since {
-                    let versions = join_all(self.sources.iter().map(|s| self.make_sure(s, since)));
-                    let versions = self.sources.iter().zip(versions.await);
-                    let of_pods = versions.filter(|(source, _)| source.kind == Kind::Pod);
+                    let versions =
+                        join_all(self.lists.iter().map(|list| self.make_sure(list, since)));
+                    let versions = self.lists.iter().zip(versions.await);
+                    let of_pods = versions.filter(|(list, _)| list.kind == Kind::Pod);
                     pods = of_pods
                         .map(|(_, version)| version)
                         .max()
@@ -118,8 +119,8 @@ impl Leading {
 
     /// Returns when what is known of a kind is no older than `since`, and a version that it was at after that, where one
     /// was asked for.
-    async fn make_sure(&self, source: &Source, since: Instant) -> Version {
-        let Source { kind, path, again } = source;
+    async fn make_sure(&self, list: &KindList, since: Instant) -> Version {
+        let KindList { kind, path, again } = list;
         if self.shared.listed_since(*kind) >= Some(since) {
             return Version::default();
         }

@@ -36,7 +36,7 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which Lease, and who we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct LeaseOptions {
     /// The Lease's namespace.
     pub namespace: String,
     /// The Lease's name.
@@ -47,7 +47,7 @@ pub struct Options {
     pub timing: Timing,
 }
 
-impl Options {
+impl LeaseOptions {
     /// The path of all Leases of the namespace.
     fn leases(&self) -> String {
         let namespace = &self.namespace;
@@ -64,7 +64,7 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct LeaderElection {
     /// Which Lease, and who we are.
-    pub options: Options,
+    pub options: LeaseOptions,
     /// Opened while we lead; the client for writes must be behind it.
     pub fence: Fence,
 }
@@ -80,7 +80,7 @@ pub struct Standing {
 
 /// One replica in the election.
 pub struct Candidate {
-    options: Options,
+    options: LeaseOptions,
     api: Api,
     client: Client,
     server: String,
@@ -220,7 +220,7 @@ impl Candidate {
         let patience = begun + self.options.timing.renew_deadline;
         let deadline = self.election.leads_until(begun).unwrap_or(patience);
         let now = (self.clock)();
-        let Options {
+        let LeaseOptions {
             namespace,
             name,
             identity,

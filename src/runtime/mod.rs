@@ -3,6 +3,7 @@
 pub mod client;
 pub mod conflict;
 pub mod endpoints;
+pub mod error;
 pub mod foreign_pods;
 pub mod gate;
 pub mod leading;

@@ -19,7 +19,7 @@ const BEAT: Duration = Duration::from_millis(100);
 const HALT: Duration = Duration::from_millis(500);
 
 #[derive(Default)]
-struct State {
+struct Beats {
     /// None before the first.
     last: Option<Instant>,
     /// When the last halt was noticed.
@@ -28,7 +28,7 @@ struct State {
 
 /// The process's pulse; it begins with [`Pulse::run`].
 #[derive(Default)]
-pub struct Pulse(Mutex<State>);
+pub struct Pulse(Mutex<Beats>);
 
 impl Pulse {
     /// Beats for ever. Whoever asks meanwhile notices a halt at once, before the late beat.

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     conflict::{Conflict, OnConflict},
-    leading::{Leading, SETTLE, Source},
+    leading::{KindList, Leading, SETTLE},
     lease::{Candidate, LeaderElection, Standing},
     list_watch::{self, Resource},
     monitor::{Monitor, Weight},
@@ -47,7 +47,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ControllerOptions {
     /// Only DaemonSets of this namespace; all where none is given.
     pub namespace: Option<String>,
     /// Workers: DaemonSets synced at the same time, those that wait for a slow API server aside.
@@ -83,7 +83,7 @@ pub struct Connections {
 /// `monitor` learns what happens.
 pub async fn run(
     connections: Connections,
-    options: Options,
+    options: ControllerOptions,
     clock: Clock,
     monitor: Arc<Monitor>,
     mut shutdown: watch::Receiver<bool>,
@@ -151,7 +151,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(conflict.run());
     let again: BTreeMap<Kind, Arc<Notify>> = Kind::ALL.map(|kind| (kind, Arc::default())).into();
-    let source = |kind: Kind| Source {
+    let list = |kind: Kind| KindList {
         kind,
         path: resource(kind, options.namespace.as_deref()).path,
         again: again[&kind].clone(),
@@ -160,7 +160,7 @@ pub async fn run(
     let leading = Leading::new(
         shared.clone(),
         reads.counted(monitor.clone()),
-        Kind::ALL.map(source).into(),
+        Kind::ALL.map(list).into(),
         standing,
     );
     tasks.spawn(leading.run());
@@ -219,7 +219,7 @@ pub async fn run(
 /// Lists and watches all kinds; at the start one after another, pods last.
 async fn watches(
     connections: Connections,
-    options: Options,
+    options: ControllerOptions,
     shared: Arc<Shared>,
     again: BTreeMap<Kind, Arc<Notify>>,
     mut rng: StdRng,

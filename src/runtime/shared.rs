@@ -34,7 +34,7 @@ pub type Clock = WallClock;
 
 /// How far the list and watch of a kind have come.
 #[derive(Clone, Copy, Default, Debug)]
-struct Progress {
+struct WatchPosition {
     /// When the last list began that was completed.
     listed: Option<Instant>,
     /// All up to this version has been seen.
@@ -57,7 +57,7 @@ pub struct Shared {
     /// Pods of our DaemonSets that another controller created.
     foreign_pods: watch::Sender<ForeignPods>,
     /// How far each kind has come, for whoever waits for it.
-    progress: watch::Sender<[Progress; Kind::ALL.len()]>,
+    positions: watch::Sender<[WatchPosition; Kind::ALL.len()]>,
     /// What could not be decoded and has been said: kind and name to the reason.
     said: Mutex<BTreeMap<(&'static str, String), String>>,
 }
@@ -78,7 +78,7 @@ impl Shared {
             monitor,
             gate: Gate::default(),
             foreign_pods: watch::Sender::default(),
-            progress: watch::Sender::default(),
+            positions: watch::Sender::default(),
             said: Mutex::default(),
         })
     }
@@ -98,7 +98,7 @@ impl Shared {
     /// We may work: all DaemonSets are to be planned for, and pods that come after this version, and after all that has
     /// been seen, tell of another controller.
     pub fn begin(&self, pods: Version) {
-        let seen = self.progress.borrow()[Kind::Pod as usize].seen;
+        let seen = self.positions.borrow()[Kind::Pod as usize].seen;
         self.cache().report_appeared(Some(seen.max(pods)));
         self.gate.lead(true);
         self.resume();
@@ -125,7 +125,7 @@ impl Shared {
 
     /// When the last list of this kind began that was completed.
     pub fn listed_since(&self, kind: Kind) -> Option<Instant> {
-        self.progress.borrow()[kind as usize].listed
+        self.positions.borrow()[kind as usize].listed
     }
 
     /// Returns when a list of this kind is complete that began then or later.
@@ -138,14 +138,14 @@ impl Shared {
         self.until(kind, |p| p.seen >= version).await;
     }
 
-    async fn until(&self, kind: Kind, there: impl Fn(&Progress) -> bool) {
-        let mut progress = self.progress.subscribe();
+    async fn until(&self, kind: Kind, there: impl Fn(&WatchPosition) -> bool) {
+        let mut positions = self.positions.subscribe();
         // The sender lives as long as self does.
-        let _ = progress.wait_for(|all| there(&all[kind as usize])).await;
+        let _ = positions.wait_for(|all| there(&all[kind as usize])).await;
     }
 
-    fn progress(&self, kind: Kind, f: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(|all| f(&mut all[kind as usize]));
+    fn advance(&self, kind: Kind, f: impl FnOnce(&mut WatchPosition)) {
+        self.positions.send_modify(|all| f(&mut all[kind as usize]));
     }
 
     /// Feeds the cache and queues what became dirty by it.
@@ -299,7 +299,7 @@ impl Sink for Feed {
         let monitor = &self.shared.monitor;
         monitor.watched(self.kind, |w, _| w.listed = true);
         let began = self.began;
-        self.shared.progress(self.kind, |p| {
+        self.shared.advance(self.kind, |p| {
             p.listed = Some(began);
             p.seen = Version::parse(version);
         });
@@ -326,6 +326,6 @@ impl Sink for Feed {
 
     fn seen(&mut self, version: &str) {
         let version = Version::parse(version);
-        self.shared.progress(self.kind, |p| p.seen = version);
+        self.shared.advance(self.kind, |p| p.seen = version);
     }
 }

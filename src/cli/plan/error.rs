@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     cli::files::FileError,
-    runtime::{client::AccessError, read_error::ReadError},
+    runtime::{error::StartError, read_error::ReadError},
 };
 
 /// Why there is no plan.
@@ -20,7 +20,7 @@ pub enum PlanError {
     Input(String),
     /// There is no cluster to ask.
     #[error(transparent)]
-    Access(#[from] AccessError),
+    Access(#[from] StartError),
     /// The cluster does not answer as it should.
     #[error("{0}")]
     Cluster(Box<ReadError>),

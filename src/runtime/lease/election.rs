@@ -67,7 +67,7 @@ pub enum Next {
 pub struct Election {
     identity: String,
     timing: Timing,
-    known: Known,
+    known: LeaseState,
     /// When what is known became so.
     since: Instant,
     /// Nothing is tried before.
@@ -77,9 +77,9 @@ pub struct Election {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Known {
+enum LeaseState {
     /// It must be read.
-    Nothing,
+    Unknown,
     /// There is none.
     Absent,
     /// It is there.
@@ -92,7 +92,7 @@ impl Election {
         Election {
             identity,
             timing,
-            known: Known::Nothing,
+            known: LeaseState::Unknown,
             since: now,
             not_before: None,
             renewed: None,
@@ -107,8 +107,8 @@ impl Election {
     /// The Lease, where it is known.
     pub fn lease(&self) -> Option<&Lease> {
         match &self.known {
-            Known::Present(lease) => Some(lease),
-            Known::Nothing | Known::Absent => None,
+            LeaseState::Present(lease) => Some(lease),
+            LeaseState::Unknown | LeaseState::Absent => None,
         }
     }
 
@@ -128,9 +128,9 @@ impl Election {
     pub fn next(&self, now: Instant) -> Next {
         let at = match &self.known {
             _ if self.not_before.is_some_and(|at| at > now) => self.not_before.unwrap_or(now),
-            Known::Nothing => return Next::Read,
-            Known::Absent => return Next::Create,
-            Known::Present(lease) => match self.renewed {
+            LeaseState::Unknown => return Next::Read,
+            LeaseState::Absent => return Next::Create,
+            LeaseState::Present(lease) => match self.renewed {
                 Some(renewed) => renewed + self.timing.retry_period,
                 None if lease.holder.is_empty() || lease.holder == self.identity => now,
                 None => self.since + lease.duration.unwrap_or(self.timing.lease_duration),
@@ -149,7 +149,7 @@ impl Election {
 
     /// The Lease was read.
     pub fn read(&mut self, lease: Lease, now: Instant) {
-        if matches!(&self.known, Known::Present(known) if *known == lease) {
+        if matches!(&self.known, LeaseState::Present(known) if *known == lease) {
             return;
         }
         if lease.holder != self.identity {
@@ -157,15 +157,15 @@ impl Election {
             // One that was given up is to be had at once.
             self.not_before = self.not_before.filter(|_| !lease.holder.is_empty());
         }
-        self.known = Known::Present(lease);
+        self.known = LeaseState::Present(lease);
         self.since = now;
     }
 
     /// A watch told of the Lease, perhaps later than an answer did.
     pub fn noticed(&mut self, lease: Lease, now: Instant) {
         let later = match &self.known {
-            Known::Present(known) => lease.version > known.version,
-            Known::Nothing | Known::Absent => true,
+            LeaseState::Present(known) => lease.version > known.version,
+            LeaseState::Unknown | LeaseState::Absent => true,
         };
         if later {
             self.read(lease, now);
@@ -174,7 +174,7 @@ impl Election {
 
     /// A watch told that the Lease was deleted, at this version.
     pub fn noticed_gone(&mut self, version: Version, now: Instant) {
-        let earlier = matches!(&self.known, Known::Present(known) if known.version > version);
+        let earlier = matches!(&self.known, LeaseState::Present(known) if known.version > version);
         if !earlier {
             self.absent(now);
         }
@@ -182,8 +182,8 @@ impl Election {
 
     /// The Lease is not there.
     pub fn absent(&mut self, now: Instant) {
-        if self.known != Known::Absent {
-            self.known = Known::Absent;
+        if self.known != LeaseState::Absent {
+            self.known = LeaseState::Absent;
             self.since = now;
         }
         self.renewed = None;
@@ -191,7 +191,7 @@ impl Election {
 
     /// Our write, begun then, was answered with this Lease: we lead.
     pub fn won(&mut self, begun: Instant, lease: Lease, now: Instant) {
-        self.known = Known::Present(lease);
+        self.known = LeaseState::Present(lease);
         self.since = now;
         self.not_before = None;
         self.renewed = Some(begun);
@@ -199,7 +199,7 @@ impl Election {
 
     /// Somebody else was quicker: what is known is old.
     pub fn lost_a_race(&mut self) {
-        self.known = Known::Nothing;
+        self.known = LeaseState::Unknown;
     }
 
     /// An attempt failed in another way; `pause` is the time to the next one. Whether our write was carried out is not
@@ -207,7 +207,7 @@ impl Election {
     pub fn failed(&mut self, now: Instant, pause: Duration) {
         self.not_before = Some(now + pause);
         if self.renewed.is_some() || self.holder() == Some(self.identity()) {
-            self.known = Known::Nothing;
+            self.known = LeaseState::Unknown;
         }
     }
 

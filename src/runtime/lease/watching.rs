@@ -16,7 +16,7 @@ use crate::{
     wire::raw,
 };
 
-use super::Options;
+use super::LeaseOptions;
 
 /// What a watch told.
 pub enum Noticed {
@@ -30,7 +30,7 @@ pub enum Noticed {
 pub fn watch(
     client: Client,
     server: String,
-    options: &Options,
+    options: &LeaseOptions,
     rng: StdRng,
     shutdown: watch::Receiver<bool>,
 ) -> (mpsc::UnboundedReceiver<Noticed>, JoinSet<()>) {

@@ -149,12 +149,12 @@ fn forgetting_drops_the_time_and_the_backoff() {
 
 /// The same rules over a list, each time from the beginning.
 struct Model {
-    keys: Vec<Known>,
+    keys: Vec<ModelKey>,
     arrivals: u64,
     rng: StdRng,
 }
 
-struct Known {
+struct ModelKey {
     key: u8,
     slot: Option<Slot>,
     processing: bool,
@@ -163,7 +163,7 @@ struct Known {
     delay: Duration,
 }
 
-impl Known {
+impl ModelKey {
     fn is_ready(&self, now: Instant) -> bool {
         self.slot.is_some_and(|(at, _)| at <= now)
     }
@@ -173,7 +173,7 @@ impl Model {
     fn add(&mut self, key: u8, at: Instant, now: Instant) {
         let at = at.max(now);
         if !self.keys.iter().any(|known| known.key == key) {
-            self.keys.push(Known {
+            self.keys.push(ModelKey {
                 key,
                 slot: None,
                 processing: false,
