@@ -44,7 +44,7 @@ pub fn init(format: LogFormat) {
         }
     };
     if let Some(why) = wrong {
-        tracing::warn!(%why, "RUST_LOG is not understood; logging as without it");
+        tracing::warn!(%why, "RUST_LOG cannot be parsed; the default level is used");
     }
 }
 

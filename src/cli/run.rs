@@ -50,7 +50,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         Ok(timing) => args.leader_election.leader_elect.then_some(timing),
         Err(why) => {
             complain(&format_args!(
-                "these times of leader election cannot work: {why}"
+                "these leader election times do not work together: {why}"
             ));
             return ExitCode::from(2);
         }

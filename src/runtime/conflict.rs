@@ -77,14 +77,19 @@ impl Conflict {
             match self.policy {
                 OnConflict::Continue => {
                     while let Ok(Some(_)) = timeout(QUIET, foreign_pods::next(&mut pods)).await {}
-                    tracing::info!("no other controller has created pods for a while");
+                    tracing::info!(
+                        "the conflict is over: no other DaemonSet controller has created pods for {} s",
+                        QUIET.as_secs()
+                    );
                 }
                 OnConflict::StandBy => {
                     self.shared.gate.hold(true);
                     self.shared.monitor.forget_daemon_sets();
                     if self.is_left_undone(&mut pods).await {
                         tracing::info!(
-                            "work is left undone, so the other controller has stopped: at work again"
+                            "the conflict is over: no other DaemonSet controller has done what was to be done \
+                             for {} s; syncing again",
+                            UNDONE.as_secs()
                         );
                     }
                     self.shared.resume();
@@ -97,13 +102,13 @@ impl Conflict {
     fn say(&self, ForeignPod { daemon_set, pod }: &ForeignPod) {
         let what = match self.policy {
             OnConflict::StandBy => "standing by until it has stopped",
-            OnConflict::Continue => "going on all the same (--on-conflict=continue)",
+            OnConflict::Continue => "continuing all the same (--on-conflict=continue)",
         };
         let advice = "run kube-controller-manager with --controllers=*,-daemonset-controller";
         tracing::warn!(
             daemonset = %daemon_set,
             pod = &**pod,
-            "another DaemonSet controller is at work: it created a pod; {what}; {advice}"
+            "another DaemonSet controller is active: it created a pod; {what}; {advice}"
         );
         let daemon_set = self.shared.cache().daemon_set(daemon_set).cloned();
         if let Some(daemon_set) = daemon_set {

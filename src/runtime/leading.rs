@@ -100,7 +100,7 @@ impl Leading {
                 pods = ready => pods,
             };
             self.shared.monitor.set_leader(true);
-            tracing::info!("at work");
+            tracing::info!("started syncing");
             self.shared.begin(pods);
             lost(self.standing.clone(), since).await;
             self.shared.end();
@@ -151,7 +151,7 @@ impl Leading {
             },
             Err(error) => error.to_string(),
         };
-        let text = format!("cannot read the version of {path}: {why}; it is listed anew");
+        let text = format!("cannot read the resourceVersion of {path}: {why}; listing it again");
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.as_ref() != Some(&text) {
             tracing::warn!("{text}");

@@ -180,17 +180,17 @@ impl Candidate {
             return;
         }
         match (before.leading_since, leading_since) {
-            (None, Some(_)) => tracing::info!(lease = self.lease(), "leading"),
+            (None, Some(_)) => tracing::info!(lease = self.lease(), "became leader"),
             (Some(_), None) => tracing::warn!(
                 lease = self.lease(),
                 holder = standing.holder.as_deref(),
-                "no longer the leader: it could not be renewed in time, or another holds it"
+                "stopped leading: the lease was not renewed in time, or another replica holds it"
             ),
             (None, None) if standing.holder.is_some() && standing.holder != before.holder => {
                 tracing::info!(
                     lease = self.lease(),
                     holder = standing.holder.as_deref(),
-                    "standing by: another leads"
+                    "standing by: another replica leads"
                 );
             }
             _ => {}
@@ -208,7 +208,11 @@ impl Candidate {
             Noticed::Lease(json) => match Lease::read(json.get()) {
                 Ok(lease) => self.election.noticed(lease, now),
                 // Our own reads will say it.
-                Err(why) => tracing::debug!(lease = self.lease(), why, "a watched lease is odd"),
+                Err(why) => tracing::debug!(
+                    lease = self.lease(),
+                    why,
+                    "the watched lease cannot be read"
+                ),
             },
             Noticed::Gone(version) => self.election.noticed_gone(version, now),
         }
@@ -276,7 +280,7 @@ impl Candidate {
         let text = format!("cannot {verb} lease {}: {error}", self.lease());
         if self.said.as_ref() != Some(&text) {
             let seconds = self.options.timing.retry_period.as_secs_f64();
-            tracing::warn!("{text}; trying again every {seconds} s");
+            tracing::warn!("{text}; retrying every {seconds} s");
             self.said = Some(text);
         }
     }
@@ -307,9 +311,9 @@ impl Candidate {
             .await
             .unwrap_or(Err(ApiError::Timeout))
         {
-            Ok(()) => tracing::info!(lease = self.lease(), "given up the lease"),
+            Ok(()) => tracing::info!(lease = self.lease(), "released the lease"),
             Err(error) => tracing::warn!(
-                "cannot give up lease {}: {error}; another replica takes it when it expires",
+                "cannot release lease {}: {error}; another replica acquires it when it expires",
                 self.lease()
             ),
         }

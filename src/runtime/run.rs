@@ -139,11 +139,11 @@ pub async fn run(
     let watched = Arc::downgrade(&monitor);
     monitor.add_check("conflict", Weight::Informs, move || {
         match watched.upgrade().is_some_and(|m| m.conflicts()) {
-            false => Ok("no other controller is at work".to_owned()),
+            false => Ok("no other DaemonSet controller is active".to_owned()),
             true if policy == OnConflict::StandBy => {
-                Err("another DaemonSet controller creates pods; standing by".to_owned())
+                Err("another DaemonSet controller is active; standing by".to_owned())
             }
-            true => Err("another DaemonSet controller creates pods too".to_owned()),
+            true => Err("another DaemonSet controller is active too".to_owned()),
         }
     });
     let conflict = Conflict::new(shared.clone(), carry_out, options.settings, policy);
@@ -185,7 +185,7 @@ pub async fn run(
     // The sender is gone: nobody can ask for a stop any more, which is one too.
     let _ = shutdown.wait_for(|stop| *stop).await;
     tracing::info!(
-        "stopping: no new work, calls under way have {} s to finish",
+        "shutting down: no new syncs, requests in flight have {} s to finish",
         GRACE.as_secs()
     );
     let deadline = Instant::now() + GRACE;
@@ -199,7 +199,7 @@ pub async fn run(
     .is_err()
     {
         tracing::warn!(
-            "calls were still under way after {} s and are given up",
+            "requests were still in flight after {} s and are aborted",
             GRACE.as_secs()
         );
         workers.shutdown().await;
@@ -245,7 +245,7 @@ async fn watches(
             daemonsets = cache.daemon_sets().len(),
             nodes = cache.nodes().len(),
             pods = cache.pods(),
-            "all is known after {:.1} s",
+            "caches synced after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
     }
@@ -311,9 +311,9 @@ fn said(standing: watch::Receiver<Standing>) -> impl Fn() -> Result<String, Stri
     move || {
         let standing = standing.borrow();
         Ok(match (&standing.leading_since, &standing.holder) {
-            (Some(_), _) => "this replica leads".to_owned(),
-            (None, Some(holder)) => format!("standing by, {holder} leads"),
-            (None, None) => "nobody leads".to_owned(),
+            (Some(_), _) => "this replica is the leader".to_owned(),
+            (None, Some(holder)) => format!("standing by, {holder} is the leader"),
+            (None, None) => "no replica is the leader".to_owned(),
         })
     }
 }

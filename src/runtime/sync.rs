@@ -46,7 +46,7 @@ struct Notes {
     /// Its status as it was last written.
     written: Option<Written>,
     /// Why its last sync failed, to be said once.
-    trouble: Option<String>,
+    error: Option<String>,
     /// Why it is left alone, to be said once.
     left_alone: Option<LeftAlone>,
 }
@@ -108,8 +108,8 @@ impl Syncer {
         });
         match result {
             Ok(again) => {
-                if let Some(trouble) = self.note(key, |n| n.trouble.take()) {
-                    tracing::info!(daemonset = %key, "in order again; the trouble was: {trouble}");
+                if let Some(error) = self.note(key, |n| n.error.take()) {
+                    tracing::info!(daemonset = %key, "sync succeeded again; the last error was: {error}");
                 }
                 if again {
                     Outcome::Retry { at_least: None }
@@ -347,7 +347,7 @@ impl Syncer {
         };
         // Names in it change with every attempt; what is said once is the kind of trouble.
         let kind = format!("{} {}", first.error.category(), first.error.reason());
-        let before = self.note(key, |n| n.trouble.replace(kind.clone()));
+        let before = self.note(key, |n| n.error.replace(kind.clone()));
         if before.as_ref() != Some(&kind) {
             let more = failures.len() - 1;
             let more = if more > 0 {
@@ -355,7 +355,7 @@ impl Syncer {
             } else {
                 String::new()
             };
-            tracing::warn!(daemonset = %key, "{first}{more}; it is tried again, with growing pauses");
+            tracing::warn!(daemonset = %key, "{first}{more}; retrying with backoff");
         } else {
             tracing::debug!(daemonset = %key, "{first}");
         }

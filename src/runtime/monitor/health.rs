@@ -72,7 +72,7 @@ impl Monitor {
             let silent = turned.max(turned.and(resumed)).map(|at| at.elapsed());
             let found = match silent {
                 Some(silent) if silent > DEAD_WATCH => Err(format!(
-                    "list and watch did nothing for {} s",
+                    "list and watch made no progress for {} s",
                     silent.as_secs()
                 )),
                 _ => Ok(String::new()),
@@ -83,7 +83,7 @@ impl Monitor {
         let quietest = queue.and_then(|queue| queue.quietest(resumed));
         let found = match quietest {
             Some((key, quiet)) if quiet > STUCK_WORKER => Err(format!(
-                "the sync of daemonset {key} was not heard of for {} s",
+                "the sync of daemonset {key} made no progress for {} s",
                 quiet.as_secs()
             )),
             _ => Ok(String::new()),
@@ -99,7 +99,7 @@ impl Monitor {
             let found = if self.watched(kind, |watched, _| watched.listed) {
                 Ok(String::new())
             } else {
-                Err("not listed yet; the log says what stands in the way".to_owned())
+                Err("not synced yet; the log says why".to_owned())
             };
             lines.add(&format!("cache-{}", kind.as_str()), Weight::Decides, found);
         }

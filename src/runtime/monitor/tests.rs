@@ -43,7 +43,7 @@ async fn a_loop_that_takes_no_turn_is_dead_and_one_that_has_not_begun_is_not() {
     assert!(!report.passed);
     assert_eq!(
         lines(&report),
-        ["[-]watch-Pod failed: list and watch did nothing for 301 s"]
+        ["[-]watch-Pod failed: list and watch made no progress for 301 s"]
     );
     // The whole process is halted: what stood still gets its time again.
     advance(DEAD_WATCH * 10).await;
@@ -72,7 +72,7 @@ async fn a_sync_that_is_not_heard_of_is_stuck() {
     assert!(!report.passed);
     assert_eq!(
         lines(&report),
-        ["[-]workers failed: the sync of daemonset default/web was not heard of for 601 s"]
+        ["[-]workers failed: the sync of daemonset default/web made no progress for 601 s"]
     );
     queue.done(&key, crate::runtime::queue::Outcome::Ok);
     assert!(monitor.healthz().passed);
