@@ -1,10 +1,11 @@
-//! Never two masters unnoticed: another DaemonSet controller, such as that of kube-controller-manager, at work on the same
-//! DaemonSets.
+//! Conflicts with another DaemonSet controller, such as that of kube-controller-manager, that is
+//! active on the same DaemonSets.
 //!
-//! What tells of it is a pod of one of our DaemonSets that came after we were at work and bears a name as the API server
-//! generates them; ours are derived (`plan/names.rs`). By default we step back then: caches stay warm, the Lease stays ours,
-//! and nothing is written. That the other one has stopped cannot be seen where nothing is to be done. So we go on when
-//! something that is to be done has been left undone for a while.
+//! The sign of a conflict is a foreign pod: a pod of one of our DaemonSets that appeared after we
+//! began to sync and has a name as the API server generates them. Our own names are derived
+//! (`plan/names.rs`). By default we then stand by: caches stay filled, we keep the Lease, and
+//! nothing is written. Nothing shows that the other controller has stopped while there is nothing
+//! to do. So we sync again when something has been left undone for a while.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,36 +25,36 @@ use super::{
     shared::Shared,
 };
 
-/// Where work was left undone for so long, and nobody but us created a pod, we are the only one.
+/// The conflict is over when something was left undone for this long, and no foreign pod appeared.
 pub const UNDONE: Duration = Duration::from_secs(30);
 
-/// How often it is looked at.
+/// The interval at which plans are made to see whether something is left undone.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Without stepping back, a conflict is over when nobody else created a pod for so long.
+/// Without standing by, the conflict is over when no foreign pod has appeared for this long.
 const QUIET: Duration = Duration::from_secs(300);
 
-/// What to do about another controller.
+/// What follows when another DaemonSet controller is active.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnConflict {
-    /// Step back until it has stopped.
+    /// Write nothing until the other controller has stopped.
     #[default]
     StandBy,
-    /// Say so, and go on.
+    /// Warn, and go on.
     Continue,
 }
 
-/// Watches for another controller.
+/// Watches for foreign pods, and closes the gate while there is a conflict.
 pub struct Conflict {
     shared: Arc<Shared>,
-    /// For the event.
+    /// Writes the event.
     carry_out: CarryOut,
     settings: Settings,
     policy: OnConflict,
 }
 
 impl Conflict {
-    /// For what is shared.
+    /// Watches for the foreign pods of `shared`. `carry_out` writes the event.
     pub fn new(
         shared: Arc<Shared>,
         carry_out: CarryOut,
@@ -73,7 +74,7 @@ impl Conflict {
         let mut pods = self.shared.foreign_pods();
         while let Some(pod) = foreign_pods::next(&mut pods).await {
             self.shared.monitor.set_conflict(true);
-            self.say(&pod);
+            self.warn(&pod);
             match self.policy {
                 OnConflict::Continue => {
                     while let Ok(Some(_)) = timeout(QUIET, foreign_pods::next(&mut pods)).await {}
@@ -99,7 +100,7 @@ impl Conflict {
         }
     }
 
-    fn say(&self, ForeignPod { daemon_set, pod }: &ForeignPod) {
+    fn warn(&self, ForeignPod { daemon_set, pod }: &ForeignPod) {
         let what = match self.policy {
             OnConflict::StandBy => "standing by until it has stopped",
             OnConflict::Continue => "continuing all the same (--on-conflict=continue)",
@@ -119,7 +120,8 @@ impl Conflict {
         }
     }
 
-    /// True once something that is to be done has been left undone for [`UNDONE`]; false when we do not lead any more.
+    /// Waits until something has been left undone for [`UNDONE`] and returns true, or false when we
+    /// are no longer the leader.
     async fn is_left_undone(&self, pods: &mut watch::Receiver<ForeignPods>) -> bool {
         let mut undone: BTreeMap<Key, Instant> = BTreeMap::new();
         while self.shared.gate.leads() {
@@ -145,7 +147,7 @@ impl Conflict {
         false
     }
 
-    /// Whether we would do something for this DaemonSet, or its generation is not acknowledged.
+    /// Whether we would do something for this DaemonSet, or nobody has acknowledged its generation.
     fn is_undone(&self, key: &Key) -> bool {
         let now = (self.shared.clock)();
         let undone = self.shared.cache().snapshot(key, self.settings, |s| {

@@ -79,7 +79,7 @@ fn backoff_is_per_key_grows_and_is_set_back_by_success() {
             "{delay:?} after {last:?}"
         );
         (now, last) = (next, delay);
-        // Another key is as quick as ever.
+        // The backoff does not concern another key.
         queue.add(2, now - delay, now - delay);
         assert_eq!(queue.take(now - delay), Some(2));
         queue.done(&2, Outcome::Ok, now - delay);
