@@ -1,15 +1,15 @@
-//! When the pods of a DaemonSet must be read from the API server before it is planned for: where the
-//! cache may be stale about pods that another controller made or took away.
+//! When the pods of a DaemonSet must be read from the API server before it is planned for: where
+//! the cache may be stale about pods that another controller made or took away.
 
 use crate::model::{Key, Kind, Time, Uid, gone_pods::REMEMBERED};
 
 use super::Cache;
 
 impl Cache {
-    /// The time from which this DaemonSet's pods must be read before it is planned for: long ago for
-    /// a DaemonSet that came after the start, and where the cache was declared stale; a moment after
-    /// an answer said that a pod is gone, unless a watch tells of it first. None where they need not
-    /// be read.
+    /// The time from which this DaemonSet's pods must be read before it is planned for: long ago
+    /// for a DaemonSet that came after the start, and where the cache was declared stale; a moment
+    /// after an answer said that a pod is gone, unless a watch tells of it first. None where they
+    /// need not be read.
     pub fn pod_read_due(&self, key: &Key) -> Option<Time> {
         let entry = self.daemon_sets.get(key)?;
         if !entry.pods_read {

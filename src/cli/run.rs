@@ -23,12 +23,13 @@ use crate::{
 
 use super::{args::RunArgs, complain, log};
 
-/// Threads for everything. One does what a cluster of thousands of nodes asks for in a fraction of its time, and
-/// with two a fifth more CPU goes into waking each other (docs/performance.md says how it is measured).
+/// The number of threads. One does the work of a cluster of thousands of nodes in a fraction of its
+/// time, and with two a fifth more CPU time goes into waking each other (docs/performance.md says
+/// how that is measured).
 const THREADS: usize = 1;
 
-/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to, or the port of the endpoints is not
-/// to be had: an API server that is away, or refuses, is said and waited for.
+/// Runs until SIGTERM or SIGINT. Fails only where no client can be made or the port of the
+/// endpoints cannot be bound: an API server that is away, or refuses, is logged and retried.
 pub fn run(args: RunArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match Builder::new_multi_thread()
@@ -121,7 +122,7 @@ async fn start(args: &RunArgs) -> ExitCode {
             endpoints.address()
         );
         tokio::spawn(endpoints.serve(monitor.clone(), async {
-            // Nothing is ever sent.
+            // An error means that the sender was dropped. Nothing is ever sent.
             let _ = end.await;
         }))
     });
@@ -133,14 +134,15 @@ async fn start(args: &RunArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Who we are: the host, which is the pod's name in a cluster, and something that no other process has.
+/// The holder identity in the Lease: the host, which is the pod's name in a cluster, and a random
+/// number that no other process has.
 fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.unwrap_or_else(|_| "unknown".to_owned());
     format!("{}_{:016x}", host.trim(), rand::random::<u64>())
 }
 
-/// The port, unless it is switched off.
+/// Binds the port, unless it is switched off.
 async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, StartError> {
     if args.http_port == 0 {
         return Ok(None);
@@ -149,7 +151,7 @@ async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, StartError> {
     Ok(Some(endpoints))
 }
 
-/// Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once.
+/// Becomes true at the first SIGTERM or SIGINT. A second signal ends the process at once.
 fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,

@@ -353,7 +353,8 @@ mod tests {
             (0, r#"{"terminationGracePeriodSeconds": 0}"#, 0),
             (20, r#"{"terminationGracePeriodSeconds": 40}"#, 60),
             (20, r#"{"terminationGracePeriodSeconds": null}"#, 50),
-            // What the API server would not store is read as absent, and the DaemonSet stays readable.
+            // What the API server would not store is read as absent, and the DaemonSet stays
+            // readable.
             (20, r#"{"terminationGracePeriodSeconds": -1}"#, 50),
             (20, r#"{"terminationGracePeriodSeconds": "1h"}"#, 50),
             (-20, "{}", 30),

@@ -1,4 +1,5 @@
-//! What runs: watches, the queue, workers, the clients they use, and what can be known of them meanwhile.
+//! The running controller: watches, the queue, workers, the clients that they use, and what people
+//! and Prometheus can learn of them meanwhile.
 
 pub mod client;
 pub mod conflict;

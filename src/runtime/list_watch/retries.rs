@@ -180,8 +180,8 @@ impl Retries {
             .min(LONGEST_PAUSE)
     }
 
-    /// The pause after the `count`th time in a row, from 1 on: doubles from `first` up to `longest`,
-    /// less jitter of at most a half.
+    /// The pause after the `count`th time in a row, from 1 on: doubles from `first` up to
+    /// `longest`, less jitter of at most a half.
     fn backoff(&mut self, count: u32, first: Duration, longest: Duration) -> Duration {
         let full = first.saturating_mul(1 << (count - 1).min(10)).min(longest);
         full.mul_f64(self.rng.random_range(0.5..=1.0))

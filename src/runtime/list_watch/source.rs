@@ -1,4 +1,4 @@
-//! Where lists and watches come from: the API server, through kube's client, or a script in tests.
+//! The source of lists and watches: the API server, through kube's client, or a script in tests.
 
 use std::future::Future;
 use std::task::Poll;
@@ -20,17 +20,18 @@ use crate::apply::request::status_of;
 use crate::runtime::read_error::{Attempt, ReadError};
 use crate::wire::raw;
 
-/// A page of a list must be here, body and all, within this time.
+/// The timeout of a page of a list, with its body.
 const PAGE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The headers of a watch must be here within this time.
+/// The timeout of the headers of a watch.
 const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a watch that has been read to its end is left alone: in a burst, events are then taken many at a time, which
-/// takes a third off the CPU that covering a thousand nodes costs. The first event after a quiet time is taken at once.
+/// The time for which a watch that has been read to its end is left alone. In a burst, events are
+/// then taken many at a time, which saves a third of the CPU time of covering a thousand nodes. The
+/// first event after a quiet time is taken at once.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// One line of a watch.
+/// What was read of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// A whole line is in the buffer.
@@ -39,30 +40,31 @@ pub enum Read {
     End,
 }
 
-/// Makes requests for one resource.
+/// Sends the requests for one resource.
 pub trait Source: Send {
     /// An open watch.
     type Stream: Stream;
 
-    /// Reads one page: the first, or the one a continue token stands for. Bounded in time by itself.
+    /// Reads one page: the first, or that of a continue token. Has a timeout of its own.
     fn page(&mut self, next: Option<&str>)
     -> impl Future<Output = Result<Bytes, ReadError>> + Send;
 
-    /// Opens a watch of what comes after `version`, which the server ends after `seconds`. Bounded in time by itself.
+    /// Opens a watch from `version` on, which the server ends after `seconds`. Has a timeout of its
+    /// own.
     fn watch(
         &mut self,
         version: &str,
         seconds: u32,
     ) -> impl Future<Output = Result<Self::Stream, ReadError>> + Send;
 
-    /// What is attempted, to put troubles into words.
+    /// The request with this verb, for errors.
     fn attempt(&self, verb: &'static str) -> Attempt;
 }
 
 /// An open watch.
 pub trait Stream: Send {
-    /// Appends to `line` up to the end of the current line. May be dropped and called again with the same buffer: then
-    /// nothing is lost.
+    /// Appends to `line` up to the end of the current line. May be dropped and called again with
+    /// the same buffer without losing anything.
     fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, ReadError>> + Send;
 }
 
@@ -76,7 +78,7 @@ pub struct ApiSource {
 }
 
 impl ApiSource {
-    /// Asks for this resource; `server` is where the client connects to, for messages.
+    /// Asks for this resource. `server` is the URL that the client connects to, for messages.
     pub fn new(client: Client, server: String, resource: Resource) -> Self {
         Self {
             client,
@@ -93,7 +95,8 @@ impl Source for ApiSource {
 
     async fn page(&mut self, next: Option<&str>) -> Result<Bytes, ReadError> {
         let attempt = self.attempt("list");
-        // No resourceVersion: a consistent read. Any other could go back in time.
+        // Without a resourceVersion, so that the read is consistent. Any other could go back in
+        // time.
         let params = ListParams {
             limit: (self.page_size > 0).then_some(self.page_size),
             continue_token: next.map(str::to_owned),
@@ -120,7 +123,7 @@ impl Source for ApiSource {
 
     async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, ReadError> {
         let attempt = self.attempt("watch");
-        // `WatchParams` asks for bookmarks unless told otherwise, and not for the initial events.
+        // `WatchParams` asks for bookmarks by default, and not for initial events.
         let params = WatchParams {
             field_selector: self.field_selector.clone(),
             ..WatchParams::default().timeout(seconds)
@@ -154,8 +157,8 @@ pub struct ApiStream {
 
 impl Stream for ApiStream {
     async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
-        // What was read of a line stays in it. The first poll that finds nothing asks the connection for more, the
-        // second sees whether it had more.
+        // A part of a line that was read stays in `line`. The first poll that finds nothing makes
+        // the connection read, and the second sees whether there was more.
         let mut begun = poll!(self.reader.read_until(b'\n', line));
         if begun.is_pending() {
             yield_now().await;
@@ -169,10 +172,11 @@ impl Stream for ApiStream {
             }
         };
         match result {
-            // What is left without its end of line was cut off: nothing to go by.
+            // A rest without an end of line was cut off and means nothing.
             Ok(_) if line.last() == Some(&b'\n') => Ok(Read::Line),
             Ok(_) => Ok(Read::End),
-            // A connection that is cut is an ordinary end of a watch: what comes next shows whether more is wrong.
+            // A connection that is cut is an ordinary end of a watch. The next request shows
+            // whether more is wrong.
             Err(error) => {
                 let error = Error::ReadEvents(error);
                 tracing::debug!(error = %self.attempt.failed(&error), "a watch was cut off");
@@ -185,21 +189,21 @@ impl Stream for ApiStream {
 /// A page of a list, items undecoded and borrowed from the body.
 #[derive(Debug, Deserialize)]
 pub struct Page<'a> {
-    /// Version and continue token.
+    /// `metadata` of the list.
     pub metadata: PageMetadata,
-    /// Absent or null where there is none.
+    /// `items`; absent or null where the page is empty.
     #[serde(borrow, default)]
     pub items: Option<Vec<&'a RawValue>>,
 }
 
-/// What is read of a list's metadata.
+/// The fields of a list's metadata that are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageMetadata {
-    /// The version the list is of.
+    /// `metadata.resourceVersion`: the version of the whole list.
     #[serde(default)]
     pub resource_version: String,
-    /// Stands for the next page; empty at the last.
+    /// `metadata.continue`: the token of the next page; empty on the last page.
     #[serde(default, rename = "continue")]
     pub next: Option<String>,
 }
@@ -217,7 +221,7 @@ pub(super) enum WatchEvent<'a> {
     Error(Box<Status>),
 }
 
-/// Reads a line of a watch; the error says what is wrong with it, without quoting it.
+/// Decodes a line of a watch. The error says what is wrong with it, without quoting it.
 pub(super) fn decode_event(line: &[u8]) -> Result<WatchEvent<'_>, &'static str> {
     #[derive(Deserialize)]
     struct Line<'a> {
@@ -252,11 +256,11 @@ pub(super) fn decode_event(line: &[u8]) -> Result<WatchEvent<'_>, &'static str> 
     }
 }
 
-/// The resourceVersion of an object, of which nothing else needs to be in order.
+/// The resourceVersion of an object, which need not be readable otherwise.
 pub(super) fn version_of(object: &RawValue) -> Option<&str> {
     let version = raw::find(object, &["metadata", "resourceVersion"])?;
     let version = version.get().trim_matches('"');
-    // Also guards against a version that would mean "any" or would need escaping in a URL.
+    // Also keeps out a version that would mean "any", or would need escaping in a URL.
     (version != "0" && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
         .then_some(version)
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::runtime::read_error::Attempt;
 
-/// Writes down what it is given, one word or two a call.
+/// Writes down what the sink is given, a word or two for each call.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -54,7 +54,7 @@ impl Sink for Log {
     }
 }
 
-/// What the script answers, in order; a page must meet a list and a watch a watch.
+/// The answers of the script, in order. A page answers a list, and a watch a watch.
 pub(super) enum Answer {
     Page(&'static str),
     Watch(Vec<Step>),
@@ -130,7 +130,8 @@ impl Stream for Lines {
     }
 }
 
-/// Runs a script to its end, and a little longer; says what happened and how long the script took.
+/// Runs a script to its end, and a little longer. Returns what happened, and how long the script
+/// took.
 async fn play(answers: Vec<Answer>) -> (Vec<String>, Duration) {
     let log = Log::default();
     let script = Script {
@@ -145,7 +146,7 @@ async fn play(answers: Vec<Answer>) -> (Vec<String>, Duration) {
         state = it.step(state).await;
     }
     let took = start.elapsed();
-    // The request that the script has no answer to any more.
+    // The first request without an answer in the script.
     let _ = timeout_at(Instant::now() + Duration::from_millis(1), it.step(state)).await;
     (log.take(), took)
 }
@@ -278,7 +279,8 @@ async fn a_watch_that_is_gone_lists_at_once_the_first_time_and_slower_each_time_
     );
 }
 
-/// Watches that each tell of one version more and are ended at once: an API server that cannot keep up.
+/// Watches that each bring one version more and are ended at once: an API server that cannot keep
+/// up.
 fn cut_short(count: usize) -> impl Iterator<Item = Answer> {
     const NEWS: [&str; 3] = [
         r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}"#,
@@ -292,7 +294,7 @@ fn cut_short(count: usize) -> impl Iterator<Item = Answer> {
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_told_something_and_was_ended_early_is_followed_by_the_next_within_moments() {
     let mut script = vec![Answer::Page(EMPTY)];
-    // Whatever failed before: what is told shows that the API server is there and accepts the version.
+    // Failures before do not matter: a watch that brings something is accepted by the API server.
     script.extend((0..4).map(|_| failure(true)));
     let (_, before) = play(script).await;
 
@@ -316,7 +318,8 @@ async fn a_watch_that_told_something_and_was_ended_early_is_followed_by_the_next
     );
     assert!(!log[3..].contains(&"began".to_owned()), "no list: {log:?}");
     let news = took - before;
-    // Three short pauses, and after them the pause of a fifth failure: 20 + 40 + 80 ms and 8 s, less jitter.
+    // Three short pauses, and after them the pause of a fifth failure: 20 + 40 + 80 ms and 8 s,
+    // less jitter.
     assert!(news < Duration::from_millis(8_140), "{news:?}");
 
     let (_, took) = play(
@@ -340,10 +343,10 @@ async fn watches_that_are_always_ended_early_are_not_asked_for_without_end() {
     )
     .await;
     assert_eq!(log.iter().filter(|entry| *entry == "began").count(), 1);
-    // Half a second at least between two of them, but for the first few.
+    // Half a second at least between two of them, except for the first few.
     assert!(took > Duration::from_secs(45), "{took:?}");
 
-    // One that lived makes the next one the first again.
+    // After a watch that lived, the next one counts as the first again.
     let mut script = vec![Answer::Page(EMPTY)];
     script.extend(cut_short(12));
     script.push(lived());

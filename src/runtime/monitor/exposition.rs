@@ -1,4 +1,5 @@
-//! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds it against this.
+//! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds the
+//! document against this file.
 
 use std::{fmt, sync::Arc, sync::atomic::Ordering};
 
@@ -15,18 +16,18 @@ use prometheus_client::{
 
 use super::{Monitor, Row, lock, process::Process, watched::Watched};
 
-/// What [`Monitor::exposition`] is.
+/// The media type of [`Monitor::exposition`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Before all names that are ours alone.
+/// The prefix of the metrics that only this controller has.
 const PREFIX: &str = "daemonset_controller";
 
-/// The one queue, as Kubernetes' metrics of queues name it.
+/// The label of the one queue, as in Kubernetes' metrics of work queues.
 const QUEUE: [Label<'static>; 1] = [("name", "daemonset")];
 
 type Label<'a> = (&'static str, &'a str);
 
-/// A count in the status of a DaemonSet: the metric's name, what it says, and how to read it.
+/// A count in the status of a DaemonSet: the metric's name, its help, and how to read it.
 type Count = (&'static str, &'static str, fn(&DaemonSetStatus) -> i32);
 
 const COUNTS: [Count; 6] = [
@@ -78,11 +79,11 @@ impl Monitor {
     }
 }
 
-/// What is said of this controller alone.
+/// The metrics that only this controller has.
 #[derive(Debug)]
 struct Own(Arc<Monitor>);
 
-/// What many programs say of themselves, by the same names.
+/// The metrics that many programs have, by their usual names.
 #[derive(Debug)]
 struct Usual(Arc<Monitor>);
 
@@ -154,7 +155,7 @@ impl Collector for Usual {
 struct Families<'e>(DescriptorEncoder<'e>);
 
 impl Families<'_> {
-    /// The DaemonSets that are planned for here.
+    /// A row for each DaemonSet that this process plans for.
     fn daemon_sets(&mut self, monitor: &Monitor) -> fmt::Result {
         let now = monitor.now();
         let rows = lock(&monitor.rows);

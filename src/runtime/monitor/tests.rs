@@ -36,7 +36,7 @@ async fn a_loop_that_takes_no_turn_is_dead_and_one_that_has_not_begun_is_not() {
     monitor.watched(Kind::Node, Watched::list_began);
     sleep(DEAD_WATCH).await;
     assert!(monitor.healthz().passed);
-    // Refused is a turn all the same.
+    // A request that is refused is progress all the same.
     monitor.watched(Kind::Node, |w, now| w.asked(false, now));
     sleep(SECOND).await;
     let report = monitor.healthz();
@@ -45,7 +45,7 @@ async fn a_loop_that_takes_no_turn_is_dead_and_one_that_has_not_begun_is_not() {
         lines(&report),
         ["[-]watch-Pod failed: list and watch made no progress for 301 s"]
     );
-    // The whole process is halted: what stood still gets its time again.
+    // The whole process is halted: all loops have their full time again.
     advance(DEAD_WATCH * 10).await;
     assert!(monitor.healthz().passed, "{}", monitor.healthz().verbose);
     sleep(DEAD_WATCH + SECOND).await;
@@ -128,7 +128,7 @@ async fn a_daemon_set_of_the_same_name_is_another_one() {
     ds.uid = "other".into();
     monitor.planned(&key, &ds, &plan);
     assert_eq!(stuck(&monitor), (Duration::ZERO, false));
-    // Left alone there is nothing to count.
+    // A DaemonSet that is left alone has no counts.
     monitor.planned(
         &key,
         &ds,
