@@ -99,13 +99,13 @@ impl Collector for Own {
         let flag = |flag: bool| i64::from(flag);
         out.gauge(
             "leader",
-            "Whether this process acts (1), or watches while another one does (0).",
+            "1 while this process is the leader and syncs DaemonSets, 0 while it stands by.",
             None,
             flag(monitor.leader.load(Ordering::Relaxed)),
         )?;
         out.gauge(
             "conflict",
-            "Whether another DaemonSet controller is evidently at work on the same DaemonSets.",
+            "1 while another DaemonSet controller is active on the same DaemonSets.",
             None,
             flag(monitor.conflict.load(Ordering::Relaxed)),
         )?;
@@ -114,7 +114,7 @@ impl Collector for Own {
         let requests = lock(&monitor.requests).clone();
         out.counters(
             "api_requests",
-            "Requests to the API server that were answered or given up.",
+            "Requests to the API server that were answered, failed or timed out.",
             requests.iter().map(|((verb, resource, outcome), n)| {
                 let labels = [
                     ("verb", verb.as_str()),
@@ -169,7 +169,7 @@ impl Families<'_> {
         let age = |row: &Row| row.rollout.as_ref().map(|rollout| rollout.age(now));
         self.gauges(
             "rollout_age",
-            "For how long the rolling update under way has been seen; 0 where there is none.",
+            "The time since this process first saw the rollout that is under way; 0 without one.",
             Some(Unit::Seconds),
             rows.iter()
                 .map(|(key, row)| (of(key), age(row).unwrap_or_default().as_secs_f64())),
@@ -180,7 +180,7 @@ impl Families<'_> {
         };
         self.gauges(
             "rollout_stuck",
-            "Whether the rolling update under way stands still.",
+            "1 while the rollout that is under way is stuck.",
             None,
             rows.iter().map(|(key, row)| (of(key), stuck(row))),
         )
@@ -198,7 +198,7 @@ impl Families<'_> {
         let age = |kind| monitor.watched(kind, |w, now| now - w.last_told());
         self.gauges(
             "watch_age",
-            "For how long nothing came from the API server for the cache: no event, no bookmark, no list, no watch opened.",
+            "The time since the API server last sent something for the cache: an event, a bookmark, a list, an opened watch.",
             Some(Unit::Seconds),
             Kind::ALL.map(|kind| ([("kind", kind.as_str())], age(kind).as_secs_f64())),
         )?;
@@ -209,7 +209,7 @@ impl Families<'_> {
         )?;
         self.counters(
             "decode_failures",
-            "Times that an object was met that this build cannot decode.",
+            "Times that an object could not be decoded.",
             each(|w| w.undecodable),
         )
     }
@@ -228,33 +228,33 @@ impl Families<'_> {
         )?;
         self.counters(
             "workqueue_adds",
-            "Times that a DaemonSet that did not wait came to wait.",
+            "Times that a DaemonSet was added to those that wait.",
             [(QUEUE, gauges.adds)],
         )?;
         self.histogram(
             "workqueue_queue_duration",
-            "How long a DaemonSet waited for a worker after its turn had come.",
+            "How long a DaemonSet waited for a worker after it was due.",
             queue.waited(),
         )?;
         self.histogram(
             "workqueue_work_duration",
-            "How long a worker had it.",
+            "How long a worker took for a DaemonSet.",
             queue.worked(),
         )?;
         self.counters(
             "workqueue_retries",
-            "Times that a DaemonSet was put back, to be tried again after a pause.",
+            "Times that a DaemonSet was put back, to be retried after a backoff.",
             [(QUEUE, gauges.retries)],
         )?;
         self.gauges(
             "workqueue_unfinished_work",
-            "For how long the DaemonSets that workers have now have been with them, together.",
+            "The time that workers have spent on the DaemonSets that they have now, added up.",
             seconds(),
             [(QUEUE, gauges.unfinished.as_secs_f64())],
         )?;
         self.gauges(
             "workqueue_longest_running_processor",
-            "For how long the one that has been with a worker longest has.",
+            "The time that a worker has spent on the DaemonSet that it has had longest.",
             seconds(),
             [(QUEUE, gauges.longest.as_secs_f64())],
         )
