@@ -1,4 +1,4 @@
-//! How the cache is fed: objects as JSON, by list, by watch, or as the answer to a request.
+//! How the cache is fed: objects as JSON, by a list, by a watch, or as the answer to a request.
 
 use serde_json::value::RawValue;
 
@@ -28,7 +28,7 @@ enum How {
     News,
     /// The list that is being read.
     Listed,
-    /// A read of whoever holds a name.
+    /// A read of the object that holds a name.
     Holder,
 }
 
@@ -40,15 +40,17 @@ struct Decoded {
 }
 
 impl Cache {
-    /// A state of an object, from whatever source. Does nothing when it is not news.
+    /// Takes in a state of an object, wherever it comes from. Does nothing when the cache has this
+    /// state or a newer one.
     ///
-    /// An object that does not decode is not gone: what can be read of it is kept and its place counts as
-    /// taken; the error is returned to be said.
+    /// An object that does not decode is not gone: what can be read of it is kept, and its place
+    /// counts as taken. The error is for the log.
     pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
         self.take(kind, raw, How::News)
     }
 
-    /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept whoever owns it.
+    /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept, whichever its
+    /// owner.
     pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), Box<DecodeError>> {
         self.take(Kind::Pod, raw, How::Holder)
     }
@@ -79,7 +81,7 @@ impl Cache {
                 let keys: Vec<Key> = keys.cloned().collect();
                 self.dirty.extend(keys);
                 if let (How::Listed, Some(name)) = (how, &e.name) {
-                    // Its name is in the list: what is known under it is not gone.
+                    // The list has its name: the object that is known under it is not gone.
                     let namespace = namespace.unwrap_or_else(|| "".into());
                     self.ledgers[kind as usize].listed(Key::new(namespace, name.clone()));
                 }
@@ -99,7 +101,8 @@ impl Cache {
             Admission::Stale => return result,
             Admission::Take => {}
             Admission::Replace => {
-                // A watch that lags behind the answer that told of the new one may still tell of the old.
+                // A watch that is behind the answer with the new object may still tell of the old
+                // one.
                 if let Some((old, _)) = &known {
                     ledger.bury(old.clone(), how == How::Listed, &self.requests);
                 }
@@ -110,15 +113,16 @@ impl Cache {
             Object::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),
             Object::Node(node) => self.put_node(node),
             Object::Revision(revision) => self.put_revision(key, revision),
-            // Once kept, always kept: a pod that changed hands still holds its name.
+            // A pod that was kept is always kept: after a change of its owner it still holds its
+            // name.
             Object::Pod {
                 pod,
                 node,
                 relevant,
             } if relevant || how == How::Holder || known.is_some() => {
-                // What a list brings may have been there long.
+                // A pod in a list may have been there for long.
                 if how == How::News && known.is_none() {
-                    self.came(&pod);
+                    self.pod_appeared(&pod);
                 }
                 self.put_pod(key, pod, node.as_deref());
             }
@@ -127,9 +131,9 @@ impl Cache {
         result
     }
 
-    /// An object is gone, says a watch.
+    /// A watch told that an object was deleted.
     pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
-        // Without a name and UID nothing can be said to be gone; the next list tells.
+        // Without a name and UID the cache cannot tell which object is gone; the next list will.
         let Some(wire::Identity { key, uid, .. }) = wire::identity(raw) else {
             return;
         };
@@ -144,15 +148,16 @@ impl Cache {
         }
     }
 
-    /// An object is gone, says the API server in answer to a request of ours (404, or a UID that differs).
+    /// The API server answered that an object is gone (404, or another UID under its name).
     ///
-    /// A pod that was live when it was last seen may have ended before it went, and then its successor has another name.
-    /// So it counts as terminating until a watch or a list tells: what came before that tells how it went. Where none does,
-    /// its DaemonSet's pods are read after a moment ([`Cache::needs_priming`]).
+    /// A pod that was live when it was last seen may have become terminal before it was gone, and
+    /// then its successor has another name. So it counts as terminating until a watch or a list
+    /// tells how it went. Where none does, its DaemonSet's pods are read after a moment
+    /// ([`Cache::needs_pod_read`]).
     pub fn gone(&mut self, kind: Kind, key: &Key, uid: &Uid) {
         let known = self.known(kind, key);
         let is_it = known.is_some_and(|(known, _)| known == *uid);
-        if is_it && kind == Kind::Pod && self.pods.vanished(key, self.now) {
+        if is_it && kind == Kind::Pod && self.pods.gone_by_answer(key, self.now) {
             if let Some(pod) = self.pods.get(key).cloned() {
                 self.mark_owner(key, &pod.controller, &pod.labels);
             }
@@ -164,23 +169,24 @@ impl Cache {
         }
     }
 
-    /// A list of this kind begins.
+    /// A list of this kind begins. What is known stays valid.
     pub fn list_began(&mut self, kind: Kind) {
         self.ledgers[kind as usize].list_began(&mut self.requests);
         self.nameless.retain(|(k, _)| *k != kind);
     }
 
-    /// The list has this object.
+    /// The list holds this object.
     pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
         self.take(kind, raw, How::Listed)
     }
 
-    /// The list broke off.
+    /// The list broke off: it says nothing about objects that it did not hold.
     pub fn list_failed(&mut self, kind: Kind) {
         self.ledgers[kind as usize].list_dropped(&mut self.requests);
     }
 
-    /// The list is complete: what is absent from it and not newer is gone.
+    /// The list is complete, and as of `version`: objects that it does not hold, and that are not
+    /// newer, are gone.
     pub fn list_completed(&mut self, kind: Kind, version: Version) {
         let rows: Vec<(Key, Uid, Version)> = match kind {
             Kind::DaemonSet => self

@@ -1,15 +1,15 @@
-//! Which state of an object is the newer one, whoever told it: a list, a watch, or the answer to a
-//! write of our own. Time never runs backwards.
+//! Which state of an object is the newer one, whether it comes from a list, a watch, or the answer
+//! to a write of ours. No object goes back in time.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::model::{Key, Uid, Version};
 
-/// A request (or list) under way: what it tells may be as old as its beginning.
+/// A request (or a list) in flight. Its answer may be as old as its beginning.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
 pub struct Ticket(u64);
 
-/// The requests under way.
+/// The requests in flight.
 #[derive(Default, Debug)]
 pub struct Requests {
     next: u64,
@@ -25,7 +25,7 @@ impl Requests {
         ticket
     }
 
-    /// It ended, and what it told has been taken in.
+    /// The request ended, and its answer has been taken in.
     pub fn end(&mut self, ticket: Ticket) {
         self.under_way.remove(&ticket);
     }
@@ -42,11 +42,11 @@ impl Requests {
 #[derive(Debug)]
 struct Tombstone {
     born: Ticket,
-    /// Lists and watches have caught up with the deletion.
+    /// Whether lists and watches have caught up with the deletion.
     confirmed: bool,
 }
 
-/// What is known of one kind's versions beyond its rows.
+/// What is known of the versions of one kind, besides the objects themselves.
 #[derive(Default, Debug)]
 pub struct Ledger {
     tombstones: HashMap<Uid, Tombstone>,
@@ -59,7 +59,7 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Completed {
     version: Version,
-    /// Requests begun later are answered with nothing older than the list.
+    /// Requests that begin later are answered with nothing older than the list.
     ticket: Ticket,
 }
 
@@ -69,19 +69,19 @@ struct Listing {
     seen: HashSet<Key>,
 }
 
-/// What to do with a state that was told.
+/// What to do with a state of an object.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It is news.
+    /// It is newer than the known state.
     Take,
-    /// It is another object of the same name: the one that was known is gone.
+    /// It is another object of the same name: the known one is gone.
     Replace,
-    /// What is known is as new or newer, or the object is known to be gone.
+    /// The known state is as new or newer, or the object is known to be gone.
     Stale,
 }
 
 impl Ledger {
-    /// Holds a state against what is known of the name. Version 0 is always news.
+    /// Compares a state with the known object of its name. A state of version 0 is always taken.
     pub fn admit(&self, known: Option<(&Uid, Version)>, uid: &Uid, version: Version) -> Admission {
         if self.tombstones.contains_key(uid) {
             return Admission::Stale;
@@ -100,9 +100,9 @@ impl Ledger {
         }
     }
 
-    /// Whether a state of an object that is not known may be from before the last list, which did not have
-    /// it: then it is gone, and nothing would ever tell so again. Only an answer to a request begun before
-    /// that list was complete can be that late.
+    /// Whether a state of an object that is not known may be from before the last list. That list
+    /// did not have the object, so it is gone, and nothing would tell so again. Only an answer to a
+    /// request that began before the list was complete can be that late.
     pub fn predates_list(&self, version: Version, requests: &Requests) -> bool {
         self.last_list.as_ref().is_some_and(|list| {
             version <= list.version
@@ -111,7 +111,8 @@ impl Ledger {
         })
     }
 
-    /// The object is gone. `confirmed`: by a list or watch, which will not tell of it again.
+    /// The object is gone. `confirmed` says that a list or a watch told so, which will not tell of
+    /// the object again.
     pub fn bury(&mut self, uid: Uid, confirmed: bool, requests: &Requests) {
         if uid.as_str().is_empty() {
             return; // Its UID could not be read: it stands for any other such object too.
@@ -123,7 +124,7 @@ impl Ledger {
         tombstone.confirmed |= confirmed;
     }
 
-    /// A list begins; one that was being read is dropped.
+    /// A list begins. A list that is being read is dropped.
     pub fn list_began(&mut self, requests: &mut Requests) {
         self.list_dropped(requests);
         self.list = Some(Listing {
@@ -132,7 +133,7 @@ impl Ledger {
         });
     }
 
-    /// The list names this object.
+    /// The list holds this object.
     pub fn listed(&mut self, key: Key) {
         if let Some(list) = &mut self.list {
             list.seen.insert(key);
@@ -146,7 +147,7 @@ impl Ledger {
         }
     }
 
-    /// The list is complete: of `rows`, those absent from it and not newer than it are gone.
+    /// The list is complete. Of `rows`, returns those that it does not hold and that are not newer.
     pub fn list_completed<'a>(
         &mut self,
         version: Version,
@@ -181,12 +182,12 @@ impl Ledger {
         self.last_list.is_some()
     }
 
-    /// Whether a first list has begun: what is created from now on may be missing in it.
+    /// Whether a first list has begun: it may lack an object that is created from now on.
     pub fn has_begun(&self) -> bool {
         self.is_synced() || self.list.is_some()
     }
 
-    /// Forgets deletions that nothing under way can contradict any more.
+    /// Forgets deletions that nothing in flight can contradict any more.
     pub fn sweep(&mut self, requests: &Requests) {
         let oldest = requests.oldest();
         self.tombstones

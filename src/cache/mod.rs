@@ -1,30 +1,31 @@
-//! What is known of the cluster, own writes included, and which DaemonSets a change concerns.
+//! The cache of the cluster, our own writes included, and which DaemonSets a change concerns.
 //!
-//! Sans IO: lists, watches and the answers to our own writes are fed in from outside, snapshots are
-//! taken, dirty DaemonSets are asked for. Feeding the same thing twice, or late, does nothing.
+//! Without IO: the caller feeds in lists, watches and the answers to our writes, takes snapshots,
+//! and asks for dirty DaemonSets. Feeding the same state twice, or late, does nothing.
 
+mod appeared;
+mod dirty;
 mod feed;
 mod ledger;
-mod newcomers;
+mod pod_reads;
 mod pods;
-mod priming;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub use appeared::AppearedPod;
 pub use ledger::Ticket;
-pub use newcomers::Newcomer;
 
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, GonePods, Interner, Key, Kind,
-        Labels, Node, NodeId, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdict,
-        Verdicts, Version,
+        Node, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
 
+use appeared::AppearedPods;
+use dirty::matches;
 use ledger::{Ledger, Requests};
-use newcomers::Newcomers;
 use pods::Pods;
 
 /// A DaemonSet and what is remembered for its plans.
@@ -32,15 +33,16 @@ use pods::Pods;
 struct Entry {
     daemon_set: DaemonSet,
     eligibility: Eligibility,
-    /// Node to verdict, for this template.
+    /// Node to verdict, for the current template.
     verdicts: Verdicts,
-    /// Its pods that were last on nodes that have none now.
+    /// Its last pods on nodes that have none now.
     gone_pods: GonePods,
-    /// Its pods have been read consistently since it is known (see [`Cache::needs_priming`]).
-    primed: bool,
+    /// Whether its pods have been read consistently since it is known (see
+    /// [`Cache::needs_pod_read`]).
+    pods_read: bool,
 }
 
-/// The cache.
+/// The state of the cluster, as far as it has been fed in.
 #[derive(Default, Debug)]
 pub struct Cache {
     interner: Interner,
@@ -49,22 +51,23 @@ pub struct Cache {
     pods: Pods,
     /// Namespace and name to DaemonSet.
     daemon_sets: HashMap<Key, Entry>,
-    /// UID to namespace and name.
+    /// UID of a DaemonSet to its namespace and name.
     by_uid: HashMap<Uid, Key>,
     /// Namespace and name to revision.
     revisions: HashMap<Key, Revision>,
-    /// Kind and namespace of objects of which not even the name could be read, until the next list of their kind.
+    /// Kind and namespace of objects of which not even the name could be read, until the next list
+    /// of their kind.
     nameless: BTreeSet<(Kind, Option<Str>)>,
     ledgers: [Ledger; 4],
     requests: Requests,
     backoff: Backoff,
-    newcomers: Newcomers,
+    appeared: AppearedPods,
     dirty: BTreeSet<Key>,
     now: Time,
 }
 
 impl Cache {
-    /// An empty cache.
+    /// An empty cache. `gates` decide on eligibility.
     pub fn new(gates: FeatureGates) -> Cache {
         Cache {
             gates,
@@ -72,22 +75,23 @@ impl Cache {
         }
     }
 
-    /// What time it is, for all that is fed in from now on.
+    /// Sets the time at which everything that follows is fed in.
     pub fn tick(&mut self, now: Time) {
         self.now = now;
     }
 
-    /// Whether every kind has been listed once.
+    /// Whether every kind is synced: it has been listed once.
     pub fn is_synced(&self) -> bool {
         Kind::ALL.into_iter().all(|k| self.is_kind_synced(k))
     }
 
-    /// Whether this kind has been listed once.
+    /// Whether this kind is synced: it has been listed once.
     pub fn is_kind_synced(&self, kind: Kind) -> bool {
         self.ledgers[kind as usize].is_synced()
     }
 
-    /// The DaemonSets that changes since the last call concern, sorted. Nothing before the cache is synced.
+    /// The DaemonSets that changes since the last call concern, sorted. Empty before the cache is
+    /// synced.
     pub fn take_dirty(&mut self) -> BTreeSet<Key> {
         if !self.is_synced() {
             return BTreeSet::new();
@@ -95,12 +99,13 @@ impl Cache {
         std::mem::take(&mut self.dirty)
     }
 
-    /// A request begins whose answer will be fed in; hand the ticket to [`Cache::request_ended`] afterwards.
+    /// A request begins whose answer will be fed in. Call [`Cache::request_ended`] with the ticket
+    /// afterwards.
     pub fn request_began(&mut self) -> Ticket {
         self.requests.begin()
     }
 
-    /// The request's answer, if any, has been fed in.
+    /// The answer of the request, if any, has been fed in.
     pub fn request_ended(&mut self, ticket: Ticket) {
         self.requests.end(ticket);
         for ledger in &mut self.ledgers {
@@ -108,29 +113,30 @@ impl Cache {
         }
     }
 
-    /// All DaemonSets, sorted.
+    /// All DaemonSets, sorted by namespace and name.
     pub fn daemon_sets(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.daemon_sets.keys().cloned().collect();
         keys.sort();
         keys
     }
 
-    /// A DaemonSet.
+    /// The DaemonSet of this namespace and name.
     pub fn daemon_set(&self, key: &Key) -> Option<&DaemonSet> {
         self.daemon_sets.get(key).map(|e| &e.daemon_set)
     }
 
-    /// A pod.
+    /// The pod of this namespace and name. Only pods that may concern a DaemonSet are kept.
     pub fn pod(&self, key: &Key) -> Option<&Pod> {
         self.pods.get(key)
     }
 
-    /// A revision.
+    /// The ControllerRevision of this namespace and name.
     pub fn revision(&self, key: &Key) -> Option<&Revision> {
         self.revisions.get(key)
     }
 
-    /// Whether the DaemonSet has a pod on this node, or pinned to it, that is not among `seen`.
+    /// Whether the DaemonSet has a pod on this node, or pinned to it, that is not among `seen`. A
+    /// pod that is terminal and terminating does not count.
     pub fn has_other_pod(&self, key: &Key, node: &str, seen: &[Uid]) -> bool {
         let id = self.nodes.id(node);
         let pods = self.daemon_set(key).map(|ds| self.pods.of(&ds.uid));
@@ -142,12 +148,12 @@ impl Cache {
             .any(|p| !seen.contains(&p.uid))
     }
 
-    /// All nodes.
+    /// The nodes, and those that pods are pinned to.
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
     }
 
-    /// How many pods are kept.
+    /// The number of pods that are kept.
     pub fn pods(&self) -> usize {
         self.pods.len()
     }
@@ -200,33 +206,34 @@ impl Cache {
         Some(f(&snapshot))
     }
 
-    /// The attempts of a plan that is about to be carried out.
+    /// Records the attempts of a plan in the backoffs.
     pub fn attempt(&mut self, changes: &[BackoffChange], now: Time) {
         for key in changes {
             self.backoff.attempt(key.clone(), now);
         }
     }
 
-    /// A delete of a pod is about to be sent: it counts as terminating until an answer, a watch event or a
-    /// read settles it.
+    /// A delete of this pod is about to be sent: the pod counts as terminating until an answer, a
+    /// watch event or a read settles it. False when the pod is not in the cache.
     pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
         self.pods.delete_pending(key, uid)
     }
 
-    /// The DaemonSet's pods whose delete is on its way or had an outcome that is not known.
+    /// The DaemonSet's pods whose delete is in flight, or has an outcome that is not known.
     pub fn pending_deletes(&self, key: &Key) -> Vec<(Key, Uid)> {
         self.daemon_set(key)
             .map(|ds| self.pods.pending(&ds.uid))
             .unwrap_or_default()
     }
 
-    /// The delete is known not to have happened. That is no news, as everything is as it was: nothing becomes dirty, or
-    /// a delete that is denied would be planned again at once, for ever. Whoever asked for it plans again, after a while.
+    /// The delete was not carried out. Nothing becomes dirty, because everything is as it was: else
+    /// a delete that is denied would be planned again at once, for ever. The sync that sent it
+    /// plans again, after a backoff.
     pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
         self.pods.delete_settled(key, uid);
     }
 
-    /// Forgets what nothing needs any more; call it now and then.
+    /// Forgets what nothing needs any more; to be called at intervals.
     pub fn sweep(&mut self, now: Time) {
         self.backoff.sweep(now);
         self.interner.sweep();
@@ -250,7 +257,7 @@ impl Cache {
         }
     }
 
-    /// Whether this state of the object, or a newer one, is what is known.
+    /// Whether the cache has this state of the object, or a newer one.
     fn is_known(&self, kind: Kind, key: &Key, uid: &Uid, version: Version) -> bool {
         version != Version::default()
             && self
@@ -259,8 +266,9 @@ impl Cache {
     }
 
     fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
-        // What was there before the first list of pods began has its pods in it.
-        let primed_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
+        // The first list of pods holds the pods of a DaemonSet that was there before that list
+        // began.
+        let read_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
         match self.daemon_sets.get_mut(&key) {
             Some(entry) if entry.daemon_set.uid == daemon_set.uid => {
                 let mut same = daemon_set.clone();
@@ -286,7 +294,7 @@ impl Cache {
                     eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
-                    primed: primed_at_start,
+                    pods_read: read_at_start,
                     daemon_set,
                 };
                 self.daemon_sets.insert(key, entry);
@@ -317,51 +325,6 @@ impl Cache {
         }
     }
 
-    /// What each DaemonSet thinks of a node. Empty before the cache is synced: all are dirty then anyway.
-    fn verdicts_on(&self, node: Option<&Node>) -> HashMap<Key, Verdict> {
-        match node {
-            Some(node) if self.is_synced() => self
-                .daemon_sets
-                .iter()
-                .map(|(k, e)| (k.clone(), e.eligibility.of(node)))
-                .collect(),
-            _ => HashMap::new(),
-        }
-    }
-
-    /// A node's change concerns the DaemonSets whose verdict on it changed, and, where it came or went,
-    /// those that have pods there.
-    fn mark_node(
-        &mut self,
-        id: NodeId,
-        before: &HashMap<Key, Verdict>,
-        after: &HashMap<Key, Verdict>,
-    ) {
-        let came_or_went = before.is_empty() != after.is_empty();
-        let has_pods = self.nodes.pods_at(id) > 0;
-        let keys: Vec<Key> = self
-            .daemon_sets
-            .iter()
-            .filter(|(key, entry)| {
-                let bits =
-                    |v: Option<&Verdict>| v.map(|v| (v.should_run(), v.should_continue_running()));
-                let (b, a) = (bits(before.get(key)), bits(after.get(key)));
-                if !came_or_went {
-                    return a != b;
-                }
-                a.or(b).is_some_and(|(runs, _)| runs)
-                    || has_pods
-                        && self
-                            .pods
-                            .around(&entry.daemon_set.uid, &key.namespace)
-                            .iter()
-                            .any(|p| p.node == Some(id))
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
-        self.dirty.extend(keys);
-    }
-
     /// The DaemonSet that controls an object.
     fn owner(&mut self, controller: &Controller) -> Option<&mut Entry> {
         let Controller::Uid(uid) = controller else {
@@ -370,37 +333,11 @@ impl Cache {
         self.daemon_sets.get_mut(self.by_uid.get(uid)?)
     }
 
-    /// A pod or revision concerns its controller; an orphan those whose selector it matches; one whose owner cannot
-    /// be read all of its namespace.
-    fn mark_owner(&mut self, key: &Key, controller: &Controller, labels: &Labels) {
-        match controller {
-            Controller::Uid(uid) => {
-                if let Some(owner) = self.by_uid.get(uid) {
-                    self.dirty.insert(owner.clone());
-                }
-            }
-            Controller::None => self.mark_matching(key, Some(labels)),
-            Controller::Unreadable => self.mark_matching(key, None),
-        }
-    }
-
-    fn mark_matching(&mut self, key: &Key, labels: Option<&Labels>) {
-        let keys: Vec<Key> = self
-            .daemon_sets
-            .iter()
-            .filter(|(k, e)| {
-                k.namespace == key.namespace && labels.is_none_or(|l| matches(&e.daemon_set, l))
-            })
-            .map(|(k, _)| k.clone())
-            .collect();
-        self.dirty.extend(keys);
-    }
-
     fn put_pod(&mut self, key: Key, mut pod: Pod, node: Option<&str>) {
         pod.node = node.map(|n| self.nodes.point(n));
         let new = pod.clone();
         let old = self.pods.put(key.clone(), pod);
-        self.note_departure(&new, false);
+        self.note_pod(&new, false);
         if let Some(old) = &old {
             if let Some(id) = old.node {
                 self.nodes.unpoint(id);
@@ -419,8 +356,9 @@ impl Cache {
         self.mark_owner(&key, &new.controller, &new.labels);
     }
 
-    /// Remembers what a pod that is gone means to the name of the next one on its node, or that there is one.
-    fn note_departure(&mut self, pod: &Pod, gone: bool) {
+    /// Remembers a pod for the name of the next one on its node: that it is gone, or that it is
+    /// there.
+    fn note_pod(&mut self, pod: &Pod, gone: bool) {
         let now = self.now;
         let Some(node) = pod.node.map(|id| self.nodes.name(id).clone()) else {
             return;
@@ -454,7 +392,7 @@ impl Cache {
             Kind::Node => self.remove_node(&key.name),
             Kind::Pod => {
                 if let Some(pod) = self.pods.remove(key) {
-                    self.note_departure(&pod, true);
+                    self.note_pod(&pod, true);
                     if let Some(id) = pod.node {
                         self.nodes.unpoint(id);
                     }
@@ -468,9 +406,4 @@ impl Cache {
             }
         }
     }
-}
-
-fn matches(daemon_set: &DaemonSet, labels: &Labels) -> bool {
-    let selector = daemon_set.selector.as_ref();
-    selector.is_ok_and(|s| s.matches(labels))
 }

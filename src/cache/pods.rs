@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use crate::model::{Controller, Key, Pod, Str, Time, Uid};
 
-/// Who a pod is listed under.
+/// The list that a pod is in.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Owner {
-    /// A controller, by UID.
+    /// The pods of a controller.
     Uid(Uid),
-    /// Nobody, in this namespace.
+    /// The orphans of a namespace.
     Nobody(Str),
-    /// It cannot be told, in this namespace.
+    /// The pods of a namespace whose controller cannot be read.
     Unreadable(Str),
 }
 
@@ -29,15 +29,16 @@ impl Owner {
 struct Row {
     key: Key,
     pod: Pod,
-    /// A delete of ours is on its way.
+    /// A delete of ours is in flight, or has an outcome that is not known.
     pending: bool,
-    /// Since when it is gone, by an answer, and nothing was seen of its end yet.
-    vanished: Option<Time>,
-    /// Where it stands in its owner's list.
+    /// The time at which an answer said that the pod is gone; None where none did, and once a watch
+    /// or a list told how it went.
+    gone_by_answer: Option<Time>,
+    /// The row's place in its owner's list.
     position: u32,
 }
 
-/// All pods that matter.
+/// All pods that may concern a DaemonSet.
 #[derive(Default, Debug)]
 pub struct Pods {
     rows: Vec<Option<Row>>,
@@ -47,22 +48,23 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// The pod of that name.
+    /// The pod of this namespace and name.
     pub fn get(&self, key: &Key) -> Option<&Pod> {
         self.by_key.get(key).map(|&i| &self.row(i).pod)
     }
 
-    /// All pods.
+    /// All pods, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Pod)> {
         self.rows.iter().flatten().map(|r| (&r.key, &r.pod))
     }
 
-    /// How many there are.
+    /// The number of pods.
     pub fn len(&self) -> usize {
         self.by_key.len()
     }
 
-    /// The pods that this DaemonSet controls, then those of its namespace that nobody does or whose owner cannot be read.
+    /// The pods that this DaemonSet controls, then the orphans of its namespace, then those whose
+    /// controller cannot be read.
     pub fn around<'a>(&'a self, uid: &Uid, namespace: &Str) -> Vec<&'a Pod> {
         let lists = [
             self.by_owner.get(&Owner::Uid(uid.clone())),
@@ -85,20 +87,20 @@ impl Pods {
         self.owned(uid).map(|r| &r.pod)
     }
 
-    /// Puts a state in; a pending delete stays pending. Returns what was there before.
+    /// Puts a state in, and returns the one before. A pending delete stays pending.
     pub fn put(&mut self, key: Key, mut pod: Pod) -> Option<Pod> {
         let Some(&at) = self.by_key.get(&key) else {
             self.insert(key, pod, false);
             return None;
         };
         let row = self.row_mut(at);
-        // A deletionTimestamp settles it.
+        // A deletionTimestamp settles the delete.
         let same = row.pod.uid == pod.uid && !pod.terminating;
-        let (pending, vanished) = (row.pending && same, row.vanished.filter(|_| same));
+        let (pending, gone) = (row.pending && same, row.gone_by_answer.filter(|_| same));
         pod.ended |= row.pod.uid == pod.uid && row.pod.ended;
         if row.pod.controller == pod.controller {
-            (row.pending, row.vanished) = (pending, vanished);
-            pod.terminating |= pending || vanished.is_some();
+            (row.pending, row.gone_by_answer) = (pending, gone);
+            pod.terminating |= pending || gone.is_some();
             return Some(std::mem::replace(&mut row.pod, pod));
         }
         let old = self.remove(&key);
@@ -123,7 +125,7 @@ impl Pods {
             key,
             pod,
             pending,
-            vanished: None,
+            gone_by_answer: None,
             position,
         });
     }
@@ -149,7 +151,8 @@ impl Pods {
         Some(row.pod)
     }
 
-    /// A delete of ours is sent: the pod counts as terminating from now on. False when it is not there any more.
+    /// A delete of ours is about to be sent: the pod counts as terminating from now on. False when
+    /// the pod is not there.
     pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
         let Some(&at) = self.by_key.get(key) else {
             return false;
@@ -165,21 +168,23 @@ impl Pods {
         true
     }
 
-    /// The pod is gone, by an answer. True when it is kept, as terminating, because nothing was seen of its end.
-    pub fn vanished(&mut self, key: &Key, now: Time) -> bool {
+    /// An answer said that the pod is gone. Returns true when it is kept as terminating, because
+    /// nothing told whether it became terminal before.
+    pub fn gone_by_answer(&mut self, key: &Key, now: Time) -> bool {
         let Some(&at) = self.by_key.get(key) else {
             return false;
         };
         let row = self.row_mut(at);
         let unseen = !row.pod.phase.is_terminal() && row.pod.deletion.is_none();
         if unseen {
-            (row.pending, row.vanished) = (false, Some(row.vanished.unwrap_or(now)));
+            row.pending = false;
+            row.gone_by_answer.get_or_insert(now);
             row.pod.terminating = true;
         }
         unseen
     }
 
-    /// The delete is known not to have happened: the pod counts as it did again.
+    /// The delete was not carried out: the pod no longer counts as terminating.
     pub fn delete_settled(&mut self, key: &Key, uid: &Uid) {
         let Some(&at) = self.by_key.get(key) else {
             return;
@@ -191,13 +196,13 @@ impl Pods {
         }
     }
 
-    /// The pods of this owner that are gone and whose end was not seen, and since when.
-    pub fn all_vanished(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
+    /// The pods of this owner that are gone by an answer, with the time of the answer.
+    pub fn all_gone_by_answer(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
         self.owned(uid)
-            .filter_map(|r| Some((&r.key, &r.pod.uid, r.vanished?)))
+            .filter_map(|r| Some((&r.key, &r.pod.uid, r.gone_by_answer?)))
     }
 
-    /// The pods of this owner whose delete is on its way.
+    /// The pods of this owner with a pending delete.
     pub fn pending(&self, uid: &Uid) -> Vec<(Key, Uid)> {
         self.owned(uid)
             .filter(|r| r.pending)

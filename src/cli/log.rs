@@ -1,4 +1,4 @@
-//! Where the log goes: to standard error, as text or JSON, as much as `RUST_LOG` asks for.
+//! The log: on standard error, as text or JSON, at the level of `RUST_LOG`.
 
 use std::{env, io::IsTerminal};
 
@@ -6,11 +6,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise. kube logs whole bodies that it cannot decode, which may
+/// The filter unless `RUST_LOG` is set. kube logs whole bodies that it cannot decode, which may
 /// hold the values of environment variables.
 pub const DEFAULT_FILTER: &str = "info,kube_client=off,kube_runtime=off";
 
-/// A filter with kube's own log off, unless it asks for that log by name.
+/// A filter with kube's own log off, unless it names that log.
 fn quiet_clients(filter: &str) -> String {
     let off = ["kube_client", "kube_runtime"]
         .iter()
@@ -20,7 +20,7 @@ fn quiet_clients(filter: &str) -> String {
     })
 }
 
-/// Starts logging. A `RUST_LOG` that makes no sense is said and the default taken.
+/// Starts the log. A `RUST_LOG` that cannot be parsed is logged, and the default is used.
 pub fn init(format: LogFormat) {
     let wanted = env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
     let parsed = wanted
@@ -44,7 +44,7 @@ pub fn init(format: LogFormat) {
         }
     };
     if let Some(why) = wrong {
-        tracing::warn!(%why, "RUST_LOG is not understood; logging as without it");
+        tracing::warn!(%why, "RUST_LOG cannot be parsed; the default level is used");
     }
 }
 

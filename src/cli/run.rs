@@ -12,22 +12,24 @@ use crate::{
     apply::client::fence::Fence,
     runtime::{
         client,
-        endpoints::{BindError, Endpoints},
-        lease::{self, LeaderElection},
+        endpoints::Endpoints,
+        error::StartError,
+        lease::{LeaderElection, LeaseOptions},
         monitor::Monitor,
-        run::{Connections, Options, run as run_controller},
+        run::{Connections, ControllerOptions, run as run_controller},
         shared::Clock,
     },
 };
 
 use super::{args::RunArgs, complain, log};
 
-/// Threads for everything. One does what a cluster of thousands of nodes asks for in a fraction of its time, and
-/// with two a fifth more CPU goes into waking each other (docs/performance.md says how it is measured).
+/// The number of threads. One does the work of a cluster of thousands of nodes in a fraction of its
+/// time, and with two a fifth more CPU time goes into waking each other (docs/performance.md says
+/// how that is measured).
 const THREADS: usize = 1;
 
-/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to, or the port of the endpoints is not
-/// to be had: an API server that is away, or refuses, is said and waited for.
+/// Runs until SIGTERM or SIGINT. Fails only where no client can be made or the port of the
+/// endpoints cannot be bound: an API server that is away, or refuses, is logged and retried.
 pub fn run(args: RunArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match Builder::new_multi_thread()
@@ -49,7 +51,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         Ok(timing) => args.leader_election.leader_elect.then_some(timing),
         Err(why) => {
             complain(&format_args!(
-                "these times of leader election cannot work: {why}"
+                "these leader election times do not work together: {why}"
             ));
             return ExitCode::from(2);
         }
@@ -63,7 +65,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         }
     };
     let leader_election = timing.zip(fence).map(|(timing, fence)| LeaderElection {
-        options: lease::Options {
+        options: LeaseOptions {
             namespace: args
                 .leader_election
                 .namespace()
@@ -90,7 +92,7 @@ async fn start(args: &RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let options = Options {
+    let options = ControllerOptions {
         namespace: args.shared.namespace().map(str::to_owned),
         concurrent_syncs: args.concurrent_syncs.into(),
         burst: args.burst.into(),
@@ -120,7 +122,7 @@ async fn start(args: &RunArgs) -> ExitCode {
             endpoints.address()
         );
         tokio::spawn(endpoints.serve(monitor.clone(), async {
-            // Nothing is ever sent.
+            // An error means that the sender was dropped. Nothing is ever sent.
             let _ = end.await;
         }))
     });
@@ -132,15 +134,16 @@ async fn start(args: &RunArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Who we are: the host, which is the pod's name in a cluster, and something that no other process has.
+/// The holder identity in the Lease: the host, which is the pod's name in a cluster, and a random
+/// number that no other process has.
 fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.unwrap_or_else(|_| "unknown".to_owned());
     format!("{}_{:016x}", host.trim(), rand::random::<u64>())
 }
 
-/// The port, unless it is switched off.
-async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, BindError> {
+/// Binds the port, unless it is switched off.
+async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, StartError> {
     if args.http_port == 0 {
         return Ok(None);
     }
@@ -148,7 +151,7 @@ async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, BindError> {
     Ok(Some(endpoints))
 }
 
-/// Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once.
+/// Becomes true at the first SIGTERM or SIGINT. A second signal ends the process at once.
 fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,

@@ -1,16 +1,19 @@
-//! The pods that were last on nodes that have none now: what the name of the next one follows from.
+//! The last pods on nodes that have none now. The name of the next pod on the node follows from
+//! them.
 //!
-//! Controllers that differ by a moment in what they know must post the same name for a node. One may still see a pod
-//! that another saw go, and be about to name its successor after it. So what a pod meant to the next name it goes on
-//! meaning when it is gone, until another one is seen in its place, or for [`REMEMBERED`]. This is the one thing about names
-//! that a controller remembers; one that starts while a node is empty waits until all others have forgotten it.
+//! Two controllers whose caches differ by a moment must post the same name for a node. One may
+//! still see a pod that is gone for the other, and be about to derive its successor's name from it.
+//! So a pod that is gone goes on deciding the next name until another pod is seen on the node, or
+//! for [`REMEMBERED`]. Nothing else about names is remembered. A controller that starts while a
+//! node is empty waits until all others have forgotten the pod.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Pod, Str, Time, Uid};
 
-/// For how long. Two controllers are not further apart than this, or one of them has just started and makes no pods yet.
+/// The time for which a gone pod is remembered. The caches of two controllers do not differ by
+/// more, or one of them has just started and makes no pods yet.
 pub const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// A pod that is gone.
@@ -22,29 +25,30 @@ pub struct GonePod {
     pub uid: Uid,
     /// `metadata.name`.
     pub name: Str,
-    /// Whether it ended before it was asked to.
+    /// Whether it was terminal before it was asked to go.
     pub ended: bool,
     /// When it was seen to be gone.
     pub gone: Time,
 }
 
-/// For one DaemonSet: node name to the pods that were there last.
+/// For one DaemonSet: node name to its last pods there.
 ///
-/// Kubernetes' times have whole seconds, so several may be equally new: a plan sorts them out by their names.
+/// Kubernetes' times have whole seconds, so several pods may be equally new. A plan orders them by
+/// their names.
 #[derive(Default, Debug)]
 pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 
 impl GonePods {
-    /// The pods that were on this node last, where none came after them.
+    /// The last pods on this node; empty once a newer pod was seen there.
     pub fn on(&self, node: &str) -> &[GonePod] {
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 
-    /// A pod on this node is gone, as is seen now.
+    /// The pod is gone from this node. `now` is the time at which that was seen.
     pub fn gone(&mut self, node: &Str, pod: &Pod, now: Time) {
         let known = self.0.entry(node.clone()).or_default();
-        known.retain(|d| d.created >= pod.created && d.uid != pod.uid);
-        if known.iter().all(|d| d.created == pod.created) {
+        known.retain(|p| p.created >= pod.created && p.uid != pod.uid);
+        if known.iter().all(|p| p.created == pod.created) {
             known.push(GonePod {
                 created: pod.created,
                 uid: pod.uid.clone(),
@@ -55,18 +59,18 @@ impl GonePods {
         }
     }
 
-    /// A pod is seen on this node: what was there before it matters no more.
+    /// The pod is on this node: older pods no longer matter.
     pub fn seen(&mut self, node: &str, pod: &Pod) {
         let Some(known) = self.0.get_mut(node) else {
             return;
         };
-        known.retain(|d| d.created >= pod.created);
+        known.retain(|p| p.created >= pod.created);
         if known.is_empty() {
             self.0.remove(node);
         }
     }
 
-    /// The node is gone, and with it whatever was on it.
+    /// The node is gone, and its last pods no longer matter.
     pub fn forget(&mut self, node: &str) {
         self.0.remove(node);
     }

@@ -46,4 +46,7 @@ pub struct Template {
     pub tolerations: Vec<Toleration>,
     /// `spec.hostNetwork`.
     pub host_network: bool,
+    /// `spec.terminationGracePeriodSeconds`; None where the template has none (Kubernetes then
+    /// takes 30 s), or nothing that the API server would store.
+    pub termination_grace_period_seconds: Option<u64>,
 }

@@ -17,6 +17,7 @@ pub mod names;
 pub mod node_group;
 pub mod obstacles;
 pub mod pod_state;
+pub mod progress;
 pub mod revisions;
 pub mod rollout;
 pub mod status;

@@ -179,6 +179,7 @@ mod tests {
             node_affinity: None,
             tolerations,
             host_network,
+            termination_grace_period_seconds: None,
         }
     }
 

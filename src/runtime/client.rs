@@ -1,6 +1,7 @@
-//! Makes the clients: where the API server is, who we are, and how long we wait.
+//! Makes the clients: the address of the API server, the credentials, and the timeouts.
 //!
-//! Watches, writes and the lease have a client each, with connections of its own, so that none waits behind another.
+//! Watches, writes and the Lease have a client each, with connections of its own, so that none
+//! waits behind another.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,76 +12,49 @@ use http::header::USER_AGENT;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use thiserror::Error;
 
 use crate::apply::client::{error::chain, fence::Fence};
 
-/// What every request says about who sends it.
+use super::error::StartError;
+
+/// The User-Agent of every request.
 pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));
 
-/// A connection must be made within this time.
+/// The timeout of making a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A backstop where nothing comes on a connection; calls and watches have their own, shorter limits, and a watch ends
-/// after 80 s at the most.
+/// The timeout of reading from a connection, a backstop: requests and watches have their own,
+/// shorter limits, and a watch ends after 80 s at the latest.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Where to find the API server. With neither, as kubectl does: `$KUBECONFIG`, `~/.kube/config`, and then the pod that we
-/// run in.
+/// How to find the API server. With neither field set the order is kubectl's: `$KUBECONFIG`,
+/// `~/.kube/config`, then the service account of the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// A kubeconfig file.
+    /// `--kubeconfig`.
     pub kubeconfig: Option<PathBuf>,
-    /// A context in the kubeconfig; its current one where none is given.
+    /// `--context`; None for the current context of the kubeconfig.
     pub context: Option<String>,
 }
 
-/// The clients, and what they know of where they connect to.
+/// The clients, and what is known of the cluster that they connect to.
 #[derive(Clone)]
 pub struct Clients {
     /// For lists and watches.
     pub watches: Client,
     /// For reads and writes of single objects.
     pub writes: Client,
-    /// For the lease.
+    /// For the Lease.
     pub lease: Client,
-    /// URL of the API server, for messages.
+    /// The URL of the API server, for messages.
     pub server: String,
-    /// The namespace of the pod that we run in, where that is how we know the cluster.
+    /// The namespace of the pod that the process runs in; None where a kubeconfig is used.
     pub pod_namespace: Option<String>,
 }
 
-/// Why there are no clients, with what to do.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum AccessError {
-    /// The kubeconfig cannot be read or makes no sense.
-    #[error("cannot use kubeconfig {}: {why}", file.display())]
-    Kubeconfig {
-        /// The file, or the list of files of `$KUBECONFIG`.
-        file: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// There is no kubeconfig and we are in no pod.
-    #[error(
-        "no cluster to talk to: no kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config), and not in a pod either ({why})"
-    )]
-    Nowhere {
-        /// Why we are in no pod.
-        why: String,
-    },
-    /// The configuration was read and no client can be made with it.
-    #[error("cannot connect to {server} with this configuration: {why}")]
-    Unusable {
-        /// URL of the API server.
-        server: String,
-        /// What is wrong.
-        why: String,
-    },
-}
-
-/// Makes the clients, the one for writes behind `fence`. Nothing is sent yet, but an exec plugin of the kubeconfig may run.
-pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, AccessError> {
+/// Makes the clients, the one for writes behind `fence`. Sends nothing yet, but an exec plugin of
+/// the kubeconfig may run.
+pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, StartError> {
     let config = with_our_rules(config(access).await?);
     let server = config
         .cluster_url
@@ -90,11 +64,11 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
     let client = |fence: Option<&Fence>| {
         let builder = ClientBuilder::try_from(config.clone());
         let client = match fence {
-            // The client's buffer comes on top of it.
+            // The client's buffer comes on top of the fence.
             Some(fence) => builder.map(|builder| builder.with_layer(fence).build()),
             None => builder.map(ClientBuilder::build),
         };
-        client.map_err(|error| AccessError::Unusable {
+        client.map_err(|error| StartError::Configuration {
             server: server.clone(),
             why: chain(&error),
         })
@@ -110,11 +84,12 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
 }
 
 fn with_our_rules(mut config: Config) -> Config {
-    // The client would retry POSTs too, behind our back and without our knowing what became of the first.
+    // The client would retry POSTs too, and nothing would tell what became of the first.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
-    // Otherwise the time that a connection lay idle before a request counts as time without an answer to it.
+    // Otherwise the time that a connection was idle before a request counts as time without an
+    // answer.
     config.reset_reader_on_write = true;
     config
         .headers
@@ -122,9 +97,9 @@ fn with_our_rules(mut config: Config) -> Config {
     config
 }
 
-async fn config(access: &Access) -> Result<Config, AccessError> {
+async fn config(access: &Access) -> Result<Config, StartError> {
     let Some(file) = kubeconfig_file(access) else {
-        return Config::incluster().map_err(|error| AccessError::Nowhere { why: chain(&error) });
+        return Config::incluster().map_err(|error| StartError::NoCluster { why: chain(&error) });
     };
     let options = KubeConfigOptions {
         context: access.context.clone(),
@@ -137,14 +112,15 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
         },
         None => Config::from_kubeconfig(&options).await,
     };
-    // One that is there and broken is an error: to go on with the pod's own identity would be a surprise.
-    result.map_err(|error| AccessError::Kubeconfig {
+    // A kubeconfig that is there and broken is an error. Falling back to the pod's own identity
+    // would surprise.
+    result.map_err(|error| StartError::Kubeconfig {
         file,
         why: chain(&error),
     })
 }
 
-/// The kubeconfig that is meant, if any is: for messages, and to know that one is.
+/// The kubeconfig that is used, for messages; None where the pod's service account is used.
 fn kubeconfig_file(access: &Access) -> Option<PathBuf> {
     if let Some(file) = &access.kubeconfig {
         return Some(file.clone());
@@ -153,7 +129,7 @@ fn kubeconfig_file(access: &Access) -> Option<PathBuf> {
         return Some(files.into());
     }
     let home = env::home_dir().map(|home| home.join(".kube").join("config"));
-    // A context can only be meant in a file, so that a missing file is then what to complain about.
+    // A context exists in a kubeconfig only, so a missing file is then the error to report.
     home.filter(|file| access.context.is_some() || Path::exists(file))
 }
 
@@ -229,10 +205,11 @@ contexts:
         assert!(error.contains("none"), "{error}");
     }
 
-    /// Over a real socket: the text of a refused connection comes from several crates, and must be recognised.
+    /// Over a real socket: the text of a refused connection comes from several crates, and must be
+    /// recognised.
     #[tokio::test]
     async fn a_refused_connection_is_recognised() {
-        use crate::runtime::trouble::{Attempt, Kind, explain};
+        use crate::runtime::read_error::{Attempt, ReadErrorKind};
         let (_directory, access) = access(KUBECONFIG, None);
         let clients = clients(&access, None).await.expect("clients");
         let request = http::Request::get("/api/v1/pods")
@@ -248,6 +225,7 @@ contexts:
             server: clients.server,
             path: "/api/v1/pods".into(),
         };
-        assert_eq!(explain(&error, &attempt).kind, Kind::Refused, "{error:?}");
+        let kind = attempt.failed(&error).kind;
+        assert_eq!(kind, ReadErrorKind::ConnectionRefused, "{error:?}");
     }
 }

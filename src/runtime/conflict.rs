@@ -1,10 +1,11 @@
-//! Never two masters unnoticed: another DaemonSet controller, such as that of kube-controller-manager, at work on the same
-//! DaemonSets.
+//! Conflicts with another DaemonSet controller, such as that of kube-controller-manager, that is
+//! active on the same DaemonSets.
 //!
-//! What tells of it is a pod of one of our DaemonSets that came after we were at work and bears a name as the API server
-//! generates them; ours are derived (`plan/names.rs`). By default we step back then: caches stay warm, the Lease stays ours,
-//! and nothing is written. That the other one has stopped cannot be seen where nothing is to be done. So we go on when
-//! something that is to be done has been left undone for a while.
+//! The sign of a conflict is a foreign pod: a pod of one of our DaemonSets that appeared after we
+//! began to sync and has a name as the API server generates them. Our own names are derived
+//! (`plan/names.rs`). By default we then stand by: caches stay filled, we keep the Lease, and
+//! nothing is written. Nothing shows that the other controller has stopped while there is nothing
+//! to do. So we sync again when something has been left undone for a while.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,40 +21,40 @@ use crate::{
 };
 
 use super::{
+    foreign_pods::{self, ForeignPod, ForeignPods},
     shared::Shared,
-    strangers::{self, Stranger, Strangers},
 };
 
-/// Where work was left undone for so long, and nobody but us created a pod, we are the only one.
+/// The conflict is over when something was left undone for this long, and no foreign pod appeared.
 pub const UNDONE: Duration = Duration::from_secs(30);
 
-/// How often it is looked at.
+/// The interval at which plans are made to see whether something is left undone.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Without stepping back, a conflict is over when nobody else created a pod for so long.
+/// Without standing by, the conflict is over when no foreign pod has appeared for this long.
 const QUIET: Duration = Duration::from_secs(300);
 
-/// What to do about another controller.
+/// What follows when another DaemonSet controller is active.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnConflict {
-    /// Step back until it has stopped.
+    /// Write nothing until the other controller has stopped.
     #[default]
     StandBy,
-    /// Say so, and go on.
+    /// Warn, and go on.
     Continue,
 }
 
-/// Watches for another controller.
+/// Watches for foreign pods, and closes the gate while there is a conflict.
 pub struct Conflict {
     shared: Arc<Shared>,
-    /// For the event.
+    /// Writes the event.
     carry_out: CarryOut,
     settings: Settings,
     policy: OnConflict,
 }
 
 impl Conflict {
-    /// For what is shared.
+    /// Watches for the foreign pods of `shared`. `carry_out` writes the event.
     pub fn new(
         shared: Arc<Shared>,
         carry_out: CarryOut,
@@ -70,21 +71,26 @@ impl Conflict {
 
     /// Runs until it is dropped.
     pub async fn run(self) {
-        let mut strangers = self.shared.strangers();
-        while let Some(stranger) = strangers::next(&mut strangers).await {
+        let mut pods = self.shared.foreign_pods();
+        while let Some(pod) = foreign_pods::next(&mut pods).await {
             self.shared.monitor.set_conflict(true);
-            self.say(&stranger);
+            self.warn(&pod);
             match self.policy {
                 OnConflict::Continue => {
-                    while let Ok(Some(_)) = timeout(QUIET, strangers::next(&mut strangers)).await {}
-                    tracing::info!("no other controller has created pods for a while");
+                    while let Ok(Some(_)) = timeout(QUIET, foreign_pods::next(&mut pods)).await {}
+                    tracing::info!(
+                        "the conflict is over: no other DaemonSet controller has created pods for {} s",
+                        QUIET.as_secs()
+                    );
                 }
                 OnConflict::StandBy => {
                     self.shared.gate.hold(true);
                     self.shared.monitor.forget_daemon_sets();
-                    if self.is_left_undone(&mut strangers).await {
+                    if self.is_left_undone(&mut pods).await {
                         tracing::info!(
-                            "work is left undone, so the other controller has stopped: at work again"
+                            "the conflict is over: no other DaemonSet controller has done what was to be done \
+                             for {} s; syncing again",
+                            UNDONE.as_secs()
                         );
                     }
                     self.shared.resume();
@@ -94,16 +100,16 @@ impl Conflict {
         }
     }
 
-    fn say(&self, Stranger { daemon_set, pod }: &Stranger) {
+    fn warn(&self, ForeignPod { daemon_set, pod }: &ForeignPod) {
         let what = match self.policy {
             OnConflict::StandBy => "standing by until it has stopped",
-            OnConflict::Continue => "going on all the same (--on-conflict=continue)",
+            OnConflict::Continue => "continuing all the same (--on-conflict=continue)",
         };
         let advice = "run kube-controller-manager with --controllers=*,-daemonset-controller";
         tracing::warn!(
             daemonset = %daemon_set,
             pod = &**pod,
-            "another DaemonSet controller is at work: it created a pod; {what}; {advice}"
+            "another DaemonSet controller is active: it created a pod; {what}; {advice}"
         );
         let daemon_set = self.shared.cache().daemon_set(daemon_set).cloned();
         if let Some(daemon_set) = daemon_set {
@@ -114,13 +120,14 @@ impl Conflict {
         }
     }
 
-    /// True once something that is to be done has been left undone for [`UNDONE`]; false when we do not lead any more.
-    async fn is_left_undone(&self, strangers: &mut watch::Receiver<Strangers>) -> bool {
+    /// Waits until something has been left undone for [`UNDONE`] and returns true, or false when we
+    /// are no longer the leader.
+    async fn is_left_undone(&self, pods: &mut watch::Receiver<ForeignPods>) -> bool {
         let mut undone: BTreeMap<Key, Instant> = BTreeMap::new();
         while self.shared.gate.leads() {
             tokio::select! {
                 biased;
-                _ = strangers::next(strangers) => undone.clear(),
+                _ = foreign_pods::next(pods) => undone.clear(),
                 () = sleep(LOOK) => {}
             }
             let now = Instant::now();
@@ -140,7 +147,7 @@ impl Conflict {
         false
     }
 
-    /// Whether we would do something for this DaemonSet, or its generation is not acknowledged.
+    /// Whether we would do something for this DaemonSet, or nobody has acknowledged its generation.
     fn is_undone(&self, key: &Key) -> bool {
         let now = (self.shared.clock)();
         let undone = self.shared.cache().snapshot(key, self.settings, |s| {

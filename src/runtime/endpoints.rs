@@ -1,8 +1,9 @@
 //! `/metrics`, `/healthz` (or `/livez`) and `/readyz`, over HTTP.
 //!
-//! Whoever can reach the port may ask, so that little can be asked and little can be held up: one request a connection,
-//! without a body, done within [`PATIENCE`]. Where there are too many connections the oldest goes, so that a probe
-//! gets its answer however many others say nothing.
+//! Anybody who can reach the port may ask, so little can be asked and little can be blocked: one
+//! request a connection, without a body, done within [`PATIENCE`]. When there are too many
+//! connections the oldest is closed, so that a probe gets its answer however many clients send
+//! nothing.
 
 use std::{
     collections::VecDeque,
@@ -21,65 +22,59 @@ use http::{
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 
-use super::monitor::{self, Monitor, Report};
+use super::{
+    error::StartError,
+    monitor::{self, Monitor, Report},
+};
 
-/// A connection is ended after this time, whatever became of its request.
+/// The limit of a connection, from its beginning to its end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// At most so many connections at a time.
+/// The most connections at a time.
 const CONNECTIONS: usize = 64;
 
-/// How long requests under way may take to finish at the end.
+/// The time that requests in flight have to finish at the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long nothing is accepted after a connection could not be.
+/// The time for which nothing is accepted after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// No request has a longer head.
+/// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8192;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The port cannot be had.
-#[derive(Debug, Error)]
-#[error(
-    "cannot serve /metrics, /healthz and /readyz at {address}: {why}; choose another --http-port or --bind-address, or do \
-     without them (--http-port=0)"
-)]
-pub struct BindError {
-    address: SocketAddr,
-    why: io::Error,
-}
-
-/// A port that is ours.
+/// A port that is bound.
 pub struct Endpoints {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Endpoints {
-    /// Takes the port. Connections are accepted from now on, and answered by [`Endpoints::serve`].
-    pub async fn bind(address: IpAddr, port: u16) -> Result<Endpoints, BindError> {
+    /// Binds the port. Connections are accepted from now on, and answered by [`Endpoints::serve`].
+    pub async fn bind(address: IpAddr, port: u16) -> Result<Endpoints, StartError> {
         let address = SocketAddr::new(address, port);
-        let failed = |why| BindError { address, why };
+        let failed = |why: io::Error| StartError::Bind {
+            address,
+            why: why.to_string(),
+        };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Endpoints { listener, address })
     }
 
-    /// Where they are.
+    /// The address and port that are bound.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `end`.
+    /// Answers requests until `end`.
     pub async fn serve(self, monitor: Arc<Monitor>, end: impl Future<Output = ()>) {
         let mut end = std::pin::pin!(end);
         let mut connections = JoinSet::new();
@@ -97,7 +92,7 @@ impl Endpoints {
                     oldest.push_back(connections.spawn(answer(stream, monitor.clone())));
                 }
                 Err(why) => {
-                    // Mostly no more files may be open; those that are will be closed.
+                    // Mostly the limit of open files is reached, and some of them will be closed.
                     tracing::debug!(%why, "a connection to the endpoints could not be accepted");
                     sleep(PAUSE).await;
                 }
@@ -105,12 +100,12 @@ impl Endpoints {
         }
         drop(self.listener);
         let rest = async { while connections.join_next().await.is_some() {} };
-        // What is left after that is dropped with the set.
+        // Connections that are still open are dropped with the set.
         let _ = timeout(GRACE, rest).await;
     }
 }
 
-/// Ends the oldest connections until there is room for one.
+/// Closes the oldest connections until there is room for one.
 fn make_room(oldest: &mut VecDeque<AbortHandle>) {
     oldest.retain(|connection| !connection.is_finished());
     while oldest.len() >= CONNECTIONS {
@@ -128,7 +123,7 @@ async fn answer(stream: TcpStream, monitor: Arc<Monitor>) {
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
-        // The whole connection has a limit, its head needs none of its own.
+        // The whole connection has a limit; its head needs none of its own.
         .header_read_timeout(None)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
@@ -165,7 +160,8 @@ fn respond(method: &Method, uri: &http::Uri, monitor: &Arc<Monitor>) -> Response
     ask(monitor, names.any(|name| name == "verbose"))
 }
 
-/// As Kubernetes' components answer: in one word where all is well, line by line where not, or where that is asked for.
+/// Answers as Kubernetes' components do: `ok` when all checks passed, and a line for each check
+/// when one failed or `?verbose` is given.
 fn report(report: Report, verbose: bool) -> Response<Full<Bytes>> {
     if !report.passed {
         return text(StatusCode::INTERNAL_SERVER_ERROR, report.verbose);

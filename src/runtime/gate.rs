@@ -1,10 +1,10 @@
-//! Whether there may be syncs now.
+//! The gate before the workers: whether DaemonSets may be synced now.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Whether there may be syncs: while we lead, and are not held back.
+/// Open while this process is the leader and is not held back by a conflict.
 #[derive(Default)]
 pub struct Gate {
     leads: AtomicBool,
@@ -13,22 +13,22 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Whether it is open.
+    /// Whether DaemonSets may be synced.
     pub fn is_open(&self) -> bool {
         self.leads() && !self.held.load(Ordering::Acquire)
     }
 
-    /// Whether we lead, held back or not.
+    /// Whether this process is the leader, held back or not.
     pub fn leads(&self) -> bool {
         self.leads.load(Ordering::Acquire)
     }
 
-    /// Returns when it is open.
+    /// Returns when the gate is open.
     pub async fn opened(&self) {
         self.until(true).await;
     }
 
-    /// Returns when it is closed.
+    /// Returns when the gate is closed.
     pub async fn closed(&self) {
         self.until(false).await;
     }
@@ -43,13 +43,13 @@ impl Gate {
         }
     }
 
-    /// We lead, or no longer.
+    /// This process became the leader, or stopped leading.
     pub fn lead(&self, leads: bool) {
         self.leads.store(leads, Ordering::Release);
         self.changed.notify_waiters();
     }
 
-    /// We are held back, or no longer.
+    /// A conflict holds this process back, or no longer does.
     pub fn hold(&self, held: bool) {
         self.held.store(held, Ordering::Release);
         self.changed.notify_waiters();

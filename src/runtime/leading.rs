@@ -1,9 +1,10 @@
-//! When this process works: while it leads, and once what it knows is as fresh as its election.
+//! When this process syncs: while it is the leader, and once its cache is as fresh as its election.
 //!
-//! A standby keeps its caches warm, so that it need not read the cluster when it takes over. But its watches may have
-//! been silent without its knowing. So before it plans it makes sure of each kind: it asks for the version that the API
-//! server is at, and waits a moment until the watch has told of that version or a later one. On a busy cluster it has. Where
-//! nothing happens a watch tells nothing, and then the kind is read again: all of it, or, of pods, those of each DaemonSet
+//! A standby keeps its caches filled, so that it need not read the cluster when it becomes the
+//! leader. But its watches may have been silent unnoticed. So before it plans it checks each kind:
+//! it asks for the API server's current resourceVersion, and waits a moment until the watch has
+//! reached that version or a later one. On a busy cluster it has. A watch where nothing happens
+//! brings nothing, and then the kind is read again: all of it, or, of pods, those of each DaemonSet
 //! before it is planned for.
 
 use std::{
@@ -24,23 +25,26 @@ use crate::{
 
 use super::{lease::Standing, list_watch::Page, shared::Shared};
 
-/// How long the watch of a kind has to tell of the API server's version before the kind is read again.
+/// The time that the watch of a kind has to reach the API server's version before the kind is read
+/// again.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// From the end of the first lists to the first sync, and from the end of a halt of the process to the next.
+/// The time from the end of the first lists to the first sync, and from the end of a halt of the
+/// process to the next sync.
 ///
-/// A controller that starts cannot know what was last on a node that it finds empty, and so not what another controller
-/// would call the next pod there (docs/design.md, "Names"). Where one is at work, its pod shows itself within this time, or
-/// it has forgotten what was there, too. One that was halted knows no more than that.
+/// A controller that starts cannot know which pod was last on a node that it finds empty, and so
+/// not which name another controller would give to the next pod there (docs/design.md, "Names"). If
+/// another controller is active, within this time its pod appears, or it has forgotten the last
+/// pod, too. A controller that was halted knows no more than one that starts.
 pub const SETTLE: Duration = REMEMBERED;
 
-/// What it takes to make sure of a kind.
-pub struct Source {
-    /// The kind.
+/// The list of a kind, as the check of its freshness needs it.
+pub struct KindList {
+    /// The kind that is listed.
     pub kind: Kind,
-    /// The path of its list.
+    /// The path of the list, e.g. `/api/v1/pods`.
     pub path: String,
-    /// Tells its watch to list anew.
+    /// Makes the loop of list and watch list again.
     pub again: Arc<Notify>,
 }
 
@@ -48,31 +52,31 @@ pub struct Source {
 pub struct Leading {
     shared: Arc<Shared>,
     api: Api,
-    sources: Vec<Source>,
-    /// How the election stands; None where there is none, and whoever runs acts.
+    lists: Vec<KindList>,
+    /// The state of the election; None where there is none, and every process syncs.
     standing: Option<watch::Receiver<Standing>>,
-    /// Why the last look at a version failed, to be said once.
-    said: Mutex<Option<String>>,
+    /// The last warning about a version, so that it is logged once.
+    logged: Mutex<Option<String>>,
 }
 
 impl Leading {
-    /// For these kinds, read through `api`.
+    /// A gate for these kinds, read through `api`. `standing` is None where there is no election.
     pub fn new(
         shared: Arc<Shared>,
         api: Api,
-        sources: Vec<Source>,
+        lists: Vec<KindList>,
         standing: Option<watch::Receiver<Standing>>,
     ) -> Leading {
         Leading {
             shared,
             api,
-            sources,
+            lists,
             standing,
-            said: Mutex::default(),
+            logged: Mutex::default(),
         }
     }
 
-    /// Opens the gate whenever this process may work, until the election ends.
+    /// Opens the gate whenever this process may sync, until the election ends.
     pub async fn run(mut self) {
         for kind in Kind::ALL {
             self.shared.wait_for(kind).await;
@@ -82,9 +86,10 @@ impl Leading {
             let ready = async {
                 let mut pods = Version::default();
                 if let Some(since) = since {
-                    let versions = join_all(self.sources.iter().map(|s| self.make_sure(s, since)));
-                    let versions = self.sources.iter().zip(versions.await);
-                    let of_pods = versions.filter(|(source, _)| source.kind == Kind::Pod);
+                    let versions =
+                        join_all(self.lists.iter().map(|list| self.make_sure(list, since)));
+                    let versions = self.lists.iter().zip(versions.await);
+                    let of_pods = versions.filter(|(list, _)| list.kind == Kind::Pod);
                     pods = of_pods
                         .map(|(_, version)| version)
                         .max()
@@ -99,7 +104,7 @@ impl Leading {
                 pods = ready => pods,
             };
             self.shared.monitor.set_leader(true);
-            tracing::info!("at work");
+            tracing::info!("started syncing");
             self.shared.begin(pods);
             lost(self.standing.clone(), since).await;
             self.shared.end();
@@ -107,7 +112,8 @@ impl Leading {
         }
     }
 
-    /// Returns when we lead, and since when; an error when nobody will ever be elected any more.
+    /// Returns when this process is the leader, with the time at which it became so (None without
+    /// an election). An error means that the election has ended.
     async fn elected(&mut self) -> Result<Option<Instant>, watch::error::RecvError> {
         let Some(standing) = &mut self.standing else {
             return Ok(None);
@@ -116,10 +122,10 @@ impl Leading {
         Ok(leads.leading_since)
     }
 
-    /// Returns when what is known of a kind is no older than `since`, and a version that it was at after that, where one
-    /// was asked for.
-    async fn make_sure(&self, source: &Source, since: Instant) -> Version {
-        let Source { kind, path, again } = source;
+    /// Returns when the cache of a kind is no older than `since`. Returns the version that the API
+    /// server had after that, or 0 where none was asked for.
+    async fn make_sure(&self, list: &KindList, since: Instant) -> Version {
+        let KindList { kind, path, again } = list;
         if self.shared.listed_since(*kind) >= Some(since) {
             return Version::default();
         }
@@ -131,7 +137,7 @@ impl Leading {
             }
         }
         if *kind == Kind::Pod {
-            self.shared.cache().read_pods_anew();
+            self.shared.cache().mark_pods_stale();
         } else {
             let now = Instant::now();
             again.notify_one();
@@ -140,7 +146,8 @@ impl Leading {
         version.unwrap_or_default()
     }
 
-    /// The version that the API server is at for what is listed at this path.
+    /// The API server's current resourceVersion of the list at this path; None where it cannot be
+    /// read.
     async fn version_of(&self, path: &str) -> Option<Version> {
         let answer = self.api.get(&format!("{path}?limit=1")).await;
         let why = match answer {
@@ -150,20 +157,22 @@ impl Leading {
             },
             Err(error) => error.to_string(),
         };
-        let text = format!("cannot read the version of {path}: {why}; it is listed anew");
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.as_ref() != Some(&text) {
+        let text = format!("cannot read the resourceVersion of {path}: {why}; listing it again");
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.as_ref() != Some(&text) {
             tracing::warn!("{text}");
-            *said = Some(text);
+            *logged = Some(text);
         }
         None
     }
 }
 
-/// Returns when we no longer lead since then; never where there is no election.
+/// Returns when this process is no longer the leader that it became at `since`; without an election
+/// never.
 async fn lost(standing: Option<watch::Receiver<Standing>>, since: Option<Instant>) {
     match standing {
-        // The sender is gone with the candidate: nobody leads here any more.
+        // An error means that the sender is gone with the candidate: this process is not the
+        // leader.
         Some(mut standing) => {
             let _ = standing.wait_for(|s| s.leading_since != since).await;
         }

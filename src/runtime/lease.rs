@@ -1,8 +1,8 @@
 //! Leader election by a `coordination.k8s.io` Lease: of several replicas one writes.
 //!
-//! [`election`] decides, [`record`] is the Lease, and [`Candidate`] talks to the API server. While it leads it holds the
-//! [`Fence`] of all writes open, never longer than its renew deadline allows, and so never when another can have
-//! become the leader by the clock.
+//! [`election`] decides, [`record`] is the Lease, and [`Candidate`] talks to the API server. A
+//! leader keeps the [`Fence`] of all writes open, never for longer than its renew deadline allows,
+//! and so never when another replica can have become the leader by the clock.
 
 pub mod election;
 pub mod record;
@@ -29,30 +29,30 @@ use self::{
     watching::Noticed,
 };
 
-/// How long giving up the Lease may take.
+/// The time that releasing the Lease may take.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Which Lease, and who we are.
+/// Which Lease it is, and who holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// The Lease's namespace.
+pub struct LeaseOptions {
+    /// `metadata.namespace` of the Lease.
     pub namespace: String,
-    /// The Lease's name.
+    /// `metadata.name` of the Lease.
     pub name: String,
-    /// Who we are: another for each process.
+    /// `spec.holderIdentity` of this process. It differs for each process.
     pub identity: String,
-    /// How long things take.
+    /// Durations of the election.
     pub timing: Timing,
 }
 
-impl Options {
+impl LeaseOptions {
     /// The path of all Leases of the namespace.
     fn leases(&self) -> String {
         let namespace = &self.namespace;
         format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
     }
 
-    /// The path of this one.
+    /// The path of this Lease.
     fn path(&self) -> String {
         format!("{}/{}", self.leases(), self.name)
     }
@@ -61,24 +61,24 @@ impl Options {
 /// What a process needs to take part in an election.
 #[derive(Clone, Debug)]
 pub struct LeaderElection {
-    /// Which Lease, and who we are.
-    pub options: Options,
-    /// Opened while we lead; the client for writes must be behind it.
+    /// Which Lease it is, and who holds it.
+    pub options: LeaseOptions,
+    /// Open while this process is the leader. The client for writes must be behind it.
     pub fence: Fence,
 }
 
-/// How the election stands.
+/// The state of the election.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Since when we lead; None while another does, or nobody.
+    /// The time since which this process is the leader; None while another process is, or none.
     pub leading_since: Option<Instant>,
-    /// Who holds the Lease, as far as is known.
+    /// `spec.holderIdentity` of the Lease, as far as it is known; None where nobody holds it.
     pub holder: Option<String>,
 }
 
 /// One replica in the election.
 pub struct Candidate {
-    options: Options,
+    options: LeaseOptions,
     api: Api,
     client: Client,
     server: String,
@@ -87,13 +87,13 @@ pub struct Candidate {
     rng: StdRng,
     standing: watch::Sender<Standing>,
     election: Election,
-    /// What was said last, so that it is said once.
-    said: Option<String>,
+    /// The last warning, so that it is logged once.
+    logged: Option<String>,
 }
 
 impl Candidate {
-    /// A candidate that has not begun. `client` is its own; `server` is where it connects to, for messages; `standing` is told
-    /// how things stand, `tally` what is asked of the API server.
+    /// A candidate that has not begun. `client` is its own, and connects to `server`, which is for
+    /// messages. `standing` is told the state of the election, `tally` the requests.
     pub fn new(
         election: LeaderElection,
         client: Client,
@@ -116,11 +116,12 @@ impl Candidate {
             fence,
             rng,
             standing,
-            said: None,
+            logged: None,
         }
     }
 
-    /// Stands for election until `release` becomes true or its sender is gone; then gives up the Lease, if it leads.
+    /// Takes part in the election until `release` becomes true or its sender is gone. Then it
+    /// releases the Lease, if it is the leader.
     pub async fn run(mut self, mut release: watch::Receiver<bool>) {
         let rng = StdRng::from_rng(&mut self.rng);
         let (mut watching, _watch) = watching::watch(
@@ -131,7 +132,7 @@ impl Candidate {
             release.clone(),
         );
         loop {
-            self.stand();
+            self.update_standing();
             let next = self.election.next(Instant::now());
             let released = release.wait_for(|release| *release);
             if let Next::WaitUntil(at) = next {
@@ -140,7 +141,7 @@ impl Candidate {
                     _ = released => break,
                     noticed = watching.recv() => match noticed {
                         Some(noticed) => self.notice(noticed),
-                        // It ends only with us.
+                        // The watch ends only with the candidate.
                         None => break,
                     },
                     () = sleep_until(at) => {}
@@ -156,8 +157,8 @@ impl Candidate {
         self.release().await;
     }
 
-    /// Opens or closes the fence, and tells how things stand.
-    fn stand(&mut self) {
+    /// Opens or closes the fence, and reports the state of the election.
+    fn update_standing(&mut self) {
         let now = Instant::now();
         let until = self.election.leads_until(now);
         match until {
@@ -178,17 +179,17 @@ impl Candidate {
             return;
         }
         match (before.leading_since, leading_since) {
-            (None, Some(_)) => tracing::info!(lease = self.lease(), "leading"),
+            (None, Some(_)) => tracing::info!(lease = self.lease(), "became leader"),
             (Some(_), None) => tracing::warn!(
                 lease = self.lease(),
                 holder = standing.holder.as_deref(),
-                "no longer the leader: it could not be renewed in time, or another holds it"
+                "stopped leading: the lease was not renewed in time, or another replica holds it"
             ),
             (None, None) if standing.holder.is_some() && standing.holder != before.holder => {
                 tracing::info!(
                     lease = self.lease(),
                     holder = standing.holder.as_deref(),
-                    "standing by: another leads"
+                    "standing by: another replica leads"
                 );
             }
             _ => {}
@@ -205,20 +206,24 @@ impl Candidate {
         match noticed {
             Noticed::Lease(json) => match Lease::read(json.get()) {
                 Ok(lease) => self.election.noticed(lease, now),
-                // Our own reads will say it.
-                Err(why) => tracing::debug!(lease = self.lease(), why, "a watched lease is odd"),
+                // The candidate's own reads will report it.
+                Err(why) => tracing::debug!(
+                    lease = self.lease(),
+                    why,
+                    "the watched lease cannot be read"
+                ),
             },
             Noticed::Gone(version) => self.election.noticed_gone(version, now),
         }
     }
 
-    /// One request. A leader's never outlasts its leadership.
+    /// Sends one request. That of a leader never outlasts its leadership.
     async fn act(&mut self, next: Next) {
         let begun = Instant::now();
         let patience = begun + self.options.timing.renew_deadline;
         let deadline = self.election.leads_until(begun).unwrap_or(patience);
         let now = (self.clock)();
-        let Options {
+        let LeaseOptions {
             namespace,
             name,
             identity,
@@ -253,37 +258,37 @@ impl Candidate {
         match result {
             Ok(lease) if verb == "get" => self.election.read(lease, now),
             Ok(lease) => {
-                self.said = None;
+                self.logged = None;
                 self.election.won(begun, lease, now);
             }
             Err(error) if verb == "get" && error.is_not_found() => self.election.absent(now),
-            // Somebody else created, changed or deleted it first.
+            // Another client created, changed or deleted it first.
             Err(error) if error.code() == Some(409) || verb == "update" && error.is_not_found() => {
                 self.election.lost_a_race();
             }
             Err(error) => {
-                // Not in step with other candidates.
+                // With jitter, so that candidates do not retry in step.
                 let pause = timing.retry_period.mul_f64(self.rng.random_range(1.0..1.2));
                 self.election.failed(now, pause);
-                self.say(verb, &error);
+                self.log_failure(verb, &error);
             }
         }
     }
 
-    fn say(&mut self, verb: &str, error: &ApiError) {
+    fn log_failure(&mut self, verb: &str, error: &ApiError) {
         let text = format!("cannot {verb} lease {}: {error}", self.lease());
-        if self.said.as_ref() != Some(&text) {
+        if self.logged.as_ref() != Some(&text) {
             let seconds = self.options.timing.retry_period.as_secs_f64();
-            tracing::warn!("{text}; trying again every {seconds} s");
-            self.said = Some(text);
+            tracing::warn!("{text}; retrying every {seconds} s");
+            self.logged = Some(text);
         }
     }
 
-    /// Gives up the Lease, so that a standby need not wait until it expires.
+    /// Releases the Lease, so that a standby need not wait until it expires.
     async fn release(&mut self) {
         let now = Instant::now();
         let leads = self.election.leads_until(now).is_some();
-        // First of all: whoever takes it may begin at once.
+        // First of all, because another replica may acquire the Lease at once.
         self.fence.close();
         self.election.resigned();
         self.standing
@@ -293,7 +298,7 @@ impl Candidate {
         }
         let path = self.options.path();
         let write = async {
-            // An attempt that was broken off may have changed the version.
+            // An attempt that was aborted may have changed the version.
             let lease = read(&self.api.get(&path).await?)?;
             if lease.holder != self.options.identity {
                 return Ok(());
@@ -305,9 +310,9 @@ impl Candidate {
             .await
             .unwrap_or(Err(ApiError::Timeout))
         {
-            Ok(()) => tracing::info!(lease = self.lease(), "given up the lease"),
+            Ok(()) => tracing::info!(lease = self.lease(), "released the lease"),
             Err(error) => tracing::warn!(
-                "cannot give up lease {}: {error}; another replica takes it when it expires",
+                "cannot release lease {}: {error}; another replica acquires it when it expires",
                 self.lease()
             ),
         }

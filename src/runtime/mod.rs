@@ -1,8 +1,11 @@
-//! What runs: watches, the queue, workers, the clients they use, and what can be known of them meanwhile.
+//! The running controller: watches, the queue, workers, the clients that they use, and what people
+//! and Prometheus can learn of them meanwhile.
 
 pub mod client;
 pub mod conflict;
 pub mod endpoints;
+pub mod error;
+pub mod foreign_pods;
 pub mod gate;
 pub mod leading;
 pub mod lease;
@@ -10,8 +13,7 @@ pub mod list_watch;
 pub mod monitor;
 pub mod pulse;
 pub mod queue;
+pub mod read_error;
 pub mod run;
 pub mod shared;
-pub mod strangers;
 pub mod sync;
-pub mod trouble;

@@ -1,9 +1,9 @@
-//! Notices that the process was halted: stopped, starved, or its machine was.
+//! Notices that the process was halted: it was stopped, it got no CPU time, or its machine slept.
 //!
-//! A controller that goes on after a halt knows what was true before it, and its watches take a moment to bring what
-//! happened meanwhile. Until they have, it would post names that another controller at work has used and freed again,
-//! and spend a budget that another has spent. So it does what one does that has just started: it drops what it was about
-//! to do, and waits.
+//! After a halt the cache is stale, and its watches take a moment to catch up. Until they have, the
+//! controller would post names that another controller has used and freed again, and spend a budget
+//! that another has spent. So it behaves as one that has just started: it drops the plans under
+//! way, and waits.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -12,26 +12,26 @@ use std::{
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How often it beats.
+/// The interval of the beats.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// A beat so late is a halt. Shorter ones are like a watch that is as much behind.
+/// A beat that is this much late is a halt. A shorter delay is like a watch that is as much behind.
 const HALT: Duration = Duration::from_millis(500);
 
 #[derive(Default)]
-struct State {
-    /// None before the first.
+struct Beats {
+    /// None before the first beat.
     last: Option<Instant>,
-    /// When the last halt was noticed.
+    /// The time at which the last halt was noticed.
     resumed: Option<Instant>,
 }
 
-/// The process's pulse; it begins with [`Pulse::run`].
+/// The pulse of the process. It begins with [`Pulse::run`].
 #[derive(Default)]
-pub struct Pulse(Mutex<State>);
+pub struct Pulse(Mutex<Beats>);
 
 impl Pulse {
-    /// Beats for ever. Whoever asks meanwhile notices a halt at once, before the late beat.
+    /// Beats for ever. Any other method notices a halt at once, before the late beat.
     pub async fn run(&self) {
         loop {
             self.feel(true);
@@ -39,17 +39,17 @@ impl Pulse {
         }
     }
 
-    /// Whether the process was halted since then.
+    /// Whether a halt of the process ended at `then` or later.
     pub fn halted_since(&self, then: Instant) -> bool {
         self.feel(false).is_some_and(|resumed| resumed >= then)
     }
 
-    /// When the last halt ended, where there was one.
+    /// The time at which the last halt ended; None where there was none.
     pub fn resumed(&self) -> Option<Instant> {
         self.feel(false)
     }
 
-    /// Returns when no halt ended within this time.
+    /// Returns once no halt has ended within the last `rest`.
     pub async fn rested(&self, rest: Duration) {
         while let Some(resumed) = self.feel(false)
             && resumed.elapsed() < rest

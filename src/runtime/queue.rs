@@ -1,4 +1,5 @@
-//! The queue between watches and workers: keys go in, each waits once, and workers take them in turn.
+//! The queue between watches and workers. Keys go in, each waits once, and workers take them in
+//! turn.
 //!
 //! [`state::State`] decides; this adds the clock, the lock, and the waiting.
 
@@ -15,38 +16,39 @@ use prometheus_client::metrics::histogram::Histogram;
 pub use state::Outcome;
 use state::State;
 
-/// Upper bounds of the histograms' buckets, in seconds; among them are those that Kubernetes has here, from 10 µs on.
+/// Upper bounds of the histograms' buckets, in seconds. The bounds of Kubernetes' work queues, from
+/// 10 µs on, are among them.
 const BUCKETS: [f64; 20] = [
     0.000_01, 0.000_1, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0, 30.0, 60.0, 100.0, 300.0, 1000.0,
 ];
 
-/// A queue that many may share, in an `Arc`.
+/// A queue that several tasks share in an `Arc`.
 #[derive(Debug)]
 pub struct Queue<K> {
     inner: Mutex<Inner<K>>,
-    /// Wakes one worker: something may be ready, or the next time to wait for has changed.
+    /// Wakes one worker: a key may be ready, or the next time to wait for has changed.
     changed: Notify,
-    /// Wakes whoever waits for the end of all processing.
+    /// Wakes the callers of [`Queue::drained`].
     idle: Notify,
-    /// How long keys waited for a worker after their turn had come.
+    /// How long keys waited for a worker after they were due, in seconds.
     waited: Histogram,
-    /// How long workers had them.
+    /// How long workers had keys, in seconds.
     worked: Histogram,
 }
 
-/// What there is to count at one moment.
+/// What the metrics say of the queue at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Gauges {
-    /// Keys that wait for a worker (not for a time).
+    /// Keys that wait for a worker. Keys that wait for a time to come do not count.
     pub depth: usize,
-    /// How often a key that did not wait came to wait.
+    /// How often a key that did not wait was made to wait.
     pub adds: u64,
     /// How often work ended with a retry.
     pub retries: u64,
-    /// For how long all keys in processing have been so, together.
+    /// The time that all keys in processing have been in processing, added up.
     pub unfinished: Duration,
-    /// For how long the one that has been so longest has.
+    /// The time that the key which has been in processing longest has been so.
     pub longest: Duration,
 }
 
@@ -64,7 +66,8 @@ enum Found<K> {
 }
 
 impl<K: Ord + Clone> Queue<K> {
-    /// An empty queue. `rng` makes the jitter of delays; two turns of one key begin at least `gap` apart.
+    /// An empty queue. `rng` makes the jitter of delays. The work on one key begins at intervals of
+    /// `gap` at least.
     pub fn new(rng: StdRng, gap: Duration) -> Self {
         let inner = Inner {
             state: State::new(rng, gap),
@@ -79,25 +82,27 @@ impl<K: Ord + Clone> Queue<K> {
         }
     }
 
-    /// The key is to be worked on as soon as its turn comes, even if it was to wait for a later time.
+    /// The key is due now, even if it waits for a later time.
     pub fn add(&self, key: K) {
         self.add_at(key, Instant::now());
     }
 
-    /// The key is to be worked on at `at`, or at an earlier time that it waits for already.
+    /// The key is due at `at`, or at the earlier time that it waits for already.
     pub fn add_at(&self, key: K, at: Instant) {
         self.lock().state.add(key, at, Instant::now());
         self.changed.notify_one();
     }
 
-    /// Waits for a key, which nobody else gets until [`done`](Self::done) is called with it. `None` once the queue is
-    /// closed. May be dropped while it waits, by a worker that calls it again.
+    /// Waits for a key that is due. No other caller gets the key until [`done`](Self::done) is
+    /// called with it. None once the queue is closed. May be dropped while it waits, by a worker
+    /// that calls it again.
     pub async fn take(&self) -> Option<K> {
         loop {
             let found = self.find();
             match found {
                 Found::Key(key) => {
-                    // What is left is for another worker, which may wait for a time that is no longer the next.
+                    // The rest is for another worker, which may wait for a time that is no longer
+                    // the next.
                     self.changed.notify_one();
                     return Some(key);
                 }
@@ -110,7 +115,7 @@ impl<K: Ord + Clone> Queue<K> {
                 }
                 Found::Nothing(None) => self.changed.notified().await,
                 Found::Closed => {
-                    // A wake-up is for one worker; each passes it on.
+                    // A wake-up is for one worker, so each wakes the next.
                     self.changed.notify_one();
                     return None;
                 }
@@ -152,27 +157,27 @@ impl<K: Ord + Clone> Queue<K> {
         }
     }
 
-    /// The work on a key goes on: it waits for nothing that does not come.
+    /// The work on a key has made progress: the key counts as heard of now.
     pub fn hear(&self, key: &K) {
         self.lock().state.hear(key, Instant::now());
     }
 
-    /// Drops what is known of a key: that it waits, and its backoff.
+    /// Drops the key's place in the queue and its backoff.
     pub fn forget(&self, key: &K) {
         self.lock().state.forget(key);
     }
 
-    /// No key is given out any more, and whoever waits for one gets `None` at once.
+    /// No key is given out any more, and all callers of [`take`](Self::take) get None at once.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_waiters();
         self.changed.notify_one();
     }
 
-    /// Waits until no key is in processing; of use after [`close`](Self::close).
+    /// Waits until no key is in processing. Of use after [`close`](Self::close).
     pub async fn drained(&self) {
         loop {
-            // Made before looking, so that what happens in between wakes it.
+            // Subscribed before looking, so that a change in between wakes it.
             let idle = self.idle.notified();
             if self.lock().state.processing() == 0 {
                 return;
@@ -181,7 +186,7 @@ impl<K: Ord + Clone> Queue<K> {
         }
     }
 
-    /// How many keys wait for a worker (not for a time).
+    /// The number of keys that wait for a worker. Keys that wait for a time to come do not count.
     pub fn len(&self) -> usize {
         self.lock().state.ready(Instant::now())
     }
@@ -191,22 +196,23 @@ impl<K: Ord + Clone> Queue<K> {
         self.len() == 0
     }
 
-    /// How many keys wait for a time to come.
+    /// The number of keys that wait for a time to come.
     pub fn delayed(&self) -> usize {
         self.lock().state.delayed(Instant::now())
     }
 
-    /// How many keys are in processing.
+    /// The number of keys in processing.
     pub fn processing(&self) -> usize {
         self.lock().state.processing()
     }
 
-    /// For how long the key at the head of the queue has waited for a worker.
+    /// How long the key at the head of the queue has waited for a worker.
     pub fn oldest(&self) -> Option<Duration> {
         self.lock().state.oldest(Instant::now())
     }
 
-    /// The key in processing that was not heard of for longest, no time before `since` counting, and for how long.
+    /// The key in processing that was not heard of for longest, and for how long. With `since`,
+    /// silence before that time does not count.
     pub fn quietest(&self, since: Option<Instant>) -> Option<(K, Duration)> {
         let inner = self.lock();
         let works = inner.state.works();
@@ -215,7 +221,7 @@ impl<K: Ord + Clone> Queue<K> {
         Some((key.clone(), heard.elapsed()))
     }
 
-    /// What there is to count now.
+    /// What the metrics say of the queue now.
     pub fn gauges(&self) -> Gauges {
         let inner = self.lock();
         let now = Instant::now();
@@ -233,18 +239,18 @@ impl<K: Ord + Clone> Queue<K> {
         gauges
     }
 
-    /// How long keys waited for a worker after their turn had come, in seconds.
+    /// How long keys waited for a worker after they were due, in seconds.
     pub fn waited(&self) -> &Histogram {
         &self.waited
     }
 
-    /// How long workers had them, in seconds.
+    /// How long workers had keys, in seconds.
     pub fn worked(&self) -> &Histogram {
         &self.worked
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<K>> {
-        // No step of the state leaves it half done, so that a panic elsewhere does not spoil it.
+        // No step of the state leaves it half done, so a panic elsewhere does not spoil it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

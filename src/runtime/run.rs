@@ -1,4 +1,5 @@
-//! The controller: watches fill the cache, workers sync what is dirty, and a signal ends it.
+//! The controller: watches fill the cache, workers sync DaemonSets that became dirty, and a signal
+//! ends it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,7 +19,7 @@ use crate::{
 
 use super::{
     conflict::{Conflict, OnConflict},
-    leading::{Leading, SETTLE, Source},
+    leading::{KindList, Leading, SETTLE},
     lease::{Candidate, LeaderElection, Standing},
     list_watch::{self, Resource},
     monitor::{Monitor, Weight},
@@ -27,63 +28,68 @@ use super::{
     sync::Syncer,
 };
 
-/// How long calls in flight may take to finish after a stop was asked for.
+/// The time that requests in flight have to finish after a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A call is given up after this time: webhooks may take 30 s.
+/// The timeout of a request. Webhooks may take 30 s.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-/// Two syncs of one DaemonSet are at least so far apart: what a burst of events changes is planned once.
+/// The least time between the beginnings of two syncs of one DaemonSet: the changes of a burst of
+/// events are planned once.
 const SYNC_GAP: Duration = Duration::from_millis(20);
 
-/// A sync that takes longer than this, because the API server is slow to answer it, gives its worker to the next one.
+/// The time after which a sync gives its worker to the next one, because the API server is slow to
+/// answer it.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// How long events that are not written yet hold up the end of the process, and with it a standby.
+/// The time that events which are not written yet may delay the end of the process, and with it a
+/// standby.
 const EVENTS_GRACE: Duration = Duration::from_millis(300);
 
-/// How often what nothing needs any more is forgotten.
+/// The interval at which the cache forgets what nothing needs any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// What the operator chose.
+/// The options of a controller.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// Only DaemonSets of this namespace; all where none is given.
+pub struct ControllerOptions {
+    /// The namespace whose DaemonSets are synced; None for all namespaces.
     pub namespace: Option<String>,
-    /// Workers: DaemonSets synced at the same time, those that wait for a slow API server aside.
+    /// Workers: DaemonSets synced at the same time, not counting those that wait for a slow API
+    /// server.
     pub concurrent_syncs: usize,
-    /// Creates, and deletes, a plan.
+    /// The most creates in a plan, and the most deletes.
     pub burst: usize,
-    /// Calls to the API server under way at a time.
+    /// The most requests of plans in flight at a time.
     pub max_in_flight: usize,
     /// Placement and feature gates.
     pub settings: Settings,
-    /// To be one of several replicas of which one works; without it this process works whatever others do.
+    /// The election in which this process takes part. With None it syncs whatever other processes
+    /// do.
     pub leader_election: Option<LeaderElection>,
-    /// What to do about another controller that is at work too.
+    /// What follows when another DaemonSet controller is active.
     pub on_conflict: OnConflict,
-    /// Seed of all jitter.
+    /// The seed of all jitter. The same seed and the same answers make the same requests.
     pub seed: u64,
 }
 
-/// What the controller talks to.
+/// The clients of a controller.
 #[derive(Clone)]
 pub struct Connections {
     /// For lists and watches.
     pub watches: Client,
-    /// For reads and writes; behind the fence of the election, where there is one.
+    /// For single objects; behind the fence of the election, where there is one.
     pub writes: Client,
     /// For the Lease.
     pub lease: Client,
-    /// The API server's URL, for messages.
+    /// The URL of the API server, for messages.
     pub server: String,
 }
 
-/// Runs until `shutdown` becomes true and what was under way has ended. The clock is the wall clock, or a simulated one;
-/// `monitor` learns what happens.
+/// Runs until `shutdown` becomes true, or its sender is gone, and the requests in flight have
+/// ended. `clock` is the wall clock, or a simulated one. `monitor` is told what happens.
 pub async fn run(
     connections: Connections,
-    options: Options,
+    options: ControllerOptions,
     clock: Clock,
     monitor: Arc<Monitor>,
     mut shutdown: watch::Receiver<bool>,
@@ -92,13 +98,14 @@ pub async fn run(
     let queue = Queue::new(seeds.next(), SYNC_GAP);
     let cache = Cache::new(options.settings.gates);
     let shared = Shared::new(cache, queue, clock.clone(), monitor.clone());
+    monitor.attach(&shared.queue, &shared.pulse);
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
     let api = api.counted(monitor.clone());
-    // Events have their own few calls: they never wait for pods, nor pods for them.
+    // Events have requests in flight of their own: they never wait for pods, nor pods for them.
     let event_api = Api::new(connections.writes.clone(), 2, PATIENCE).counted(monitor.clone());
     let event_clock = clock.clone();
     let (sink, publisher) = events(event_api, Arc::new(move || event_clock().timestamp()));
-    // In a set, as all tasks here: whoever drops this future ends them all.
+    // In a set, as all tasks here: dropping the future of this function ends them all.
     let mut publishers = JoinSet::new();
     publishers.spawn(publisher.run());
     let carry_out = CarryOut::new(
@@ -120,7 +127,7 @@ pub async fn run(
     let mut candidates = JoinSet::new();
     let standing = options.leader_election.clone().map(|election| {
         let (standing, stands) = watch::channel(Standing::default());
-        monitor.add_check("leader", Weight::Informs, said(stands.clone()));
+        monitor.add_check("leader", Weight::Informs, election_check(stands.clone()));
         let candidate = Candidate::new(
             election,
             connections.lease.clone(),
@@ -138,11 +145,11 @@ pub async fn run(
     let watched = Arc::downgrade(&monitor);
     monitor.add_check("conflict", Weight::Informs, move || {
         match watched.upgrade().is_some_and(|m| m.conflicts()) {
-            false => Ok("no other controller is at work".to_owned()),
+            false => Ok("no other DaemonSet controller is active".to_owned()),
             true if policy == OnConflict::StandBy => {
-                Err("another DaemonSet controller creates pods; standing by".to_owned())
+                Err("another DaemonSet controller is active; standing by".to_owned())
             }
-            true => Err("another DaemonSet controller creates pods too".to_owned()),
+            true => Err("another DaemonSet controller is active too".to_owned()),
         }
     });
     let conflict = Conflict::new(shared.clone(), carry_out, options.settings, policy);
@@ -150,7 +157,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(conflict.run());
     let again: BTreeMap<Kind, Arc<Notify>> = Kind::ALL.map(|kind| (kind, Arc::default())).into();
-    let source = |kind: Kind| Source {
+    let list = |kind: Kind| KindList {
         kind,
         path: resource(kind, options.namespace.as_deref()).path,
         again: again[&kind].clone(),
@@ -159,7 +166,7 @@ pub async fn run(
     let leading = Leading::new(
         shared.clone(),
         reads.counted(monitor.clone()),
-        Kind::ALL.map(source).into(),
+        Kind::ALL.map(list).into(),
         standing,
     );
     tasks.spawn(leading.run());
@@ -181,10 +188,10 @@ pub async fn run(
         workers.spawn(work(shared.clone(), syncer.clone(), shutdown.clone()));
     }
 
-    // The sender is gone: nobody can ask for a stop any more, which is one too.
+    // An error means that the sender is gone: nobody can ask for a stop any more, which is one too.
     let _ = shutdown.wait_for(|stop| *stop).await;
     tracing::info!(
-        "stopping: no new work, calls under way have {} s to finish",
+        "shutting down: no new syncs, requests in flight have {} s to finish",
         GRACE.as_secs()
     );
     let deadline = Instant::now() + GRACE;
@@ -198,27 +205,28 @@ pub async fn run(
     .is_err()
     {
         tracing::warn!(
-            "calls were still under way after {} s and are given up",
+            "requests were still in flight after {} s and are aborted",
             GRACE.as_secs()
         );
         workers.shutdown().await;
     }
-    // All sinks are gone with the workers' syncer, so the publisher ends when all is written.
+    // The last sinks go with the workers' syncer, so the publisher ends when all events are
+    // written.
     drop(syncer);
     let left = deadline
         .saturating_duration_since(Instant::now())
         .min(EVENTS_GRACE);
     let _ = timeout(left, publishers.join_next()).await;
-    // Last of all: whoever waits for it begins at once.
+    // Last of all, because a standby begins as soon as the Lease is released.
     release.send_replace(true);
     while candidates.join_next().await.is_some() {}
     tracing::info!("stopped");
 }
 
-/// Lists and watches all kinds; at the start one after another, pods last.
+/// Lists and watches all kinds. The first lists are read one after another, pods last.
 async fn watches(
     connections: Connections,
-    options: Options,
+    options: ControllerOptions,
     shared: Arc<Shared>,
     again: BTreeMap<Kind, Arc<Notify>>,
     mut rng: StdRng,
@@ -244,7 +252,7 @@ async fn watches(
             daemonsets = cache.daemon_sets().len(),
             nodes = cache.nodes().len(),
             pods = cache.pods(),
-            "all is known after {:.1} s",
+            "caches synced after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
     }
@@ -270,7 +278,8 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
     }
 }
 
-/// One worker. A webhook or namespace whose calls hang holds up the DaemonSets that it concerns and no others.
+/// One worker. Where a webhook or a namespace makes requests hang, it holds up only the DaemonSets
+/// that it concerns.
 async fn work(shared: Arc<Shared>, syncer: Arc<Syncer>, mut shutdown: watch::Receiver<bool>) {
     let mut slow = JoinSet::new();
     loop {
@@ -298,26 +307,27 @@ async fn sync(shared: Arc<Shared>, syncer: Arc<Syncer>, key: Key) {
     shared.pulse.rested(SETTLE).await;
     let outcome = syncer.sync(&key).await;
     shared.queue.done(&key, outcome);
-    // Under the cache's lock: one that is created meanwhile is queued after this, not before.
+    // Under the cache's lock: a DaemonSet that is created meanwhile is queued after this, not
+    // before.
     let cache = shared.cache();
     if cache.daemon_set(&key).is_none() {
         shared.queue.forget(&key);
     }
 }
 
-/// Says on `/readyz` how the election stands.
-fn said(standing: watch::Receiver<Standing>) -> impl Fn() -> Result<String, String> {
+/// The line of `/readyz` about the election.
+fn election_check(standing: watch::Receiver<Standing>) -> impl Fn() -> Result<String, String> {
     move || {
         let standing = standing.borrow();
         Ok(match (&standing.leading_since, &standing.holder) {
-            (Some(_), _) => "this replica leads".to_owned(),
-            (None, Some(holder)) => format!("standing by, {holder} leads"),
-            (None, None) => "nobody leads".to_owned(),
+            (Some(_), _) => "this replica is the leader".to_owned(),
+            (None, Some(holder)) => format!("standing by, {holder} is the leader"),
+            (None, None) => "no replica is the leader".to_owned(),
         })
     }
 }
 
-/// Forgets, now and then.
+/// Lets the cache forget what nothing needs any more, at intervals.
 async fn sweep(shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
     let mut next = Instant::now();
     while !*shutdown.borrow() {
@@ -328,7 +338,7 @@ async fn sweep(shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// Seeds for everything that jitters.
+/// Makes a generator for each part that needs jitter.
 struct Seeds(u64);
 
 impl Seeds {

@@ -17,99 +17,98 @@ use crate::{
             verbs::{Resource, Verb},
         },
     },
-    cache::{Cache, Newcomer},
+    cache::{AppearedPod, Cache},
     model::{BackoffChange, Key, Kind, Uid, Version},
     plan::names,
     wire::DecodeError,
 };
 
 use super::{
+    foreign_pods::{ForeignPod, ForeignPods},
     gate::Gate,
     list_watch::Sink,
     monitor::Monitor,
     pulse::Pulse,
     queue::Queue,
-    strangers::{Stranger, Strangers},
 };
 
-/// Says what time it is.
+/// Returns the current time.
 pub type Clock = WallClock;
 
-/// How far the list and watch of a kind have come.
+/// The position that the list and watch of a kind have reached.
 #[derive(Clone, Copy, Default, Debug)]
-struct Progress {
-    /// When the last list began that was completed.
+struct WatchPosition {
+    /// When the last list that completed began; None before the first.
     listed: Option<Instant>,
-    /// All up to this version has been seen.
+    /// Everything up to this resourceVersion is in the cache.
     seen: Version,
 }
 
-/// What is known, and what is to be planned.
+/// The cache, the queue, and what belongs to them.
 pub struct Shared {
     cache: Mutex<Cache>,
-    /// DaemonSets to plan.
-    pub queue: Queue<Key>,
-    /// The wall clock.
+    /// The DaemonSets that are to be synced.
+    pub queue: Arc<Queue<Key>>,
+    /// The wall clock, or a simulated one.
     pub clock: Clock,
-    /// Whether the process runs on without a halt.
-    pub pulse: Pulse,
-    /// Who counts.
+    /// Notices halts of the process.
+    pub pulse: Arc<Pulse>,
+    /// Counts what happens, for metrics and health.
     pub monitor: Arc<Monitor>,
-    /// Whether there may be syncs.
+    /// Closed while no DaemonSet may be synced.
     pub gate: Gate,
-    /// Pods of our DaemonSets that another controller created.
-    strangers: watch::Sender<Strangers>,
-    /// How far each kind has come, for whoever waits for it.
-    progress: watch::Sender<[Progress; Kind::ALL.len()]>,
-    /// What could not be decoded and has been said: kind and name to the reason.
-    said: Mutex<BTreeMap<(&'static str, String), String>>,
+    /// The foreign pods so far.
+    foreign_pods: watch::Sender<ForeignPods>,
+    /// The position of each kind; whoever waits for one subscribes.
+    positions: watch::Sender<[WatchPosition; Kind::ALL.len()]>,
+    /// The objects of which it was logged that they cannot be decoded: kind and name to the reason.
+    logged: Mutex<BTreeMap<(&'static str, String), String>>,
 }
 
 impl Shared {
-    /// Shares a cache and a queue.
+    /// Puts a cache and a queue together. `monitor` is told what is read of the cluster.
     pub fn new(
         cache: Cache,
         queue: Queue<Key>,
         clock: Clock,
         monitor: Arc<Monitor>,
     ) -> Arc<Shared> {
-        let shared = Arc::new(Shared {
+        Arc::new(Shared {
             cache: Mutex::new(cache),
-            queue,
+            queue: Arc::new(queue),
             clock,
-            pulse: Pulse::default(),
+            pulse: Arc::default(),
             monitor,
             gate: Gate::default(),
-            strangers: watch::Sender::default(),
-            progress: watch::Sender::default(),
-            said: Mutex::default(),
-        });
-        shared.monitor.attach(&shared);
-        shared
+            foreign_pods: watch::Sender::default(),
+            positions: watch::Sender::default(),
+            logged: Mutex::default(),
+        })
     }
 
     /// The cache, locked. Never held across an await.
     pub fn cache(&self) -> MutexGuard<'_, Cache> {
-        // A panic while it was held would have left half a change: the next list repairs rows, and plans
-        // only read.
+        // A panic with the lock held would have left half a change behind: the next list repairs
+        // rows, and plans only read.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of pods of our DaemonSets that another controller creates while we work.
-    pub fn strangers(&self) -> watch::Receiver<Strangers> {
-        self.strangers.subscribe()
+    /// Tells of foreign pods: pods of our DaemonSets that another controller creates while this
+    /// process syncs.
+    pub fn foreign_pods(&self) -> watch::Receiver<ForeignPods> {
+        self.foreign_pods.subscribe()
     }
 
-    /// We may work: all DaemonSets are to be planned for, and pods that come after this version, and after all that has
-    /// been seen, tell of another controller.
+    /// This process may sync: all DaemonSets are queued. Pods that appear with a version later than
+    /// `pods`, and later than everything seen so far, may be foreign.
     pub fn begin(&self, pods: Version) {
-        let seen = self.progress.borrow()[Kind::Pod as usize].seen;
-        self.cache().tell_of_newcomers(Some(seen.max(pods)));
+        let seen = self.positions.borrow()[Kind::Pod as usize].seen;
+        self.cache().report_appeared(Some(seen.max(pods)));
         self.gate.lead(true);
         self.resume();
     }
 
-    /// All DaemonSets are to be planned for, if we may work.
+    /// Nothing holds this process back any more: all DaemonSets are queued.
     pub fn resume(&self) {
         self.gate.hold(false);
         for key in self.cache().daemon_sets() {
@@ -117,10 +116,10 @@ impl Shared {
         }
     }
 
-    /// We may not work any more.
+    /// This process may not sync any more.
     pub fn end(&self) {
         self.gate.lead(false);
-        self.cache().tell_of_newcomers(None);
+        self.cache().report_appeared(None);
     }
 
     /// Returns when this kind has been listed once.
@@ -128,44 +127,44 @@ impl Shared {
         self.until(kind, |p| p.listed.is_some()).await;
     }
 
-    /// When the last list of this kind began that was completed.
+    /// When the last list of this kind that completed began; None before the first.
     pub fn listed_since(&self, kind: Kind) -> Option<Instant> {
-        self.progress.borrow()[kind as usize].listed
+        self.positions.borrow()[kind as usize].listed
     }
 
-    /// Returns when a list of this kind is complete that began then or later.
+    /// Returns when a list of this kind has completed that began at `then` or later.
     pub async fn wait_for_list(&self, kind: Kind, then: Instant) {
         self.until(kind, |p| p.listed >= Some(then)).await;
     }
 
-    /// Returns when all up to this version has been seen of this kind.
+    /// Returns when everything of this kind up to `version` is in the cache.
     pub async fn wait_for_version(&self, kind: Kind, version: Version) {
         self.until(kind, |p| p.seen >= version).await;
     }
 
-    async fn until(&self, kind: Kind, there: impl Fn(&Progress) -> bool) {
-        let mut progress = self.progress.subscribe();
-        // The sender lives as long as self does.
-        let _ = progress.wait_for(|all| there(&all[kind as usize])).await;
+    async fn until(&self, kind: Kind, there: impl Fn(&WatchPosition) -> bool) {
+        let mut positions = self.positions.subscribe();
+        // An error is not possible: the sender lives as long as self.
+        let _ = positions.wait_for(|all| there(&all[kind as usize])).await;
     }
 
-    fn progress(&self, kind: Kind, f: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(|all| f(&mut all[kind as usize]));
+    fn advance(&self, kind: Kind, f: impl FnOnce(&mut WatchPosition)) {
+        self.positions.send_modify(|all| f(&mut all[kind as usize]));
     }
 
-    /// Feeds the cache and queues what became dirty by it.
+    /// Feeds the cache, and queues the DaemonSets that became dirty.
     fn feed<R>(&self, f: impl FnOnce(&mut Cache) -> R) -> R {
-        let (result, dirty, newcomers) = {
+        let (result, dirty, appeared) = {
             let now = (self.clock)();
             let mut cache = self.cache();
             cache.tick(now);
             let result = f(&mut cache);
-            (result, cache.take_dirty(), cache.take_newcomers())
+            (result, cache.take_dirty(), cache.take_appeared())
         };
-        for Newcomer { daemon_set, pod } in newcomers {
+        for AppearedPod { daemon_set, pod } in appeared {
             if names::is_generated(&daemon_set.name, &pod) {
-                let stranger = Stranger { daemon_set, pod };
-                self.strangers.send_modify(|s| s.add(stranger));
+                let foreign = ForeignPod { daemon_set, pod };
+                self.foreign_pods.send_modify(|pods| pods.add(foreign));
             }
         }
         for key in dirty {
@@ -182,19 +181,19 @@ impl Shared {
     ) {
         if let Err(e) = self.feed(|cache| f(cache, raw)) {
             self.monitor.undecodable(kind);
-            self.say(&e);
+            self.log_undecodable(&e);
         }
     }
 
-    /// Says once of an object that it cannot be decoded.
-    fn say(&self, e: &DecodeError) {
+    /// Logs once that an object cannot be decoded.
+    fn log_undecodable(&self, e: &DecodeError) {
         let name = format!(
             "{}/{}",
             e.namespace.as_deref().unwrap_or(""),
             e.name.as_deref().unwrap_or("")
         );
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.insert((e.kind, name), e.why.clone()).as_ref() != Some(&e.why) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.insert((e.kind, name), e.why.clone()).as_ref() != Some(&e.why) {
             tracing::warn!(
                 kind = e.kind,
                 namespace = e.namespace.as_deref(),
@@ -202,9 +201,9 @@ impl Shared {
                 "{e}; it counts as present and is left alone"
             );
         }
-        // Names of pods come and go: what was said long ago may be said again.
-        while said.len() > 1000 {
-            said.pop_first();
+        // Names of pods come and go: an old warning may be repeated.
+        while logged.len() > 1000 {
+            logged.pop_first();
         }
     }
 }
@@ -252,18 +251,18 @@ impl Observer for Shared {
     }
 }
 
-/// Takes what the list and watch of one kind bring.
+/// The sink of the list and watch of one kind: it feeds the cache.
 pub struct Feed {
-    /// The kind.
+    /// The kind that is listed and watched.
     pub kind: Kind,
-    /// Where it goes.
+    /// The cache that is fed.
     pub shared: Arc<Shared>,
-    /// When the list began that is being read.
+    /// When the list that is being read began.
     began: Instant,
 }
 
 impl Feed {
-    /// Feeds what is shared with this kind.
+    /// A sink that feeds the cache of `shared` with objects of this kind.
     pub fn new(kind: Kind, shared: Arc<Shared>) -> Feed {
         Feed {
             kind,
@@ -281,7 +280,7 @@ impl Feed {
         }
     }
 
-    /// The API server told something.
+    /// The API server sent something.
     fn told(&self) {
         self.shared.monitor.watched(self.kind, |w, now| w.told(now));
     }
@@ -312,7 +311,7 @@ impl Sink for Feed {
         let monitor = &self.shared.monitor;
         monitor.watched(self.kind, |w, _| w.listed = true);
         let began = self.began;
-        self.shared.progress(self.kind, |p| {
+        self.shared.advance(self.kind, |p| {
             p.listed = Some(began);
             p.seen = Version::parse(version);
         });
@@ -339,6 +338,6 @@ impl Sink for Feed {
 
     fn seen(&mut self, version: &str) {
         let version = Version::parse(version);
-        self.shared.progress(self.kind, |p| p.seen = version);
+        self.shared.advance(self.kind, |p| p.seen = version);
     }
 }

@@ -1,4 +1,5 @@
-//! One sync of one DaemonSet: plan, carry out, plan again for the status, write it if it changed.
+//! One sync of one DaemonSet: plan, carry out the plan, plan again for the status, and write the
+//! status if it changed.
 
 use std::{
     collections::HashMap,
@@ -23,15 +24,15 @@ use crate::{
 
 use super::{monitor::Synced, queue::Outcome, shared::Shared};
 
-/// Two status writes of one DaemonSet are at least so far apart: while a thousand pods become ready, ten
-/// writes a second say as much as a thousand.
+/// The least time between two status writes of one DaemonSet: while a thousand pods become ready,
+/// ten writes a second say as much as a thousand.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Where somebody else keeps writing another status over ours, such as a second controller that sees the cluster
-/// differently, the interval doubles up to this.
+/// The longest interval between two writes of the same status. It doubles up to this while another
+/// client, such as a second controller with other caches, keeps writing another status over ours.
 const LONGEST_STATUS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Pods a page when a new DaemonSet's pods are read.
+/// Pods in a page when the pods of one DaemonSet are read.
 const PAGE: u32 = 500;
 
 /// Syncs DaemonSets; shared by all workers.
@@ -40,17 +41,17 @@ pub struct Syncer {
     carry_out: CarryOut,
     api: Api,
     settings: Settings,
-    /// DaemonSet to what was last said and done for it.
+    /// DaemonSet to what was last logged and written for it.
     notes: Mutex<HashMap<Key, Notes>>,
 }
 
 #[derive(Default, Clone)]
 struct Notes {
-    /// Its status as it was last written.
+    /// The status as it was last written.
     written: Option<Written>,
-    /// Why its last sync failed, to be said once.
-    trouble: Option<String>,
-    /// Why it is left alone, to be said once.
+    /// The kind of the error of the last sync, so that it is logged once.
+    error: Option<String>,
+    /// Why the DaemonSet is left alone, so that it is logged once.
     left_alone: Option<LeftAlone>,
 }
 
@@ -63,7 +64,7 @@ struct Written {
 }
 
 impl Written {
-    /// Writes it next. A status other than the last one is news, however long the same one was fought over.
+    /// The record of the next write. Only writes of the same status count as repeated.
     fn next(before: Option<&Written>, status: &DaemonSetStatus, at: Instant) -> Written {
         let again = before.filter(|w| w.status == *status).map(|w| w.again + 1);
         Written {
@@ -73,7 +74,8 @@ impl Written {
         }
     }
 
-    /// When this status may be written after it. That all is done is said at once: somebody waits for it.
+    /// The earliest time at which `status` may be written. A status that becomes complete is
+    /// written without delay, because people and tools wait for it.
     fn soonest(&self, status: &DaemonSetStatus) -> Instant {
         let doublings = if self.status == *status {
             self.again + 1
@@ -88,7 +90,7 @@ impl Written {
 }
 
 impl Syncer {
-    /// Syncs with this API what `shared` knows.
+    /// Syncs the DaemonSets of `shared`. `api` reads single objects.
     pub fn new(shared: Arc<Shared>, carry_out: CarryOut, api: Api, settings: Settings) -> Syncer {
         Syncer {
             shared,
@@ -99,7 +101,7 @@ impl Syncer {
         }
     }
 
-    /// Syncs one DaemonSet; tells the queue how it went.
+    /// Syncs one DaemonSet. Returns what the queue does next with it.
     pub async fn sync(&self, key: &Key) -> Outcome {
         let ticket = self.shared.cache().request_began();
         let result = self.try_sync(key).await;
@@ -111,8 +113,8 @@ impl Syncer {
         });
         match result {
             Ok(again) => {
-                if let Some(trouble) = self.note(key, |n| n.trouble.take()) {
-                    tracing::info!(daemonset = %key, "in order again; the trouble was: {trouble}");
+                if let Some(error) = self.note(key, |n| n.error.take()) {
+                    tracing::info!(daemonset = %key, "sync succeeded again; the last error was: {error}");
                 }
                 if again {
                     Outcome::Retry { at_least: None }
@@ -122,13 +124,13 @@ impl Syncer {
             }
             Err(failures) => {
                 let at_least = failures.iter().filter_map(|f| f.error.retry_after()).max();
-                self.say(key, &failures);
+                self.log_failures(key, &failures);
                 Outcome::Retry { at_least }
             }
         }
     }
 
-    /// Ok(true): plan again soon.
+    /// Returns true when the DaemonSet is to be planned again soon, without an error.
     async fn try_sync(&self, key: &Key) -> Result<bool, Vec<Failure>> {
         if self.shared.cache().daemon_set(key).is_none() {
             self.shared.monitor.gone(key);
@@ -139,12 +141,12 @@ impl Syncer {
             return Ok(false);
         }
         self.settle_deletes(key).await;
-        self.prime(key).await.map_err(|f| vec![f])?;
+        self.read_pods(key).await.map_err(|f| vec![f])?;
         let begun = Instant::now();
         let Some((ds, plan)) = self.plan(key) else {
             return Ok(false);
         };
-        self.say_left_alone(key, &plan);
+        self.log_left_alone(key, &plan);
         if plan.left_alone.is_none() && plan.is_settled() {
             self.shared.monitor.carried_out(key, false);
             let conflict = self.status(key, &ds, &plan).await.map_err(|f| vec![f])?;
@@ -160,7 +162,7 @@ impl Syncer {
         if outcome.revision_known
             && let Some((ds, plan)) = self.plan(key)
         {
-            // What was carried out is known by now, and counts.
+            // The cache has the answers to what was carried out.
             match self.status(key, &ds, &plan).await {
                 Ok(conflict) => again |= conflict,
                 Err(f) => failures.push(f),
@@ -174,8 +176,8 @@ impl Syncer {
         }
     }
 
-    /// A delete that could not be read back either: nothing else may ever ask for the next attempt, because a
-    /// pod that was not deleted does not change.
+    /// Deletes whose outcome could not be read back either. They need another attempt, which
+    /// nothing else asks for, because a pod that was not deleted does not change.
     fn has_pending_deletes(&self, key: &Key) -> bool {
         !self.shared.cache().pending_deletes(key).is_empty()
     }
@@ -191,7 +193,8 @@ impl Syncer {
         planned
     }
 
-    /// Writes the status that this plan calls for. True when it met another state of the DaemonSet.
+    /// Writes the status of this plan. Returns true when the DaemonSet was in another state than
+    /// the cache has.
     async fn status(&self, key: &Key, ds: &DaemonSet, plan: &Plan) -> Result<bool, Failure> {
         if let Some(at) = plan.wake_at {
             let now = (self.shared.clock)();
@@ -205,7 +208,7 @@ impl Syncer {
         if plan.revision.as_ref().is_none_or(|r| r.create) {
             return Ok(false);
         }
-        // A new generation is acknowledged at once, whoever waits for it.
+        // A new generation is acknowledged without delay, because people and tools wait for it.
         let soonest = self.note(key, |n| n.written.as_ref().map(|w| w.soonest(&status)));
         if let Some(at) = soonest
             && at > Instant::now()
@@ -223,7 +226,8 @@ impl Syncer {
                 Ok(false)
             }
             Err(f) if f.error.is_conflict() || f.error.is_invalid() => {
-                // The watch brings the newer state and with it the next sync; read it in case it does not.
+                // The watch brings the newer state and with it the next sync. The read is for the
+                // case that it does not.
                 self.read_daemon_set(key).await;
                 Ok(true)
             }
@@ -239,7 +243,8 @@ impl Syncer {
         }
     }
 
-    /// Deletes whose outcome an earlier sync could not learn are read back before anything is planned.
+    /// Reads back the deletes whose outcome an earlier sync did not learn, before anything is
+    /// planned.
     async fn settle_deletes(&self, key: &Key) {
         let pending = self.shared.cache().pending_deletes(key);
         for (pod, uid) in pending {
@@ -248,18 +253,18 @@ impl Syncer {
         }
     }
 
-    /// Reads the pods of a DaemonSet, consistently, where what is known of them is not enough.
-    async fn prime(&self, key: &Key) -> Result<(), Failure> {
+    /// Reads the pods of a DaemonSet, consistently, where the cache may be stale about them.
+    async fn read_pods(&self, key: &Key) -> Result<(), Failure> {
         let now = (self.shared.clock)();
         let (uid, selector) = {
             let cache = self.shared.cache();
-            let primes_at = cache.primes_at(key);
-            if let Some(at) = primes_at.filter(|at| *at > now) {
+            let due = cache.pod_read_due(key);
+            if let Some(at) = due.filter(|at| *at > now) {
                 let at = Instant::now() + at.since(now);
                 self.shared.queue.add_at(key.clone(), at);
             }
             match cache.daemon_set(key) {
-                Some(ds) if primes_at.is_some_and(|at| at <= now) => (
+                Some(ds) if due.is_some_and(|at| at <= now) => (
                     ds.uid.clone(),
                     ds.selector
                         .as_ref()
@@ -304,7 +309,7 @@ impl Syncer {
                 }
             }
         }
-        self.shared.cache().primed(key, &uid, now);
+        self.shared.cache().pods_read(key, &uid, now);
         Ok(())
     }
 
@@ -332,7 +337,7 @@ impl Syncer {
         f(notes.entry(key.clone()).or_default())
     }
 
-    fn say_left_alone(&self, key: &Key, plan: &Plan) {
+    fn log_left_alone(&self, key: &Key, plan: &Plan) {
         let before = self.note(key, |n| {
             std::mem::replace(&mut n.left_alone, plan.left_alone.clone())
         });
@@ -343,14 +348,14 @@ impl Syncer {
         }
     }
 
-    /// Says once what keeps a DaemonSet from being synced.
-    fn say(&self, key: &Key, failures: &[Failure]) {
+    /// Logs once what keeps a DaemonSet from being synced.
+    fn log_failures(&self, key: &Key, failures: &[Failure]) {
         let Some(first) = failures.iter().find(|f| f.error != ApiError::Dropped) else {
             return;
         };
-        // Names in it change with every attempt; what is said once is the kind of trouble.
+        // Names in the text change with every attempt, so the kind of error decides what is new.
         let kind = format!("{} {}", first.error.category(), first.error.reason());
-        let before = self.note(key, |n| n.trouble.replace(kind.clone()));
+        let before = self.note(key, |n| n.error.replace(kind.clone()));
         if before.as_ref() != Some(&kind) {
             let more = failures.len() - 1;
             let more = if more > 0 {
@@ -358,7 +363,7 @@ impl Syncer {
             } else {
                 String::new()
             };
-            tracing::warn!(daemonset = %key, "{first}{more}; it is tried again, with growing pauses");
+            tracing::warn!(daemonset = %key, "{first}{more}; retrying with backoff");
         } else {
             tracing::debug!(daemonset = %key, "{first}");
         }

@@ -22,9 +22,9 @@ use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
 use crate::runtime::conflict::OnConflict;
-use crate::runtime::lease::{self, LeaderElection, election::Timing};
+use crate::runtime::lease::{LeaderElection, LeaseOptions, election::Timing};
 use crate::runtime::monitor::Monitor;
-use crate::runtime::run::{Connections, Options, run};
+use crate::runtime::run::{Connections, ControllerOptions, run};
 
 /// The group of the nodes that the cluster's kubelets serve.
 pub const KUBELETS: &str = "cluster";
@@ -171,7 +171,7 @@ impl Cluster {
     pub fn replica(&mut self, name: &str) -> Controller {
         let clock = self.server.clock();
         let election = LeaderElection {
-            options: lease::Options {
+            options: LeaseOptions {
                 namespace: "kube-system".to_owned(),
                 name: "daemonset-controller".to_owned(),
                 identity: name.to_owned(),
@@ -179,7 +179,7 @@ impl Cluster {
             },
             fence: Fence::new(std::sync::Arc::new(move || clock().into())),
         };
-        let options = Options {
+        let options = ControllerOptions {
             leader_election: Some(election),
             ..Self::options()
         };
@@ -187,8 +187,8 @@ impl Cluster {
     }
 
     /// The usual options of a controller.
-    pub fn options() -> Options {
-        Options {
+    pub fn options() -> ControllerOptions {
+        ControllerOptions {
             namespace: None,
             concurrent_syncs: 2,
             burst: 250,
@@ -201,7 +201,7 @@ impl Cluster {
     }
 
     /// Starts a DaemonSet controller. The seed of its jitter is added to one that every start has of its own.
-    pub fn controller_with(&mut self, name: &str, mut options: Options) -> Controller {
+    pub fn controller_with(&mut self, name: &str, mut options: ControllerOptions) -> Controller {
         self.started += 1;
         let own = self.seed.wrapping_mul(1_000) + self.started * 10;
         options.seed = options.seed.wrapping_add(own);

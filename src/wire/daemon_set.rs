@@ -95,6 +95,9 @@ struct PodSpec<'a> {
     #[serde(borrow)]
     tolerations: Option<Vec<TolerationObject<'a>>>,
     host_network: Option<bool>,
+    /// Undecoded, because a value of another type must not make the DaemonSet unreadable.
+    #[serde(borrow)]
+    termination_grace_period_seconds: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +169,7 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
             node_affinity: None,
             tolerations: Vec::new(),
             host_network: false,
+            termination_grace_period_seconds: None,
         }),
         revision_data: "".into(),
         revision_data_without_timestamp: "".into(),
@@ -272,6 +276,9 @@ fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Templ
             }),
         tolerations,
         host_network: spec.host_network.unwrap_or(false),
+        termination_grace_period_seconds: spec
+            .termination_grace_period_seconds
+            .and_then(|text| text.get().parse().ok()),
     })
 }
 

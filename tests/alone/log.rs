@@ -138,5 +138,5 @@ async fn a_problem_is_logged_once_another_one_once_and_their_end_once() {
         lines[1].starts_with("WARN")
             && lines[1].contains("cannot watch pods at cluster scope: denied (403: no)")
     );
-    assert!(lines[2].starts_with("INFO") && lines[2].contains("works again"));
+    assert!(lines[2].starts_with("INFO") && lines[2].contains("started watching"));
 }

@@ -328,7 +328,7 @@ fn colours_and_logs_come_only_when_asked_for() {
     assert!(coloured.contains("\x1b[32mcontroller"), "{coloured}");
     let args = ["--nodes=2", "--speed=100000"];
     let logged = finish(start(&args, &[("RUST_LOG", "info")]), "");
-    assert!(logged.stderr.contains("all is known"), "{}", logged.stderr);
+    assert!(logged.stderr.contains("caches synced"), "{}", logged.stderr);
     assert_eq!(logged.stdout, shown(&["--nodes=2"], ""));
 }
 

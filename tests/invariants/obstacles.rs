@@ -133,6 +133,7 @@ fn template(selector: &'static str, affinity: &'static str) -> impl Strategy<Val
                 node_affinity: affinity.map(|terms| NodeAffinity { terms }),
                 tolerations,
                 host_network,
+                termination_grace_period_seconds: None,
             },
         )
 }

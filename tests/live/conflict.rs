@@ -33,7 +33,7 @@ async fn while_the_built_in_controller_is_on_ours_stands_by_and_goes_on_when_it_
     // Either may be the first to cover a node that joins: sooner or later it is the other one.
     let mut nodes = 3;
     while controller
-        .lines_with("another DaemonSet controller is at work")
+        .lines_with("another DaemonSet controller is active")
         .is_empty()
     {
         controller.expect_running();

@@ -59,7 +59,7 @@ async fn replica(number: usize, left_out: Option<(&str, &str)>) {
         .replica()
         .arg(&namespace)
         .start();
-    let said = left_out.map_or("at work", |(_, said)| said);
+    let said = left_out.map_or("started syncing", |(_, said)| said);
     lab.until(said, SOON, async || {
         let log = controller.log();
         if log.contains(said) { Ok(()) } else { Err(log) }

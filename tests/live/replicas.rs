@@ -54,7 +54,7 @@ impl Scene {
         let replica = &mut self.replicas[which];
         let until = self.lab.until("it stands by", SOON, async || {
             let log = replica.log();
-            let ready = log.contains("all is known") && log.contains(words);
+            let ready = log.contains("caches synced") && log.contains(words);
             if ready { Ok(()) } else { Err(log) }
         });
         until.await;
@@ -169,7 +169,7 @@ async fn a_leader_that_is_halted_in_the_middle_of_a_roll_writes_nothing_when_it_
     let goes_on = Timestamp::now();
     scene.replicas[0].resume();
     scene.until_rolled().await;
-    scene.until_standing_by(0, "no longer the leader").await;
+    scene.until_standing_by(0, "stopped leading").await;
     referee.finish().await.expect_clean(NODES * 5);
     expect_within_budget(judge.finish(NODES * 5).await);
     assert_eq!(scene.work(0, goes_on), None, "it does not lead any more");
@@ -221,7 +221,7 @@ async fn an_api_server_and_an_etcd_that_go_away_for_a_while_leave_one_leader() {
     scene
         .lab
         .until("nobody leads", SOON, async || {
-            let lost = scene.replicas[0].lines_with("no longer the leader");
+            let lost = scene.replicas[0].lines_with("stopped leading");
             if lost.is_empty() {
                 Err(scene.replicas[0].log())
             } else {

@@ -78,7 +78,7 @@ async fn each_path_has_its_answer_and_nothing_else_has_one() {
             "GET",
             "/readyz",
             500,
-            "[-]cache-DaemonSet failed: not listed yet",
+            "[-]cache-DaemonSet failed: not synced yet",
         ),
         (
             "GET",

@@ -332,13 +332,13 @@ fn a_daemonset_that_was_not_there_when_the_first_list_of_pods_began_has_its_pods
     cache.list_completed(Kind::Pod, Version(9));
     observe(&mut cache, Kind::DaemonSet, &daemon_set("late"));
     let needs =
-        |cache: &Cache, name: &str| cache.needs_priming(&Key::new("x", name), Time::default());
+        |cache: &Cache, name: &str| cache.needs_pod_read(&Key::new("x", name), Time::default());
     assert_eq!(
         ["early", "meanwhile", "late"].map(|n| needs(&cache, n)),
         [false, true, true]
     );
-    cache.primed(&Key::new("x", "late"), &"another".into(), Time::default());
+    cache.pods_read(&Key::new("x", "late"), &"another".into(), Time::default());
     assert!(needs(&cache, "late"), "another of its name");
-    cache.primed(&Key::new("x", "late"), &"late".into(), Time::default());
+    cache.pods_read(&Key::new("x", "late"), &"late".into(), Time::default());
     assert!(!needs(&cache, "late"));
 }

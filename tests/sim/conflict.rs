@@ -2,7 +2,7 @@
 //! work alone until it stops.
 
 use daemonset_controller::runtime::conflict::OnConflict;
-use daemonset_controller::runtime::run::Options;
+use daemonset_controller::runtime::run::ControllerOptions;
 use daemonset_controller::sim::cluster::Cluster;
 
 use super::world::*;
@@ -64,7 +64,7 @@ async fn while_another_controller_works_ours_writes_nothing_and_says_so_once() {
 async fn it_can_be_told_to_go_on_all_the_same() {
     let world = world(3);
     world.kubelet();
-    let options = Options {
+    let options = ControllerOptions {
         on_conflict: OnConflict::Continue,
         ..Cluster::options()
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use daemonset_controller::runtime::run::Options;
+use daemonset_controller::runtime::run::ControllerOptions;
 use daemonset_controller::sim::api::resource;
 use daemonset_controller::sim::cluster::Controller;
 use daemonset_controller::sim::promises::Violation;
@@ -22,7 +22,7 @@ pub fn start(world: &World, name: &'static str) -> Controller {
 }
 
 /// One with options of its own.
-pub fn start_with(world: &World, name: &'static str, options: Options) -> Controller {
+pub fn start_with(world: &World, name: &'static str, options: ControllerOptions) -> Controller {
     world.controllers.borrow_mut().insert(name);
     world.cluster.borrow_mut().controller_with(name, options)
 }

@@ -11,8 +11,8 @@ use crate::{
     model::{FeatureGates, Key, Kind, Version},
     runtime::{
         client::{self, Access},
-        list_watch::{ApiSource, Failure, Page, Resource, Source},
-        trouble::undecodable,
+        list_watch::{ApiSource, Page, Resource, Source},
+        read_error::{ReadErrorKind, undecodable},
     },
 };
 
@@ -137,10 +137,10 @@ impl Lists<'_> {
                 return Ok(());
             }
         }
-        let trouble = source
+        let error = source
             .attempt("list")
             .timed_out("complete list before its pages expired");
-        Err(PlanError::Cluster(Box::new(trouble)))
+        Err(PlanError::Cluster(Box::new(error)))
     }
 
     /// Reads all pages; false where the list must be begun anew.
@@ -151,18 +151,16 @@ impl Lists<'_> {
         loop {
             let body = match source.page(next.as_deref()).await {
                 Ok(body) => body,
-                Err(Failure::Gone) => {
+                Err(error) if error.kind == ReadErrorKind::Expired => {
                     self.notes.truncate(notes);
                     self.cache.list_failed(kind);
                     return Ok(false);
                 }
-                Err(Failure::Trouble { trouble, .. }) => {
-                    return Err(PlanError::Cluster(Box::new(trouble)));
-                }
+                Err(error) => return Err(PlanError::Cluster(Box::new(error))),
             };
             let page: Page<'_> = serde_json::from_slice(&body).map_err(|why| {
-                let trouble = source.attempt("list").unreadable(&undecodable(&why));
-                PlanError::Cluster(Box::new(trouble))
+                let error = source.attempt("list").unreadable(&undecodable(&why));
+                PlanError::Cluster(Box::new(error))
             })?;
             for item in page.items.iter().flatten() {
                 if kind == Kind::DaemonSet && self.choice.selects_by_labels() {

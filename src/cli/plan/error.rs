@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     cli::files::FileError,
-    runtime::{client::AccessError, trouble::Trouble},
+    runtime::{error::StartError, read_error::ReadError},
 };
 
 /// Why there is no plan.
@@ -20,10 +20,10 @@ pub enum PlanError {
     Input(String),
     /// There is no cluster to ask.
     #[error(transparent)]
-    Access(#[from] AccessError),
+    Access(#[from] StartError),
     /// The cluster does not answer as it should.
     #[error("{0}")]
-    Cluster(Box<Trouble>),
+    Cluster(Box<ReadError>),
     /// The answer cannot be written.
     #[error("cannot write the plan: {0}")]
     Output(#[from] io::Error),

@@ -1,8 +1,9 @@
-//! Who leads, and what to do about it next: decided from what is known of the Lease and the time, without IO.
+//! The election: who is the leader, and what the candidate does next. Decided from the known state
+//! of the Lease and the time, without IO.
 //!
-//! Other holders' times are never compared with ours: a Lease counts as expired when it was seen unchanged for its
-//! duration by our own monotonic clock. Whoever takes it does so with the resourceVersion that it saw, so that of two
-//! who find it expired one succeeds.
+//! Times that other holders wrote are never compared with ours: a Lease is expired when it was seen
+//! unchanged for its duration by our own monotonic clock. A candidate acquires it with the
+//! resourceVersion that it saw, so that of two candidates that find it expired one succeeds.
 
 use std::time::Duration;
 
@@ -12,19 +13,20 @@ use crate::model::Version;
 
 use super::record::Lease;
 
-/// How long things take; `leaderElection` of Kubernetes' components has the same three.
+/// The durations of an election, with the names that `leaderElection` of Kubernetes' components has
+/// for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Standbys wait this long for a sign of life before they take over.
+    /// The time that a standby waits for a renewal before it acquires the Lease.
     pub lease_duration: Duration,
-    /// A leader whose last renewal is this long ago stops.
+    /// The time after its last renewal at which a leader stops leading.
     pub renew_deadline: Duration,
-    /// Between two renewals, and between two attempts.
+    /// The time between two renewals, and between two attempts.
     pub retry_period: Duration,
 }
 
 impl Default for Timing {
-    /// Kubernetes' own.
+    /// The defaults of Kubernetes' components.
     fn default() -> Self {
         Timing {
             lease_duration: Duration::from_secs(15),
@@ -35,7 +37,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Why these times cannot work together, if they cannot.
+    /// Why these durations do not work together; None where they do.
     pub fn problem(&self) -> Option<&'static str> {
         if self.retry_period.is_zero() {
             Some("the retry period must be more than nothing")
@@ -49,76 +51,76 @@ impl Timing {
     }
 }
 
-/// What to do next.
+/// What a candidate does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Read the Lease.
     Read,
-    /// There is none: create it.
+    /// Create the Lease, because there is none.
     Create,
-    /// Write ourselves into it, with the version that is known.
+    /// Write ourselves into the Lease, with the version that is known.
     Write,
-    /// Nothing before then, or before the Lease changes.
+    /// Nothing before this time, or before the Lease changes.
     WaitUntil(Instant),
 }
 
-/// What a candidate knows.
+/// A candidate's view of the election.
 #[derive(Debug)]
 pub struct Election {
     identity: String,
     timing: Timing,
-    known: Known,
-    /// When what is known became so.
+    known: LeaseState,
+    /// When the Lease was first seen in its known state.
     since: Instant,
-    /// Nothing is tried before.
+    /// No attempt is made before this time.
     not_before: Option<Instant>,
-    /// When the request began that made or kept us the leader.
+    /// When the request began that last made or kept us the leader.
     renewed: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Known {
-    /// It must be read.
-    Nothing,
-    /// There is none.
+enum LeaseState {
+    /// The Lease must be read.
+    Unknown,
+    /// There is no Lease.
     Absent,
-    /// It is there.
+    /// The Lease as it was last seen.
     Present(Lease),
 }
 
 impl Election {
-    /// A candidate who knows nothing yet.
+    /// A candidate that has not seen the Lease.
     pub fn new(identity: String, timing: Timing, now: Instant) -> Election {
         Election {
             identity,
             timing,
-            known: Known::Nothing,
+            known: LeaseState::Unknown,
             since: now,
             not_before: None,
             renewed: None,
         }
     }
 
-    /// Who we are.
+    /// `spec.holderIdentity` of this candidate.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// The Lease, where it is known.
+    /// The Lease as it was last seen; None where it must be read, or does not exist.
     pub fn lease(&self) -> Option<&Lease> {
         match &self.known {
-            Known::Present(lease) => Some(lease),
-            Known::Nothing | Known::Absent => None,
+            LeaseState::Present(lease) => Some(lease),
+            LeaseState::Unknown | LeaseState::Absent => None,
         }
     }
 
-    /// Who holds the Lease, as far as is known.
+    /// The holder of the Lease as it was last seen; None where nobody holds it.
     pub fn holder(&self) -> Option<&str> {
         let holder = self.lease().map(|lease| &*lease.holder);
         holder.filter(|holder| !holder.is_empty())
     }
 
-    /// Until when we lead, if we do.
+    /// The time at which our leadership ends unless it is renewed; None when we are not the leader.
     pub fn leads_until(&self, now: Instant) -> Option<Instant> {
         let until = self.renewed? + self.timing.renew_deadline;
         (now < until).then_some(until)
@@ -128,9 +130,9 @@ impl Election {
     pub fn next(&self, now: Instant) -> Next {
         let at = match &self.known {
             _ if self.not_before.is_some_and(|at| at > now) => self.not_before.unwrap_or(now),
-            Known::Nothing => return Next::Read,
-            Known::Absent => return Next::Create,
-            Known::Present(lease) => match self.renewed {
+            LeaseState::Unknown => return Next::Read,
+            LeaseState::Absent => return Next::Create,
+            LeaseState::Present(lease) => match self.renewed {
                 Some(renewed) => renewed + self.timing.retry_period,
                 None if lease.holder.is_empty() || lease.holder == self.identity => now,
                 None => self.since + lease.duration.unwrap_or(self.timing.lease_duration),
@@ -147,25 +149,25 @@ impl Election {
         }
     }
 
-    /// The Lease was read.
+    /// A read answered with this Lease.
     pub fn read(&mut self, lease: Lease, now: Instant) {
-        if matches!(&self.known, Known::Present(known) if *known == lease) {
+        if matches!(&self.known, LeaseState::Present(known) if *known == lease) {
             return;
         }
         if lease.holder != self.identity {
             self.renewed = None;
-            // One that was given up is to be had at once.
+            // A Lease that was released can be acquired at once.
             self.not_before = self.not_before.filter(|_| !lease.holder.is_empty());
         }
-        self.known = Known::Present(lease);
+        self.known = LeaseState::Present(lease);
         self.since = now;
     }
 
-    /// A watch told of the Lease, perhaps later than an answer did.
+    /// A watch told of this Lease, perhaps later than an answer did.
     pub fn noticed(&mut self, lease: Lease, now: Instant) {
         let later = match &self.known {
-            Known::Present(known) => lease.version > known.version,
-            Known::Nothing | Known::Absent => true,
+            LeaseState::Present(known) => lease.version > known.version,
+            LeaseState::Unknown | LeaseState::Absent => true,
         };
         if later {
             self.read(lease, now);
@@ -174,44 +176,44 @@ impl Election {
 
     /// A watch told that the Lease was deleted, at this version.
     pub fn noticed_gone(&mut self, version: Version, now: Instant) {
-        let earlier = matches!(&self.known, Known::Present(known) if known.version > version);
+        let earlier = matches!(&self.known, LeaseState::Present(known) if known.version > version);
         if !earlier {
             self.absent(now);
         }
     }
 
-    /// The Lease is not there.
+    /// There is no Lease.
     pub fn absent(&mut self, now: Instant) {
-        if self.known != Known::Absent {
-            self.known = Known::Absent;
+        if self.known != LeaseState::Absent {
+            self.known = LeaseState::Absent;
             self.since = now;
         }
         self.renewed = None;
     }
 
-    /// Our write, begun then, was answered with this Lease: we lead.
+    /// Our write, which began at `begun`, was answered with this Lease: we are the leader.
     pub fn won(&mut self, begun: Instant, lease: Lease, now: Instant) {
-        self.known = Known::Present(lease);
+        self.known = LeaseState::Present(lease);
         self.since = now;
         self.not_before = None;
         self.renewed = Some(begun);
     }
 
-    /// Somebody else was quicker: what is known is old.
+    /// Another candidate was faster: the known state is old.
     pub fn lost_a_race(&mut self) {
-        self.known = Known::Nothing;
+        self.known = LeaseState::Unknown;
     }
 
-    /// An attempt failed in another way; `pause` is the time to the next one. Whether our write was carried out is not
-    /// known, so it is read next.
+    /// An attempt failed in another way. `pause` is the time to the next one. Our write may have
+    /// been carried out, so the Lease is read next.
     pub fn failed(&mut self, now: Instant, pause: Duration) {
         self.not_before = Some(now + pause);
         if self.renewed.is_some() || self.holder() == Some(self.identity()) {
-            self.known = Known::Nothing;
+            self.known = LeaseState::Unknown;
         }
     }
 
-    /// The time is past, or the Lease is to be given up: we lead no longer.
+    /// We are no longer the leader: the deadline has passed, or the Lease is about to be released.
     pub fn resigned(&mut self) {
         self.renewed = None;
     }
@@ -253,12 +255,12 @@ mod tests {
     fn a_leader_renews_in_time_and_is_none_after_the_deadline() {
         let (mut us, t) = us();
         us.absent(t);
-        // The request took a second: what counts is when it began.
+        // The request took a second: the time at which it began counts.
         us.won(t, lease(1, "us"), t + SECOND);
         assert_eq!(us.leads_until(t + SECOND), Some(t + 10 * SECOND));
         assert_eq!(us.next(t + SECOND), Next::WaitUntil(t + 2 * SECOND));
         assert_eq!(us.next(t + 2 * SECOND), Next::Write);
-        // It fails. Whether it was carried out is not known.
+        // It fails, and may have been carried out.
         us.failed(t + 2 * SECOND, 2 * SECOND);
         assert_eq!(us.next(t + 4 * SECOND), Next::Read);
         us.read(lease(2, "us"), t + 4 * SECOND);

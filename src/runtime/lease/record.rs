@@ -1,4 +1,5 @@
-//! A `coordination.k8s.io/v1` Lease as a candidate reads and writes it. What it does not know of it, it preserves.
+//! A `coordination.k8s.io/v1` Lease as a candidate reads and writes it. Unknown fields are
+//! preserved.
 
 use std::time::Duration;
 
@@ -11,15 +12,15 @@ use crate::model::{Time, Version};
 pub struct Lease {
     /// `metadata.resourceVersion`.
     pub version: Version,
-    /// `spec.holderIdentity`; empty when nobody holds it.
+    /// `spec.holderIdentity`; empty when nobody holds the Lease.
     pub holder: String,
-    /// `spec.leaseDurationSeconds`: how long its holder asks others to wait. None where it makes no sense.
+    /// `spec.leaseDurationSeconds`; None where it is missing or not positive.
     pub duration: Option<Duration>,
     object: Value,
 }
 
 impl Lease {
-    /// Reads one; the error says what is wrong.
+    /// Reads a Lease from JSON. The error says what is wrong.
     pub fn read(json: &str) -> Result<Lease, String> {
         let object: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let version = object["metadata"]["resourceVersion"].as_str().unwrap_or("");
@@ -37,7 +38,7 @@ impl Lease {
         })
     }
 
-    /// A new one, held by `identity` from now on.
+    /// A new Lease, held by `identity` from now on.
     pub fn first(
         namespace: &str,
         name: &str,
@@ -59,7 +60,7 @@ impl Lease {
         })
     }
 
-    /// This one, held by `identity` from now on, or longer.
+    /// This Lease, held by `identity` from now on, or renewed by it.
     pub fn held(&self, identity: &str, duration: Duration, now: Time) -> Value {
         let mut object = self.object.clone();
         let transitions = object["spec"]["leaseTransitions"].as_i64().unwrap_or(0);
@@ -77,12 +78,12 @@ impl Lease {
         object
     }
 
-    /// This one, given up, for anybody to take at once.
+    /// This Lease without a holder, for any candidate to acquire at once.
     pub fn released(&self, now: Time) -> Value {
         let mut object = self.object.clone();
         let spec = fields(&mut object, "spec");
         spec.insert("holderIdentity".to_owned(), json!(""));
-        // For candidates that wait for it although it has no holder.
+        // For candidates that wait for the duration although there is no holder.
         spec.insert("leaseDurationSeconds".to_owned(), json!(1));
         spec.insert("renewTime".to_owned(), json!(micro_time(now)));
         object
@@ -102,7 +103,7 @@ fn seconds(duration: Duration) -> u64 {
     duration.as_secs().max(1)
 }
 
-/// As Kubernetes' `MicroTime` is written.
+/// Kubernetes' `MicroTime`.
 fn micro_time(time: Time) -> String {
     format!("{:.6}", time.timestamp())
 }

@@ -1,4 +1,5 @@
-//! The watch of the one Lease: standbys learn at once that it was given up, a leader that it was taken or deleted.
+//! The watch of the one Lease: a standby learns at once that it was released, a leader that it was
+//! taken over or deleted.
 
 use std::sync::Arc;
 
@@ -16,21 +17,21 @@ use crate::{
     wire::raw,
 };
 
-use super::Options;
+use super::LeaseOptions;
 
-/// What a watch told.
+/// What the watch told.
 pub enum Noticed {
-    /// The Lease is like this.
+    /// The Lease was created or changed to this.
     Lease(Box<RawValue>),
-    /// It is not there as of this version.
+    /// There is no Lease as of this version.
     Gone(Version),
 }
 
-/// Watches until `shutdown` becomes true, or the set of tasks is dropped.
+/// Watches the Lease until `shutdown` becomes true, or the set of tasks is dropped.
 pub fn watch(
     client: Client,
     server: String,
-    options: &Options,
+    options: &LeaseOptions,
     rng: StdRng,
     shutdown: watch::Receiver<bool>,
 ) -> (mpsc::UnboundedReceiver<Noticed>, JoinSet<()>) {
@@ -55,13 +56,13 @@ pub fn watch(
 
 struct LeaseSink {
     told: mpsc::UnboundedSender<Noticed>,
-    /// Whether the list had it.
+    /// Whether the Lease was in the list.
     listed: bool,
 }
 
 impl LeaseSink {
     fn tell(&self, noticed: Noticed) {
-        // Whoever listened is gone, and the watch ends with it.
+        // An error means that the receiver is gone, and the watch ends with it.
         let _ = self.told.send(noticed);
     }
 }

@@ -1,4 +1,4 @@
-//! The loop over kube's client, with a service in the place of HTTP and paused time.
+//! The loop over kube's client, with a service in place of HTTP, and paused time.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -42,7 +42,7 @@ enum Answer {
     Open(Vec<(u64, &'static str)>, End),
     /// No answer at all.
     Silence,
-    /// Nobody is there.
+    /// The connection is refused.
     Refused,
 }
 
@@ -74,7 +74,7 @@ impl Stage {
                 .push((start.elapsed(), target.clone()));
             let answer = rule(&target);
             async move {
-                // A call takes time, or a busy loop would stop the clock.
+                // A request takes time, or a busy loop would stop the clock.
                 sleep(Duration::from_millis(1)).await;
                 let (sender, receiver) = unbounded_channel();
                 let mut response = Response::new(Pieces(receiver));
@@ -118,13 +118,13 @@ impl Stage {
         }
     }
 
-    /// Lets virtual time pass and then says what the sink was told.
+    /// Lets virtual time pass and returns what the sink was given.
     async fn after(&self, seconds: u64) -> Vec<String> {
         sleep(Duration::from_secs(seconds)).await;
         self.log.take()
     }
 
-    /// The requests so far, without the length of watches.
+    /// The requests so far, without the timeouts of watches.
     fn requests(&self) -> Vec<String> {
         let requests = self.requests.lock().expect("requests");
         let short = requests.iter().map(|(_, target)| {
@@ -337,7 +337,8 @@ async fn an_undecodable_object_goes_to_the_sink_and_the_watch_goes_on() {
         "changed ?",
     ];
     assert_eq!(stage.after(8).await, expected);
-    // The line that was cut off was not taken for anything; the watch goes on from the last version that was read.
+    // The line that was cut off does not count, and the watch goes on from the last version that
+    // was read.
     assert!(
         stage.requests()[2].ends_with("resourceVersion=11"),
         "{:?}",
@@ -378,7 +379,7 @@ async fn an_api_server_that_was_away_is_found_again_within_the_longest_pause() {
         }
     }));
     sleep(Duration::from_secs(700)).await;
-    // A watch was tried again and again, from where it was: no list.
+    // The watch was retried from its last version, without a list.
     assert_eq!(stage.log.take(), ["began", "completed 10"]);
     let requests = stage.requests.lock().expect("requests").clone();
     let during = requests

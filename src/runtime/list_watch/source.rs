@@ -1,4 +1,4 @@
-//! Where lists and watches come from: the API server, through kube's client, or a script in tests.
+//! The source of lists and watches: the API server, through kube's client, or a script in tests.
 
 use std::future::Future;
 use std::task::Poll;
@@ -16,38 +16,22 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Resource;
-use crate::apply::client::error::category_of;
 use crate::apply::client::response::status_of;
-use crate::runtime::trouble::{Attempt, Kind, Trouble, explain};
+use crate::runtime::read_error::{Attempt, ReadError};
 use crate::wire::raw;
 
-/// A page of a list must be here, body and all, within this time.
+/// The timeout of a page of a list, with its body.
 const PAGE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The headers of a watch must be here within this time.
+/// The timeout of the headers of a watch.
 const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a watch that has been read to its end is left alone: in a burst, events are then taken many at a time, which
-/// takes a third off the CPU that covering a thousand nodes costs. The first event after a quiet time is taken at once.
+/// The time for which a watch that has been read to its end is left alone. In a burst, events are
+/// then taken many at a time, which saves a third of the CPU time of covering a thousand nodes. The
+/// first event after a quiet time is taken at once.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Why a request or a stream failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// 410: what we ask for is too old. Not a trouble; the list must be read again.
-    Gone,
-    /// Anything else, in words.
-    Trouble {
-        /// What to say.
-        trouble: Trouble,
-        /// The API server itself answered, so that it is there and this request is what it does not like.
-        answered: bool,
-        /// The API server asks not to be asked again before this.
-        retry_after: Option<Duration>,
-    },
-}
-
-/// One line of a watch.
+/// What was read of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// A whole line is in the buffer.
@@ -56,30 +40,32 @@ pub enum Read {
     End,
 }
 
-/// Makes requests for one resource.
+/// Sends the requests for one resource.
 pub trait Source: Send {
     /// An open watch.
     type Stream: Stream;
 
-    /// Reads one page: the first, or the one a continue token stands for. Bounded in time by itself.
-    fn page(&mut self, next: Option<&str>) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+    /// Reads one page: the first, or that of a continue token. Has a timeout of its own.
+    fn page(&mut self, next: Option<&str>)
+    -> impl Future<Output = Result<Bytes, ReadError>> + Send;
 
-    /// Opens a watch of what comes after `version`, which the server ends after `seconds`. Bounded in time by itself.
+    /// Opens a watch from `version` on, which the server ends after `seconds`. Has a timeout of its
+    /// own.
     fn watch(
         &mut self,
         version: &str,
         seconds: u32,
-    ) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+    ) -> impl Future<Output = Result<Self::Stream, ReadError>> + Send;
 
-    /// What is attempted, to put troubles into words.
+    /// The request with this verb, for errors.
     fn attempt(&self, verb: &'static str) -> Attempt;
 }
 
 /// An open watch.
 pub trait Stream: Send {
-    /// Appends to `line` up to the end of the current line. May be dropped and called again with the same buffer: then
-    /// nothing is lost.
-    fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, Failure>> + Send;
+    /// Appends to `line` up to the end of the current line. May be dropped and called again with
+    /// the same buffer without losing anything.
+    fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, ReadError>> + Send;
 }
 
 /// A [`Source`] that asks the API server.
@@ -92,7 +78,7 @@ pub struct ApiSource {
 }
 
 impl ApiSource {
-    /// Asks for this resource; `server` is where the client connects to, for messages.
+    /// Asks for this resource. `server` is the URL that the client connects to, for messages.
     pub fn new(client: Client, server: String, resource: Resource) -> Self {
         Self {
             client,
@@ -107,9 +93,10 @@ impl ApiSource {
 impl Source for ApiSource {
     type Stream = ApiStream;
 
-    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, Failure> {
+    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, ReadError> {
         let attempt = self.attempt("list");
-        // No resourceVersion: a consistent read. Any other could go back in time.
+        // Without a resourceVersion, so that the read is consistent. Any other could go back in
+        // time.
         let params = ListParams {
             limit: (self.page_size > 0).then_some(self.page_size),
             continue_token: next.map(str::to_owned),
@@ -117,7 +104,7 @@ impl Source for ApiSource {
             ..ListParams::default()
         };
         let request = self.request.list(&params);
-        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
         let whole = async {
             let response = self.client.send(request.map(Into::into)).await?;
             let code = response.status();
@@ -129,29 +116,27 @@ impl Source for ApiSource {
             }
         };
         match timeout(PAGE_PATIENCE, whole).await {
-            Ok(result) => result.map_err(|error| failed(error, &attempt)),
-            Err(_) => Err(late(attempt.timed_out("list within a minute"))),
+            Ok(result) => result.map_err(|error| attempt.failed(&error)),
+            Err(_) => Err(attempt.timed_out("list within a minute")),
         }
     }
 
-    async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, Failure> {
+    async fn watch(&mut self, version: &str, seconds: u32) -> Result<ApiStream, ReadError> {
         let attempt = self.attempt("watch");
-        // `WatchParams` asks for bookmarks unless told otherwise, and not for the initial events.
+        // `WatchParams` asks for bookmarks by default, and not for initial events.
         let params = WatchParams {
             field_selector: self.field_selector.clone(),
             ..WatchParams::default().timeout(seconds)
         };
         let request = self.request.watch(&params, version);
-        let request = request.map_err(|error| failed(Error::BuildRequest(error), &attempt))?;
+        let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
         match timeout(HEADERS_PATIENCE, self.client.request_stream(request)).await {
             Ok(Ok(reader)) => Ok(ApiStream {
                 reader: Box::new(reader),
                 attempt,
             }),
-            Ok(Err(error)) => Err(failed(error, &attempt)),
-            Err(_) => Err(late(
-                attempt.timed_out("answer to a watch within half a minute"),
-            )),
+            Ok(Err(error)) => Err(attempt.failed(&error)),
+            Err(_) => Err(attempt.timed_out("answer to a watch within half a minute")),
         }
     }
 
@@ -171,9 +156,9 @@ pub struct ApiStream {
 }
 
 impl Stream for ApiStream {
-    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, Failure> {
-        // What was read of a line stays in it. The first poll that finds nothing asks the connection for more, the
-        // second sees whether it had more.
+    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
+        // A part of a line that was read stays in `line`. The first poll that finds nothing makes
+        // the connection read, and the second sees whether there was more.
         let mut begun = poll!(self.reader.read_until(b'\n', line));
         if begun.is_pending() {
             yield_now().await;
@@ -187,115 +172,45 @@ impl Stream for ApiStream {
             }
         };
         match result {
-            // What is left without its end of line was cut off: nothing to go by.
+            // A rest without an end of line was cut off and means nothing.
             Ok(_) if line.last() == Some(&b'\n') => Ok(Read::Line),
             Ok(_) => Ok(Read::End),
-            // A connection that is cut is an ordinary end of a watch: what comes next shows whether more is wrong.
+            // A connection that is cut is an ordinary end of a watch. The next request shows
+            // whether more is wrong.
             Err(error) => {
                 let error = Error::ReadEvents(error);
-                tracing::debug!(error = %explain(&error, &self.attempt), "a watch was cut off");
+                tracing::debug!(error = %self.attempt.failed(&error), "a watch was cut off");
                 Ok(Read::End)
             }
         }
     }
 }
 
-/// What an error of the client means for list and watch.
-pub(super) fn failed(error: Error, attempt: &Attempt) -> Failure {
-    let (answered, retry_after) = match &error {
-        Error::Api(status)
-            if status.code == 410 || matches!(&*status.reason, "Expired" | "Gone") =>
-        {
-            return Failure::Gone;
-        }
-        Error::Api(status) => {
-            let seconds = status
-                .details
-                .as_ref()
-                .map_or(0, |details| details.retry_after_seconds);
-            // A server that is busy or in trouble says nothing about the request itself, unless it is behind the
-            // version that we ask for: it was restored from a backup and may never get there.
-            let causes = status
-                .details
-                .as_ref()
-                .map_or(&[][..], |details| &details.causes);
-            let about_us = !matches!(status.code, 429 | 500..)
-                || causes
-                    .iter()
-                    .any(|cause| cause.reason == "ResourceVersionTooLarge");
-            (
-                about_us,
-                (seconds > 0).then(|| Duration::from_secs(seconds.into())),
-            )
-        }
-        _ => (false, None),
-    };
-    Failure::Trouble {
-        trouble: explain(&error, attempt),
-        answered,
-        retry_after,
-    }
-}
-
-/// What became of a request, in one word of a small fixed set.
-pub(super) fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
-    let trouble = match result {
-        Ok(_) => return "ok",
-        Err(Failure::Gone) => return "gone",
-        Err(Failure::Trouble { trouble, .. }) => trouble,
-    };
-    match trouble.kind {
-        Kind::TimedOut => "timeout",
-        Kind::Unauthorized => "unauthorized",
-        Kind::Forbidden => "forbidden",
-        Kind::NotServed => "not_found",
-        Kind::Throttled => "throttled",
-        Kind::Status(code) => category_of(code),
-        Kind::Unreadable => "unreadable",
-        Kind::Refused
-        | Kind::Unresolved
-        | Kind::Certificate
-        | Kind::Broken
-        | Kind::Credentials
-        | Kind::Silent
-        | Kind::ShortLived
-        | Kind::Unusable => "transport",
-    }
-}
-
-fn late(trouble: Trouble) -> Failure {
-    Failure::Trouble {
-        trouble,
-        answered: false,
-        retry_after: None,
-    }
-}
-
 /// A page of a list, items undecoded and borrowed from the body.
 #[derive(Debug, Deserialize)]
 pub struct Page<'a> {
-    /// Version and continue token.
+    /// `metadata` of the list.
     pub metadata: PageMetadata,
-    /// Absent or null where there is none.
+    /// `items`; absent or null where the page is empty.
     #[serde(borrow, default)]
     pub items: Option<Vec<&'a RawValue>>,
 }
 
-/// What is read of a list's metadata.
+/// The fields of a list's metadata that are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageMetadata {
-    /// The version the list is of.
+    /// `metadata.resourceVersion`: the version of the whole list.
     #[serde(default)]
     pub resource_version: String,
-    /// Stands for the next page; empty at the last.
+    /// `metadata.continue`: the token of the next page; empty on the last page.
     #[serde(default, rename = "continue")]
     pub next: Option<String>,
 }
 
 /// A line of a watch, its object undecoded and borrowed from the line.
 #[derive(Debug)]
-pub(super) enum Event<'a> {
+pub(super) enum WatchEvent<'a> {
     /// ADDED or MODIFIED.
     Changed(&'a RawValue),
     /// DELETED.
@@ -306,8 +221,8 @@ pub(super) enum Event<'a> {
     Error(Box<Status>),
 }
 
-/// Reads a line of a watch; the error says what is wrong with it, without quoting it.
-pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
+/// Decodes a line of a watch. The error says what is wrong with it, without quoting it.
+pub(super) fn decode_event(line: &[u8]) -> Result<WatchEvent<'_>, &'static str> {
     #[derive(Deserialize)]
     struct Line<'a> {
         #[serde(rename = "type", borrow)]
@@ -318,13 +233,13 @@ pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
     let status = |text: &[u8]| {
         let status: Status =
             serde_json::from_slice(text).map_err(|_| "an error that is no Status")?;
-        Ok(Event::Error(status.boxed()))
+        Ok(WatchEvent::Error(status.boxed()))
     };
     match serde_json::from_slice::<Line<'_>>(line) {
         Ok(Line { event, object }) => match event {
-            "ADDED" | "MODIFIED" => Ok(Event::Changed(object)),
-            "DELETED" => Ok(Event::Deleted(object)),
-            "BOOKMARK" => Ok(Event::Bookmark(object)),
+            "ADDED" | "MODIFIED" => Ok(WatchEvent::Changed(object)),
+            "DELETED" => Ok(WatchEvent::Deleted(object)),
+            "BOOKMARK" => Ok(WatchEvent::Bookmark(object)),
             "ERROR" => status(object.get().as_bytes()),
             _ => Err("a watch event of an unknown type"),
         },
@@ -341,11 +256,11 @@ pub(super) fn decode_event(line: &[u8]) -> Result<Event<'_>, &'static str> {
     }
 }
 
-/// The resourceVersion of an object, of which nothing else needs to be in order.
+/// The resourceVersion of an object, which need not be readable otherwise.
 pub(super) fn version_of(object: &RawValue) -> Option<&str> {
     let version = raw::find(object, &["metadata", "resourceVersion"])?;
     let version = version.get().trim_matches('"');
-    // Also guards against a version that would mean "any" or would need escaping in a URL.
+    // Also keeps out a version that would mean "any", or would need escaping in a URL.
     (version != "0" && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
         .then_some(version)
 }
@@ -392,14 +307,14 @@ mod tests {
     fn a_line_is_read_in_either_order() {
         assert!(matches!(
             decode_event(br#"{"type":"ADDED","object":{}}"#),
-            Ok(Event::Changed(_))
+            Ok(WatchEvent::Changed(_))
         ));
         assert!(matches!(
             decode_event(br#"{"object":{},"type":"DELETED"}"#),
-            Ok(Event::Deleted(_))
+            Ok(WatchEvent::Deleted(_))
         ));
         assert!(
-            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(Event::Error(s)) if s.code == 410)
+            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(WatchEvent::Error(s)) if s.code == 410)
         );
         for bad in [
             "",

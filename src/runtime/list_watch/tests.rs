@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use rand::SeedableRng;
 
-use super::*;
-use crate::runtime::trouble::Attempt;
+use serde_json::value::RawValue;
 
-/// Writes down what it is given, one word or two a call.
+use super::*;
+use crate::runtime::read_error::Attempt;
+
+/// Writes down what the sink is given, a word or two for each call.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -52,11 +54,11 @@ impl Sink for Log {
     }
 }
 
-/// What the script answers, in order; a page must meet a list and a watch a watch.
+/// The answers of the script, in order. A page answers a list, and a watch a watch.
 pub(super) enum Answer {
     Page(&'static str),
     Watch(Vec<Step>),
-    Fail(Failure),
+    Fail(ReadError),
 }
 
 pub(super) enum Step {
@@ -68,14 +70,16 @@ pub(super) enum Step {
 struct Script {
     answers: VecDeque<Answer>,
     log: Log,
+    /// Each open watch has a clone of it.
+    open: Arc<()>,
 }
 
-struct Lines(VecDeque<Step>);
+struct Lines(VecDeque<Step>, #[expect(dead_code)] Arc<()>);
 
 impl Source for Script {
     type Stream = Lines;
 
-    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, Failure> {
+    async fn page(&mut self, next: Option<&str>) -> Result<Bytes, ReadError> {
         self.log.write(format!("page {}", next.unwrap_or("-")));
         match self.answers.pop_front() {
             Some(Answer::Page(body)) => Ok(Bytes::from_static(body.as_bytes())),
@@ -85,11 +89,11 @@ impl Source for Script {
         }
     }
 
-    async fn watch(&mut self, version: &str, seconds: u32) -> Result<Lines, Failure> {
+    async fn watch(&mut self, version: &str, seconds: u32) -> Result<Lines, ReadError> {
         assert!((60..=80).contains(&seconds));
         self.log.write(format!("watch {version}"));
         match self.answers.pop_front() {
-            Some(Answer::Watch(steps)) => Ok(Lines(steps.into())),
+            Some(Answer::Watch(steps)) => Ok(Lines(steps.into(), self.open.clone())),
             Some(Answer::Fail(failure)) => Err(failure),
             Some(Answer::Page(_)) => panic!("a watch where a list was expected"),
             None => std::future::pending().await,
@@ -97,16 +101,12 @@ impl Source for Script {
     }
 
     fn attempt(&self, verb: &'static str) -> Attempt {
-        Attempt {
-            verb,
-            server: "script".into(),
-            path: "/api/v1/pods".into(),
-        }
+        attempt(verb)
     }
 }
 
 impl Stream for Lines {
-    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, Failure> {
+    async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
         loop {
             match self.0.front() {
                 Some(Step::Line(text)) => {
@@ -130,38 +130,46 @@ impl Stream for Lines {
     }
 }
 
-/// Runs a script to its end, and a little longer; says what happened and how long the script took.
+/// Runs a script to its end, and a little longer. Returns what happened, and how long the script
+/// took.
 async fn play(answers: Vec<Answer>) -> (Vec<String>, Duration) {
     let log = Log::default();
     let script = Script {
         answers: answers.into(),
         log: log.clone(),
+        open: Arc::default(),
     };
     let mut it = ListWatch::new(script, "Pod", log.clone(), StdRng::seed_from_u64(1));
     let start = Instant::now();
-    let mut state = State::Unlisted;
-    while !it.source.answers.is_empty() || matches!(state, State::Watching(_)) {
+    let mut state = LoopState::Unlisted;
+    while !it.source.answers.is_empty() || matches!(state, LoopState::Watching(_)) {
         state = it.step(state).await;
     }
     let took = start.elapsed();
-    // The request that the script has no answer to any more.
+    // The first request without an answer in the script.
     let _ = timeout_at(Instant::now() + Duration::from_millis(1), it.step(state)).await;
     (log.take(), took)
 }
 
 const EMPTY: &str = r#"{"metadata":{"resourceVersion":"10"},"items":[]}"#;
 
-fn trouble(answered: bool) -> Answer {
-    let attempt = Attempt {
-        verb: "watch",
+fn attempt(verb: &'static str) -> Attempt {
+    Attempt {
+        verb,
         server: "script".into(),
         path: "/api/v1/pods".into(),
-    };
-    Answer::Fail(Failure::Trouble {
-        trouble: attempt.short_lived(),
-        answered,
-        retry_after: None,
+    }
+}
+
+fn failure(rejected: bool) -> Answer {
+    Answer::Fail(ReadError {
+        rejected,
+        ..attempt("watch").short_lived()
     })
+}
+
+fn expired() -> Answer {
+    Answer::Fail(attempt("watch").expired())
 }
 
 fn lived() -> Answer {
@@ -193,12 +201,7 @@ async fn pages_are_read_in_turn_and_the_watch_goes_on_from_the_last_pages_versio
 async fn a_list_that_expires_between_pages_is_read_again_at_once_but_not_for_ever_at_once() {
     let first =
         || Answer::Page(r#"{"metadata":{"resourceVersion":"9","continue":"c1"},"items":null}"#);
-    let (log, took) = play(vec![
-        first(),
-        Answer::Fail(Failure::Gone),
-        Answer::Page(EMPTY),
-    ])
-    .await;
+    let (log, took) = play(vec![first(), expired(), Answer::Page(EMPTY)]).await;
     let expected = [
         "began",
         "page -",
@@ -214,7 +217,7 @@ async fn a_list_that_expires_between_pages_is_read_again_at_once_but_not_for_eve
 
     let mut script = Vec::new();
     for _ in 0..20 {
-        script.extend([first(), Answer::Fail(Failure::Gone)]);
+        script.extend([first(), expired()]);
     }
     assert!(play(script).await.1 > Duration::from_secs(60));
 }
@@ -268,7 +271,7 @@ async fn a_watch_that_is_gone_lists_at_once_the_first_time_and_slower_each_time_
 
     let mut script = Vec::new();
     for _ in 0..20 {
-        script.extend([Answer::Page(EMPTY), Answer::Fail(Failure::Gone)]);
+        script.extend([Answer::Page(EMPTY), expired()]);
     }
     assert!(
         play(script).await.1 > Duration::from_secs(150),
@@ -276,7 +279,8 @@ async fn a_watch_that_is_gone_lists_at_once_the_first_time_and_slower_each_time_
     );
 }
 
-/// Watches that each tell of one version more and are ended at once: an API server that cannot keep up.
+/// Watches that each bring one version more and are ended at once: an API server that cannot keep
+/// up.
 fn cut_short(count: usize) -> impl Iterator<Item = Answer> {
     const NEWS: [&str; 3] = [
         r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}"#,
@@ -290,14 +294,14 @@ fn cut_short(count: usize) -> impl Iterator<Item = Answer> {
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_told_something_and_was_ended_early_is_followed_by_the_next_within_moments() {
     let mut script = vec![Answer::Page(EMPTY)];
-    // Whatever failed before: what is told shows that the API server is there and accepts the version.
-    script.extend((0..4).map(|_| trouble(true)));
+    // Failures before do not matter: a watch that brings something is accepted by the API server.
+    script.extend((0..4).map(|_| failure(true)));
     let (_, before) = play(script).await;
 
     let mut script = vec![Answer::Page(EMPTY)];
-    script.extend((0..4).map(|_| trouble(true)));
+    script.extend((0..4).map(|_| failure(true)));
     script.extend(cut_short(3));
-    script.push(trouble(true));
+    script.push(failure(true));
     let (log, took) = play(script).await;
     let expected = [
         "watch 10",
@@ -314,7 +318,8 @@ async fn a_watch_that_told_something_and_was_ended_early_is_followed_by_the_next
     );
     assert!(!log[3..].contains(&"began".to_owned()), "no list: {log:?}");
     let news = took - before;
-    // Three short pauses, and after them the pause of a fifth failure: 20 + 40 + 80 ms and 8 s, less jitter.
+    // Three short pauses, and after them the pause of a fifth failure: 20 + 40 + 80 ms and 8 s,
+    // less jitter.
     assert!(news < Duration::from_millis(8_140), "{news:?}");
 
     let (_, took) = play(
@@ -338,10 +343,10 @@ async fn watches_that_are_always_ended_early_are_not_asked_for_without_end() {
     )
     .await;
     assert_eq!(log.iter().filter(|entry| *entry == "began").count(), 1);
-    // Half a second at least between two of them, but for the first few.
+    // Half a second at least between two of them, except for the first few.
     assert!(took > Duration::from_secs(45), "{took:?}");
 
-    // One that lived makes the next one the first again.
+    // After a watch that lived, the next one counts as the first again.
     let mut script = vec![Answer::Page(EMPTY)];
     script.extend(cut_short(12));
     script.push(lived());
@@ -361,8 +366,8 @@ async fn watches_that_are_always_ended_early_are_not_asked_for_without_end() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_lived_makes_the_next_failure_the_first_again() {
     let mut script = vec![Answer::Page(EMPTY)];
-    script.extend((0..10).map(|_| trouble(false)));
-    script.extend([lived(), trouble(false)]);
+    script.extend((0..10).map(|_| failure(false)));
+    script.extend([lived(), failure(false)]);
     let (log, took) = play(script).await;
     assert!(!log.contains(&"failed".to_owned()));
     // Ten failures with growing pauses, a minute of watch, one short pause.
@@ -377,7 +382,7 @@ async fn a_watch_that_lived_makes_the_next_failure_the_first_again() {
 async fn a_version_that_the_server_refuses_is_given_up_and_one_it_could_not_be_asked_about_is_kept()
 {
     let mut script = vec![Answer::Page(EMPTY)];
-    script.extend((0..30).map(|_| trouble(false)));
+    script.extend((0..30).map(|_| failure(false)));
     let (log, _) = play(script).await;
     assert_eq!(
         log.iter().filter(|entry| entry.starts_with("page")).count(),
@@ -385,7 +390,7 @@ async fn a_version_that_the_server_refuses_is_given_up_and_one_it_could_not_be_a
     );
 
     let mut script = vec![Answer::Page(EMPTY)];
-    script.extend((0..5).map(|_| trouble(true)));
+    script.extend((0..5).map(|_| failure(true)));
     script.push(Answer::Page(EMPTY));
     let (log, _) = play(script).await;
     assert_eq!(
@@ -420,14 +425,49 @@ async fn a_list_that_is_none_is_dropped_and_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_heeded() {
-    let Answer::Fail(Failure::Trouble { trouble, .. }) = trouble(false) else {
-        panic!()
-    };
-    let busy = Failure::Trouble {
-        trouble,
-        answered: false,
+    let busy = ReadError {
         retry_after: Some(Duration::from_secs(20)),
+        ..attempt("list").timed_out("answer")
     };
     let (_, took) = play(vec![Answer::Fail(busy), Answer::Page(EMPTY)]).await;
     assert_eq!(took, Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_not_spent_with_an_open_watch() {
+    const NEWS: &str = r#"{"type":"ADDED","object":{"metadata":{"resourceVersion":"11"}}}"#;
+    const ERROR: &str = r#"{"type":"ERROR","object":{"kind":"Status","code":500}}"#;
+    for steps in [
+        vec![Step::End],
+        vec![Step::Line(ERROR)],
+        // The fifth in a row, so that the pause is long enough to look into.
+        vec![Step::Line(NEWS), Step::End],
+    ] {
+        let open = Arc::new(());
+        let script = Script {
+            answers: [Answer::Page(EMPTY), Answer::Watch(steps)].into(),
+            log: Log::default(),
+            open: open.clone(),
+        };
+        let rng = StdRng::seed_from_u64(1);
+        let mut it = ListWatch::new(script, "Pod", Log::default(), rng);
+        for _ in 0..4 {
+            it.retries.watch_cut_short(&attempt("watch").short_lived());
+        }
+        let mut state = LoopState::Unlisted;
+        while it.source.answers.front().is_some() {
+            state = it.step(state).await;
+        }
+        assert_eq!(Arc::strong_count(&open), 3, "the watch is open");
+        let mut step = std::pin::pin!(async {
+            while matches!(state, LoopState::Watching(_)) {
+                state = it
+                    .step(std::mem::replace(&mut state, LoopState::Unlisted))
+                    .await;
+            }
+        });
+        let moment = Instant::now() + Duration::from_millis(50);
+        assert!(timeout_at(moment, &mut step).await.is_err(), "it pauses");
+        assert_eq!(Arc::strong_count(&open), 2, "and the watch is closed");
+    }
 }

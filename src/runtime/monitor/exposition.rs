@@ -1,7 +1,9 @@
-//! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds it against this.
+//! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds the
+//! document against this file.
 
 use std::{fmt, sync::Arc, sync::atomic::Ordering};
 
+use crate::model::{DaemonSetStatus, Key, Kind};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -11,24 +13,21 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tokio::time::Instant;
-
-use crate::model::{DaemonSetStatus, Key, Kind};
 
 use super::{Monitor, Row, lock, process::Process, watched::Watched};
 
-/// What [`Monitor::exposition`] is.
+/// The media type of [`Monitor::exposition`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Before all names that are ours alone.
+/// The prefix of the metrics that only this controller has.
 const PREFIX: &str = "daemonset_controller";
 
-/// The one queue, as Kubernetes' metrics of queues name it.
+/// The label of the one queue, as in Kubernetes' metrics of work queues.
 const QUEUE: [Label<'static>; 1] = [("name", "daemonset")];
 
 type Label<'a> = (&'static str, &'a str);
 
-/// A count in the status of a DaemonSet: the metric's name, what it says, and how to read it.
+/// A count in the status of a DaemonSet: the metric's name, its help, and how to read it.
 type Count = (&'static str, &'static str, fn(&DaemonSetStatus) -> i32);
 
 const COUNTS: [Count; 6] = [
@@ -80,11 +79,11 @@ impl Monitor {
     }
 }
 
-/// What is said of this controller alone.
+/// The metrics that only this controller has.
 #[derive(Debug)]
 struct Own(Arc<Monitor>);
 
-/// What many programs say of themselves, by the same names.
+/// The metrics that many programs have, by their usual names.
 #[derive(Debug)]
 struct Usual(Arc<Monitor>);
 
@@ -100,13 +99,13 @@ impl Collector for Own {
         let flag = |flag: bool| i64::from(flag);
         out.gauge(
             "leader",
-            "Whether this process acts (1), or watches while another one does (0).",
+            "1 while this process is the leader and syncs DaemonSets, 0 while it stands by.",
             None,
             flag(monitor.leader.load(Ordering::Relaxed)),
         )?;
         out.gauge(
             "conflict",
-            "Whether another DaemonSet controller is evidently at work on the same DaemonSets.",
+            "1 while another DaemonSet controller is active on the same DaemonSets.",
             None,
             flag(monitor.conflict.load(Ordering::Relaxed)),
         )?;
@@ -115,7 +114,7 @@ impl Collector for Own {
         let requests = lock(&monitor.requests).clone();
         out.counters(
             "api_requests",
-            "Requests to the API server that were answered or given up.",
+            "Requests to the API server that were answered, failed or timed out.",
             requests.iter().map(|((verb, resource, outcome), n)| {
                 let labels = [
                     ("verb", verb.as_str()),
@@ -156,9 +155,9 @@ impl Collector for Usual {
 struct Families<'e>(DescriptorEncoder<'e>);
 
 impl Families<'_> {
-    /// The DaemonSets that are planned for here.
+    /// A row for each DaemonSet that this process plans for.
     fn daemon_sets(&mut self, monitor: &Monitor) -> fmt::Result {
-        let now = Instant::now();
+        let now = monitor.now();
         let rows = lock(&monitor.rows);
         for (name, help, count) in COUNTS {
             let values = rows.iter().map(|(key, row)| {
@@ -167,21 +166,21 @@ impl Families<'_> {
             });
             self.gauges(name, help, None, values)?;
         }
-        let age = |row: &Row| row.roll.as_ref().map(|roll| roll.age(now));
+        let age = |row: &Row| row.rollout.as_ref().map(|rollout| rollout.age(now));
         self.gauges(
             "rollout_age",
-            "For how long the rolling update under way has been seen; 0 where there is none.",
+            "The time since this process first saw the rollout that is under way; 0 without one.",
             Some(Unit::Seconds),
             rows.iter()
                 .map(|(key, row)| (of(key), age(row).unwrap_or_default().as_secs_f64())),
         )?;
         let stuck = |row: &Row| {
-            let roll = row.roll.as_ref();
-            i64::from(roll.is_some_and(|roll| roll.is_stuck(row.refused, now)))
+            let rollout = row.rollout.as_ref();
+            i64::from(rollout.is_some_and(|r| r.stuck_since(row.refused, now).is_some()))
         };
         self.gauges(
             "rollout_stuck",
-            "Whether the rolling update under way stands still.",
+            "1 while the rollout that is under way is stuck.",
             None,
             rows.iter().map(|(key, row)| (of(key), stuck(row))),
         )
@@ -199,7 +198,7 @@ impl Families<'_> {
         let age = |kind| monitor.watched(kind, |w, now| now - w.last_told());
         self.gauges(
             "watch_age",
-            "For how long nothing came from the API server for the cache: no event, no bookmark, no list, no watch opened.",
+            "The time since the API server last sent something for the cache: an event, a bookmark, a list, an opened watch.",
             Some(Unit::Seconds),
             Kind::ALL.map(|kind| ([("kind", kind.as_str())], age(kind).as_secs_f64())),
         )?;
@@ -210,17 +209,16 @@ impl Families<'_> {
         )?;
         self.counters(
             "decode_failures",
-            "Times that an object was met that this build cannot decode.",
+            "Times that an object could not be decoded.",
             each(|w| w.undecodable),
         )
     }
 
     fn queue(&mut self, monitor: &Monitor) -> fmt::Result {
-        // Before it runs, and after it, the controller has no queue.
-        let Some(shared) = lock(&monitor.shared).upgrade() else {
+        let Some(queue) = lock(&monitor.running).queue.upgrade() else {
             return Ok(());
         };
-        let gauges = shared.queue.gauges();
+        let gauges = queue.gauges();
         let seconds = || Some(Unit::Seconds);
         self.gauges(
             "workqueue_depth",
@@ -230,33 +228,33 @@ impl Families<'_> {
         )?;
         self.counters(
             "workqueue_adds",
-            "Times that a DaemonSet that did not wait came to wait.",
+            "Times that a DaemonSet was added to those that wait.",
             [(QUEUE, gauges.adds)],
         )?;
         self.histogram(
             "workqueue_queue_duration",
-            "How long a DaemonSet waited for a worker after its turn had come.",
-            shared.queue.waited(),
+            "How long a DaemonSet waited for a worker after it was due.",
+            queue.waited(),
         )?;
         self.histogram(
             "workqueue_work_duration",
-            "How long a worker had it.",
-            shared.queue.worked(),
+            "How long a worker took for a DaemonSet.",
+            queue.worked(),
         )?;
         self.counters(
             "workqueue_retries",
-            "Times that a DaemonSet was put back, to be tried again after a pause.",
+            "Times that a DaemonSet was put back, to be retried after a backoff.",
             [(QUEUE, gauges.retries)],
         )?;
         self.gauges(
             "workqueue_unfinished_work",
-            "For how long the DaemonSets that workers have now have been with them, together.",
+            "The time that workers have spent on the DaemonSets that they have now, added up.",
             seconds(),
             [(QUEUE, gauges.unfinished.as_secs_f64())],
         )?;
         self.gauges(
             "workqueue_longest_running_processor",
-            "For how long the one that has been with a worker longest has.",
+            "The time that a worker has spent on the DaemonSet that it has had longest.",
             seconds(),
             [(QUEUE, gauges.longest.as_secs_f64())],
         )

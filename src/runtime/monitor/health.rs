@@ -1,7 +1,9 @@
-//! Whether the process is alive (`/healthz`) and ready (`/readyz`), in the form in which Kubernetes' components say it.
+//! Whether the process is alive (`/healthz`) and ready (`/readyz`), in the form of Kubernetes'
+//! components.
 //!
-//! Alive is a process in which everything still moves. An API server that is away does not make it less so: a loop that
-//! is refused again and again lives. What does not move any more is helped by nothing but a restart.
+//! A process is alive while all of its loops and syncs make progress. An API server that is away
+//! makes no difference: a loop that is refused again and again makes progress. Only a restart helps
+//! a loop that does not.
 
 use std::{fmt::Write, time::Duration};
 
@@ -9,25 +11,26 @@ use crate::model::Kind;
 
 use super::{Monitor, lock};
 
-/// A loop of list and watch that took no turn for this long is dead. Each takes one every two and a half minutes at the
-/// latest: a watch ends after 95 s, no pause is longer than 30 s, and the next watch is given up after 30 s (a page of a
-/// list after 60 s).
+/// The time without progress after which a loop of list and watch is dead. Each makes progress
+/// every two and a half minutes at the latest: a watch ends after 95 s, no pause is longer than 30
+/// s, and the next watch is given up after 30 s (a page of a list after 60 s).
 pub const DEAD_WATCH: Duration = Duration::from_secs(300);
 
-/// A sync that was not heard of for this long is stuck. It is heard of before and after each of its parts, and the longest,
-/// carrying out a plan, ends a call or two (of 35 s) after the plan has become old (15 s).
+/// The time without progress after which a sync is stuck. A sync makes progress before and after
+/// each of its parts. The longest part, carrying out a plan, ends one or two requests (of 35 s)
+/// after the plan has become old (15 s).
 pub const STUCK_WORKER: Duration = Duration::from_secs(600);
 
-/// What a check is for.
+/// What follows from a check that fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Weight {
-    /// Where it fails, so does the whole.
+    /// The whole report fails.
     Decides,
-    /// It is only shown.
+    /// Only its line shows it.
     Informs,
 }
 
-/// Answers a check: what there is to say, perhaps nothing; or why it fails.
+/// Answers a check: Ok with a remark, perhaps empty, or the reason why it fails.
 type Ask = Box<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 /// A line of `/readyz`.
@@ -37,17 +40,17 @@ pub struct Check {
     ask: Ask,
 }
 
-/// What was found.
+/// The answer to a probe.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Nothing that decides failed.
+    /// Whether all checks passed that decide.
     pub passed: bool,
-    /// A line a check, and one for the whole.
+    /// A line for each check, and one for the whole.
     pub verbose: String,
 }
 
 impl Monitor {
-    /// Adds a line to `/readyz`; `ask` must answer at once.
+    /// Adds a check to `/readyz`. `ask` must answer without waiting.
     pub fn add_check(
         &self,
         name: &'static str,
@@ -61,28 +64,29 @@ impl Monitor {
         });
     }
 
-    /// Whether everything still moves.
+    /// Whether all loops and syncs make progress.
     pub fn healthz(&self) -> Report {
-        let shared = lock(&self.shared).upgrade();
-        // After a halt of the whole process, what stood still with it has its time again.
-        let resumed = shared.as_ref().and_then(|shared| shared.pulse.resumed());
+        let running = lock(&self.running).clone();
+        // After a halt of the whole process, loops and syncs have their full time again.
+        let resumed = running.pulse.upgrade().and_then(|pulse| pulse.resumed());
         let mut lines = Lines::default();
         for kind in Kind::ALL {
             let turned = self.watched(kind, |watched, _| watched.last_turn());
             let silent = turned.max(turned.and(resumed)).map(|at| at.elapsed());
             let found = match silent {
                 Some(silent) if silent > DEAD_WATCH => Err(format!(
-                    "list and watch did nothing for {} s",
+                    "list and watch made no progress for {} s",
                     silent.as_secs()
                 )),
                 _ => Ok(String::new()),
             };
             lines.add(&format!("watch-{}", kind.as_str()), Weight::Decides, found);
         }
-        let quietest = shared.and_then(|shared| shared.queue.quietest(resumed));
+        let queue = running.queue.upgrade();
+        let quietest = queue.and_then(|queue| queue.quietest(resumed));
         let found = match quietest {
             Some((key, quiet)) if quiet > STUCK_WORKER => Err(format!(
-                "the sync of daemonset {key} was not heard of for {} s",
+                "the sync of daemonset {key} made no progress for {} s",
                 quiet.as_secs()
             )),
             _ => Ok(String::new()),
@@ -91,14 +95,14 @@ impl Monitor {
         lines.report("healthz")
     }
 
-    /// Whether everything is known that must be known before anything is planned.
+    /// Whether all caches are synced. Nothing is planned before.
     pub fn readyz(&self) -> Report {
         let mut lines = Lines::default();
         for kind in Kind::ALL {
             let found = if self.watched(kind, |watched, _| watched.listed) {
                 Ok(String::new())
             } else {
-                Err("not listed yet; the log says what stands in the way".to_owned())
+                Err("not synced yet; the log says why".to_owned())
             };
             lines.add(&format!("cache-{}", kind.as_str()), Weight::Decides, found);
         }

@@ -1,12 +1,13 @@
-//! What people and Prometheus can know of a running controller: counts, gauges, and whether it is alive and ready.
+//! Metrics and health of a running controller: counts, gauges, and whether it is alive and ready.
 //!
-//! Those who do the work say what happened ([`Monitor`]'s methods, [`Tally`]); what is only of interest when somebody
-//! asks (the queue, ages) is looked up then. Nothing here waits, and nothing depends on what is counted here.
+//! The parts that do the work report what happened ([`Monitor`]'s methods, [`Tally`]). What is only
+//! of interest at a scrape or a probe (the queue, ages, halts) is read then, from the running
+//! controller's own queue and pulse ([`Monitor::attach`]). Nothing here waits, and no decision
+//! depends on what is counted here.
 
 mod exposition;
 mod health;
 mod process;
-mod rollout;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -30,28 +31,27 @@ use crate::{
             verbs::{Resource, Verb},
         },
     },
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Uid},
-    plan::Plan,
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Time, Uid},
+    plan::{Plan, progress::Progress},
 };
 
-use super::shared::Shared;
+use super::{pulse::Pulse, queue::Queue};
 
 pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
-pub use rollout::{PATIENCE, REFUSED};
 
 use health::Check;
-use rollout::Roll;
 use watched::Watched;
 
-/// How a sync ended.
+/// How a sync ended, as the metrics' label `result`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Synced {
-    /// All is as it should be, or on its way.
+    /// `ok`: nothing failed, and nothing is left to do but what later events bring.
     Ok,
-    /// Without a failure, and to be looked at again: something was not as the plan supposed, or there is more to do.
+    /// `again`: nothing failed, and the DaemonSet is synced again soon, because something was not
+    /// as the plan supposed or there is more to do.
     Again,
-    /// Something failed.
+    /// `error`: something failed, and it is retried with backoff.
     Failed,
 }
 
@@ -67,31 +67,40 @@ impl Synced {
     }
 }
 
-/// What is kept of a DaemonSet.
+/// What the metrics of a DaemonSet are made from.
 #[derive(Debug)]
 struct Row {
     uid: Uid,
-    /// As it was last counted.
+    /// The status of the last plan.
     status: DaemonSetStatus,
-    roll: Option<Roll>,
-    /// Since when pods cannot be created.
-    refused: Option<Instant>,
+    /// The rollout that is under way; None where there is none.
+    rollout: Option<Progress>,
+    /// The time since which the API server refuses to create pods.
+    refused: Option<Time>,
 }
 
-/// Where everything comes together; one for a process.
+/// The parts of the running controller. Before it runs, and after it, there are none.
+#[derive(Clone, Default)]
+struct Running {
+    queue: Weak<Queue<Key>>,
+    pulse: Weak<Pulse>,
+}
+
+/// Collects what the metrics and the probes of one process show.
 pub struct Monitor {
+    begun: Instant,
     leader: AtomicBool,
     conflict: AtomicBool,
     kinds: [Mutex<Watched>; Kind::ALL.len()],
     requests: Mutex<BTreeMap<(Verb, Resource, &'static str), u64>>,
-    /// By what and why.
+    /// Counts by action and cause.
     actions: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     syncs: Mutex<BTreeMap<Synced, u64>>,
     rows: Mutex<BTreeMap<Key, Row>>,
-    /// What `/readyz` asks besides the caches.
+    /// The checks of `/readyz` besides those of the caches.
     checks: Mutex<Vec<Check>>,
-    /// What is looked up when somebody asks.
-    shared: Mutex<Weak<Shared>>,
+    /// The parts of the running controller that are read at a scrape or a probe.
+    running: Mutex<Running>,
 }
 
 impl fmt::Debug for Monitor {
@@ -100,18 +109,20 @@ impl fmt::Debug for Monitor {
     }
 }
 
-/// Counts and gauges have no half-done states that a panic elsewhere could leave behind.
+/// Locks. Counts and gauges have no half-done states that a panic elsewhere could leave behind.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Monitor {
-    /// Knows nothing yet. Counts whose labels are known begin at 0, so that their first rise can be seen.
+    /// A monitor that has counted nothing. Counts whose labels are known are there with the value
+    /// 0, so that their first rise can be seen.
     pub fn new() -> Arc<Monitor> {
         let begun = Instant::now();
         let actions = Action::all();
         let actions = actions.iter().map(|a| ((a.as_str(), a.cause()), 0));
         Arc::new(Monitor {
+            begun,
             leader: AtomicBool::new(false),
             conflict: AtomicBool::new(false),
             kinds: Kind::ALL.map(|_| Mutex::new(Watched::new(begun))),
@@ -120,17 +131,20 @@ impl Monitor {
             syncs: Mutex::new(Synced::ALL.into_iter().map(|s| (s, 0)).collect()),
             rows: Mutex::default(),
             checks: Mutex::default(),
-            shared: Mutex::default(),
+            running: Mutex::default(),
         })
     }
 
-    /// Where the queue is.
-    pub fn attach(&self, shared: &Arc<Shared>) {
-        *lock(&self.shared) = Arc::downgrade(shared);
+    /// A controller runs with this queue and this pulse, for as long as they exist.
+    pub fn attach(&self, queue: &Arc<Queue<Key>>, pulse: &Arc<Pulse>) {
+        *lock(&self.running) = Running {
+            queue: Arc::downgrade(queue),
+            pulse: Arc::downgrade(pulse),
+        };
     }
 
-    /// Whether this process is the one that acts. One that does not, or no longer, has nothing to say of DaemonSets: it
-    /// does not plan for them.
+    /// This process became the leader, or stopped leading. Without leading it does not plan, so it
+    /// drops what it knew of DaemonSets.
     pub fn set_leader(&self, leads: bool) {
         let mut rows = lock(&self.rows);
         self.leader.store(leads, Ordering::Relaxed);
@@ -139,17 +153,17 @@ impl Monitor {
         }
     }
 
-    /// What was known of DaemonSets is not kept up any more.
+    /// Drops what is known of DaemonSets, because nothing keeps it up to date any more.
     pub fn forget_daemon_sets(&self) {
         lock(&self.rows).clear();
     }
 
-    /// Whether another controller is evidently at work on the same DaemonSets.
+    /// Another DaemonSet controller is active on the same DaemonSets, or no longer.
     pub fn set_conflict(&self, conflicts: bool) {
         self.conflict.store(conflicts, Ordering::Relaxed);
     }
 
-    /// Whether another controller was evidently at work when it was last looked at.
+    /// Whether another DaemonSet controller was active when it was last looked at.
     pub fn conflicts(&self) -> bool {
         self.conflict.load(Ordering::Relaxed)
     }
@@ -161,21 +175,22 @@ impl Monitor {
             rows.remove(key);
             return;
         };
-        // Asked under the lock: a sync that began before the lead was lost leaves nothing behind.
+        // Asked under the lock: a sync that began before the process stopped leading leaves nothing
+        // behind.
         if !self.leader.load(Ordering::Relaxed) {
             return;
         }
-        let now = Instant::now();
+        let now = self.now();
         match rows.get_mut(key).filter(|row| row.uid == ds.uid) {
             Some(row) => {
                 row.status = status;
-                row.roll = Roll::next(row.roll.take(), ds, plan, &status, now);
+                row.rollout = Progress::after(row.rollout.take(), ds, plan, now);
             }
             None => {
                 let row = Row {
                     uid: ds.uid.clone(),
                     status,
-                    roll: Roll::next(None, ds, plan, &status, now),
+                    rollout: Progress::after(None, ds, plan, now),
                     refused: None,
                 };
                 rows.insert(key.clone(), row);
@@ -183,15 +198,15 @@ impl Monitor {
         }
     }
 
-    /// A plan was carried out, as far as it went; `refused`: pods could not be created.
+    /// A plan was carried out, as far as possible. `refused` says that pods could not be created.
     pub fn carried_out(&self, key: &Key, refused: bool) {
         if let Some(row) = lock(&self.rows).get_mut(key) {
             let since = row.refused.take();
-            row.refused = refused.then(|| since.unwrap_or_else(Instant::now));
+            row.refused = refused.then(|| since.unwrap_or_else(|| self.now()));
         }
     }
 
-    /// A DaemonSet is no more.
+    /// The DaemonSet no longer exists.
     pub fn gone(&self, key: &Key) {
         lock(&self.rows).remove(key);
     }
@@ -201,9 +216,22 @@ impl Monitor {
         *lock(&self.syncs).entry(how).or_default() += 1;
     }
 
-    /// What is known of the watch of a kind.
+    /// The time by which progress of rollouts is measured: a point on the monotonic clock, so that
+    /// no step of the wall clock, back or forward, ages a rollout or makes one stuck. A halt of the
+    /// process counts in full, because nothing was rolled out in it. The first node that is done
+    /// afterwards ends what it made stuck.
+    fn now(&self) -> Time {
+        Time::default() + self.begun.elapsed()
+    }
+
+    /// Reads or changes the record of the list and watch of a kind, at the current time.
     pub(super) fn watched<R>(&self, kind: Kind, f: impl FnOnce(&mut Watched, Instant) -> R) -> R {
         f(&mut lock(&self.kinds[kind as usize]), Instant::now())
+    }
+
+    /// An object of this kind could not be decoded.
+    pub fn undecodable(&self, kind: Kind) {
+        self.watched(kind, |w, _| w.undecodable += 1);
     }
 
     /// The API server did this.
@@ -212,11 +240,6 @@ impl Monitor {
         *actions
             .entry((action.as_str(), action.cause()))
             .or_default() += 1;
-    }
-
-    /// An object could not be decoded.
-    pub fn undecodable(&self, kind: Kind) {
-        self.watched(kind, |w, _| w.undecodable += 1);
     }
 }
 

@@ -1,27 +1,27 @@
-//! What the kernel knows of this process, as `/proc` tells it. Where there is none, there is nothing to tell.
+//! What the kernel tells of this process in `/proc`. Without a `/proc` all values are missing.
 
 use std::fs;
 
-/// The kernel counts time in hundredths of a second wherever programs can see it.
+/// The kernel shows times to programs in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// What there is to say; each where it can be read.
+/// The values that the kernel tells; each is None where it cannot be read.
 #[derive(Debug, Default, PartialEq)]
 pub struct Process {
     /// User and system time, in seconds.
     pub cpu_seconds: Option<f64>,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub resident_bytes: Option<u64>,
     /// Open files and sockets.
     pub open_fds: Option<u64>,
-    /// How many there may be.
+    /// The limit of open files and sockets.
     pub max_fds: Option<u64>,
-    /// When it started, in seconds since the Unix epoch.
+    /// The start of the process, in seconds since the Unix epoch.
     pub start_time_seconds: Option<f64>,
 }
 
 impl Process {
-    /// This process, now.
+    /// Reads the values of this process.
     pub fn read() -> Process {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let open = fs::read_dir("/proc/self/fd").ok();

@@ -1,25 +1,25 @@
-//! What is known of the list and watch of one kind.
+//! The record of the list and watch of one kind.
 
 use tokio::time::Instant;
 
-/// Its signs of life and its counts.
+/// Signs of life and counts of the list and watch of one kind.
 #[derive(Debug)]
 pub struct Watched {
-    /// When the loop last took a turn: asked for something, whatever became of it, or was told something. None before
-    /// it began.
+    /// When the loop last made progress: it sent a request, whatever became of it, or got
+    /// something. None before it began.
     turned: Option<Instant>,
-    /// When the API server last told something, or answered; at first, when all began.
+    /// When the API server last answered or sent something. Before it did, when the process began.
     told: Instant,
-    /// Whether it was listed once.
+    /// Whether a list has completed.
     pub listed: bool,
-    /// Lists begun after one was complete.
+    /// Lists that began after the first complete one.
     pub relists: u64,
     /// Objects that could not be decoded.
     pub undecodable: u64,
 }
 
 impl Watched {
-    /// Nothing was heard yet.
+    /// The record before the loop begins. `begun` is when the process began.
     pub fn new(begun: Instant) -> Watched {
         Watched {
             turned: None,
@@ -36,7 +36,7 @@ impl Watched {
         self.relists += u64::from(self.listed);
     }
 
-    /// Something was asked for; `answered` when it was had.
+    /// A request was sent. `answered` says that it succeeded.
     pub fn asked(&mut self, answered: bool, now: Instant) {
         self.turned = Some(now);
         if answered {
@@ -44,17 +44,17 @@ impl Watched {
         }
     }
 
-    /// An event, a bookmark, an object of a list.
+    /// An event, a bookmark or an object of a list came.
     pub fn told(&mut self, now: Instant) {
         self.asked(true, now);
     }
 
-    /// When the loop last took a turn; None before it began.
+    /// When the loop last made progress; None before it began.
     pub fn last_turn(&self) -> Option<Instant> {
         self.turned
     }
 
-    /// When the API server last told something.
+    /// When the API server last answered or sent something.
     pub fn last_told(&self) -> Instant {
         self.told
     }

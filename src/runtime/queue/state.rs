@@ -1,7 +1,9 @@
-//! Which keys are to be worked on and when: the queue without its workers. No clock, no tasks: `now` is an argument.
+//! The keys to work on, and when each is due: the queue without its workers. No clock and no tasks:
+//! `now` is an argument.
 //!
-//! A key is in at most one place: waiting (for its turn, or for a time), in processing, or both "in processing" and "to be
-//! done again". So two workers never have the same key, and however often a key is added it waits once.
+//! A key is in at most one place: waiting (to be due, or for a worker), in processing, or in
+//! processing and due again. So no two workers have the same key, and however often a key is added
+//! it waits once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,20 +15,21 @@ use tokio::time::Instant;
 /// The first delay of a key that failed; it doubles with each failure in a row.
 pub const FIRST_DELAY: Duration = Duration::from_millis(50);
 
-/// No delay is longer than this, jitter of a tenth aside.
+/// The longest delay, before jitter of at most a tenth.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(300);
 
-/// No server can ask for a longer rest than this.
+/// The longest rest that a `Retry-After` of the API server can impose.
 pub const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// How the work on a key ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Well: the key's backoff begins anew.
+    /// It succeeded: the key's backoff is reset.
     Ok,
-    /// Again after the key's own backoff.
+    /// The key is due again after its own backoff.
     Retry {
-        /// And not before this, as a `Retry-After` may ask: changes do not move it forward, for up to [`LONGEST_REST`].
+        /// The least delay, as a `Retry-After` asks. Adding the key does not shorten it, up to
+        /// [`LONGEST_REST`].
         at_least: Option<Duration>,
     },
 }
@@ -34,39 +37,39 @@ pub enum Outcome {
 /// The keys and their times.
 #[derive(Debug)]
 pub struct State<K> {
-    /// Every key of which there is something to remember.
+    /// Every key of which something is remembered.
     keys: BTreeMap<K, Entry>,
-    /// Waiting keys by the time that their turn comes, and then in the order in which they came.
+    /// Waiting keys, by the time at which they are due, then in the order in which they came.
     waiting: BTreeMap<Slot, K>,
-    /// How many keys are in processing.
+    /// The number of keys in processing.
     processing: usize,
-    /// How many slots there have ever been.
+    /// The number of slots that there have been.
     arrivals: u64,
-    /// How often a key that did not wait came to wait.
+    /// How often a key that did not wait was made to wait.
     adds: u64,
     /// How often work ended with a retry.
     retries: u64,
     rng: StdRng,
-    /// Two turns of one key begin at least so far apart.
+    /// The least time between the beginnings of work on one key.
     gap: Duration,
 }
 
-/// A time and a number that tells apart what has the same time.
+/// A time, and a number that orders slots of the same time.
 type Slot = (Instant, u64);
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// Where the key stands in `waiting`; never set while in processing.
+    /// The key's place in `waiting`; never set while in processing.
     slot: Option<Slot>,
-    /// Since when a worker has it.
+    /// Set while the key is in processing.
     work: Option<Work>,
-    /// When it is due again although it is in processing.
+    /// The time at which the key is due again, although it is in processing.
     again: Option<Instant>,
     /// Failures in a row.
     failures: u32,
-    /// When its next turn may begin.
+    /// The earliest time at which work on the key may begin again.
     rested: Option<Instant>,
-    /// The last delay, which the next one is never below, whatever the jitter.
+    /// The last delay. The next one is never shorter, whatever the jitter.
     delay: Duration,
 }
 
@@ -74,13 +77,14 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 struct Work {
     begun: Instant,
-    /// When it was last heard of.
+    /// The last progress that was reported.
     heard: Instant,
 }
 
 impl<K: Ord + Clone> State<K> {
-    /// Nothing to do. `rng` makes the jitter; two turns of one key begin at least `gap` apart, so that a burst of
-    /// changes is one turn's work. With a gap, keys are remembered until [`forget`](Self::forget).
+    /// An empty queue. `rng` makes the jitter. Work on one key begins at intervals of `gap` at
+    /// least, so that a burst of changes is worked on once. With a gap, keys are remembered until
+    /// [`forget`](Self::forget).
     pub fn new(rng: StdRng, gap: Duration) -> Self {
         Self {
             keys: BTreeMap::new(),
@@ -94,8 +98,9 @@ impl<K: Ord + Clone> State<K> {
         }
     }
 
-    /// The key is to be worked on at `at`, or now where that is past. The earliest time counts: a key that waits for an
-    /// earlier time keeps it, one that waits for a later one (a backoff too) is moved forward, to the end of its rest.
+    /// The key is due at `at`, or now where that is past. The earliest time counts: a key that
+    /// waits for an earlier time keeps it, and one that waits for a later time (a backoff too) is
+    /// moved forward, to the end of its rest at most.
     pub fn add(&mut self, key: K, at: Instant, now: Instant) {
         let entry = self.keys.entry(key.clone()).or_default();
         let at = at.max(now).max(entry.rested.unwrap_or(now));
@@ -118,7 +123,7 @@ impl<K: Ord + Clone> State<K> {
         self.waiting.insert(slot, key);
     }
 
-    /// The key whose turn has come first, which is then in processing until [`done`](Self::done).
+    /// The key that has been due longest. It is in processing until [`done`](Self::done).
     pub fn take(&mut self, now: Instant) -> Option<K> {
         let first = self
             .waiting
@@ -144,7 +149,7 @@ impl<K: Ord + Clone> State<K> {
         entry.work = None;
         self.processing -= 1;
         let mut at = entry.again.take();
-        // What is moved from there to a slot was counted when it came.
+        // The key was counted when it was added, and `add` below counts it again.
         self.adds -= u64::from(at.is_some());
         match outcome {
             Outcome::Ok => {
@@ -172,7 +177,8 @@ impl<K: Ord + Clone> State<K> {
         }
     }
 
-    /// Drops what is known of a key: that it waits, and its backoff. One in processing stays so until it is done.
+    /// Drops the key's place in the queue and its backoff. A key in processing stays so until it is
+    /// done.
     pub fn forget(&mut self, key: &K) {
         let Some(entry) = self.keys.get_mut(key) else {
             return;
@@ -190,57 +196,57 @@ impl<K: Ord + Clone> State<K> {
         }
     }
 
-    /// When the next key's turn comes, past or future.
+    /// The time at which the next key is due, past or future.
     pub fn next_at(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|(slot, _)| slot.0)
     }
 
-    /// How many keys could be taken now.
+    /// The number of keys that could be taken now.
     pub fn ready(&self, now: Instant) -> usize {
         self.waiting.range(..=(now, u64::MAX)).count()
     }
 
-    /// How many keys wait for a time to come.
+    /// The number of keys that wait for a time to come.
     pub fn delayed(&self, now: Instant) -> usize {
         self.waiting.len() - self.ready(now)
     }
 
-    /// How many keys are in processing.
+    /// The number of keys in processing.
     pub fn processing(&self) -> usize {
         self.processing
     }
 
-    /// The work on a key goes on.
+    /// The work on a key has made progress.
     pub fn hear(&mut self, key: &K, now: Instant) {
         if let Some(work) = self.keys.get_mut(key).and_then(|e| e.work.as_mut()) {
             work.heard = now;
         }
     }
 
-    /// For how long a worker has had a key.
+    /// How long a worker has had the key; None where none has it.
     pub fn worked(&self, key: &K, now: Instant) -> Option<Duration> {
         Some(now - self.keys.get(key)?.work?.begun)
     }
 
-    /// For each key in processing, since when it is so, and when it was last heard of.
+    /// The keys in processing, each with the beginning of the work and its last progress.
     pub fn works(&self) -> impl Iterator<Item = (&K, Instant, Instant)> {
         let works = self.keys.iter().filter_map(|(k, e)| Some((k, e.work?)));
         works.map(|(key, work)| (key, work.begun, work.heard))
     }
 
-    /// How often a key that did not wait came to wait, and how often work ended with a retry.
+    /// How often a key that did not wait was made to wait, and how often work ended with a retry.
     pub fn totals(&self) -> (u64, u64) {
         (self.adds, self.retries)
     }
 
-    /// How long the key that has been ready longest has been so.
+    /// How long the key that has been due longest has been so.
     pub fn oldest(&self, now: Instant) -> Option<Duration> {
         let at = self.next_at().filter(|at| *at <= now)?;
         Some(now - at)
     }
 }
 
-/// The delay after this many failures before.
+/// The delay after this many earlier failures in a row.
 fn delay(failures: u32, rng: &mut StdRng) -> Duration {
     let full = FIRST_DELAY
         .saturating_mul(1 << failures.min(16))

@@ -79,7 +79,7 @@ fn backoff_is_per_key_grows_and_is_set_back_by_success() {
             "{delay:?} after {last:?}"
         );
         (now, last) = (next, delay);
-        // Another key is as quick as ever.
+        // The backoff does not concern another key.
         queue.add(2, now - delay, now - delay);
         assert_eq!(queue.take(now - delay), Some(2));
         queue.done(&2, Outcome::Ok, now - delay);
@@ -149,12 +149,12 @@ fn forgetting_drops_the_time_and_the_backoff() {
 
 /// The same rules over a list, each time from the beginning.
 struct Model {
-    keys: Vec<Known>,
+    keys: Vec<ModelKey>,
     arrivals: u64,
     rng: StdRng,
 }
 
-struct Known {
+struct ModelKey {
     key: u8,
     slot: Option<Slot>,
     processing: bool,
@@ -163,7 +163,7 @@ struct Known {
     delay: Duration,
 }
 
-impl Known {
+impl ModelKey {
     fn is_ready(&self, now: Instant) -> bool {
         self.slot.is_some_and(|(at, _)| at <= now)
     }
@@ -173,7 +173,7 @@ impl Model {
     fn add(&mut self, key: u8, at: Instant, now: Instant) {
         let at = at.max(now);
         if !self.keys.iter().any(|known| known.key == key) {
-            self.keys.push(Known {
+            self.keys.push(ModelKey {
                 key,
                 slot: None,
                 processing: false,

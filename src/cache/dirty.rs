@@ -1,0 +1,87 @@
+//! Which DaemonSets a change concerns: they become dirty, and are to be synced.
+
+use std::collections::HashMap;
+
+use crate::model::{Controller, DaemonSet, Key, Labels, Node, NodeId, Verdict};
+
+use super::Cache;
+
+impl Cache {
+    /// The verdict of each DaemonSet on a node. Empty before the cache is synced: then all
+    /// DaemonSets are dirty anyway.
+    pub(super) fn verdicts_on(&self, node: Option<&Node>) -> HashMap<Key, Verdict> {
+        match node {
+            Some(node) if self.is_synced() => self
+                .daemon_sets
+                .iter()
+                .map(|(k, e)| (k.clone(), e.eligibility.of(node)))
+                .collect(),
+            _ => HashMap::new(),
+        }
+    }
+
+    /// A change of a node concerns the DaemonSets whose verdict on it changed. A node that is new
+    /// or gone also concerns those that have pods on it.
+    pub(super) fn mark_node(
+        &mut self,
+        id: NodeId,
+        before: &HashMap<Key, Verdict>,
+        after: &HashMap<Key, Verdict>,
+    ) {
+        let came_or_went = before.is_empty() != after.is_empty();
+        let has_pods = self.nodes.pods_at(id) > 0;
+        let keys: Vec<Key> = self
+            .daemon_sets
+            .iter()
+            .filter(|(key, entry)| {
+                let bits =
+                    |v: Option<&Verdict>| v.map(|v| (v.should_run(), v.should_continue_running()));
+                let (b, a) = (bits(before.get(key)), bits(after.get(key)));
+                if !came_or_went {
+                    return a != b;
+                }
+                a.or(b).is_some_and(|(runs, _)| runs)
+                    || has_pods
+                        && self
+                            .pods
+                            .around(&entry.daemon_set.uid, &key.namespace)
+                            .iter()
+                            .any(|p| p.node == Some(id))
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.dirty.extend(keys);
+    }
+
+    /// A pod or a revision concerns its controller. An orphan concerns the DaemonSets whose
+    /// selector matches it, and one whose owner cannot be read all DaemonSets of its namespace.
+    pub(super) fn mark_owner(&mut self, key: &Key, controller: &Controller, labels: &Labels) {
+        match controller {
+            Controller::Uid(uid) => {
+                if let Some(owner) = self.by_uid.get(uid) {
+                    self.dirty.insert(owner.clone());
+                }
+            }
+            Controller::None => self.mark_matching(key, Some(labels)),
+            Controller::Unreadable => self.mark_matching(key, None),
+        }
+    }
+
+    fn mark_matching(&mut self, key: &Key, labels: Option<&Labels>) {
+        let keys: Vec<Key> = self
+            .daemon_sets
+            .iter()
+            .filter(|(k, e)| {
+                k.namespace == key.namespace && labels.is_none_or(|l| matches(&e.daemon_set, l))
+            })
+            .map(|(k, _)| k.clone())
+            .collect();
+        self.dirty.extend(keys);
+    }
+}
+
+/// Whether the selector of the DaemonSet matches these labels; a malformed one matches nothing.
+pub(super) fn matches(daemon_set: &DaemonSet, labels: &Labels) -> bool {
+    let selector = daemon_set.selector.as_ref();
+    selector.is_ok_and(|s| s.matches(labels))
+}
