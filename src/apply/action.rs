@@ -1,4 +1,4 @@
-//! What was done to pods and revisions, with its cause: the words by which it is counted.
+//! What was done to pods and revisions, and why: the words by which actions are counted.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::plan::{CreateCause, DeleteCause};
 
 use super::client::PatchType;
 
-/// What was done, with its cause.
+/// An action that the API server carried out, with its cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// A pod was created.
@@ -15,28 +15,28 @@ pub enum Action {
     Delete(DeleteCause),
     /// An orphan that matches the selector became ours.
     Adopt,
-    /// A pod that stopped matching was let go.
+    /// A pod that no longer matches the selector was released.
     Release,
-    /// A pod got the hash of the revision that its own was merged into.
+    /// A pod of a duplicate revision got the hash of the revision that stays.
     Relabel,
     /// A revision was created for a new template.
     CreateRevision,
-    /// A revision that is like the current one was deleted.
+    /// A revision equal to the current one was deleted.
     DeleteDuplicateRevision,
     /// A revision beyond the history limit was deleted.
     DeleteOldRevision,
     /// An orphaned revision became ours.
     AdoptRevision,
-    /// A revision that stopped matching was let go.
+    /// A revision that no longer matches the selector was released.
     ReleaseRevision,
-    /// A revision got the label with its hash, which it lacked.
+    /// A revision got its missing label with the hash.
     LabelRevision,
-    /// The current revision was given the highest number: a rollback.
+    /// The current revision got the highest number, as after a rollback.
     RenumberRevision,
 }
 
 impl Action {
-    /// Every one that there is, for whoever counts from zero.
+    /// Every action with every cause, so that counts can begin at zero.
     pub fn all() -> Vec<Action> {
         let creates = CreateCause::ALL.into_iter().map(Action::Create);
         let deletes = DeleteCause::ALL.into_iter().map(Action::Delete);
@@ -55,7 +55,7 @@ impl Action {
         creates.chain(deletes).chain(others).collect()
     }
 
-    /// What, in one word.
+    /// The action in one word, for the label of a metric.
     pub fn as_str(self) -> &'static str {
         match self {
             Action::Create(_) => "create",
@@ -72,7 +72,7 @@ impl Action {
         }
     }
 
-    /// Why, in one word.
+    /// The cause in one word, for the label of a metric.
     pub fn cause(self) -> &'static str {
         match self {
             Action::Create(cause) => cause.as_str(),
@@ -88,13 +88,13 @@ impl Action {
     }
 }
 
-/// A patch, and the action that it is.
+/// A patch together with the action that it is counted as.
 pub(super) struct Patch {
-    /// What it does to the object.
+    /// The action that is counted when the patch succeeds.
     pub action: Action,
     /// The format of `body`.
     pub kind: PatchType,
-    /// What is sent.
+    /// The patch in that format.
     pub body: String,
 }
 

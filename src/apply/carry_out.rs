@@ -1,8 +1,8 @@
-//! Carries one plan out, in its order: revisions, claims, then creates and deletes together, then old
-//! history. What each answer says goes to whoever keeps what is known, at once.
+//! Carries out one plan, in the plan's order: revisions, claims, creates together with deletes, old
+//! history. Each answer goes to the [`Observer`] at once.
 //!
-//! Nothing is decided here but when to stop: a failed claim stops everything after it, a failed create
-//! stops the creates, a plan that has become old is made anew.
+//! This room decides nothing but when to stop: a failed claim stops everything after it, a failed
+//! create stops the creates, and a plan that has become old is made anew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,36 +10,37 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings, Str},
     plan::{Event, EventType, Plan},
     wire::{body, raw},
 };
 
 use super::{
     client::{Api, PatchType, paths},
-    events::{self, EventKind, EventSink, ObjectRef},
+    events::{EventSink, EventText, ObjectRef},
     observer::Observer,
     outcome::{Failure, Outcome, StatusWrite, Stop},
 };
 
-/// A plan older than this begins nothing new: what it was made from may be generations behind.
+/// No call of a plan begins when the plan is older than this: the state that it was made from may
+/// be far behind.
 pub const MAX_PLAN_AGE: Duration = Duration::from_secs(15);
 
-/// What carries plans out; cheap to clone.
+/// Carries out plans; cheap to clone.
 #[derive(Clone)]
 pub struct CarryOut {
     pub(super) api: Api,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) events: EventSink,
-    /// What the operator chose.
+    /// Placement of pods and feature gates, as the operator chose them.
     pub settings: Settings,
-    /// At most so many creates, and so many deletes, a plan.
+    /// At most this many creates, and this many deletes, for each plan.
     pub burst: usize,
-    /// At most so many calls of one plan under way.
+    /// At most this many calls of one plan in flight.
     pub max_in_flight: usize,
 }
 
-/// A plan on its way.
+/// A plan that is being carried out.
 pub(super) struct Job<'p> {
     pub ds: &'p DaemonSet,
     pub key: &'p Key,
@@ -53,7 +54,7 @@ impl Job<'_> {
     }
 
     /// The key of another object in the DaemonSet's namespace.
-    pub fn sibling(&self, name: &crate::model::Str) -> Key {
+    pub fn sibling(&self, name: &Str) -> Key {
         Key {
             namespace: self.key.namespace.clone(),
             name: name.clone(),
@@ -62,7 +63,7 @@ impl Job<'_> {
 }
 
 impl CarryOut {
-    /// What carries plans out with this API, telling answers to `observer`.
+    /// `observer` is told each answer. `burst` and `max_in_flight` are at least 1.
     pub fn new(
         api: Api,
         observer: Arc<dyn Observer>,
@@ -81,7 +82,8 @@ impl CarryOut {
         }
     }
 
-    /// Carries the plan out, but for the status. `begun` is when its snapshot was taken.
+    /// Carries out the plan, except for the status. `begun` is the time when its snapshot was
+    /// taken.
     pub async fn run(&self, key: &Key, ds: &DaemonSet, plan: &Plan, begun: Instant) -> Outcome {
         let timely = CarryOut {
             api: self.api.before(begun + MAX_PLAN_AGE),
@@ -112,7 +114,7 @@ impl CarryOut {
         outcome
     }
 
-    /// Revisions, claims, creates and deletes, old history. `outcome` learns what does not stop them.
+    /// All steps in their order. `outcome` receives what does not stop them.
     async fn steps(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         self.may_adopt(job).await?;
         self.revisions(job, outcome).await?;
@@ -125,7 +127,8 @@ impl CarryOut {
         Ok(())
     }
 
-    /// Writes the status of just the DaemonSet that was seen.
+    /// Writes the status. A DaemonSet that was recreated meanwhile is not touched, because the
+    /// patch names the UID and the version that were seen.
     pub async fn status(
         &self,
         key: &Key,
@@ -150,8 +153,8 @@ impl CarryOut {
         }
     }
 
-    /// Reads the DaemonSet from the API server before anything is adopted. One that is gone or
-    /// terminating, or that another one of its name has replaced, adopts nothing
+    /// Reads the DaemonSet from the API server before anything is adopted. A DaemonSet that is
+    /// gone, terminating, or replaced by another one of its name adopts nothing
     /// (kubernetes/kubernetes#42639).
     async fn may_adopt(&self, job: &Job<'_>) -> Result<(), Stop> {
         if job.plan.claims.adopt.is_empty() && job.plan.revision_ops.adopt.is_empty() {
@@ -182,34 +185,30 @@ impl CarryOut {
         }
     }
 
-    /// An answer that holds an object.
+    /// Hands on an answer that holds an object.
     pub(super) fn observe(&self, kind: Kind, answer: &[u8]) {
         match serde_json::from_slice::<&RawValue>(answer) {
             Ok(raw) => self.observer.observe(kind, raw),
             Err(e) => tracing::warn!(
                 kind = kind.as_str(),
-                "an answer of the API server is no JSON: {e}"
+                "the API server's answer is not JSON: {e}"
             ),
         }
     }
 
     pub(super) fn publish(&self, ds: &DaemonSet, event: &Event) {
-        let kind = match event.kind {
-            EventType::Normal => EventKind::Normal,
-            EventType::Warning => EventKind::Warning,
-        };
-        self.say(ds, kind, event.reason, event.message.clone());
+        self.say(ds, event.kind, event.reason, event.message.clone());
     }
 
-    /// Says of a DaemonSet that something is wrong: an event of this reason.
+    /// Writes a Warning event about a DaemonSet.
     pub fn warn(&self, ds: &DaemonSet, reason: &'static str, message: String) {
-        self.say(ds, EventKind::Warning, reason, message);
+        self.say(ds, EventType::Warning, reason, message);
     }
 
     pub(super) fn say(
         &self,
         ds: &DaemonSet,
-        kind: EventKind,
+        kind: EventType,
         reason: &'static str,
         message: String,
     ) {
@@ -221,9 +220,9 @@ impl CarryOut {
         };
         self.events.send(
             object,
-            events::Event {
+            EventText {
                 kind,
-                reason: reason.into(),
+                reason,
                 message,
             },
         );

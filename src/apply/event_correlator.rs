@@ -1,110 +1,105 @@
-//! Decides which events are written, and as what: the rules of client-go's event correlator, as they are observed.
+//! Decides which events are written, and how: client-go's event correlator, as it behaves.
 //!
-//! Pure: an event and the time go in, at most one write comes out. In turn,
-//!  1. similar events (all the same but for the message) of which there are many become one, "combined from similar
-//!     events", as long as they keep coming;
-//!  2. an event that was there before (the combined one, or one with the same message) is counted up, not written anew;
-//!  3. each object has a budget of writes, because a broken DaemonSet must not fill etcd.
+//! The correlator is pure: an event and the time go in, and at most one write comes out. These
+//! rules apply in turn:
+//!  1. Similar events differ in nothing but their message. When there are many of them, they become
+//!     one event, "combined from similar events", for as long as they keep coming.
+//!  2. An event that was written before (the combined one, or one with the same message) is counted
+//!     up instead of written anew.
+//!  3. Each object has a budget of writes, because a broken DaemonSet must not fill etcd.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+
+use crate::plan::EventType;
 
 use super::lru::Lru;
 
-/// Who says it.
+/// `source.component` and `reportingComponent` of every event, as the built-in controller has it.
 pub const COMPONENT: &str = "daemonset-controller";
 
-/// With this many different messages, similar events are combined.
+/// Similar events are combined once they have this many different messages.
 const COMBINE_AT: usize = 10;
 
-/// Similar events are strangers to each other after this much silence.
+/// After this much silence, similar events are no longer combined.
 const COMBINE_WITHIN: SignedDuration = SignedDuration::from_secs(600);
 
-/// What comes before the message of a combined event.
+/// The words before the message of a combined event.
 const COMBINED: &str = "(combined from similar events): ";
 
-/// Writes an object may have at once.
+/// The most writes that an object can have saved up.
 const BURST: f64 = 25.0;
 
-/// Time in which an object earns one more write.
+/// The seconds in which an object earns one more write.
 const REFILL_SECONDS: f64 = 300.0;
 
-/// How many objects, or events, are remembered.
+/// How many objects, and how many events, are remembered.
 const REMEMBERED: usize = 4096;
 
-/// Whether all is well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum EventKind {
-    /// It is.
-    Normal,
-    /// Something needs attention.
-    Warning,
-}
-
-/// Something that happened to a DaemonSet.
+/// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Normal or Warning.
-    pub kind: EventKind,
-    /// One word in camel case, for machines.
-    pub reason: Cow<'static, str>,
-    /// A sentence, for people.
+pub struct EventText {
+    /// `type`.
+    pub kind: EventType,
+    /// `reason`: one word in camel case, for programs.
+    pub reason: &'static str,
+    /// `message`: a sentence, for people.
     pub message: String,
 }
 
-/// The DaemonSet that it happened to.
+/// The DaemonSet that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectRef {
-    /// Its namespace.
+    /// `metadata.namespace`, where the event is created too.
     pub namespace: String,
-    /// Its name.
+    /// `metadata.name`.
     pub name: String,
-    /// Its UID.
+    /// `metadata.uid`.
     pub uid: String,
-    /// The version of it that was looked at.
+    /// `metadata.resourceVersion` of the state that the event is about.
     pub resource_version: String,
 }
 
-/// An event as it is to be written.
+/// An event as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// The DaemonSet.
+    /// `involvedObject`.
     pub object: ObjectRef,
-    /// Normal or Warning.
-    pub kind: EventKind,
-    /// The reason.
-    pub reason: Cow<'static, str>,
-    /// The message, which says so if it is combined.
+    /// `type`.
+    pub kind: EventType,
+    /// `reason`.
+    pub reason: &'static str,
+    /// `message`. That of a combined event begins with words that say so.
     pub message: String,
-    /// Name of the event, unique: the DaemonSet's and a time.
+    /// `metadata.name`: the DaemonSet's name and a time in hexadecimal nanoseconds, unique.
     pub name: String,
-    /// When it was seen first.
+    /// `firstTimestamp`.
     pub first: Timestamp,
-    /// When it was seen last.
+    /// `lastTimestamp`.
     pub last: Timestamp,
-    /// How often it was seen. One is written anew; more is a patch of what was written before.
+    /// `count`. An event with count 1 is created; a higher count is a patch of the event that
+    /// exists.
     pub count: u32,
-    /// Whether it stands for several with different messages.
+    /// Whether it stands for several events with different messages.
     pub combined: bool,
 }
 
-/// An object without its version: events of all its versions belong together.
+/// An object without its version, so that events of all its versions belong together.
 type Subject = (String, String, String);
 
-/// What similar events have in common.
-type Similar = (Subject, EventKind, Cow<'static, str>);
+/// What similar events have in common: the object, the type and the reason.
+type Similar = (Subject, &'static str, &'static str);
 
-/// What has been seen so far.
+/// The events of the recent past.
 #[derive(Debug)]
 pub struct Correlator {
     similar: Lru<Similar, Messages>,
-    /// By message, or without one for the combined.
+    /// By message; the combined event has no message here.
     written: Lru<(Similar, Option<String>), Written>,
     budgets: Lru<Subject, Budget>,
-    /// The last name given, as a number; the next is above it even if the clock stands still.
+    /// The time in the last name that was given. The next one is later even if the clock stands
+    /// still.
     last_name: i128,
 }
 
@@ -137,9 +132,9 @@ enum Wording {
 
 /// Whether an object's budget allows one more write.
 enum Charge {
-    /// It does, and the write is taken from it.
+    /// The budget allows it, and the write is taken from the budget.
     Paid,
-    /// It is used up.
+    /// The budget is used up.
     Refused,
 }
 
@@ -150,7 +145,7 @@ impl Default for Correlator {
 }
 
 impl Correlator {
-    /// Nothing has been seen.
+    /// A correlator that has seen no event.
     pub fn new() -> Self {
         Self {
             similar: Lru::new(REMEMBERED),
@@ -160,9 +155,14 @@ impl Correlator {
         }
     }
 
-    /// What to write for an event; nothing where the object has used up its budget.
-    pub fn correlate(&mut self, object: ObjectRef, event: Event, now: Timestamp) -> Option<Write> {
-        let Event {
+    /// The write for an event; None where the object has used up its budget.
+    pub fn correlate(
+        &mut self,
+        object: ObjectRef,
+        event: EventText,
+        now: Timestamp,
+    ) -> Option<Write> {
+        let EventText {
             kind,
             reason,
             message,
@@ -172,7 +172,7 @@ impl Correlator {
             object.name.clone(),
             object.uid.clone(),
         );
-        let similar = (subject.clone(), kind, reason.clone());
+        let similar = (subject.clone(), kind.as_str(), reason);
         let combined = match self.wording(similar.clone(), &message, now) {
             Wording::Own => false,
             Wording::Combined => true,
@@ -193,7 +193,7 @@ impl Correlator {
                 count: 0,
             }
         });
-        // Counted whether it is written or not, so that the next one that is written has the right number.
+        // Events that are not written count too, so that the next write has the right number.
         written.count = written.count.saturating_add(1);
         let write = Write {
             object,
@@ -212,7 +212,7 @@ impl Correlator {
         }
     }
 
-    /// Counts the message among the similar ones, and says how it is written.
+    /// Counts the message among those of similar events, and decides how it is written.
     fn wording(&mut self, similar: Similar, message: &str, now: Timestamp) -> Wording {
         let messages = self.similar.entry(similar, || Messages {
             different: BTreeSet::new(),
@@ -261,10 +261,10 @@ mod tests {
         }
     }
 
-    fn event(reason: &'static str, message: impl Into<String>) -> Event {
-        Event {
-            kind: EventKind::Normal,
-            reason: reason.into(),
+    fn event(reason: &'static str, message: impl Into<String>) -> EventText {
+        EventText {
+            kind: EventType::Normal,
+            reason,
             message: message.into(),
         }
     }

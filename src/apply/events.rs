@@ -1,7 +1,8 @@
-//! Publishes Kubernetes events, off to the side: saying what happened never delays doing it.
+//! Publishes Kubernetes events in the background, so that no event delays a create or a delete.
 //!
-//! [`EventSink::send`] decides what is written (see [`event_correlator`](super::event_correlator)) and puts it into a
-//! bounded queue; [`Publisher::run`] writes it, in order. What does not fit is dropped and counted.
+//! [`EventSink::send`] decides what is written (see [`event_correlator`](super::event_correlator))
+//! and puts it into a bounded queue. [`Publisher::run`] writes the queue in order. An event that
+//! does not fit is dropped and counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,21 +15,21 @@ use tokio::time::sleep;
 
 use super::client::{Api, ApiError, PatchType, paths};
 use super::event_correlator::{COMPONENT, Correlator, Write};
-pub use super::event_correlator::{Event, EventKind, ObjectRef};
+pub use super::event_correlator::{EventText, ObjectRef};
 
-/// Writes that may wait.
+/// How many writes may wait in the queue.
 const WAITING: usize = 1000;
 
-/// How often a write is tried that got no answer.
+/// How many times a write is tried when no answer comes.
 const TRIES: u32 = 12;
 
-/// How long after each other.
+/// The pause between two tries.
 const BETWEEN_TRIES: Duration = Duration::from_secs(10);
 
-/// Says what time it is.
+/// Returns the time on the wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Where events go; cheap to clone.
+/// The entrance of the queue; cheap to clone.
 #[derive(Clone)]
 pub struct EventSink {
     shared: Arc<Shared>,
@@ -48,7 +49,7 @@ pub struct Publisher {
     denied: bool,
 }
 
-/// A sink, and the publisher of what goes into it and its clones.
+/// A sink, and the publisher of all that it and its clones are given.
 pub fn events(api: Api, clock: Clock) -> (EventSink, Publisher) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let shared = Shared {
@@ -69,19 +70,20 @@ pub fn events(api: Api, clock: Clock) -> (EventSink, Publisher) {
 }
 
 impl EventSink {
-    /// Something happened. Returns at once.
-    pub fn send(&self, object: ObjectRef, event: Event) {
+    /// Queues an event, without waiting.
+    pub fn send(&self, object: ObjectRef, event: EventText) {
         tracing::debug!(
             namespace = object.namespace,
             name = object.name,
-            reason = &*event.reason,
+            reason = event.reason,
             "event: {}",
             event.message
         );
         let now = (self.shared.clock)();
         let write = {
             let correlator = self.shared.correlator.lock();
-            // Whatever a panic may have left there is good enough for events.
+            // A panic under the lock may have left a count off by one, which is good enough for
+            // events.
             let mut correlator = correlator.unwrap_or_else(PoisonError::into_inner);
             correlator.correlate(object, event, now)
         };
@@ -92,14 +94,15 @@ impl EventSink {
         }
     }
 
-    /// How many were dropped because too many waited, or because nobody publishes any more.
+    /// How many events were dropped, because the queue was full or the publisher had ended.
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 }
 
 impl Publisher {
-    /// Writes events until every sink is gone and all that they were given is written. May be dropped at any time.
+    /// Writes events until every sink is dropped and the queue is empty. May be dropped at any
+    /// time.
     pub async fn run(mut self) {
         while let Some(write) = self.queue.recv().await {
             self.publish(&write).await;
@@ -138,7 +141,7 @@ impl Publisher {
                 .patch(&path, PatchType::StrategicMerge, patch(write))
                 .await
             {
-                // It has expired, or its first writing was dropped.
+                // The event has expired, or was never created because it was dropped.
                 Err(error) if error.is_not_found() => {}
                 result => return result.map(drop),
             }
@@ -148,7 +151,8 @@ impl Publisher {
     }
 
     fn rejected(&mut self, write: &Write, error: &ApiError) {
-        // The one before may have been taken without our getting an answer; nothing is missed in a namespace that goes.
+        // An earlier try may have succeeded although its answer was lost, and a terminating
+        // namespace needs no events.
         let expected = error.is_already_exists()
             || error.is_namespace_terminating()
             || *error == ApiError::Dropped;
@@ -167,7 +171,7 @@ impl Publisher {
     }
 }
 
-/// Kubernetes' form of a time, in whole seconds.
+/// A time as Kubernetes writes it, in whole seconds.
 fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -202,7 +206,7 @@ fn new_event(write: &Write) -> Vec<u8> {
         last_timestamp: String,
         count: u32,
         #[serde(rename = "type")]
-        kind_of_event: EventKind,
+        kind_of_event: &'a str,
         event_time: Option<&'a str>,
         reporting_component: &'a str,
         reporting_instance: &'a str,
@@ -242,7 +246,7 @@ fn new_event(write: &Write) -> Vec<u8> {
             api_version: "apps/v1",
             resource_version: &object.resource_version,
         },
-        reason: &write.reason,
+        reason: write.reason,
         message: &write.message,
         source: Source {
             component: COMPONENT,
@@ -250,7 +254,7 @@ fn new_event(write: &Write) -> Vec<u8> {
         first_timestamp: seconds(write.first),
         last_timestamp: seconds(write.last),
         count: write.count,
-        kind_of_event: write.kind,
+        kind_of_event: write.kind.as_str(),
         event_time: None,
         // client-go leaves it out of combined events.
         reporting_component: if write.combined { "" } else { COMPONENT },
@@ -271,12 +275,14 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::plan::EventType;
 
     type Seen = Arc<Mutex<Vec<(Method, String, Value)>>>;
 
     const START: i64 = 1_800_000_000;
 
-    /// Events against a server that answers with a code (0 for a broken connection) by the count of the request, from 1.
+    /// A sink and a publisher on a server that answers with a code (0: the connection breaks).
+    /// `answer` gets the number of the request, counted from 1.
     fn stage(
         answer: impl Fn(usize, &Method) -> u16 + Send + Sync + 'static,
     ) -> (EventSink, Publisher, Seen) {
@@ -320,10 +326,10 @@ mod tests {
         }
     }
 
-    fn created(pod: &str) -> Event {
-        Event {
-            kind: EventKind::Normal,
-            reason: "SuccessfulCreate".into(),
+    fn created(pod: &str) -> EventText {
+        EventText {
+            kind: EventType::Normal,
+            reason: "SuccessfulCreate",
             message: format!("Created pod: {pod}"),
         }
     }

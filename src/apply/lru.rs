@@ -1,8 +1,8 @@
-//! A map that holds so many entries and forgets the one that has gone unused longest.
+//! A map of bounded size that forgets the entry that was used least recently.
 
 use std::collections::BTreeMap;
 
-/// What maps `K` to `V`, at most so many.
+/// A map of at most `capacity` entries.
 #[derive(Debug)]
 pub struct Lru<K, V> {
     entries: BTreeMap<K, (u64, V)>,
@@ -13,7 +13,7 @@ pub struct Lru<K, V> {
 }
 
 impl<K: Ord + Clone, V> Lru<K, V> {
-    /// An empty one for at most `capacity` entries.
+    /// An empty map for at most `capacity` entries, and at least one.
     pub fn new(capacity: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
@@ -23,7 +23,7 @@ impl<K: Ord + Clone, V> Lru<K, V> {
         }
     }
 
-    /// The value of `key`, which counts as used now; made by `new` where there is none.
+    /// The value of `key`, made by `new` where there is none. The entry counts as used now.
     pub fn entry(&mut self, key: K, new: impl FnOnce() -> V) -> &mut V {
         self.used += 1;
         let now = self.used;
@@ -40,12 +40,12 @@ impl<K: Ord + Clone, V> Lru<K, V> {
         value
     }
 
-    /// How many there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether the map has no entry.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

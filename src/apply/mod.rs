@@ -1,4 +1,7 @@
-//! Carries a plan out: requests to the API server, and events.
+//! Carries out plans: writes to the API server, and events.
+//!
+//! `client` speaks to the API server and knows nothing of plans. The rest of this room turns the
+//! parts of a plan into calls and tells an [`Observer`] what each answer said.
 
 pub mod action;
 pub mod carry_out;

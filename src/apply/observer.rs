@@ -32,8 +32,8 @@ pub trait Observer: Send + Sync {
     fn attempt(&self, change: &BackoffChange);
     /// Whether the DaemonSet has a pod on this node that is not among `seen`.
     fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
-    /// Whether the process was halted since `then`, so that the caches may be far behind, or may not
-    /// write now.
+    /// Whether the process was halted since `then`, so that the caches may be far behind, or may
+    /// not write now.
     fn interrupted_since(&self, then: Instant) -> bool;
     /// A delete of this pod is about to be sent, unless the answer is [`Presence::Gone`].
     fn delete_pending(&self, key: &Key, uid: &Uid) -> Presence;

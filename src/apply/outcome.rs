@@ -1,4 +1,4 @@
-//! What became of a plan, and why it was not carried out to its end.
+//! The outcome of a plan, and the reasons for not carrying it out to its end.
 
 use super::client::ApiError;
 
@@ -6,7 +6,7 @@ use super::client::ApiError;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {what}: {error}")]
 pub struct Failure {
-    /// What was tried, on which object: the words after "cannot".
+    /// The step and its object, in words that follow "cannot".
     pub what: String,
     /// The API server's answer, or the reason why there is none.
     pub error: ApiError,
@@ -21,7 +21,7 @@ impl Failure {
     }
 }
 
-/// What became of a plan.
+/// The outcome of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The steps that failed; empty when all succeeded.
@@ -30,8 +30,8 @@ pub struct Outcome {
     pub again: bool,
     /// The current revision exists, so the generation may count as observed.
     pub revision_known: bool,
-    /// Pods could not be created, for a reason other than their name. The rest of a rolling update was
-    /// not carried out.
+    /// Pods could not be created, for a reason other than their name. The rest of a rolling update
+    /// was not carried out.
     pub creates_refused: bool,
 }
 
@@ -51,7 +51,8 @@ impl Outcome {
 pub(super) enum Stop {
     /// A call failed.
     Failed(Failure),
-    /// An object is in another state than the plan supposed. The next plan is made from the new state.
+    /// An object is in another state than the plan supposed. The next plan is made from the new
+    /// state.
     Changed,
     /// The DaemonSet is gone, and nothing is left to do.
     DaemonSetGone,
@@ -66,7 +67,7 @@ impl Stop {
     }
 }
 
-/// What became of a write of the status.
+/// The outcome of a write of the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusWrite {
     /// The API server stored it.

@@ -1,15 +1,16 @@
 //! Creates and deletes of one plan, together, through one window.
 //!
 //! The first create that is refused ends the creates of the plan, because the others would meet the
-//! same quota or webhook; the first delete that is refused ends the deletes. A successor and the pod
-//! that it replaces are one task: the old pod is deleted only when the new one exists or was denied.
+//! same quota or webhook; the first delete that is refused ends the deletes. A successor and the
+//! pod that it replaces are one task: the old pod is deleted only when the new one exists or was
+//! denied.
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid},
-    plan::{ActionPhase, Create, Delete, tolerations},
+    plan::{ActionPhase, Create, Delete, EventType, tolerations},
     wire::{body, manifest::PodManifest, raw},
 };
 
@@ -17,7 +18,6 @@ use super::{
     action::Action,
     carry_out::{CarryOut, Job},
     client::{ApiError, paths},
-    events::EventKind,
     observer::Presence,
     outcome::{Failure, Outcome},
     tasks::{Batch, Task},
@@ -46,7 +46,7 @@ enum NotDeleted {
     Failed(Failure),
 }
 
-/// What of a task did not happen.
+/// The parts of a task that did not happen, with the reason.
 #[derive(Default)]
 struct Undone {
     create: Option<NotCreated>,
@@ -104,8 +104,8 @@ enum Completion {
 }
 
 impl CarryOut {
-    /// Creates and deletes. Those of a rolling update come last, and only when all others succeeded:
-    /// while pods cannot be created (quota, webhook), none is deleted for being old.
+    /// Creates and deletes. Those of a rolling update come last, and only when all others
+    /// succeeded: while pods cannot be created (quota, webhook), none is deleted for being old.
     pub(super) async fn pods(&self, job: &Job<'_>, outcome: &mut Outcome) {
         let is_rollout = |phase: ActionPhase| phase == ActionPhase::Rollout;
         let first = Batch::new(job.plan, |phase| !is_rollout(phase), self.burst);
@@ -126,8 +126,9 @@ impl CarryOut {
         let manifest = match manifest {
             Ok(manifest) => manifest,
             Err(e) => {
-                // The API server's template is always an object of objects; decoding has checked it.
-                tracing::error!(daemonset = %job.key, "its template cannot be made into a pod: {e}");
+                // The API server's template is always an object of objects; decoding has checked
+                // it.
+                tracing::error!(daemonset = %job.key, "the template cannot be made into a pod: {e}");
                 return;
             }
         };
@@ -226,7 +227,8 @@ impl CarryOut {
         manifest: &PodManifest,
     ) -> Result<(), NotCreated> {
         let key = job.sibling(&create.pod_name);
-        // The calls of a plan are sent one after another, and the cluster may have changed meanwhile.
+        // The calls of a plan are sent one after another, and the cluster may have changed
+        // meanwhile.
         if self.observer.interrupted_since(job.begun)
             || self
                 .observer
@@ -242,7 +244,7 @@ impl CarryOut {
                 self.observer.acted(Action::Create(create.cause));
                 self.say(
                     job.ds,
-                    EventKind::Normal,
+                    EventType::Normal,
                     "SuccessfulCreate",
                     format!("Created pod: {}", key.name),
                 );
@@ -254,7 +256,7 @@ impl CarryOut {
             Err(error) => {
                 self.say(
                     job.ds,
-                    EventKind::Warning,
+                    EventType::Warning,
                     "FailedCreate",
                     format!("Error creating: {}", words(&error)),
                 );
@@ -270,14 +272,14 @@ impl CarryOut {
         }
     }
 
-    /// Reads the pod that has a name we wanted. The name says that it is the pod we want, from a
-    /// request whose answer was lost or from another controller; or it is anybody's. The next plan
+    /// Reads the pod that holds a name we wanted. It may be the pod that we want, from a request
+    /// whose answer was lost or from another controller, or a pod of any other owner. The next plan
     /// knows which.
     async fn read_holder(&self, key: &Key) -> NotCreated {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => match serde_json::from_slice::<&RawValue>(&answer) {
                 Ok(raw) => self.observer.observe_holder(raw),
-                Err(e) => tracing::warn!(pod = %key, "its answer is no JSON: {e}"),
+                Err(e) => tracing::warn!(pod = %key, "the API server's answer is not JSON: {e}"),
             },
             Err(e) if e.is_not_found() => {}
             Err(error) => {
@@ -301,13 +303,13 @@ impl CarryOut {
                 self.observer.acted(Action::Delete(delete.cause));
                 self.say(
                     job.ds,
-                    EventKind::Normal,
+                    EventType::Normal,
                     "SuccessfulDelete",
                     format!("Deleted pod: {}", key.name),
                 );
                 // A pod that runs on for its grace period comes back with a deletionTimestamp. Any
-                // other answer (a Status, or the last state of a pod without grace) means that it is
-                // gone.
+                // other answer (a Status, or the last state of a pod without grace) means that it
+                // is gone.
                 if is_terminating_pod(&answer) {
                     self.observe(Kind::Pod, &answer);
                 } else {
@@ -320,8 +322,8 @@ impl CarryOut {
                 Ok(())
             }
             Err(e) if e.is_conflict() => {
-                // By UID: it is gone. By resourceVersion: it is in another state, which the next plan
-                // judges.
+                // By UID: it is gone. By resourceVersion: it is in another state, which the next
+                // plan judges.
                 self.read_pod_back(&key, uid).await;
                 Err(NotDeleted::PlanAgain)
             }
@@ -337,7 +339,7 @@ impl CarryOut {
                 }
                 self.say(
                     job.ds,
-                    EventKind::Warning,
+                    EventType::Warning,
                     "FailedDelete",
                     format!("Error deleting: {}", words(&error)),
                 );
@@ -347,8 +349,9 @@ impl CarryOut {
         }
     }
 
-    /// Reads a pod to see what became of it. A delete that is still pending afterwards did not happen; where
-    /// the read fails too, it stays pending, and the pod counts as terminating.
+    /// Reads a pod back after a write whose outcome is unclear. A delete that is still pending
+    /// afterwards did not happen. Where the read fails too, it stays pending, and the pod counts as
+    /// terminating.
     pub async fn read_pod_back(&self, key: &Key, uid: &Uid) {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => {
@@ -359,12 +362,12 @@ impl CarryOut {
                 self.observer.delete_settled(key, uid);
             }
             Err(e) if e.is_not_found() => self.observer.gone(Kind::Pod, key, uid),
-            Err(error) => tracing::debug!(pod = %key, %error, "cannot be read back"),
+            Err(error) => tracing::debug!(pod = %key, %error, "the pod cannot be read back"),
         }
     }
 }
 
-/// What an event says of an error: the API server's own words where there are any.
+/// The words of an event about an error: the API server's own message where there is one.
 fn words(error: &ApiError) -> String {
     match error {
         ApiError::Status { message, .. } if !message.is_empty() => message.clone(),

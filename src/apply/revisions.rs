@@ -1,4 +1,4 @@
-//! Carries out what a plan asks of ControllerRevisions.
+//! Carries out the part of a plan that concerns ControllerRevisions.
 
 use crate::{
     model::Kind,
@@ -14,9 +14,9 @@ use super::{
 };
 
 impl CarryOut {
-    /// All but the history limit, in an order in which every stop in the middle leaves a history that
-    /// the next plan, or upstream, understands. Afterwards the current revision exists, and no other
-    /// is equal to it.
+    /// All but the history limit. The order is such that every stop in the middle leaves a history
+    /// that the next plan, or upstream, understands. At the end the current revision exists, and no
+    /// other revision is equal to it.
     pub(super) async fn revisions(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         let ops = &job.plan.revision_ops;
         if let Some(count) = ops.collision_count {
@@ -49,7 +49,8 @@ impl CarryOut {
         self.create_current(job).await?;
         self.relabel(job).await?;
         if let Some((r, number)) = &ops.set_number {
-            // An adoption or a label of this plan has changed its version: then only the UID counts.
+            // An adoption or a label of this plan has changed its version: then only the UID
+            // counts.
             let touched = ops.adopt.contains(r) || ops.set_label.iter().any(|(l, _)| l == r);
             let version = if touched { None } else { Some(r.version) };
             let patch = Patch {
@@ -94,8 +95,8 @@ impl CarryOut {
                 Ok(())
             }
             Err(e) if e.is_already_exists() => {
-                // Ours from a request whose answer was lost, another controller's of the same template,
-                // or a collision: the next plan sees it and knows which.
+                // Ours from a request whose answer was lost, another controller's of the same
+                // template, or a collision: the next plan sees it and knows which.
                 match self.api.get(&paths::revision(&key)).await {
                     Ok(answer) => self.observe(Kind::Revision, &answer),
                     Err(e) if e.is_not_found() => {}
@@ -116,7 +117,7 @@ impl CarryOut {
         }
     }
 
-    /// Always a stop: all that follows is planned from the count as it is stored.
+    /// Always a stop, because the rest is planned from the count as it is stored.
     async fn raise_collision_count(&self, job: &Job<'_>, count: i32) -> Stop {
         let path = paths::daemon_set_status(job.key);
         let body = body::collision_count(job.ds, count);
@@ -171,8 +172,8 @@ impl CarryOut {
         }
     }
 
-    /// A patch or delete of a revision did not succeed. One that is gone stops nothing, but the plan
-    /// is to be made again.
+    /// Handles the error of a patch or delete of a revision. A revision that is gone stops nothing,
+    /// but another plan is needed.
     async fn revision_refused(
         &self,
         job: &Job<'_>,

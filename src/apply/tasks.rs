@@ -7,7 +7,7 @@ use crate::{
     plan::{ActionPhase, Create, Delete, Plan},
 };
 
-/// What is to be done on one node.
+/// The create and the deletes of one node.
 #[derive(Default)]
 pub(super) struct Task<'p> {
     pub create: Option<&'p Create>,
@@ -15,19 +15,19 @@ pub(super) struct Task<'p> {
 }
 
 impl<'p> Task<'p> {
-    /// What it counts against the burst.
+    /// The share of the burst that it takes.
     fn calls(&self) -> usize {
         self.deletes.len().max(usize::from(self.create.is_some()))
     }
 
-    /// Whether it creates the successor of a failed or finished pod, which must be there before that
-    /// pod is deleted.
+    /// Whether it creates the successor of a failed or finished pod, which must be there before
+    /// that pod is deleted.
     pub fn is_successor(&self) -> bool {
         self.create
             .is_some_and(|c| c.phase == ActionPhase::Successor)
     }
 
-    /// The node that it is about.
+    /// The node; None for an empty task.
     pub fn node(&self) -> Option<&'p Str> {
         let create = self.create.map(|c| &c.node);
         create.or(self.deletes.first().map(|d| &d.node))
@@ -93,7 +93,7 @@ impl<'p> Batch<'p> {
         self.tasks.len()
     }
 
-    /// What the tasks count against the burst.
+    /// The share of the burst that the tasks take.
     pub fn calls(&self) -> usize {
         self.tasks.iter().map(Task::calls).sum()
     }

@@ -1,9 +1,11 @@
-//! How many calls of one plan may be under way: opens while calls succeed, closes on errors.
+//! The number of calls of one plan that may be in flight: it grows while calls succeed and falls to
+//! one on an error.
 //!
-//! Upstream's slow start, without its pauses between batches: a plan whose every create is denied
-//! (quota, webhook) costs one call, one that succeeds has thirty-two under way after five round trips.
+//! This is upstream's slow start without its pauses between batches. A plan whose creates are all
+//! denied (quota, webhook) costs one call; a plan whose creates succeed has 32 calls in flight
+//! after five round trips.
 
-/// The window.
+/// A limit of calls in flight that follows their success.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     limit: usize,
@@ -11,7 +13,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Starts with one call; never more than `max`.
+    /// Starts with one call and never allows more than `max`.
     pub fn new(max: usize) -> Window {
         Window {
             limit: 1,
@@ -19,17 +21,17 @@ impl Window {
         }
     }
 
-    /// How many calls may be under way now.
+    /// How many calls may be in flight now.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// A call succeeded: one more may be under way, so the window doubles with each round trip.
+    /// A call succeeded, and one more may be in flight: the window doubles with each round trip.
     pub fn succeeded(&mut self) {
         self.limit = (self.limit + 1).min(self.max);
     }
 
-    /// A call failed: back to one at a time.
+    /// A call failed, and only one call may be in flight again.
     pub fn failed(&mut self) {
         self.limit = 1;
     }

@@ -1,9 +1,9 @@
-//! What the API server adds to a DaemonSet or a pod, for DaemonSets that come from files and for a simulated server.
+//! The defaults that the API server adds to a DaemonSet or a pod.
 //!
-//! A manifest leaves out what the server fills in: the update strategy, restart policy, probe periods and
-//! so on. Compared with revisions and pods of a cluster it would look changed, so it is completed and
-//! brought into the server's form first (Kubernetes 1.37). `tests/data/defaults` holds pairs written by
-//! the real code. Only `spec` is touched: metadata and status are used as they are.
+//! A manifest leaves out what the server fills in: update strategy, restart policy, probe periods
+//! and so on. Compared with the revisions and pods of a cluster such an object would look changed,
+//! so it is completed and brought into the server's form first (Kubernetes 1.37). Only `spec` is
+//! touched. `tests/data/defaults` holds pairs that the real code wrote.
 
 use serde_json::value::RawValue;
 
@@ -12,17 +12,17 @@ use super::image;
 use super::normal::normalise;
 use crate::wire::raw::RawObject;
 
-/// A DaemonSet as the API server would store it.
+/// An object as the API server would store it.
 #[derive(Debug)]
 pub struct Defaulted {
-    /// The object; where nothing was missing, exactly as it was.
+    /// The object, byte for byte as it was where nothing was missing.
     pub json: Box<RawValue>,
-    /// What was added or written anew, as `spec.updateStrategy.type=RollingUpdate`. Empty fields that were left
-    /// out are not in it, as they mean nothing.
+    /// The fields that were added or rewritten, as `spec.updateStrategy.type=RollingUpdate`. Empty
+    /// fields that were removed are not listed, because they mean nothing.
     pub added: Vec<String>,
 }
 
-/// Completes the DaemonSet `raw`.
+/// Completes a DaemonSet. Fails where a field is not of the type that it needs.
 pub fn daemon_set(raw: &RawValue) -> Result<Defaulted, WrongType> {
     let mut edit = Edit::default();
     let mut object = RawObject::parse(raw).map_err(|_| edit.wrong("a mapping"))?;
@@ -40,8 +40,9 @@ pub fn daemon_set(raw: &RawValue) -> Result<Defaulted, WrongType> {
     })
 }
 
-/// Completes the pod `raw` as far as a pod's spec is completed like that of a template: what the server does for
-/// pods alone (requests from limits, host ports) is not done here.
+/// Completes a pod like the pod of a template. The defaults that the server has for pods alone
+/// (requests from limits, host ports) are not added. Fails where a field is not of the type that it
+/// needs.
 pub fn pod(raw: &RawValue) -> Result<Defaulted, WrongType> {
     let mut edit = Edit::default();
     let mut object = RawObject::parse(raw).map_err(|_| edit.wrong("a mapping"))?;
@@ -57,27 +58,31 @@ pub fn pod(raw: &RawValue) -> Result<Defaulted, WrongType> {
 
 type Result<T, E = WrongType> = std::result::Result<T, E>;
 
-/// The text under `key`; empty where there is none.
+/// The string under `key`; empty where there is none.
 fn text(object: &RawObject, key: &str) -> String {
     object.read(key).ok().flatten().unwrap_or_default()
 }
 
 fn strategy(edit: &mut Edit, strategy: &mut RawObject) -> Result<()> {
     edit.fill(strategy, "type", "\"RollingUpdate\"");
-    // With another type the values mean nothing, but the server's own types have no place for none.
-    let rolls = text(strategy, "type") == "RollingUpdate";
-    if rolls && !strategy.has("rollingUpdate") {
+    // With another type both values mean nothing, but the server's Go types hold 0 for them.
+    let is_rolling_update = text(strategy, "type") == "RollingUpdate";
+    if is_rolling_update && !strategy.has("rollingUpdate") {
         strategy.set("rollingUpdate", RawObject::new().to_raw());
     }
     edit.child(strategy, "rollingUpdate", |edit, rolling| {
-        edit.fill(rolling, "maxUnavailable", if rolls { "1" } else { "0" });
+        edit.fill(
+            rolling,
+            "maxUnavailable",
+            if is_rolling_update { "1" } else { "0" },
+        );
         edit.fill(rolling, "maxSurge", "0");
         Ok(())
     })
 }
 
 fn pod_spec(edit: &mut Edit, spec: &mut RawObject) -> Result<()> {
-    // The two names of the service account are one; the newer one has the last word.
+    // Both names of the service account get one value; the newer name takes precedence.
     let account = match spec
         .get("serviceAccountName")
         .or(spec.get("serviceAccount"))
@@ -141,7 +146,7 @@ fn volume(edit: &mut Edit, volume: &mut RawObject) -> Result<()> {
     })
 }
 
-/// The defaults of the sources that need nothing but values.
+/// The volume sources whose defaults are plain values.
 const VOLUME_SOURCES: &[(&str, &[(&str, &str)])] = &[
     ("hostPath", &[("type", "\"\"")]),
     ("secret", &[("defaultMode", "420")]),

@@ -1,33 +1,34 @@
-//! Changing JSON text in place: one level at a time, with a list of what was changed.
+//! Edits of JSON text, one level at a time, with a list of the changes.
 //!
-//! What is not changed keeps its text to the letter, as a level is written anew only if something in it changed.
+//! A level is written anew only if something in it changed; everything else keeps its text byte for
+//! byte.
 
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::wire::raw::{RawObject, is_null, parse_array};
 
-/// A value that has not the type that its field needs.
+/// A value is not of the type that its field needs.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{path}: {needed} is needed here")]
 pub struct WrongType {
-    /// The field, as `spec.template.spec.containers[0]`.
+    /// The path of the field, as `spec.template.spec.containers[0]`.
     pub path: String,
-    /// What is needed.
+    /// The type that the field needs, in words.
     pub needed: &'static str,
 }
 
-/// Where an edit stands, and what was changed so far.
+/// An edit in progress: the present path and the changes so far.
 #[derive(Debug, Default)]
 pub struct Edit {
     path: String,
     changes: usize,
-    /// What was changed, as `path=value`.
+    /// The fields that were set, as `path=value`.
     pub notes: Vec<String>,
 }
 
 impl Edit {
-    /// Notes that `key` of the present object has got `value`.
+    /// Notes that `key` of the present object was set to `value`.
     fn note(&mut self, key: &str, value: &RawValue) {
         let text: String =
             serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
@@ -41,13 +42,13 @@ impl Edit {
         self.changes += 1;
     }
 
-    /// Puts `value` under `key` and notes it.
+    /// Sets `key` to `value` and notes it.
     pub fn set(&mut self, object: &mut RawObject, key: &str, value: Box<RawValue>) {
         self.note(key, &value);
         object.set(key, value);
     }
 
-    /// Puts `json`, a JSON text, under `key` unless there is something.
+    /// Sets `key` to `json`, a JSON text, and notes it, unless `key` has a value.
     pub fn fill(&mut self, object: &mut RawObject, key: &str, json: &str) {
         if !object.has(key)
             && let Ok(value) = RawValue::from_string(json.to_owned())
@@ -56,20 +57,20 @@ impl Edit {
         }
     }
 
-    /// Puts null under `key`, without a word: it means the same as nothing.
+    /// Sets `key` to null, without a note: null means the same as no field.
     pub fn set_null(&mut self, object: &mut RawObject, key: &str) {
         object.set(key, RawValue::NULL.to_owned());
         self.changes += 1;
     }
 
-    /// Takes `key` out, without a word: an empty field means the same as none.
+    /// Removes `key`, without a note: an empty field means the same as no field.
     pub fn drop(&mut self, object: &mut RawObject, key: &str) {
         if object.remove(key).is_some() {
             self.changes += 1;
         }
     }
 
-    /// Opens the object under `key`, if there is one, for `f`.
+    /// Runs `f` on the object under `key`, if there is one.
     pub fn child<F>(&mut self, object: &mut RawObject, key: &str, f: F) -> Result<(), WrongType>
     where
         F: FnOnce(&mut Self, &mut RawObject) -> Result<(), WrongType>,
@@ -86,7 +87,7 @@ impl Edit {
         Ok(())
     }
 
-    /// Opens each object of the list under `key`, if there is one, for `f`.
+    /// Runs `f` on each object of the list under `key`, if there is one.
     pub fn each<F>(&mut self, object: &mut RawObject, key: &str, mut f: F) -> Result<(), WrongType>
     where
         F: FnMut(&mut Self, &mut RawObject) -> Result<(), WrongType>,
@@ -115,7 +116,7 @@ impl Edit {
         Ok(())
     }
 
-    /// Hands the opened object to `f`; the object's new text if it was changed.
+    /// Runs `f` on the object in `value`. Returns its new text if it changed.
     fn open<F>(&mut self, value: &RawValue, f: F) -> Result<Option<Box<RawValue>>, WrongType>
     where
         F: FnOnce(&mut Self, &mut RawObject) -> Result<(), WrongType>,
@@ -134,7 +135,7 @@ impl Edit {
         }
     }
 
-    /// Goes down to `key`; the path's length before.
+    /// Appends `key` to the path. Returns the length of the path before.
     fn descend(&mut self, key: &str) -> usize {
         let depth = self.path.len();
         if depth > 0 {

@@ -1,12 +1,13 @@
-//! The tag of an image reference, on which the default pull policy depends.
+//! Image references: the tag, which decides the default pull policy.
 
-/// Whether an image is pulled always when nothing is said: with the tag `latest`, or with neither tag nor
-/// digest. A reference that cannot be parsed is not.
+/// Whether the default pull policy of an image is `Always`: with the tag `latest`, or with neither
+/// tag nor digest. A reference that cannot be parsed has the default `IfNotPresent`.
 pub fn pulled_always(image: &str) -> bool {
     matches!(tag(image), Some(Some("latest")))
 }
 
-/// The tag of `image`, `latest` where there is none and no digest; `None` for what is no reference.
+/// The tag of an image; `latest` where the reference has neither tag nor digest. The outer `None`
+/// stands for a reference that cannot be parsed.
 fn tag(image: &str) -> Option<Option<&str>> {
     if image.len() == 64
         && image
@@ -38,7 +39,7 @@ fn tag(image: &str) -> Option<Option<&str>> {
     })
 }
 
-/// Whether what is before the first slash names a registry.
+/// Whether the part before the first slash is a registry.
 fn is_domain(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|b| b.is_ascii_uppercase())
 }
@@ -69,7 +70,7 @@ fn domain_is_valid(domain: &str) -> bool {
     host_is_valid && port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Lower case letters and digits with `.`, `_`, `__` or dashes between them.
+/// Lower-case letters and digits, with `.`, `_`, `__` or dashes between them.
 fn component_is_valid(component: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = component.as_bytes();

@@ -1,9 +1,9 @@
-//! What the API server makes of an object before it stores it: defaults, normal forms, quantities,
-//! image names.
+//! What the API server makes of an object before it stores it: defaults, normal forms, quantities
+//! and image names.
 //!
-//! DaemonSets that come from files are completed in this way before anything is compared with a
-//! cluster; the simulated API server stores objects in this way. `wire` knows nothing of it: an object
-//! that comes from a cluster is used as it is.
+//! DaemonSets from files are completed here before they are compared with a cluster, and the
+//! simulated API server stores objects in this form. An object from a cluster has this form
+//! already.
 
 pub mod defaults;
 mod edit;

@@ -1,8 +1,8 @@
 //! The form in which the API server stores a DaemonSet's spec.
 //!
-//! The server decodes an object into Go types and writes it anew: empty fields go, some are always there,
-//! quantities get their own spelling. What the types are is data, in `types.txt`; what it does not list
-//! is left as it is.
+//! The server decodes an object into Go types and encodes it again: some empty fields go, some
+//! fields are always there, and quantities are rewritten. The types are data, in `types.txt`; a
+//! field that is not listed stays as it is.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use super::edit::{Edit, WrongType};
 use super::quantity;
 use crate::wire::raw::RawObject;
 
-/// The fields of a type, each with its kind as `types.txt` writes it.
+/// The fields of a type: name, and kind as `types.txt` writes it.
 type Fields = Vec<(&'static str, &'static str)>;
 
 static TYPES: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
@@ -34,8 +34,8 @@ static TYPES: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The type of what is in the field `key` of the type `owner`, or of the items of the list there: its name in Go.
-/// `None` for maps, plain values and what is not known.
+/// The name of the Go type in the field `key` of the type `owner`, or of the items of a list there.
+/// None for maps, plain values and fields that are not listed.
 pub fn field_type(owner: &str, key: &str) -> Option<&'static str> {
     let fields = TYPES.get(owner)?;
     let (_, kind) = fields.iter().find(|(name, _)| *name == key)?;
@@ -108,14 +108,14 @@ fn field(edit: &mut Edit, object: &mut RawObject, key: &str, kind: &str) -> Resu
     }
 }
 
-/// Whether there is nothing but space between the brackets.
+/// Whether there is nothing but white space between the brackets.
 fn is_hollow(text: &str, open: char, close: char) -> bool {
     text.strip_prefix(open)
         .and_then(|rest| rest.strip_suffix(close))
         .is_some_and(|inside| inside.trim().is_empty())
 }
 
-/// Gives a quantity the server's spelling; one that it would refuse stays.
+/// Rewrites a quantity as the server does. A quantity that the server would refuse stays.
 fn rewrite(edit: &mut Edit, object: &mut RawObject, key: &str, form: fn(&str) -> Option<String>) {
     let Some(value) = object.get(key) else {
         return;

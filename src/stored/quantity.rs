@@ -1,19 +1,20 @@
 //! Quantities (`500m`, `1Gi`, `0.5`) in the form in which the API server writes them.
 //!
-//! An object from a file must compare equal to what the API server makes of it, and the server writes
-//! quantities anew: `0.5` becomes `500m`, `1024Mi` becomes `1Gi`. It keeps the text where it takes
-//! a short cut, so some forms survive that are not canonical (`1.001`, `007`); these rules are kept too.
+//! An object from a file must compare equal to what the API server makes of it, and the server
+//! rewrites quantities: `0.5` becomes `500m`, `1024Mi` becomes `1Gi`. Where the server takes a
+//! short cut it keeps the text, so that some forms survive that are not canonical (`1.001`, `007`).
+//! The same short cuts are taken here.
 
-/// The digits that fit the server's short cut for decimal numbers.
+/// How many digits fit the server's short cut for decimal numbers.
 const SHORT_DIGITS: i32 = 18;
 /// The largest value of a quantity with a binary suffix.
 const MAX: u128 = i64::MAX as u128;
-/// Nothing smaller than this power of ten is kept.
+/// Quantities are rounded up to this power of ten.
 const NANO: i32 = -9;
-/// Resource lists keep nothing smaller than this power of ten.
+/// Quantities in resource lists are rounded up to this power of ten.
 const MILLI: i32 = -3;
 
-/// How a quantity was written, which decides how it is written again.
+/// The notation of a quantity, which is kept when it is rewritten.
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
     /// `500m`, `2`, `1k`.
@@ -30,12 +31,12 @@ struct Amount {
     digits: u128,
     scale: i32,
     format: Format,
-    /// Whether the server would keep the text.
+    /// Whether the server keeps the text.
     kept: bool,
 }
 
-/// The form in which the server writes `text`; `None` where it is no quantity, or one of more digits
-/// than are handled here (about 38).
+/// `text` as the server writes it. None where it is no quantity, or has more digits than are
+/// handled here (about 38).
 pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim();
     let amount = parse(text)?;
@@ -46,7 +47,8 @@ pub fn canonical(text: &str) -> Option<String> {
     }
 }
 
-/// The same in a list of resources, where thousandths are the smallest unit and less is rounded up.
+/// `text` as the server writes it in a list of resources, where less than a thousandth is rounded
+/// up. None as for [`canonical`].
 pub fn canonical_resource(text: &str) -> Option<String> {
     let text = text.trim();
     let mut amount = parse(text)?;
@@ -61,8 +63,8 @@ pub fn canonical_resource(text: &str) -> Option<String> {
     }
 }
 
-/// What `text` stands for in billionths, the smallest unit that the server keeps; `None` where it is no quantity,
-/// or one that does not fit.
+/// The value of `text` in billionths, the smallest unit that the server keeps. None where it is no
+/// quantity, or does not fit.
 pub fn billionths(text: &str) -> Option<i128> {
     let mut amount = parse(text.trim())?;
     if amount.scale < NANO {
@@ -74,7 +76,7 @@ pub fn billionths(text: &str) -> Option<i128> {
     Some(if amount.negative { -value } else { value })
 }
 
-/// The power of ten or two that a suffix stands for.
+/// The notation and the power (of two for binary suffixes, else of ten) of a suffix.
 fn suffix(text: &str) -> Option<(Format, i32)> {
     Some(match text {
         "n" => (Format::Decimal, -9),
@@ -166,7 +168,7 @@ fn parse(text: &str) -> Option<Amount> {
     Some(amount)
 }
 
-/// Drops what is below ten to the power of `scale`, away from zero.
+/// Rounds up, away from zero, to a multiple of ten to the power of `scale`.
 fn round_up(amount: &mut Amount, scale: i32) {
     let places = scale.abs_diff(amount.scale);
     amount.digits = match 10u128.checked_pow(places) {
@@ -193,7 +195,7 @@ fn write(amount: Amount) -> Option<String> {
     }
     let sign = if negative { "-" } else { "" };
     if format == Format::Binary {
-        // Fractions and what is below 1024 are written with decimal suffixes.
+        // Fractions and values below 1024 are written with decimal suffixes.
         let value = u32::try_from(scale)
             .ok()
             .and_then(|s| digits.checked_mul(10u128.checked_pow(s)?));
@@ -217,7 +219,7 @@ fn write(amount: Amount) -> Option<String> {
     let suffix = match (format, scale) {
         (_, 0) => String::new(),
         (Format::Exponent, _) => format!("e{scale}"),
-        // Beyond exa there is no suffix; the server then writes none, whatever the value.
+        // There is no suffix beyond exa, and the server then writes none.
         _ => ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"]
             .get(usize::try_from(scale / 3 + 3).ok()?)
             .map_or(String::new(), |suffix| (*suffix).to_owned()),
@@ -248,7 +250,7 @@ mod tests {
         }
     }
 
-    /// Pairs written by `k8s.io/apimachinery/pkg/api/resource` 0.37.1; null where it refuses.
+    /// Pairs that `k8s.io/apimachinery/pkg/api/resource` 0.37.1 wrote; null for what it refuses.
     #[test]
     fn every_quantity_of_the_table() {
         let table = include_str!("../../tests/data/quantities.json");

@@ -1,5 +1,7 @@
-//! The bodies of what is written to the API. Everything that changes an existing object says which
-//! object was seen: by UID, and by resourceVersion where a newer state would change the decision.
+//! The bodies of writes to the API server.
+//!
+//! Every write to an existing object names the object that was seen: by UID, and by resourceVersion
+//! where a newer state would change the decision.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +33,8 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// DeleteOptions for just the object that was seen.
+/// DeleteOptions with preconditions: only the object that was seen is deleted, and with a version
+/// only in the state that was seen.
 pub fn delete(uid: &Uid, version: Option<Version>) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -47,7 +50,8 @@ pub fn delete(uid: &Uid, version: Option<Version>) -> String {
     })
 }
 
-/// A merge patch of `status`: the fields that the controller owns; conditions and unknown fields stay.
+/// A merge patch of the fields of `status` that the controller owns. Conditions and unknown fields
+/// stay.
 pub fn status(ds: &DaemonSet, status: &DaemonSetStatus) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
@@ -60,7 +64,7 @@ pub fn status(ds: &DaemonSet, status: &DaemonSetStatus) -> String {
     })
 }
 
-/// A merge patch that raises `status.collisionCount` and nothing else.
+/// A merge patch of `status.collisionCount` alone.
 pub fn collision_count(ds: &DaemonSet, count: i32) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -102,7 +106,7 @@ pub fn adopt(ds: &DaemonSet, uid: &Uid, version: Version) -> String {
     })
 }
 
-/// A strategic merge patch that takes the DaemonSet out of the object's owners.
+/// A strategic merge patch that removes the DaemonSet from the object's owners.
 pub fn release(ds: &DaemonSet, uid: &Uid, version: Version) -> String {
     #[derive(Serialize)]
     struct Gone<'a> {
@@ -134,7 +138,7 @@ pub fn release(ds: &DaemonSet, uid: &Uid, version: Version) -> String {
     })
 }
 
-/// A merge patch of one label, on just the object that was seen, in whatever state it is.
+/// A merge patch of one label, whatever the state of the object.
 pub fn label(uid: &Uid, key: &str, value: &str) -> String {
     #[derive(Serialize)]
     struct Metadata<'a> {
@@ -153,7 +157,7 @@ pub fn label(uid: &Uid, key: &str, value: &str) -> String {
     })
 }
 
-/// A merge patch of a ControllerRevision's number.
+/// A merge patch of `revision`, the number of a ControllerRevision.
 pub fn revision_number(uid: &Uid, version: Option<Version>, number: i64) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
@@ -166,7 +170,8 @@ pub fn revision_number(uid: &Uid, version: Option<Version>, number: i64) -> Stri
     })
 }
 
-/// A new ControllerRevision, as upstream makes it: the DaemonSet's annotations, the template's labels and the hash.
+/// A new ControllerRevision, as upstream makes it: with the DaemonSet's annotations, and the
+/// template's labels and the hash as `labels`.
 pub fn revision(
     ds: &DaemonSet,
     name: &str,

@@ -1,9 +1,10 @@
-//! The form in which Go's JSON encoder writes a value that it has read: how upstream stores a
-//! revision's `data`, byte for byte.
+//! The form in which Go's JSON encoder writes a value that it has read, which is how upstream
+//! stores a revision's `data`, byte for byte.
 //!
-//! Keys sorted, no white space; `<`, `>`, `&`, U+2028 and U+2029 escaped; integers of 64 bits as they are, all other
-//! numbers as Go prints the float64 that it reads them into (upstream goes by way of apimachinery's `util/json`, which
-//! tells the two apart; and so files and the API compare alike).
+//! Keys are sorted, and there is no white space. `<`, `>`, `&`, U+2028 and U+2029 are escaped.
+//! Integers of 64 bits stay as they are; all other numbers are written as Go prints the float64
+//! that it reads them into. (Upstream decodes with apimachinery's `util/json`, which tells the two
+//! apart.) So values from files and from the API compare alike.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -16,8 +17,8 @@ pub fn canonical(raw: &RawValue) -> serde_json::Result<String> {
     Ok(out)
 }
 
-/// What a revision of this template holds as `data`, and the same without a `creationTimestamp: null`
-/// in the template's metadata (None where there is none).
+/// The `data` of a revision of this template, and the same without a `creationTimestamp: null` in
+/// the template's metadata (None where there is none). Fails where the template is no JSON object.
 pub fn revision_data(template: &RawValue) -> serde_json::Result<(String, Option<String>)> {
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(template.get())?;
     let with = render_template(&object, false)?;
@@ -37,7 +38,7 @@ pub fn existing_data(data: &RawValue) -> serde_json::Result<(String, Option<Stri
             serde_json::from_str(data.get("spec")?.get()).ok()?;
         Some(*spec.get("template")?)
     })();
-    // Other data than upstream's are never ours to compare without the timestamp.
+    // Data in another form than upstream's is compared as it is only.
     let without = match template {
         Some(template) => match revision_data(template)? {
             (with, without) if with == form => without,
@@ -123,7 +124,7 @@ fn write_object<'a>(
     Ok(())
 }
 
-/// A string as Go's encoder writes it with HTML escaping on.
+/// A string as Go's encoder writes it, with HTML escaping on.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -144,8 +145,8 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// A number as Go prints it: an integer of 64 bits, or else the float64 it reads it into. One that no float64 holds
-/// stays as it is.
+/// A number as Go prints it: an integer of 64 bits as it is, any other as the float64 that Go reads
+/// it into. A number beyond float64 stays as it is.
 fn write_number(text: &str, out: &mut String) {
     if let Ok(n) = text.parse::<i64>() {
         let _ = write!(out, "{n}");
@@ -178,7 +179,8 @@ mod tests {
         RawValue::from_string(text.to_owned()).unwrap()
     }
 
-    /// Each row was printed by Go 1.26: apimachinery 0.37's `util/json.Unmarshal` into a map, then `Marshal`.
+    /// Go 1.26 printed each row: apimachinery 0.37's `util/json.Unmarshal` into a map, then
+    /// `Marshal`.
     #[test]
     fn as_go_writes_it() {
         for (given, expected) in include_str!("../../tests/data/go-json.tsv")

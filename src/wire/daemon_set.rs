@@ -1,4 +1,4 @@
-//! DaemonSets: placement is parsed, the template stays as it came.
+//! Decoding of DaemonSets. Only what placement needs is parsed; the template stays as it is.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{
     status::StatusObject,
 };
 
-/// The deprecated annotation that template generations live in.
+/// The deprecated annotation that holds the generation of the template.
 pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 #[derive(Deserialize)]
@@ -111,10 +111,10 @@ struct TolerationObject<'a> {
     toleration_seconds: Option<i64>,
 }
 
-/// Reads a DaemonSet.
+/// Decodes a DaemonSet.
 ///
-/// Absent fields read as the API server's defaults where it has some (an object from the API always has
-/// them). A malformed affinity term or generation annotation is no error, as upstream has it.
+/// An absent field reads as the API server's default where it has one. (An object from the API has
+/// a value there.) A malformed affinity term or generation annotation is no error, as in upstream.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<DecodeError>> {
     let fail = |e: serde_json::Error| DecodeError::new("DaemonSet", e, raw);
     let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
@@ -146,7 +146,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
     })
 }
 
-/// What remains of a DaemonSet that did not decode; None when not even its name and UID could be read.
+/// The rest of a DaemonSet that did not decode. None where not even its name and UID could be read.
 pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
     Some(DaemonSet {
         namespace: e.namespace.clone()?,
@@ -216,7 +216,7 @@ fn update_strategy(object: Option<&Strategy<'_>>) -> UpdateStrategy {
     }
 }
 
-/// `IntOrString` as upstream scales it: `"10%"` or a number; any other text is an error there.
+/// An `IntOrString` as upstream scales it: `"10%"` or a number. Any other text is an error there.
 fn int_or_percent(raw: Option<&RawValue>, default: i32) -> IntOrPercent {
     let Some(text) = raw.map(RawValue::get).filter(|t| *t != "null") else {
         return IntOrPercent::Int(default);
@@ -275,7 +275,7 @@ fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Templ
     })
 }
 
-/// A malformed requirement spoils its term.
+/// A term. One malformed requirement makes its whole term malformed.
 fn term(object: &NodeSelectorTerm<'_>) -> Result<Term, Malformed> {
     let expressions = object
         .match_expressions

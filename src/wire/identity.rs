@@ -1,5 +1,6 @@
-//! Which object a JSON text is a state of, and which state, without reading more of it than needed: most
-//! of what a watch brings after a write of our own is known already.
+//! The identity and the version of an object, read without decoding more than needed.
+//!
+//! Most events of a watch that follow a write of ours bring a state that is known already.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,10 +11,10 @@ use crate::model::{Key, Uid, Version};
 
 use super::partial::Text;
 
-/// An object and its state.
+/// The identity of an object, and the version of one state of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Namespace (empty where it has none) and name.
+    /// `metadata.namespace` (empty for cluster-scoped objects) and `metadata.name`.
     pub key: Key,
     /// `metadata.uid`.
     pub uid: Uid,
@@ -21,10 +22,10 @@ pub struct Identity {
     pub version: Version,
 }
 
-/// Reads it. None when the name, UID or version cannot be read.
+/// Reads the identity. None where the name, UID or version cannot be read.
 pub fn identity(raw: &RawValue) -> Option<Identity> {
     let mut found = Found::default();
-    // Once all is found, the rest is not read, which the deserializer takes for an error.
+    // Once all fields are found, the rest is not read, which the deserializer takes for an error.
     let object = Level::Object(&mut found);
     let _ = object.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
     Some(Identity {
@@ -51,7 +52,7 @@ impl Found<'_> {
     }
 }
 
-/// Where the reading stands.
+/// The part of the object that is being read.
 enum Level<'f, 'a> {
     Object(&'f mut Found<'a>),
     Metadata(&'f mut Found<'a>),

@@ -1,4 +1,4 @@
-//! What can still be said of an object that does not decode: such an object is not gone.
+//! The readable parts of an object that does not decode. Such an object is not gone.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,13 +7,13 @@ use crate::model::{Controller, Str, Uid, Version};
 
 use super::{partial, raw::RawObject};
 
-/// An object did not decode; what could be read of it nevertheless.
+/// An object did not decode. The error holds the parts that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {}/{} could not be decoded: {why}", .namespace.as_deref().unwrap_or("?"), .name.as_deref().unwrap_or("?"))]
 pub struct DecodeError {
-    /// `Pod`, `Node`, …
+    /// The kind, for example `Pod`.
     pub kind: &'static str,
-    /// What is wrong.
+    /// The decoder's error.
     pub why: String,
     /// `metadata.namespace`.
     pub namespace: Option<Str>,
@@ -23,14 +23,15 @@ pub struct DecodeError {
     pub uid: Option<Uid>,
     /// `metadata.resourceVersion`.
     pub version: Version,
-    /// Who controls it.
+    /// The owner reference that controls the object.
     pub controller: Controller,
-    /// For a pod: the node it runs on or is pinned to.
+    /// For a pod, the node that it runs on or is pinned to.
     pub node: Option<Str>,
 }
 
 impl DecodeError {
-    /// Reads name, UID, owner, node and version each by itself; what cannot be read stays unknown.
+    /// Reads name, UID, owner, node and version, each by itself. A part that cannot be read stays
+    /// unknown.
     pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> Box<DecodeError> {
         let object = RawObject::parse(raw).unwrap_or_default();
         let metadata = object

@@ -1,4 +1,5 @@
-//! A daemon pod as it is posted, made from the raw template: what this build does not know stays.
+//! The manifest of a daemon pod, made from the raw template, so that fields which this build does
+//! not know are kept.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -7,7 +8,8 @@ use crate::model::{DaemonSet, Placement, Toleration, TolerationEntry};
 
 use super::raw::{self, RawObject};
 
-/// What stands for the two names while a manifest is prepared: texts that the template does not hold.
+/// Stand-ins for the name and the node while a manifest is prepared: strings that the template does
+/// not contain.
 struct Placeholders {
     name: String,
     node: String,
@@ -28,12 +30,12 @@ impl Placeholders {
     }
 }
 
-/// The manifest of a DaemonSet's pods but for their names and nodes: making one is joining texts.
+/// The manifest of a DaemonSet's pods without names and nodes, which are inserted for each pod.
 #[derive(Debug)]
 pub struct PodManifest {
-    /// Texts around the placeholders.
+    /// The text around the placeholders.
     parts: Vec<String>,
-    /// What stands between them.
+    /// The placeholders between the parts.
     holes: Vec<Hole>,
 }
 
@@ -54,7 +56,7 @@ struct OwnerReference<'a> {
     block_owner_deletion: bool,
 }
 
-/// The owner reference of what a DaemonSet controls.
+/// The owner reference of an object that the DaemonSet controls.
 pub fn owner_reference(ds: &DaemonSet) -> Box<RawValue> {
     let reference = OwnerReference {
         api_version: "apps/v1",
@@ -68,7 +70,8 @@ pub fn owner_reference(ds: &DaemonSet) -> Box<RawValue> {
 }
 
 impl PodManifest {
-    /// Prepares the manifest of pods of this revision. Fails when the template is no object of objects.
+    /// Prepares the manifest of the pods of one revision. Fails where the template is no JSON
+    /// object of objects.
     pub fn new(
         ds: &DaemonSet,
         hash: &str,
@@ -88,7 +91,7 @@ impl PodManifest {
         Ok(PodManifest::cut(pod.to_raw().get(), &holes))
     }
 
-    /// Cuts the text at its placeholders.
+    /// Splits the text at its placeholders.
     fn cut(text: &str, Placeholders { name, node }: &Placeholders) -> PodManifest {
         let (mut parts, mut holes, mut rest) = (Vec::new(), Vec::new(), text);
         loop {
@@ -109,7 +112,8 @@ impl PodManifest {
         }
     }
 
-    /// The body to post for a pod of this name on this node. Both are names that the API accepted: plain text.
+    /// The body of the POST for a pod of this name on this node. Both are valid Kubernetes names,
+    /// which need no escaping in JSON.
     pub fn body(&self, name: &str, node: &str) -> String {
         let length: usize = self.parts.iter().map(String::len).sum();
         let mut out = String::with_capacity(length + self.holes.len() * 64);
@@ -184,7 +188,7 @@ fn spec(
     Ok(spec.to_raw())
 }
 
-/// Required node affinity that only the one node satisfies.
+/// Required node affinity that only this node satisfies.
 fn pinned(node: &str) -> serde_json::Result<Box<RawValue>> {
     let mut field = RawObject::new();
     field.put("key", "metadata.name")?;
@@ -205,7 +209,7 @@ fn default_toleration(t: &Toleration) -> serde_json::Result<Box<RawValue>> {
     Ok(object.to_raw())
 }
 
-/// The object under a key; an empty one where it is absent or null.
+/// The object under a key; an empty object where it is absent or null.
 fn open(object: &RawObject, key: &str) -> serde_json::Result<RawObject> {
     Ok(object.read(key)?.unwrap_or_default())
 }

@@ -1,5 +1,6 @@
-//! What is read from and written to the API: partial types that know only what decisions need, and
-//! raw JSON for everything that must survive unread.
+//! Objects as they are read from the API server and written to it.
+//!
+//! Partial types hold the fields that decisions need; all that must survive unread stays raw JSON.
 
 pub mod body;
 pub mod canonical;

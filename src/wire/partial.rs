@@ -1,5 +1,7 @@
-//! The few fields of API objects that are parsed, borrowed from the text they came in. Everything
-//! else is skipped, so a new API version adds nothing to the cost and cannot break the reading.
+//! The few fields of API objects that are parsed, borrowed from the JSON text.
+//!
+//! All other fields are skipped, so that a new version of the API adds no cost and cannot break
+//! decoding.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,12 +12,12 @@ use crate::model::{
     ConditionState, ConditionStatus, Controller, Interner, Labels, Time, Uid, Version,
 };
 
-/// A text that borrows where it has no escapes.
+/// A string that is borrowed unless it has escapes.
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// A map of texts.
+/// A JSON object of strings.
 pub type Map<'a> = BTreeMap<Text<'a>, Text<'a>>;
 
 /// `metadata`.
@@ -70,7 +72,8 @@ impl Metadata<'_> {
             .map_or(Version::default(), |t| Version::parse(&t.0))
     }
 
-    /// The creation time; the epoch where it is absent, as in a file that was written by hand.
+    /// `creationTimestamp`; the epoch where it is absent, as in a file that was written by hand.
+    /// Fails where it is no time.
     pub fn created(&self) -> Result<Time, String> {
         match &self.creation_timestamp {
             Some(t) => parse_time(&t.0),
@@ -82,7 +85,7 @@ impl Metadata<'_> {
         controller(self.owner_references.as_deref().unwrap_or_default())
     }
 
-    /// Whether its controller is a DaemonSet, or it has none.
+    /// Whether a DaemonSet controls the object, or nothing does.
     pub fn is_daemon_or_orphan(&self) -> bool {
         let owners = self.owner_references.as_deref().unwrap_or_default();
         let controller = owners.iter().find(|o| o.controller == Some(true));
@@ -94,7 +97,7 @@ impl Metadata<'_> {
     }
 }
 
-/// The owner that controls, of these.
+/// The UID of the owner that controls the object.
 pub fn controller(owners: &[OwnerReference<'_>]) -> Controller {
     owners
         .iter()
@@ -102,7 +105,7 @@ pub fn controller(owners: &[OwnerReference<'_>]) -> Controller {
         .map_or(Controller::None, |o| Controller::Uid(Uid::from(&*o.uid.0)))
 }
 
-/// A label map, shared.
+/// A map of labels, shared with equal maps.
 pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
     let Some(map) = map else {
         return Labels::default();
@@ -117,12 +120,12 @@ pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
 /// Go's zero time.
 pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// RFC 3339 as the API writes it.
+/// Parses RFC 3339 as the API server writes it.
 pub fn parse_time(text: &str) -> Result<Time, String> {
     text.parse().map_err(|_| format!("{text:?} is no time"))
 }
 
-/// One requirement of a selector or affinity term.
+/// A requirement of a label selector or of an affinity term.
 #[derive(Deserialize)]
 pub struct SelectorRequirement<'a> {
     #[serde(borrow)]
@@ -134,7 +137,7 @@ pub struct SelectorRequirement<'a> {
 }
 
 impl SelectorRequirement<'_> {
-    /// Key, operator and values, empty where absent.
+    /// Key, operator and values; empty where absent.
     pub fn parts(&self) -> (&str, &str, &[Text<'_>]) {
         (
             self.key.as_ref().map_or("", |t| &t.0),
@@ -150,7 +153,7 @@ impl AsRef<str> for Text<'_> {
     }
 }
 
-/// `affinity`, as far as it is required node affinity.
+/// `affinity`, of which only required node affinity is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Affinity<'a> {
@@ -158,7 +161,7 @@ pub struct Affinity<'a> {
     pub node_affinity: Option<NodeAffinity<'a>>,
 }
 
-/// `nodeAffinity`.
+/// `affinity.nodeAffinity`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeAffinity<'a> {
@@ -166,7 +169,7 @@ pub struct NodeAffinity<'a> {
     pub required_during_scheduling_ignored_during_execution: Option<NodeSelector<'a>>,
 }
 
-/// A node selector.
+/// `requiredDuringSchedulingIgnoredDuringExecution`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSelector<'a> {
@@ -174,7 +177,7 @@ pub struct NodeSelector<'a> {
     pub node_selector_terms: Option<Vec<NodeSelectorTerm<'a>>>,
 }
 
-/// A term of it.
+/// One of `nodeSelectorTerms`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSelectorTerm<'a> {

@@ -1,10 +1,10 @@
-//! A JSON object whose values stay text.
+//! JSON objects whose values stay text.
 //!
-//! Templates and other objects pass through this program without being understood in full, so an edit
-//! must leave everything else exactly as it was: unknown fields, the spelling of numbers, nested objects.
-//! A [`RawObject`] opens one level of an object and keeps each value as the JSON text it was read from;
-//! deeper levels are opened, changed and put back in the same way. Keys are sorted; of keys that occur
-//! twice the last one wins, as in Go.
+//! Templates and other objects pass through this program without being understood in full. An edit
+//! must leave everything else exactly as it was: unknown fields, the notation of numbers, nested
+//! objects. A [`RawObject`] opens one level of an object and keeps each value as the JSON text that
+//! was read; deeper levels are opened, changed and put back in the same way. Keys are sorted. Of
+//! duplicate keys the last one wins, as in Go.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -14,7 +14,7 @@ use serde::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-/// One level of a JSON object: sorted keys, values as JSON text.
+/// One level of a JSON object, with sorted keys and each value as JSON text.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct RawObject(pub BTreeMap<String, Box<RawValue>>);
@@ -25,7 +25,7 @@ impl RawObject {
         Self::default()
     }
 
-    /// Opens one level of `raw`, which must be a JSON object.
+    /// Opens one level of `raw`. Fails where it is no JSON object.
     pub fn parse(raw: &RawValue) -> serde_json::Result<Self> {
         serde_json::from_str(raw.get())
     }
@@ -35,7 +35,7 @@ impl RawObject {
         self.0.get(key).map(|value| &**value)
     }
 
-    /// The value of `key` read as `T`; `None` where it is missing or null.
+    /// The value of `key` as a `T`; None where it is absent or null. Fails where it is no `T`.
     pub fn read<'a, T: Deserialize<'a>>(&'a self, key: &str) -> serde_json::Result<Option<T>> {
         match self.get(key) {
             Some(value) if !is_null(value) => serde_json::from_str(value.get()).map(Some),
@@ -43,17 +43,17 @@ impl RawObject {
         }
     }
 
-    /// Whether `key` is there and not null.
+    /// Whether `key` is present and not null.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| !is_null(value))
     }
 
-    /// Puts JSON text under `key`, replacing what was there.
+    /// Sets `key` to a JSON text.
     pub fn set(&mut self, key: impl Into<String>, value: Box<RawValue>) {
         self.0.insert(key.into(), value);
     }
 
-    /// Puts `value`, written as JSON, under `key`; fails where `T` has no JSON form.
+    /// Sets `key` to `value` as JSON. Fails where `T` has no JSON form.
     pub fn put<T: Serialize + ?Sized>(
         &mut self,
         key: impl Into<String>,
@@ -63,7 +63,7 @@ impl RawObject {
         Ok(())
     }
 
-    /// Takes `key` out.
+    /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Box<RawValue>> {
         self.0.remove(key)
     }
@@ -73,7 +73,7 @@ impl RawObject {
         self.0.is_empty()
     }
 
-    /// This level written as JSON text, each value as it was read.
+    /// This level as JSON text, with each value as it was read.
     pub fn to_raw(&self) -> Box<RawValue> {
         let values: usize = self
             .0
@@ -96,11 +96,11 @@ impl RawObject {
     }
 }
 
-/// The value at a path of keys, as JSON text. Reads no further than it must: an object's metadata stands at its
-/// beginning, and most of an object after it.
+/// The value at a path of keys, as JSON text. Stops reading as soon as it is found: metadata stands
+/// at the beginning of an object, and most of the object follows it.
 pub fn find<'a>(raw: &'a RawValue, path: &[&str]) -> Option<&'a RawValue> {
     let mut found = None;
-    // Once found, the rest is not read, which the deserializer takes for an error.
+    // Once it is found, the rest is not read, which the deserializer takes for an error.
     let _ = Find {
         path,
         found: &mut found,
@@ -109,7 +109,7 @@ pub fn find<'a>(raw: &'a RawValue, path: &[&str]) -> Option<&'a RawValue> {
     found
 }
 
-/// Looks for a path below the value that it is given.
+/// Looks for a path below the value that is being read.
 struct Find<'p, 'a> {
     path: &'p [&'p str],
     found: &'p mut Option<&'a RawValue>,
@@ -156,7 +156,7 @@ pub fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
-/// Opens a JSON array, each element as JSON text.
+/// Opens a JSON array, with each item as JSON text. Fails where `raw` is no array.
 pub fn parse_array(raw: &RawValue) -> serde_json::Result<Vec<Box<RawValue>>> {
     serde_json::from_str(raw.get())
 }

@@ -1,4 +1,4 @@
-//! ControllerRevisions.
+//! Decoding of ControllerRevisions.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ struct RevisionObject<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// Reads a revision. Returns its namespace with it.
+/// Decodes a revision. Returns its namespace with it.
 pub fn decode(
     raw: &RawValue,
     interner: &mut Interner,
@@ -46,7 +46,7 @@ pub fn decode(
     ))
 }
 
-/// What remains of a revision that did not decode; None when not even its name and UID could be read.
+/// The rest of a revision that did not decode. None where not even its name and UID could be read.
 pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
     Some((
         e.namespace.clone()?,

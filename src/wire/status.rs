@@ -1,4 +1,4 @@
-//! `status` as the API has it, as far as the controller owns it.
+//! The fields of a DaemonSet's `status` that the controller owns.
 
 use serde::{Deserialize, Serialize};
 

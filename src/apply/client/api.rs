@@ -1,8 +1,9 @@
-//! Sends requests to the API server by our rules, and says what became of each.
+//! Sends requests to the API server, within limits, and returns each answer or error.
 //!
-//! Every call is bounded in time, body included, and counted against a limit of calls in flight until its body is read
-//! (kube's client queues calls inside, where they cannot be seen). Nothing is retried here: whoever asks knows what a
-//! repetition would mean. The client must have been made with `default_retry` off, as
+//! Every call has a time limit that includes reading the body, and counts against a limit of calls
+//! in flight until its body is read. (kube's client queues calls inside, where they cannot be
+//! seen.) Nothing is retried here, because only the caller knows what a repetition would mean. The
+//! client must have been made with `default_retry` off, as
 //! [`runtime::client`](crate::runtime::client) does, or a POST may be sent twice.
 
 use std::fmt;
@@ -19,21 +20,21 @@ use super::request::{ApiRequest, PatchType};
 use super::response;
 use super::verbs::{Resource, Verb};
 
-/// Counts calls. Told of every call, from many tasks at a time; must not block.
+/// Counts calls. It is told of every call, by many tasks at a time, and must not block.
 ///
-/// All arguments come from small fixed sets, so that counts by them stay bounded.
+/// All arguments come from small fixed sets, so that the counts stay bounded.
 pub trait Tally: Send + Sync {
-    /// A call was answered, or given up. `outcome` is `ok` or an [`ApiError::category`].
+    /// A call was answered or given up. `outcome` is `ok` or an [`ApiError::category`].
     fn called(&self, verb: Verb, resource: Resource, outcome: &'static str);
 }
 
-/// Makes calls; cheap to clone, and clones share the limit of calls in flight.
+/// Makes calls. Clones are cheap and share the limit of calls in flight.
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
-    /// No call begins after this.
+    /// No call begins after this time.
     deadline: Option<Instant>,
-    /// Who counts the calls; None where nobody does.
+    /// None where calls are not counted.
     tally: Option<Arc<dyn Tally>>,
 }
 
@@ -52,7 +53,8 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// At most `in_flight` calls at a time, each given up after `patience`; time spent waiting for a turn does not count.
+    /// At most `in_flight` calls at a time, each given up after `patience`. The time before a
+    /// call's turn does not count.
     pub fn new(client: Client, in_flight: usize, patience: Duration) -> Self {
         let permits = Semaphore::new(in_flight.max(1));
         Self {
@@ -66,14 +68,14 @@ impl Api {
         }
     }
 
-    /// The same, with every call counted; one that was not sent is none.
+    /// The same client, with every call counted that was sent.
     pub fn counted(mut self, tally: Arc<dyn Tally>) -> Self {
         self.tally = Some(tally);
         self
     }
 
-    /// The same, for the calls of one plan: one that has not begun by `deadline`, because it waited for its turn or this
-    /// process was halted, is [`ApiError::Dropped`].
+    /// The same client for the calls of one plan. A call that has not begun by `deadline`, because
+    /// it waited for its turn or this process was halted, is [`ApiError::Dropped`].
     pub fn before(&self, deadline: Instant) -> Self {
         Self {
             deadline: Some(deadline),
@@ -81,7 +83,8 @@ impl Api {
         }
     }
 
-    /// Ends it: calls that wait for their turn, and later ones, are [`ApiError::Dropped`]; those in flight go on.
+    /// Ends the client: calls that wait for their turn, and later ones, are [`ApiError::Dropped`].
+    /// Calls in flight go on.
     pub fn close(&self) {
         self.shared.permits.close();
     }
@@ -96,7 +99,7 @@ impl Api {
         self.call(ApiRequest::post(path, body)).await
     }
 
-    /// Replaces the object at `path`; `body` is all of it, with the version that it was read at.
+    /// Replaces the object at `path`; `body` is the whole object, with the version that was read.
     pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
         self.call(ApiRequest::put(path, body)).await
     }
@@ -165,7 +168,7 @@ mod tests {
 
     type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
-    /// An API whose server takes `takes` for each answer, and what the server was asked.
+    /// A client whose server takes `takes` for each answer, and the requests that the server got.
     fn api(
         in_flight: usize,
         takes: Duration,

@@ -1,51 +1,54 @@
-//! What became of a call that did not succeed, and what it means.
+//! The error of a call, and what it means for the caller.
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// Why a call did not succeed. Never holds a body that was sent or received, only what a Kubernetes `Status` says.
+/// The error of a call. It never holds a body that was sent or received, only what a Kubernetes
+/// `Status` says.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ApiError {
     /// The API server answered with an error.
     #[error("{code} {reason}: {message}")]
     Status {
-        /// HTTP code.
+        /// `code`: the HTTP code.
         code: u16,
-        /// Kubernetes' reason, e.g. `AlreadyExists`.
+        /// `reason`, for example `AlreadyExists`.
         reason: String,
-        /// For people.
+        /// `message`, for people.
         message: String,
-        /// Details, in order.
+        /// `details.causes`.
         causes: Vec<Cause>,
-        /// How long the API server asks to wait.
+        /// The wait that the API server asks for: `Retry-After`, or else
+        /// `details.retryAfterSeconds`.
         retry_after: Option<Duration>,
     },
-    /// No answer in time. What was asked for may have been done, or may be done yet.
+    /// No answer came in time. The request may have been carried out, or may be carried out later.
     #[error("no answer in time")]
     Timeout,
-    /// The connection failed. What was asked for may have been done.
+    /// The connection failed. The request may have been carried out.
     #[error("{0}")]
     Transport(String),
-    /// Nothing was sent: we are shutting down, the plan has become old, or the request cannot be built.
+    /// Nothing was sent: this process is shutting down or is not the leader, the plan has become
+    /// old, or the request cannot be built.
     #[error("not sent")]
     Dropped,
 }
 
-/// A detail of an error.
+/// One of the causes in a `Status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// Kubernetes' reason, e.g. `NamespaceTerminating`, `FieldValueInvalid`.
+    /// `reason`, for example `NamespaceTerminating` or `FieldValueInvalid`.
     pub reason: String,
-    /// For people.
+    /// `message`, for people.
     pub message: String,
-    /// The field that is meant, e.g. `metadata.uid`.
+    /// `field`: the path of the field at fault, for example `metadata.uid`.
     pub field: String,
 }
 
 impl ApiError {
-    /// The HTTP code, where there was an answer.
+    /// The HTTP code; None where no answer came.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Status { code, .. } => Some(*code),
@@ -53,7 +56,7 @@ impl ApiError {
         }
     }
 
-    /// Kubernetes' reason, empty where there was no answer.
+    /// The `reason` of the `Status`; empty where no answer came.
     pub fn reason(&self) -> &str {
         match self {
             Self::Status { reason, .. } => reason,
@@ -61,7 +64,7 @@ impl ApiError {
         }
     }
 
-    /// How long the API server asks to wait.
+    /// The wait that the API server asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -69,42 +72,44 @@ impl ApiError {
         }
     }
 
-    /// 404: the object, or what it lives in, is not there.
+    /// 404: the object, or the namespace that it is in, does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
 
-    /// 409 by a resourceVersion or a precondition; not [`is_already_exists`](Self::is_already_exists).
+    /// 409 because of a resourceVersion or a precondition; not
+    /// [`is_already_exists`](Self::is_already_exists).
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409) && !self.is_already_exists()
     }
 
-    /// 409: the name is taken.
+    /// 409: another object has the name.
     pub fn is_already_exists(&self) -> bool {
         self.reason() == "AlreadyExists"
     }
 
-    /// 410: a version or a continue token is too old.
+    /// 410: a resourceVersion or a continue token is too old.
     pub fn is_gone(&self) -> bool {
         self.code() == Some(410)
     }
 
-    /// 422: what was sent is not valid, which is also what a patch with the UID of a predecessor meets.
+    /// 422: the request is not valid. A patch with the UID of an earlier object of that name is
+    /// answered so too.
     pub fn is_invalid(&self) -> bool {
         self.code() == Some(422)
     }
 
-    /// 429: too much is asked for; also an eviction that a disruption budget does not allow.
+    /// 429: too many requests, or an eviction that a disruption budget does not allow.
     pub fn is_throttled(&self) -> bool {
         self.code() == Some(429)
     }
 
-    /// Nothing can be created because the namespace is being deleted.
+    /// The namespace is terminating, so nothing can be created in it.
     pub fn is_namespace_terminating(&self) -> bool {
         self.has_cause("NamespaceTerminating")
     }
 
-    /// Whether any cause has this reason.
+    /// Whether one of the causes has this reason.
     pub fn has_cause(&self, wanted: &str) -> bool {
         match self {
             Self::Status { causes, .. } => causes.iter().any(|cause| cause.reason == wanted),
@@ -112,8 +117,9 @@ impl ApiError {
         }
     }
 
-    /// Whether what was asked for may have been done all the same. An error of 5xx may come after the write (etcd
-    /// changed its leader, the API server's time was up); an admission webhook that fails comes before it.
+    /// Whether the request may have been carried out in spite of the error. A 5xx may come after
+    /// the write (etcd elected a new leader, the API server ran out of time); the error of an
+    /// admission webhook comes before it.
     pub fn outcome_unknown(&self) -> bool {
         match self {
             Self::Timeout | Self::Transport(_) => true,
@@ -133,7 +139,7 @@ impl ApiError {
         }
     }
 
-    /// One of a small fixed set of words, for metrics and logs.
+    /// The error in one word of a small fixed set, for metrics and logs.
     pub fn category(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -145,7 +151,7 @@ impl ApiError {
     }
 }
 
-/// The word for an HTTP code that is an error.
+/// The word for an HTTP code of 400 or more.
 pub fn category_of(code: u16) -> &'static str {
     match code {
         400 => "bad_request",

@@ -1,8 +1,8 @@
-//! No write is sent, and none goes on, by a process that may no longer be the leader.
+//! A fence that stops writes of a process that may no longer be the leader.
 //!
-//! The fence stands below the client's own buffer, right before a request goes to a connection: one that waited in a queue
-//! while the time ran out never leaves. It is open until a moment, and closes by itself when that is past, whatever else
-//! hangs. Reads pass always.
+//! The fence stands below the client's buffer, right before a request goes to a connection, so that
+//! a request which waited in a queue for too long is never sent. It is open until a given time and
+//! then closes by itself, whatever else hangs. Reads always pass.
 
 use std::{
     error::Error,
@@ -23,24 +23,25 @@ use tower_service::Service;
 
 use crate::model::Time;
 
-/// Any error of a service.
+/// The error of any service behind the fence.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The time on the wall. A suspended machine's monotonic clock stands still with it, the wall's does not.
+/// Returns the wall-clock time. The monotonic clock stands still while a machine is suspended, the
+/// wall clock does not.
 pub type WallClock = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// A write was not sent, or was given up under way: this process is not the leader.
+/// A write was not sent, or was given up in flight, because this process is not the leader.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Fenced {
-    /// It was never sent.
+    /// The write was never sent.
     #[error("not sent: this process is not the leader")]
     Unsent,
-    /// It was under way, and what became of it is not known.
+    /// The write was in flight, and its outcome is not known.
     #[error("given up under way: this process is no longer the leader")]
     UnderWay,
 }
 
-/// Until when writes may be under way, by both clocks.
+/// The end of the time in which writes may be in flight, by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Open {
     until: Instant,
@@ -57,7 +58,7 @@ pub struct Fence {
 #[derive(Default)]
 struct Shared {
     open: Mutex<Option<Open>>,
-    /// Wakes whoever waits in the order in which they came; `watch` does not.
+    /// A `Notify` wakes its waiters in the order in which they came; a `watch` channel does not.
     closed: Notify,
 }
 
@@ -78,37 +79,37 @@ impl Fence {
         }
     }
 
-    /// Opens it, or keeps it open, until then.
+    /// Opens the fence, or keeps it open, until that time.
     pub fn open_until(&self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now());
         let wall = (self.clock)() + left;
         *self.state() = Some(Open { until, wall });
     }
 
-    /// Closes it now.
+    /// Closes the fence now.
     pub fn close(&self) {
         *self.state() = None;
         self.shared.closed.notify_waiters();
     }
 
-    /// Whether writes may go out.
+    /// Whether writes may be sent now.
     pub fn is_open(&self) -> bool {
         self.open_now().is_some()
     }
 
-    /// Returns when it is closed, or its time is past.
+    /// Returns when the fence is closed or its time is over.
     pub async fn closed(&self) {
         loop {
             let closed = self.shared.closed.notified();
             let Some(until) = self.open_now() else {
                 return;
             };
-            // At its end it may have been kept open.
+            // At that time the fence may have been kept open for longer.
             let _ = timeout_at(until, closed).await;
         }
     }
 
-    /// Until when it is open.
+    /// The time at which the fence closes; None when it is closed.
     fn open_now(&self) -> Option<Instant> {
         let open = (*self.state())?;
         let is_open = Instant::now() < open.until && (self.clock)() < open.wall;
@@ -191,9 +192,9 @@ mod tests {
 
     struct Rig {
         fence: Fence,
-        /// What the wall clock is ahead of the other.
+        /// How many seconds the wall clock is ahead of the monotonic clock.
         ahead: Arc<AtomicI64>,
-        /// What came through.
+        /// The requests that the server answered.
         sent: Arc<Mutex<Vec<Method>>>,
     }
 
@@ -214,7 +215,7 @@ mod tests {
             }
         }
 
-        /// A request to a server that takes this long.
+        /// Sends a request to a server that takes this long to answer.
         async fn send(&self, method: Method, takes: Duration) -> Result<(), Option<Fenced>> {
             let sent = self.sent.clone();
             let server = tower::service_fn(move |request: Request<()>| {
@@ -277,7 +278,8 @@ mod tests {
         assert_eq!(begun.elapsed(), 16 * SECOND);
     }
 
-    /// A laptop's lid, a machine moved to another host: the monotonic clock does not count the time.
+    /// For example a laptop with its lid closed, or a virtual machine that is moved to another
+    /// host.
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_was_suspended_finds_it_closed() {
         let rig = Rig::new();

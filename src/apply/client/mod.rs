@@ -1,6 +1,7 @@
-//! The client of the API server: every request that this program writes, reads or deletes with.
+//! The client of the API server: requests, answers, errors, and the fence that only a leader's
+//! writes pass.
 //!
-//! It knows requests, answers and errors, and nothing of plans. `tests/arrows.rs` keeps it so.
+//! Nothing here knows of plans, and `tests/arrows.rs` keeps it so.
 
 pub mod api;
 pub mod error;

@@ -1,33 +1,33 @@
-//! The paths of what is read and written by name.
+//! Paths of the API server's resources.
 
 use crate::model::Key;
 
-/// A namespaced object or collection.
+/// A collection in a namespace.
 fn namespaced(group: &str, namespace: &str, plural: &str) -> String {
     format!("/{group}/namespaces/{namespace}/{plural}")
 }
 
-/// All pods of a namespace.
+/// The pods of a namespace.
 pub fn pods(namespace: &str) -> String {
     namespaced("api/v1", namespace, "pods")
 }
 
-/// One pod.
+/// A pod.
 pub fn pod(key: &Key) -> String {
     format!("{}/{}", pods(&key.namespace), key.name)
 }
 
-/// All ControllerRevisions of a namespace.
+/// The ControllerRevisions of a namespace.
 pub fn revisions(namespace: &str) -> String {
     namespaced("apis/apps/v1", namespace, "controllerrevisions")
 }
 
-/// One ControllerRevision.
+/// A ControllerRevision.
 pub fn revision(key: &Key) -> String {
     format!("{}/{}", revisions(&key.namespace), key.name)
 }
 
-/// One DaemonSet.
+/// A DaemonSet.
 pub fn daemon_set(key: &Key) -> String {
     format!(
         "{}/{}",
@@ -36,17 +36,17 @@ pub fn daemon_set(key: &Key) -> String {
     )
 }
 
-/// A DaemonSet's status.
+/// The status of a DaemonSet.
 pub fn daemon_set_status(key: &Key) -> String {
     format!("{}/status", daemon_set(key))
 }
 
-/// All Events of a namespace.
+/// The Events of a namespace.
 pub fn events(namespace: &str) -> String {
     namespaced("api/v1", namespace, "events")
 }
 
-/// One Event.
+/// An Event.
 pub fn event(namespace: &str, name: &str) -> String {
     format!("{}/{name}", events(namespace))
 }

@@ -1,4 +1,4 @@
-//! A request while it is built: method, path, content type and body.
+//! A request before it is sent: method, path, content type and body.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -36,7 +36,7 @@ impl PatchType {
 #[derive(Clone, Debug)]
 pub struct ApiRequest<'a> {
     method: Method,
-    /// Path and query, without the server.
+    /// The path with its query, without the server.
     path: &'a str,
     /// None for a request without a body.
     content_type: Option<&'static str>,
@@ -83,7 +83,7 @@ impl<'a> ApiRequest<'a> {
         }
     }
 
-    /// Verb and resource, as RBAC names them.
+    /// The verb and the resource, as RBAC names them.
     pub fn asks_for(&self) -> (Verb, Resource) {
         verbs::of(&self.method, self.path)
     }

@@ -1,4 +1,4 @@
-//! An answer while it is read: its body, or the error that it stands for.
+//! An answer while it is read: the body of a success, or an error.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use kube::core::Status;
 use super::error::{ApiError, Cause, chain};
 use super::fence::Fenced;
 
-/// Reads an answer to its end: the body of one that says yes, the error of any other.
+/// Reads an answer to its end. Any HTTP code but 2xx is an error.
 pub(super) async fn read(response: Response<Body>) -> Result<Bytes, ApiError> {
     let (code, retry_after) = (response.status(), retry_after(response.headers()));
     let body = response.into_body().collect_bytes().await;
@@ -24,7 +24,7 @@ pub(super) async fn read(response: Response<Body>) -> Result<Bytes, ApiError> {
     }
 }
 
-/// The error of a request that got no answer.
+/// The error of a request without an answer.
 pub(super) fn unanswered(error: kube::Error) -> ApiError {
     if is_unsent(&error) {
         return ApiError::Dropped;
@@ -32,13 +32,13 @@ pub(super) fn unanswered(error: kube::Error) -> ApiError {
     ApiError::Transport(chain(&error))
 }
 
-/// Whether the fence kept the request back.
+/// Whether the fence stopped the request before it was sent.
 fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
     error.downcast_ref() == Some(&Fenced::Unsent) || error.source().is_some_and(is_unsent)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // Kubernetes sends seconds; the form with a date is for proxies, and can be done without.
+    // Kubernetes sends seconds. Proxies may send a date, which is ignored.
     let seconds = headers
         .get(RETRY_AFTER)?
         .to_str()
@@ -76,10 +76,10 @@ fn refused(code: StatusCode, body: &[u8], retry_after: Option<Duration>) -> ApiE
     }
 }
 
-/// The reason given to an answer that is an error by its HTTP code but no `Status` of Kubernetes.
+/// The reason of an error whose answer holds no Kubernetes `Status`.
 pub const NO_STATUS: &str = "NoStatus";
 
-/// The `Status` in an answer that is an error. Of an answer without one, such as a proxy's, only the
+/// The `Status` in the answer of an error. Of an answer without one, such as a proxy's, only the
 /// code is kept, because its text may be anything.
 pub fn status_of(code: StatusCode, body: &[u8]) -> Status {
     let mut status = serde_json::from_slice::<Status>(body)

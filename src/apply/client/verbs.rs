@@ -1,15 +1,15 @@
-//! The verb and the resource of a request, as RBAC names them: what is counted of a request.
+//! The verb and the resource of a request, as RBAC names them, for counting.
 
 use http::Method;
 
-/// What is asked for, in RBAC's words.
+/// The verb of a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Verb {
     /// GET of one object.
     Get,
     /// GET of a collection.
     List,
-    /// GET of what changes.
+    /// GET of the changes of a collection.
     Watch,
     /// POST.
     Create,
@@ -22,7 +22,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The word.
+    /// The verb as RBAC names it.
     pub fn as_str(self) -> &'static str {
         match self {
             Verb::Get => "get",
@@ -36,12 +36,12 @@ impl Verb {
     }
 }
 
-/// Of what it is asked for.
+/// The resource of a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Resource {
     /// `apps/v1` DaemonSets.
     DaemonSets,
-    /// The status of a DaemonSet.
+    /// The subresource `status` of a DaemonSet.
     DaemonSetStatus,
     /// `v1` Nodes.
     Nodes,
@@ -49,7 +49,7 @@ pub enum Resource {
     Revisions,
     /// `v1` Pods.
     Pods,
-    /// Events.
+    /// Events of either API group.
     Events,
     /// `coordination.k8s.io` Leases.
     Leases,
@@ -58,7 +58,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// The word, as RBAC has it.
+    /// The resource as RBAC names it; `other` for the rest.
     pub fn as_str(self) -> &'static str {
         match self {
             Resource::DaemonSets => "daemonsets",
@@ -73,11 +73,11 @@ impl Resource {
     }
 }
 
-/// What a request asks for, by its method and path.
+/// The verb and the resource of a request, by its method and path.
 pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut parts = path.split('/').filter(|part| !part.is_empty()).peekable();
-    // "api", "v1" or "apis", group, version.
+    // The parts before the resource: "api" and version, or "apis", group and version.
     let skipped = if parts.next() == Some("apis") { 2 } else { 1 };
     let mut parts = parts.skip(skipped).peekable();
     if parts.peek() == Some(&"namespaces") {
