@@ -191,7 +191,7 @@ impl CarryOut {
             Ok(raw) => self.observer.observe(kind, raw),
             Err(e) => tracing::warn!(
                 kind = kind.as_str(),
-                "an answer of the API server is no JSON: {e}"
+                "the API server's answer is not JSON: {e}"
             ),
         }
     }

@@ -128,7 +128,7 @@ impl CarryOut {
             Err(e) => {
                 // The API server's template is always an object of objects; decoding has checked
                 // it.
-                tracing::error!(daemonset = %job.key, "its template cannot be made into a pod: {e}");
+                tracing::error!(daemonset = %job.key, "the template cannot be made into a pod: {e}");
                 return;
             }
         };
@@ -279,7 +279,7 @@ impl CarryOut {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => match serde_json::from_slice::<&RawValue>(&answer) {
                 Ok(raw) => self.observer.observe_holder(raw),
-                Err(e) => tracing::warn!(pod = %key, "its answer is no JSON: {e}"),
+                Err(e) => tracing::warn!(pod = %key, "the API server's answer is not JSON: {e}"),
             },
             Err(e) if e.is_not_found() => {}
             Err(error) => {
@@ -362,7 +362,7 @@ impl CarryOut {
                 self.observer.delete_settled(key, uid);
             }
             Err(e) if e.is_not_found() => self.observer.gone(Kind::Pod, key, uid),
-            Err(error) => tracing::debug!(pod = %key, %error, "cannot be read back"),
+            Err(error) => tracing::debug!(pod = %key, %error, "the pod cannot be read back"),
         }
     }
 }
