@@ -1,4 +1,4 @@
-//! Where the log goes: to standard error, as text or JSON, as much as `RUST_LOG` asks for.
+//! The log: to standard error, as text or JSON, as much as `RUST_LOG` asks for.
 
 use std::{env, io::IsTerminal};
 
@@ -6,8 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise. kube logs whole bodies that it cannot decode, which may
-/// hold the values of environment variables.
+/// The filter that holds unless `RUST_LOG` says otherwise. kube logs whole bodies that it cannot
+/// decode, which may hold the values of environment variables.
 pub const DEFAULT_FILTER: &str = "info,kube_client=off,kube_runtime=off";
 
 /// A filter with kube's own log off, unless it asks for that log by name.

@@ -22,12 +22,13 @@ use crate::{
 
 use super::{args::RunArgs, complain, log};
 
-/// Threads for everything. One does what a cluster of thousands of nodes asks for in a fraction of its time, and
-/// with two a fifth more CPU goes into waking each other (docs/performance.md says how it is measured).
+/// Threads for everything. One does what a cluster of thousands of nodes asks for in a fraction of
+/// its time, and with two a fifth more CPU goes into waking each other (docs/performance.md says
+/// how it is measured).
 const THREADS: usize = 1;
 
-/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to, or the port of the endpoints is not
-/// to be had: an API server that is away, or refuses, is said and waited for.
+/// Runs until SIGTERM or SIGINT. Failure only where there is nothing to connect to, or the port of
+/// the endpoints is not to be had: an API server that is away, or refuses, is said and waited for.
 pub fn run(args: RunArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match Builder::new_multi_thread()
@@ -132,7 +133,7 @@ async fn start(args: &RunArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Who we are: the host, which is the pod's name in a cluster, and something that no other process has.
+/// The identity of this process: the host, which is the pod's name in a cluster, and a random part.
 fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.unwrap_or_else(|_| "unknown".to_owned());
