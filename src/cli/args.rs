@@ -29,7 +29,7 @@ use crate::runtime::conflict::OnConflict;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "daemonset-controller", version, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -39,18 +39,20 @@ pub struct Cli {
 pub enum Command {
     /// Show the controller at work, on a simulated cluster in this process
     ///
-    /// A DaemonSet is created, a node joins, others are tainted, a pod fails: what the controller does about it is
-    /// shown with why it does it. On a terminal there are bars; elsewhere there are only lines. The same arguments lead to the
-    /// same story. Exit code 2: wrong input; 1: the simulated API server refuses the DaemonSet.
+    /// A DaemonSet is created, a node joins, others are tainted, a pod fails: what the controller
+    /// does about it is shown with why it does it. On a terminal there are bars; elsewhere there
+    /// are only lines. The same arguments lead to the same story. Exit code 2: wrong input; 1: the
+    /// simulated API server refuses the DaemonSet.
     Demo(DemoArgs),
     /// Run the controller
     Run(RunArgs),
     /// Say what the controller would do now, and do nothing
     ///
-    /// DaemonSets, Nodes, Pods and ControllerRevisions come from files (-f) or, without any, from the cluster.
-    /// A DaemonSet from a file gets the API server's defaults. The plan goes to standard output, errors to
-    /// standard error. With -A, -l or the word `ds` alone there is one line a DaemonSet. Exit code 2: wrong input;
-    /// 1: the cluster cannot be asked; 3: with --exit-code, there is something to do.
+    /// DaemonSets, Nodes, Pods and ControllerRevisions come from files (-f) or, without any, from
+    /// the cluster. A DaemonSet from a file gets the API server's defaults. The plan goes to
+    /// standard output, errors to standard error. With -A, -l or the word `ds` alone there is one
+    /// line a DaemonSet. Exit code 2: wrong input; 1: the cluster cannot be asked; 3: with
+    /// --exit-code, there is something to do.
     Plan(PlanArgs),
     /// Say why: what the controller does and does not do on a node, and what it waits for
     ///
@@ -150,7 +152,8 @@ pub struct RunArgs {
     )]
     pub burst: u16,
 
-    /// How many calls to the API server are under way at most, watches aside; each takes a connection
+    /// How many calls to the API server are under way at most, watches aside; each takes a
+    /// connection
     #[arg(
         long,
         value_name = "N",
@@ -178,7 +181,8 @@ pub struct RunArgs {
     )]
     pub http_port: u16,
 
-    /// What to do when another DaemonSet controller, such as kube-controller-manager's, is evidently at work too
+    /// What to do when another DaemonSet controller, such as kube-controller-manager's, is
+    /// evidently at work too
     #[arg(
         long,
         value_name = "WHAT",
@@ -192,7 +196,7 @@ pub struct RunArgs {
     pub leader_election: LeaderElectionArgs,
 }
 
-/// What to do about another controller.
+/// The reaction to another controller at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WhenInConflict {
     /// Write nothing until it has stopped

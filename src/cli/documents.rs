@@ -1,9 +1,9 @@
 //! A file's text, split into documents as kubectl splits it.
 //!
-//! A file that begins with `{` is a stream of JSON values; where one of the first two cannot be read as JSON,
-//! the rest is YAML. Otherwise lines that begin with `---` separate documents, wherever they stand, and only
-//! a comment may follow on such a line. Documents are numbered from 1; empty ones count, but blank lines
-//! and comments before the first `---` are not a document.
+//! A file that begins with `{` is a stream of JSON values; where one of the first two cannot be
+//! read as JSON, the rest is YAML. Otherwise lines that begin with `---` separate documents,
+//! wherever they stand, and only a comment may follow on such a line. Documents are numbered from
+//! 1; empty ones count, but blank lines and comments before the first `---` are not a document.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub struct SyntaxError {
     pub number: usize,
     /// The line in the file, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The error.
     pub message: String,
 }
 
@@ -76,7 +76,7 @@ fn looks_like_json(text: &str) -> bool {
     inside.is_empty() || inside.starts_with(['"', '}'])
 }
 
-/// What is wrong, without serde_json's own account of where.
+/// The error without serde_json's position.
 fn json_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -91,7 +91,7 @@ fn split_yaml<'a>(
     mut line: usize,
     documents: &mut Vec<Text<'a>>,
 ) -> Result<(), SyntaxError> {
-    // What comes before the first `---` is a document only if there is something in it.
+    // Text before the first `---` is a document only if it has content.
     let mut number = documents.len() + 1;
     let mut first = true;
     let mut rest = text;

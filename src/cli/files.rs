@@ -1,7 +1,7 @@
-//! What `-f` reads: objects from YAML and JSON files, lists taken apart.
+//! The objects of YAML and JSON files (`-f`), lists taken apart.
 //!
-//! Objects are kept as JSON text, in JSON files exactly as written; YAML is converted as kubectl converts it.
-//! Pods, nodes and revisions are used as they are; what DaemonSets lack is added by
+//! Objects are kept as JSON text, in JSON files exactly as written; YAML is converted as kubectl
+//! converts it. Pods, nodes and revisions are used as they are; what DaemonSets lack is added by
 //! [`stored::defaults`](crate::stored::defaults).
 
 use std::fmt;
@@ -18,14 +18,15 @@ use crate::wire::raw::{RawObject, is_null};
 /// How standard input is named in messages.
 pub const STDIN: &str = "standard input";
 
-/// Where an object came from; as text `FILE: document 3, item 2`.
+/// The place that an object came from; as text `FILE: document 3, item 2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The file as named on the command line, or `standard input`.
     pub file: String,
     /// The document in the file, from 1; empty ones are counted.
     pub document: usize,
-    /// The item where the document is a list, from 1; within a list in a list, that of the outer one.
+    /// The item where the document is a list, from 1; within a list in a list, that of the outer
+    /// one.
     pub item: Option<usize>,
 }
 
@@ -42,7 +43,7 @@ impl fmt::Display for Origin {
 /// An object from a file.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Where it came from.
+    /// File, document and item.
     pub origin: Origin,
     /// `kind`, never empty.
     pub kind: String,
@@ -52,7 +53,8 @@ pub struct Document {
     pub namespace: Option<String>,
     /// `metadata.name`, never empty.
     pub name: String,
-    /// The object as JSON; an item of a typed list has got the kind and version that the list implies.
+    /// The object as JSON; an item of a typed list has got the kind and version that the list
+    /// implies.
     pub json: Box<RawValue>,
 }
 
@@ -64,8 +66,14 @@ pub enum FileError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
+    },
+    /// It is a directory.
+    #[error("{file}: it is a directory; give its files, each with its own -f")]
+    Directory {
+        /// The directory.
+        file: String,
     },
     /// The file is no text.
     #[error("{file}: line {line} is not UTF-8")]
@@ -82,7 +90,7 @@ pub enum FileError {
         origin: Origin,
         /// The line in the file, from 1.
         line: usize,
-        /// What is wrong.
+        /// The error.
         message: String,
     },
     /// Something else than a mapping.
@@ -92,7 +100,7 @@ pub enum FileError {
     NotAnObject {
         /// The document or item.
         origin: Origin,
-        /// What is there instead.
+        /// The kind of value that is there instead.
         found: &'static str,
     },
     /// A field that every object needs is not there.
@@ -110,7 +118,7 @@ pub enum FileError {
     Malformed {
         /// The document or item.
         origin: Origin,
-        /// What is wrong.
+        /// The error.
         message: String,
     },
     /// `-` is given more than once.
@@ -134,9 +142,12 @@ pub fn read<P: AsRef<Path>>(files: &[P], stdin: &mut dyn Read) -> Result<Vec<Doc
         } else {
             (path.display().to_string(), std::fs::read(path))
         };
-        let bytes = bytes.map_err(|source| FileError::Read {
-            file: file.clone(),
-            source,
+        let bytes = bytes.map_err(|source| match source.kind() {
+            io::ErrorKind::IsADirectory => FileError::Directory { file: file.clone() },
+            _ => FileError::Read {
+                file: file.clone(),
+                source,
+            },
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -193,7 +204,7 @@ struct Head<'a> {
 
 /// The part of the metadata that is needed here.
 #[derive(Default, Deserialize)]
-struct Metadata {
+struct NameFields {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -250,7 +261,7 @@ fn add(
         let items = head.items.filter(|items| !is_null(items));
         return add_items(items, &origin, implied, out);
     }
-    let metadata: Metadata = match head.metadata.filter(|metadata| !is_null(metadata)) {
+    let metadata: NameFields = match head.metadata.filter(|metadata| !is_null(metadata)) {
         Some(metadata) if other_than_object(metadata).is_some() => {
             let message = format!("{kind}: metadata must be a mapping");
             return Err(FileError::Malformed { origin, message });
@@ -261,7 +272,7 @@ fn add(
                 message: format!("{kind}: metadata: {}", message(&error)),
             })?
         }
-        None => Metadata::default(),
+        None => NameFields::default(),
     };
     let Some(name) = metadata.name.filter(|name| !name.is_empty()) else {
         return Err(missing(origin, &kind, "metadata.name"));
@@ -305,7 +316,7 @@ fn add_items(
     Ok(())
 }
 
-/// What `json` is where it is no object.
+/// The kind of value, for anything but an object.
 fn other_than_object(json: &RawValue) -> Option<&'static str> {
     match json.get().as_bytes().first() {
         Some(b'{') => None,

@@ -1,8 +1,8 @@
-//! What a YAML scalar means to kubectl.
+//! The meaning of a YAML scalar to kubectl.
 //!
-//! kubectl reads YAML 1.1 through go-yaml v2 and writes JSON: `0755` is 493, `yes`, `on` and `y` are true,
-//! `1_000` is 1000, and a number that does not fit is a float or stays a string. The rules here are
-//! go-yaml's, the way numbers are written is that of Go's JSON encoder. The table
+//! kubectl reads YAML 1.1 through go-yaml v2 and writes JSON: `0755` is 493, `yes`, `on` and `y`
+//! are true, `1_000` is 1000, and a number that does not fit is a float or stays a string. The
+//! rules here are go-yaml's, the way numbers are written is that of Go's JSON encoder. The table
 //! `tests/data/yaml/kubectl.json` was written by the real code and holds every rule.
 
 /// The meaning of a scalar.
@@ -25,7 +25,8 @@ pub enum Scalar {
 /// The prefix of YAML's own tags, `!!` in short.
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// The meaning of `text`, written plain (without quotes) or not, under `tag` (in full, without one: empty).
+/// The meaning of `text`, written plain (without quotes) or not, under `tag` (in full, without one:
+/// empty).
 pub fn resolve(text: &str, plain: bool, tag: &str) -> Result<Scalar, String> {
     if tag.is_empty() {
         return Ok(if plain {
@@ -238,7 +239,8 @@ impl Scalar {
         Ok(())
     }
 
-    /// The scalar as the key of a JSON object; null and integers above the signed range cannot be one.
+    /// The scalar as the key of a JSON object; null and integers above the signed range cannot be
+    /// one.
     pub fn into_key(self) -> Result<String, String> {
         match self {
             Scalar::Text(text) => Ok(text),

@@ -1,8 +1,9 @@
 //! JSON text as YAML that means the same to kubectl.
 //!
-//! It is written from the raw text, so that numbers keep their spelling and nothing is lost on the way through a
-//! serializer's own types. A string is written without quotes only where no reader of YAML 1.1 or 1.2 can take it for
-//! something else; all others are quoted as JSON quotes them, which YAML has in common, or stand in a block.
+//! It is written from the raw text, so that numbers keep their spelling and nothing is lost on the
+//! way through a serializer's own types. A string is written without quotes only where no reader of
+//! YAML 1.1 or 1.2 can take it for something else; all others are quoted as JSON quotes them, which
+//! YAML has in common, or stand in a block.
 
 use std::fmt::Write;
 
@@ -16,9 +17,9 @@ use crate::wire::raw::{RawObject, parse_array};
 /// Fails where the text of an object, a list or a string cannot be read as JSON.
 pub fn to_yaml(json: &RawValue) -> serde_json::Result<String> {
     let mut out = String::with_capacity(json.get().len() * 2);
-    match Value::read(json)? {
-        Value::Map(object) if !object.is_empty() => map(&object, 0, &mut out)?,
-        Value::List(items) if !items.is_empty() => list(&items, 0, &mut out)?,
+    match Level::read(json)? {
+        Level::Map(object) if !object.is_empty() => map(&object, 0, &mut out)?,
+        Level::List(items) if !items.is_empty() => list(&items, 0, &mut out)?,
         value => {
             inline(&value, 0, &mut out);
             out.push('\n');
@@ -39,7 +40,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// One level of a JSON value.
-enum Value<'a> {
+enum Level<'a> {
     Map(RawObject),
     List(Vec<Box<RawValue>>),
     Text(String),
@@ -47,14 +48,14 @@ enum Value<'a> {
     Other(&'a str),
 }
 
-impl<'a> Value<'a> {
-    fn read(json: &'a RawValue) -> serde_json::Result<Value<'a>> {
+impl<'a> Level<'a> {
+    fn read(json: &'a RawValue) -> serde_json::Result<Level<'a>> {
         let text = json.get().trim();
         Ok(match text.as_bytes().first() {
-            Some(b'{') => Value::Map(RawObject::parse(json)?),
-            Some(b'[') => Value::List(parse_array(json)?),
-            Some(b'"') => Value::Text(serde_json::from_str(text)?),
-            _ => Value::Other(text),
+            Some(b'{') => Level::Map(RawObject::parse(json)?),
+            Some(b'[') => Level::List(parse_array(json)?),
+            Some(b'"') => Level::Text(serde_json::from_str(text)?),
+            _ => Level::Other(text),
         })
     }
 }
@@ -71,14 +72,14 @@ fn map(object: &RawObject, depth: usize, out: &mut String) -> serde_json::Result
         }
         out.push_str(&one_line(key));
         out.push(':');
-        match Value::read(value)? {
-            Value::Map(object) if !object.is_empty() => {
+        match Level::read(value)? {
+            Level::Map(object) if !object.is_empty() => {
                 out.push('\n');
                 indentation(depth + 1, out);
                 map(&object, depth + 1, out)?;
             }
             // As kubectl writes them: items stand below their key.
-            Value::List(items) if !items.is_empty() => {
+            Level::List(items) if !items.is_empty() => {
                 out.push('\n');
                 indentation(depth, out);
                 list(&items, depth, out)?;
@@ -100,9 +101,9 @@ fn list(items: &[Box<RawValue>], depth: usize, out: &mut String) -> serde_json::
             indentation(depth, out);
         }
         out.push_str("- ");
-        match Value::read(item)? {
-            Value::Map(object) if !object.is_empty() => map(&object, depth + 1, out)?,
-            Value::List(items) if !items.is_empty() => list(&items, depth + 1, out)?,
+        match Level::read(item)? {
+            Level::Map(object) if !object.is_empty() => map(&object, depth + 1, out)?,
+            Level::List(items) if !items.is_empty() => list(&items, depth + 1, out)?,
             value => {
                 inline(&value, depth + 1, out);
                 out.push('\n');
@@ -112,14 +113,14 @@ fn list(items: &[Box<RawValue>], depth: usize, out: &mut String) -> serde_json::
     Ok(())
 }
 
-/// What stands beside its key or dash. The lines of a block are indented by `depth`.
-fn inline(value: &Value<'_>, depth: usize, out: &mut String) {
+/// Writes a value beside its key or dash. The lines of a block are indented by `depth`.
+fn inline(value: &Level<'_>, depth: usize, out: &mut String) {
     match value {
-        Value::Map(_) => out.push_str("{}"),
-        Value::List(_) => out.push_str("[]"),
-        Value::Other(text) => out.push_str(text),
-        Value::Text(text) if depth > 0 && is_block(text) => block(text, depth, out),
-        Value::Text(text) => out.push_str(&one_line(text)),
+        Level::Map(_) => out.push_str("{}"),
+        Level::List(_) => out.push_str("[]"),
+        Level::Other(text) => out.push_str(text),
+        Level::Text(text) if depth > 0 && is_block(text) => block(text, depth, out),
+        Level::Text(text) => out.push_str(&one_line(text)),
     }
 }
 
@@ -136,8 +137,8 @@ fn block(text: &str, depth: usize, out: &mut String) {
     }
 }
 
-/// Whether it has several lines and all can stand in a block: the first one says how far all are indented, and blanks
-/// and empty lines at the end are too easily lost.
+/// Whether it has several lines and all can stand in a block: the first one says how far all are
+/// indented, and blanks and empty lines at the end are too easily lost.
 fn is_block(text: &str) -> bool {
     text.contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
@@ -151,7 +152,8 @@ fn is_block(text: &str) -> bool {
 /// Whether no reader takes it for anything but this text, though there are no quotes around it.
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Numbers, dates and times begin with a digit, a sign or a dot; YAML 1.1 has more of them than 1.2.
+    // Numbers, dates and times begin with a digit, a sign or a dot; YAML 1.1 has more of them than
+    // 1.2.
     let begins_well = match bytes {
         [b'-', second, ..] => *second == b'-' || second.is_ascii_alphabetic(),
         [first, ..] => first.is_ascii_alphabetic() || matches!(first, b'/' | b'_'),
@@ -188,7 +190,8 @@ fn quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Whether YAML lets it stand unescaped, and no reader takes it for a line end or a byte order mark.
+/// Whether YAML lets it stand unescaped, and no reader takes it for a line end or a byte order
+/// mark.
 fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')

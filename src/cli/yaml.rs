@@ -1,9 +1,9 @@
 //! One YAML document as JSON text, as kubectl converts it.
 //!
-//! The structure comes from `granit-parser`, a maintained YAML parser that hands out events, so that the
-//! meaning of scalars, keys and merges can be kubectl's (see [`scalar`](super::scalar)); parsers that
-//! fill serde types decide these for themselves and differently. The document is first read into nodes, as an
-//! alias may refer to any of them, then written as JSON.
+//! The structure comes from `granit-parser`, a maintained YAML parser that hands out events, so
+//! that the meaning of scalars, keys and merges can be kubectl's (see [`scalar`](super::scalar));
+//! parsers that fill serde types decide these for themselves and differently. The document is first
+//! read into nodes, as an alias may refer to any of them, then written as JSON.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use super::scalar::{Scalar, resolve, write_json_string};
 pub struct YamlError {
     /// The line within the document's text, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The error.
     pub message: String,
 }
 
@@ -51,12 +51,12 @@ pub fn to_json(text: &str) -> Result<String, YamlError> {
 /// The index of a node.
 type Id = usize;
 
-struct Node {
+struct YamlNode {
     line: usize,
-    kind: Kind,
+    content: Content,
 }
 
-enum Kind {
+enum Content {
     Scalar {
         text: String,
         plain: bool,
@@ -69,7 +69,7 @@ enum Kind {
 
 /// The nodes of a document.
 struct Tree {
-    nodes: Vec<Node>,
+    nodes: Vec<YamlNode>,
     root: Option<Id>,
 }
 
@@ -101,11 +101,11 @@ impl Tree {
                     message: message.to_owned(),
                 })
             };
-            let (kind, anchor) = match event {
+            let (content, anchor) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
                     (
-                        Kind::Scalar {
+                        Content::Scalar {
                             text: text.into_owned(),
                             plain,
                             tag: full(tag.as_deref()),
@@ -113,19 +113,19 @@ impl Tree {
                         anchor,
                     )
                 }
-                Event::SequenceStart(_, anchor, _) => (Kind::Sequence(Vec::new()), anchor),
-                Event::MappingStart(_, anchor, _) => (Kind::Mapping(Vec::new()), anchor),
+                Event::SequenceStart(_, anchor, _) => (Content::Sequence(Vec::new()), anchor),
+                Event::MappingStart(_, anchor, _) => (Content::Mapping(Vec::new()), anchor),
                 Event::Alias(id) => match anchors.get(&id) {
-                    Some(target) => (Kind::Alias(*target), 0),
+                    Some(target) => (Content::Alias(*target), 0),
                     None => return fail("alias without its anchor"),
                 },
                 Event::SequenceEnd | Event::MappingEnd => {
                     let Some(Open { id, children }) = open.pop() else {
                         return fail("end of a collection that was not begun");
                     };
-                    match &mut tree.nodes[id].kind {
-                        Kind::Sequence(items) => *items = children,
-                        Kind::Mapping(pairs) => {
+                    match &mut tree.nodes[id].content {
+                        Content::Sequence(items) => *items = children,
+                        Content::Mapping(pairs) => {
                             *pairs = children
                                 .chunks_exact(2)
                                 .map(|pair| (pair[0], pair[1]))
@@ -154,13 +154,13 @@ impl Tree {
                 Some(parent) => parent.children.push(id),
                 None => tree.root = Some(id),
             }
-            if matches!(kind, Kind::Sequence(_) | Kind::Mapping(_)) {
+            if matches!(content, Content::Sequence(_) | Content::Mapping(_)) {
                 open.push(Open {
                     id,
                     children: Vec::new(),
                 });
             }
-            tree.nodes.push(Node { line, kind });
+            tree.nodes.push(YamlNode { line, content });
         }
         Ok(tree)
     }
@@ -185,11 +185,11 @@ impl<'a> Writer<'a> {
     fn write(&mut self, id: Id, depth: usize, out: &mut String) -> Result<(), YamlError> {
         self.count(id, depth)?;
         let tree = self.tree;
-        match &tree.nodes[id].kind {
-            Kind::Scalar { text, plain, tag } => resolve(text, *plain, tag)
+        match &tree.nodes[id].content {
+            Content::Scalar { text, plain, tag } => resolve(text, *plain, tag)
                 .and_then(|scalar| scalar.write_json(out))
                 .or_else(|message| self.fail(id, message)),
-            Kind::Sequence(items) => {
+            Content::Sequence(items) => {
                 out.push('[');
                 for (i, item) in items.iter().enumerate() {
                     if i > 0 {
@@ -200,7 +200,7 @@ impl<'a> Writer<'a> {
                 out.push(']');
                 Ok(())
             }
-            Kind::Mapping(pairs) => {
+            Content::Mapping(pairs) => {
                 let mut entries = BTreeMap::new();
                 self.collect(pairs, depth, &mut entries)?;
                 out.push('{');
@@ -215,7 +215,7 @@ impl<'a> Writer<'a> {
                 out.push('}');
                 Ok(())
             }
-            Kind::Alias(target) => {
+            Content::Alias(target) => {
                 if !self.active.insert(id) {
                     return self.fail(id, "an anchor's value contains itself");
                 }
@@ -253,8 +253,8 @@ impl<'a> Writer<'a> {
     ) -> Result<(), YamlError> {
         self.count(id, depth)?;
         let tree = self.tree;
-        match &tree.nodes[id].kind {
-            Kind::Sequence(items) => {
+        match &tree.nodes[id].content {
+            Content::Sequence(items) => {
                 for item in items.iter().rev() {
                     let pairs = self.mapping(*item)?;
                     self.collect(pairs, depth + 1, into)?;
@@ -271,20 +271,20 @@ impl<'a> Writer<'a> {
     /// The pairs of a mapping that is to be merged, there or behind an alias.
     fn mapping(&self, id: Id) -> Result<&'a [(Id, Id)], YamlError> {
         let tree = self.tree;
-        let target = match tree.nodes[id].kind {
-            Kind::Alias(target) => target,
+        let target = match tree.nodes[id].content {
+            Content::Alias(target) => target,
             _ => id,
         };
-        match &tree.nodes[target].kind {
-            Kind::Mapping(pairs) => Ok(pairs),
+        match &tree.nodes[target].content {
+            Content::Mapping(pairs) => Ok(pairs),
             _ => self.fail(id, "`<<` needs a mapping or a sequence of mappings"),
         }
     }
 
     /// Whether a key asks for a merge: `<<`, neither quoted nor tagged as a string.
     fn is_merge(&self, id: Id) -> bool {
-        match &self.tree.nodes[id].kind {
-            Kind::Scalar { text, plain, tag } => {
+        match &self.tree.nodes[id].content {
+            Content::Scalar { text, plain, tag } => {
                 text == "<<" && (tag.is_empty() && *plain || tag == "!" || tag == MERGE)
             }
             _ => false,
@@ -293,12 +293,12 @@ impl<'a> Writer<'a> {
 
     /// The text of a key, which must be a scalar.
     fn key(&self, id: Id) -> Result<String, YamlError> {
-        let target = match self.tree.nodes[id].kind {
-            Kind::Alias(target) => target,
+        let target = match self.tree.nodes[id].content {
+            Content::Alias(target) => target,
             _ => id,
         };
-        match &self.tree.nodes[target].kind {
-            Kind::Scalar { text, plain, tag } => resolve(text, *plain, tag)
+        match &self.tree.nodes[target].content {
+            Content::Scalar { text, plain, tag } => resolve(text, *plain, tag)
                 .and_then(Scalar::into_key)
                 .or_else(|message| self.fail(id, message)),
             _ => self.fail(id, "a mapping or sequence cannot be a key"),

@@ -11,6 +11,9 @@ mod closed_loop;
 mod reasons;
 
 mod cache;
+mod differences;
 mod every_reason;
+mod json;
 mod obstacles;
 mod plans;
+mod yaml_written;

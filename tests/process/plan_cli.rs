@@ -3,87 +3,14 @@
 //! the examples in `docs/plan.md`, anew.
 
 use std::{
-    env, fs,
-    io::Write,
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
 use serde_json::Value;
 
-const NOW: &str = "2026-11-21T06:00:00Z";
-
-struct Answer {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/plan")
-}
-
-/// Runs `plan` where the files are.
-fn plan_of(stdin: &str, args: &[&str]) -> Answer {
-    run(stdin, args, &[])
-}
-
-fn run(stdin: &str, args: &[&str], variables: &[(&str, &str)]) -> Answer {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            command.env_remove(name);
-        }
-    }
-    let mut child = command
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
-        .envs(variables.iter().copied())
-        .current_dir(data())
-        .arg("plan")
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut input = child.stdin.take().expect("piped");
-    // It may end without having read all.
-    let _ = input.write_all(stdin.as_bytes());
-    drop(input);
-    let output = child.wait_with_output().expect("it ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Answer {
-        code: output.status.code().expect("no signal"),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
-}
-
-fn plan(args: &[&str]) -> Answer {
-    plan_of("", args)
-}
-
-fn updating() -> bool {
-    env::var_os("UPDATE_GOLDEN").is_some_and(|v| !v.is_empty())
-}
-
-fn schema() -> jsonschema::Validator {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plan.schema.json");
-    let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    jsonschema::draft202012::meta::validate(&schema).expect("a schema");
-    jsonschema::draft202012::new(&schema).expect("a schema")
-}
-
-fn validate(schema: &jsonschema::Validator, json: &str) -> Value {
-    let value: Value = serde_json::from_str(json).expect("JSON");
-    let errors: Vec<String> = schema
-        .iter_errors(&value)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{}\n{json}", errors.join("\n"));
-    value
-}
+use crate::plan_run::{NOW, data, plan, plan_of, run, schema, updating, validate};
 
 #[test]
 fn plans_are_printed_as_in_the_golden_files() {
@@ -96,6 +23,8 @@ fn plans_are_printed_as_in_the_golden_files() {
         ("unselective", "-f nodes.yaml -f unselective.yaml"),
         ("malformed-selector", "-f malformed-selector.yaml"),
         ("changed", "-f changed.yaml -f around.json -f nodes.yaml"),
+        ("revised", "-f revised.yaml -f nodes.yaml"),
+        ("verbose", "-f first.yaml -f nodes.yaml --verbose"),
         (
             "manifests",
             "-f first.yaml -f nodes.yaml --manifests --placement=node-name -n logging",
@@ -220,11 +149,18 @@ fn json_output_is_nothing_but_json_and_notes_are_beside_it() {
             .stderr
             .contains("note: term 1 of the required node affinity is malformed")
     );
+    // The defaults are one line, unless all are asked for; the JSON always has all of them.
+    let each = "note:   spec.revisionHistoryLimit=10";
+    assert!(!answer.stderr.contains(each));
     assert!(
         answer
             .stderr
-            .contains("note:   spec.revisionHistoryLimit=10")
+            .contains("fields that the API server sets by itself: ")
     );
+    let defaults = value["defaults"].as_array().unwrap();
+    assert!(defaults.contains(&"spec.revisionHistoryLimit=10".into()));
+    let all = plan(&["-f", "odd.yaml", "-f", "nodes.yaml", "-o", "json", "-v"]);
+    assert!(all.stderr.contains(each), "{}", all.stderr);
 }
 
 #[test]
@@ -287,7 +223,7 @@ fn the_daemon_set_is_chosen_by_name() {
     assert_eq!(answer.code, 2);
     assert_eq!(
         answer.stderr,
-        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME: \
+        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME, or have a line for each with -A: \
          logging/agent (cluster.yaml: document 1, item 1), default/agent (first.yaml: document 3)\n"
     );
 }
@@ -323,7 +259,7 @@ const ERRORS: &[(&str, &str, &str)] = &[
     (
         "",
         "-f first.yaml -f odd.yaml",
-        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME: default/agent (first.yaml: \
+        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME, or have a line for each with -A: default/agent (first.yaml: \
          document 3), logging/odd (odd.yaml: document 1)",
     ),
     (
@@ -362,6 +298,38 @@ const ERRORS: &[(&str, &str, &str)] = &[
         "error: -d logging/odd and --namespace default contradict each other",
     ),
     ("", "-f first.yaml --now yesterday", "RFC 3339"),
+    (
+        "",
+        "-f first.yaml -l app=a=b",
+        "labels are selected as in app=agent,tier!=test",
+    ),
+    (
+        "",
+        "-f first.yaml -d Agent",
+        "NAMESPACE/NAME, NAME, ds/NAME",
+    ),
+    (
+        "",
+        "-f first.yaml pods agent",
+        "error: \"pods agent\" is not understood: NAMESPACE/NAME",
+    ),
+    (
+        "",
+        "-f first.yaml odd.yaml",
+        "error: odd.yaml looks like a file: each file needs its own -f",
+    ),
+    ("", "-f first.yaml ds/agent -l app=a", "leave one out"),
+    ("", "-f first.yaml -A -n default", "leave one out"),
+    (
+        "",
+        "-f first.yaml -A --manifests",
+        "error: --manifests prints the pods of one DaemonSet: name it",
+    ),
+    (
+        "",
+        "-f .",
+        "error: .: it is a directory; give its files, each with its own -f",
+    ),
     ("", "-f first.yaml -o yaml", "[possible values: text, json]"),
 ];
 

@@ -167,13 +167,66 @@ fn only_what_is_needed_is_asked_for() {
 }
 
 #[test]
+fn a_line_for_each_daemon_set_asks_for_all_namespaces_at_once() {
+    let all = ["cluster.yaml", "odd.yaml", "nodes.yaml"];
+    let (server, address) = Server::start(all.map(objects).concat());
+    let output = plan(&address, &["-A"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let names: Vec<&str> = text(&output.stdout)
+        .lines()
+        .filter_map(|l| l.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(
+        names[..3],
+        ["NAME", "agent", "odd"],
+        "{}",
+        text(&output.stdout)
+    );
+    let asked = server.asked();
+    let paths: Vec<&str> = asked.iter().map(|t| t.split('?').next().unwrap()).collect();
+    assert_eq!(paths[0], "/apis/apps/v1/daemonsets", "{asked:?}");
+    assert!(
+        paths.iter().all(|p| !p.contains("/namespaces/other")),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn labels_select_in_a_cluster_as_in_files() {
+    let labelled = r#"{"apiVersion":"apps/v1","kind":"DaemonSet",
+        "metadata":{"name":"labelled","namespace":"other","uid":"u","labels":{"app":"x","tier":"node"}},
+        "spec":{"selector":{"matchLabels":{"app":"x"}},"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[]}}}}"#;
+    let mut all = objects("cluster.yaml");
+    all.extend(files::parse("labelled", labelled).unwrap());
+    let (server, address) = Server::start(all);
+    let output = plan(&address, &["-l", "app=x,tier in (node)"]);
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("other      labelled"), "{stdout}");
+    assert!(!stdout.contains("agent"), "{stdout}");
+    // All that is meant is in one namespace, so pods are read of that one only.
+    let asked = server.asked();
+    assert!(
+        asked
+            .iter()
+            .any(|t| t.starts_with("/api/v1/namespaces/other/pods?")),
+        "{asked:?}"
+    );
+    let output = plan(&address, &["-l", "app=y"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "error: there is no DaemonSet with such labels in the cluster\n"
+    );
+}
+
+#[test]
 fn a_daemon_set_that_is_missing_or_ambiguous_is_wrong_input() {
     let (_server, address) = Server::start([objects("cluster.yaml"), objects("odd.yaml")].concat());
     let output = plan(&address, &["-n", "logging"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         text(&output.stderr),
-        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME: logging/agent, logging/odd\n"
+        "error: there are several DaemonSets, say which one with -d NAMESPACE/NAME, or have a line for each with -A: logging/agent, logging/odd\n"
     );
     let output = plan(&address, &["-d", "other"]);
     assert_eq!(output.status.code(), Some(2));

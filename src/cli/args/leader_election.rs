@@ -36,7 +36,8 @@ pub struct LeaderElectionArgs {
     )]
     leader_elect_lease_duration: Duration,
 
-    /// A leader that could not renew the Lease for this long stops working; less than the lease duration
+    /// A leader that could not renew the Lease for this long stops working; less than the lease
+    /// duration
     #[arg(
         long,
         value_name = "DURATION",
@@ -56,7 +57,8 @@ pub struct LeaderElectionArgs {
     )]
     leader_elect_retry_period: Duration,
 
-    /// The Lease's name; another one for each installation that works for DaemonSets of its own (--namespace)
+    /// The Lease's name; another one for each installation that works for DaemonSets of its own
+    /// (--namespace)
     #[arg(
         long,
         value_name = "NAME",

@@ -18,12 +18,13 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub shared: SharedArgs,
 
-    /// The DaemonSet, as -d takes it, or in two words as kubectl does: ds NAME. The word ds alone: all of them, one
-    /// line each
+    /// The DaemonSet, as -d takes it, or in two words as kubectl does: ds NAME. The word ds alone:
+    /// all of them, one line each
     #[arg(value_name = "DAEMONSET", num_args = 0..)]
     words: Vec<String>,
 
-    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas. Without any, the cluster is asked
+    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas.
+    /// Without any, the cluster is asked
     #[arg(
         long,
         short = 'f',
@@ -33,7 +34,8 @@ pub struct PlanArgs {
     )]
     pub filename: Vec<PathBuf>,
 
-    /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough; ds/NAME and its like are understood
+    /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough;
+    /// ds/NAME and its like are understood
     #[arg(
         long,
         short = 'd',
@@ -103,7 +105,8 @@ pub struct PlanArgs {
     )]
     pub show_values: bool,
 
-    /// Exit with 3 where there is something to do, the status aside, and with 0 where there is nothing
+    /// Exit with 3 where there is something to do, the status aside, and with 0 where there is
+    /// nothing
     #[arg(
         long,
         env = "DAEMONSET_CONTROLLER_EXIT_CODE",
@@ -114,7 +117,8 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// What is asked for; an error where the arguments contradict each other.
+    /// The DaemonSet or DaemonSets that the arguments ask for; an error text for arguments that
+    /// contradict each other.
     pub fn asked(&self) -> Result<Asked, String> {
         let named = target::named(&self.words, self.daemonset.as_ref())?;
         let namespace = self.shared.namespace();

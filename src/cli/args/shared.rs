@@ -14,7 +14,7 @@ use crate::{
 
 use super::target;
 
-/// What all commands have in common.
+/// The arguments of both commands.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct SharedArgs {
     /// Kubeconfig file; else $KUBECONFIG, ~/.kube/config, or the pod that this runs in
@@ -42,7 +42,8 @@ pub struct SharedArgs {
     )]
     pub placement: WhoBinds,
 
-    /// Feature gates, as `TaintTolerationComparisonOperators=true` (KEP-5471: tolerations with Lt and Gt; off by default)
+    /// Feature gates, as `TaintTolerationComparisonOperators=true` (KEP-5471: tolerations with Lt
+    /// and Gt; off by default)
     #[arg(
         long,
         value_name = "GATE=BOOL,...",
@@ -59,7 +60,7 @@ pub struct SharedArgs {
 }
 
 impl SharedArgs {
-    /// Where the cluster is. An empty variable, as charts write them, means none.
+    /// The way to the cluster. An empty variable, as charts write them, counts as none.
     pub fn access(&self) -> Access {
         Access {
             kubeconfig: self
@@ -75,7 +76,7 @@ impl SharedArgs {
         self.namespace.as_deref().filter(|name| !name.is_empty())
     }
 
-    /// What decisions depend on.
+    /// The settings that decisions depend on.
     pub fn settings(&self) -> Settings {
         Settings {
             placement: match self.placement {
@@ -87,7 +88,7 @@ impl SharedArgs {
     }
 }
 
-/// Who binds pods to their nodes.
+/// The component that binds pods to their nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WhoBinds {
     /// The scheduler that the template names: pods are pinned by node affinity

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// What is understood, for errors.
+/// The forms that are understood, for errors.
 const FORMS: &str = "NAMESPACE/NAME, NAME, ds/NAME or `ds NAME` is needed";
 
 /// A DaemonSet by name.
@@ -14,7 +14,7 @@ pub struct Target {
     pub name: String,
 }
 
-/// What the words of a command line ask for.
+/// The DaemonSet or DaemonSets that a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// Nothing in particular: the one DaemonSet that there is.
@@ -44,8 +44,8 @@ impl fmt::Display for Target {
 impl FromStr for Target {
     type Err = String;
 
-    /// `NAME` or `NAMESPACE/NAME`, either with the resource before it (`ds/NAME`). So a namespace that is called
-    /// `ds` is given by `--namespace`.
+    /// `NAME` or `NAMESPACE/NAME`, either with the resource before it (`ds/NAME`). So a namespace
+    /// that is called `ds` is given by `--namespace`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = match text.split_once('/') {
             Some((resource, rest)) if is_resource(resource) => rest,
@@ -84,7 +84,7 @@ pub(super) fn named(words: &[String], flag: Option<&Target>) -> Result<Asked, St
     }
 }
 
-/// What the words after `plan` ask for: none, a target, or a resource and perhaps a target.
+/// Reads the words after the command: none, a target, or a resource and perhaps a target.
 fn of_words(words: &[String]) -> Result<Asked, String> {
     let is_file = |word: &&String| [".yaml", ".yml", ".json"].iter().any(|e| word.ends_with(e));
     if let Some(file) = words.iter().find(is_file) {

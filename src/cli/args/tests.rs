@@ -47,7 +47,8 @@ fn every_flag_is_an_environment_variable_too_and_none_is_a_service_link() {
                 Some(&*env),
                 "{long}"
             );
-            // In pods beside a Service named `daemonset-controller`, Kubernetes sets variables of these forms.
+            // In pods beside a Service named `daemonset-controller`, Kubernetes sets variables of
+            // these forms.
             let of_a_service = env.starts_with("DAEMONSET_CONTROLLER_PORT")
                 || env.starts_with("DAEMONSET_CONTROLLER_SERVICE_");
             assert!(!of_a_service, "{env} would be the Service's address");

@@ -1,4 +1,4 @@
-//! Which DaemonSets a plan is asked for, and the words where there is none or more than one.
+//! The DaemonSets that a plan is asked for, and the errors for none and for too many.
 
 use serde_json::json;
 
@@ -10,10 +10,10 @@ use crate::{
 
 use super::error::PlanError;
 
-/// At most so many objects are named in an error.
+/// The number of objects that an error names; the others are counted.
 const NAMED: usize = 5;
 
-/// What the arguments choose.
+/// The choice that the arguments make.
 #[derive(Clone, Debug)]
 pub struct Choice<'a> {
     asked: Asked,
@@ -71,7 +71,7 @@ impl<'a> Choice<'a> {
             && self.namespace.is_none_or(|n| n == &*key.namespace)
     }
 
-    /// There is none, in words.
+    /// An error text for no match; it lacks where was looked.
     pub fn none(&self) -> String {
         let labels = match self.selector {
             Some(_) => " with such labels",
@@ -90,14 +90,14 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// More than one where one is needed; `of` are their names.
+/// The error for several matches where one is needed; `of` names them.
 pub fn several(of: &str) -> PlanError {
     PlanError::Input(format!(
         "there are several DaemonSets, say which one with -d NAMESPACE/NAME, or have a line for each with -A: {of}"
     ))
 }
 
-/// The first few of them.
+/// The first few items as a text, and the number of the others.
 pub fn some(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED);
     let mut text = items.take(NAMED).collect::<Vec<_>>().join(", ");

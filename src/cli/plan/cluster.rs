@@ -1,4 +1,5 @@
-//! Objects from the cluster: each kind is listed once, in pages, pods last, as the controller does at its start.
+//! Objects from the cluster: each kind is listed once, in pages, pods last, as the controller does
+//! at its start.
 
 use std::collections::HashSet;
 
@@ -25,7 +26,7 @@ use super::{
 /// Objects a page.
 const PAGE_SIZE: u32 = 200;
 
-/// A list whose pages expire while they are read begins anew so often.
+/// The number of times that a list is begun, should its pages expire while they are read.
 const ATTEMPTS: u32 = 3;
 
 /// Asks the cluster for the DaemonSets that are meant and what is around them.
@@ -84,7 +85,7 @@ struct Lists<'a> {
     not_selected: HashSet<Key>,
 }
 
-/// What is read of a DaemonSet to see whether its labels are meant.
+/// The fields of a DaemonSet that a label selector needs.
 #[derive(Deserialize)]
 struct Labelled {
     metadata: LabelledMetadata,
@@ -114,7 +115,7 @@ impl Lists<'_> {
         }
     }
 
-    /// Remembers a DaemonSet that is not selected. One whose labels cannot be read is no more than its name.
+    /// Remembers a DaemonSet that is not selected. One whose name cannot be read stays.
     fn look_at_labels(&mut self, item: &RawValue) {
         if let Ok(Labelled { metadata }) = serde_json::from_str(item.get())
             && !self.choice.selects(&metadata.labels)
@@ -166,7 +167,7 @@ impl Lists<'_> {
                 if kind == Kind::DaemonSet && self.choice.selects_by_labels() {
                     self.look_at_labels(item);
                 }
-                // What can be read of it is kept, and its place counts as taken.
+                // An object that cannot be decoded still counts by its name: its place is taken.
                 if let Err(why) = self.cache.listed(kind, item) {
                     self.notes.push(why.to_string());
                 }

@@ -15,7 +15,7 @@ pub enum PlanError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What was given makes no sense, or there is no such DaemonSet.
+    /// The input makes no sense, or there is no such DaemonSet.
     #[error("{0}")]
     Input(String),
     /// There is no cluster to ask.
@@ -30,7 +30,7 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    /// 2 where other input is needed, 1 where the world is to blame.
+    /// 2 for errors that other input would avoid, 1 for all others.
     pub fn exit_code(&self) -> u8 {
         match self {
             PlanError::File(_) | PlanError::Input(_) => 2,

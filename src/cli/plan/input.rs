@@ -1,4 +1,5 @@
-//! Objects from files, made ready for the cache: which DaemonSets are meant, and what hand-written objects lack.
+//! Objects from files, made ready for the cache: which DaemonSets are meant, and what hand-written
+//! objects lack.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,8 +34,8 @@ struct Located<'a> {
     document: &'a Document,
 }
 
-/// Chooses the DaemonSets and fills a cache with them and what is around them. Objects without a namespace are in
-/// `namespace`.
+/// Chooses the DaemonSets and fills a cache with them and what is around them. Objects without a
+/// namespace are in `namespace`.
 pub fn load(
     documents: Vec<Document>,
     choice: &Choice<'_>,
@@ -119,8 +120,8 @@ fn as_created(json: &RawValue, added: &mut Vec<String>) -> serde_json::Result<Bo
     Ok(all.to_raw())
 }
 
-/// The objects of the four kinds, and what is to be said of the others. The same object twice is an error: which
-/// one counts would be a guess.
+/// The objects of the four kinds, and a note that counts the others. The same object twice is an
+/// error, because the choice between them would be a guess.
 fn sort_out<'a>(
     documents: &'a [Document],
     namespace: Option<&str>,
@@ -159,7 +160,7 @@ fn sort_out<'a>(
     Ok((located, skipped))
 }
 
-/// Which of the four kinds it is, if any; one of them in a version that nobody serves any more is an error.
+/// The kind, if it is one of the four. A version that no API server serves any more is an error.
 fn kind(document: &Document) -> Result<Option<Kind>, PlanError> {
     let (group, version) = document
         .api_version
@@ -279,7 +280,7 @@ fn completed(object: &Located<'_>, uid: Option<&str>) -> serde_json::Result<Box<
     Ok(all.to_raw())
 }
 
-/// What is read of an object to see who it is and whose.
+/// The fields that tell an object's identity and owner.
 #[derive(Deserialize)]
 struct Belongs {
     metadata: Option<BelongsMetadata>,
@@ -302,7 +303,7 @@ struct OwnerFields {
     controller: Option<bool>,
 }
 
-/// What cannot be read is said when the object is decoded.
+/// None for metadata that cannot be read: the decoder reports the error later.
 fn metadata(document: &Document) -> Option<BelongsMetadata> {
     let object: Belongs = serde_json::from_str(document.json.get()).ok()?;
     object.metadata
@@ -317,8 +318,8 @@ fn has_uid(document: &Document) -> bool {
     metadata(document).is_none_or(|m| m.uid.is_some_and(|uid| !uid.is_empty()))
 }
 
-/// The UID by which pods and revisions in the files know this DaemonSet. So a manifest without UID can be held
-/// against the objects of a cluster. None where they do not agree.
+/// The UID by which pods and revisions in the files know this DaemonSet. So a manifest without UID
+/// can be held against the objects of a cluster. None where they do not agree.
 fn owner_uid(located: &[Located<'_>], daemon_set: &Located<'_>) -> Option<String> {
     let around = located.iter().filter(|l| {
         matches!(l.kind, Kind::Pod | Kind::Revision) && l.key.namespace == daemon_set.key.namespace

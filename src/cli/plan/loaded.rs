@@ -1,4 +1,4 @@
-//! What was read of files or the cluster, ready to be planned for.
+//! The objects of files or the cluster, ready to be planned for.
 
 use crate::{cache::Cache, model::Key};
 

@@ -1,4 +1,5 @@
-//! Pods to create as a stream of YAML documents, with the plan in comments: `kubectl create -f -` takes it as it is.
+//! Pods to create as a stream of YAML documents, with the plan in comments: `kubectl create -f -`
+//! takes it as it is.
 
 use std::fmt::Write;
 
@@ -8,8 +9,8 @@ use crate::{cli::to_yaml::to_yaml, wire::raw::RawObject};
 
 use super::report::{CreateReport, Report};
 
-/// The plan's text as comments, and then a document for each pod that a report holds a manifest of. Fails where a
-/// manifest cannot be read as JSON.
+/// The plan's text as comments, and then a document for each pod that a report holds a manifest of.
+/// Fails where a manifest cannot be read as JSON.
 pub fn stream(text: &str, report: &Report) -> serde_json::Result<String> {
     let mut out = String::new();
     for line in text.lines() {

@@ -1,5 +1,5 @@
-//! `plan`: what would the controller do now? The answer is the controller's own: the same cache is fed, from
-//! files or by one list of each kind, and the same function plans.
+//! `plan`: what would the controller do now? The answer is the controller's own: the same cache is
+//! fed, from files or by one list of each kind, and the same function plans.
 
 pub mod choice;
 pub mod cluster;
@@ -42,14 +42,14 @@ const SOMETHING_TO_DO: u8 = 3;
 /// A plan, or several, put into words or JSON.
 struct Answer {
     out: String,
-    /// What standard error gets: standard output holds nothing but JSON.
+    /// Lines for standard error, because standard output holds nothing but JSON.
     notes: Vec<String>,
     /// Whether nothing is done, but perhaps to the status.
     settled: bool,
 }
 
-/// Plans and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster cannot be asked or
-/// the answer cannot be written; with `--exit-code`, 3 where there is something to do.
+/// Plans and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster cannot
+/// be asked or the answer cannot be written; with `--exit-code`, 3 where there is something to do.
 pub fn run(args: &PlanArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match answer(args).and_then(|answer| print(&answer.out, &answer.notes).map(|()| answer.settled))
@@ -117,7 +117,8 @@ pub fn load(
     input::load(documents, choice, shared.namespace(), gates)
 }
 
-/// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes about both.
+/// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes
+/// about both.
 fn planned<R>(
     cache: &mut Cache,
     chosen: Chosen,

@@ -1,19 +1,20 @@
-//! What is to be known to understand a plan: what is odd about a DaemonSet and no error, and what was added to it.
+//! Notes that help to understand a plan: oddities of a DaemonSet that are no errors, and the
+//! defaults that were added to it.
 
 use crate::{
     model::{DaemonSet, IntOrPercent, UpdateStrategy},
     wire::daemon_set::TEMPLATE_GENERATION,
 };
 
-/// So many added defaults are named before they are counted only.
+/// The number of added defaults that are named; the others are counted.
 const NAMED: usize = 3;
 
-/// What is to be said about one DaemonSet.
+/// The notes about one DaemonSet.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     /// A sentence each.
     pub texts: Vec<String>,
-    /// What the API server would set by itself, as `spec.revisionHistoryLimit=10`.
+    /// Fields that the API server sets by itself, as `spec.revisionHistoryLimit=10`.
     pub defaults: Vec<String>,
 }
 
@@ -40,8 +41,8 @@ pub fn lines(texts: &[String], defaults: &[String], verbose: bool) -> Vec<String
     lines
 }
 
-/// What the built-in controller ignores in silence. A malformed selector is a reason to leave the DaemonSet alone,
-/// and is no note.
+/// Oddities that the built-in controller ignores in silence. A malformed selector is no note: it is
+/// the reason why the DaemonSet is left alone.
 pub fn about(ds: &DaemonSet) -> Vec<String> {
     let mut notes = Vec::new();
     let terms = ds.template.node_affinity.iter().flat_map(|a| &a.terms);

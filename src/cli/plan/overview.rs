@@ -32,7 +32,8 @@ pub fn render(plans: &[Overview], now: Time, notes: &[String]) -> String {
     out
 }
 
-/// The notes about all of them, each after its DaemonSet; the added defaults only where all is asked for.
+/// The notes about all of them, each after its DaemonSet; the added defaults only where all is
+/// asked for.
 pub fn notes(plans: &[Overview], verbose: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for plan in plans {
@@ -57,17 +58,8 @@ fn row(plan: &Overview) -> Row<9> {
         relabel,
         adopt,
         release,
-        status,
         ..
     } = &plan.summary;
-    let remark = match &plan.left_alone {
-        Some(why) => format!("left alone: {}", why.message),
-        None if status.is_empty() => "-".to_owned(),
-        None => {
-            let changes: Vec<String> = status.iter().map(change).collect();
-            format!("status: {}", changes.join(", "))
-        }
-    };
     [
         plan.daemon_set.namespace.clone(),
         plan.daemon_set.name.clone(),
@@ -77,7 +69,7 @@ fn row(plan: &Overview) -> Row<9> {
         count(*relabel),
         count(*adopt),
         count(*release),
-        remark,
+        remark(plan),
     ]
 }
 
@@ -99,6 +91,27 @@ fn revision(of: &RevisionSummary) -> String {
     } else {
         all.join(", ")
     }
+}
+
+/// A sentence, or several: why it is left alone, how far a rollout is, how the status changes.
+fn remark(plan: &Overview) -> String {
+    let Summary { old, status, .. } = &plan.summary;
+    let mut parts = Vec::new();
+    if let Some(why) = &plan.left_alone {
+        parts.push(format!("left alone: {}", why.message));
+    }
+    if *old > 0 {
+        let nodes = if *old == 1 { "node" } else { "nodes" };
+        parts.push(format!("rollout: {old} {nodes} with an older pod"));
+    }
+    if !status.is_empty() {
+        let changes: Vec<String> = status.iter().map(change).collect();
+        parts.push(format!("status: {}", changes.join(", ")));
+    }
+    if parts.is_empty() {
+        return "-".to_owned();
+    }
+    parts.join("; ")
 }
 
 fn change((name, change): (&String, &StatusChange)) -> String {

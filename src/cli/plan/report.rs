@@ -11,7 +11,8 @@ pub mod reasons;
 pub use build::Extras;
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
 
-/// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of [`Overview`].
+/// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
+/// [`Overview`].
 pub fn to_json(report: &impl Serialize) -> String {
     // Texts, numbers and maps with text keys always have a JSON form.
     let mut text = serde_json::to_string_pretty(report).expect("a report has a JSON form");
@@ -19,7 +20,7 @@ pub fn to_json(report: &impl Serialize) -> String {
     text
 }
 
-/// What is planned for one DaemonSet.
+/// The plan for one DaemonSet.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Report {
@@ -33,7 +34,7 @@ pub struct Report {
     /// The current revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<RevisionReport>,
-    /// What is to be done about revisions.
+    /// Operations on revisions.
     pub revision_ops: RevisionOpsReport,
     /// All nodes, by name.
     pub nodes: Vec<NodeReport>,
@@ -60,7 +61,8 @@ pub struct Report {
     pub summary: Summary,
     /// Sentences that are needed to understand the plan.
     pub notes: Vec<String>,
-    /// Fields that the API server would set by itself and that were added, as `spec.revisionHistoryLimit=10`.
+    /// Fields that the API server would set by itself and that were added, as
+    /// `spec.revisionHistoryLimit=10`.
     pub defaults: Vec<String>,
 }
 
@@ -104,11 +106,13 @@ pub struct Summary {
     pub release: usize,
     /// The same of revisions.
     pub revisions: RevisionSummary,
+    /// Nodes with an older pod, where the controller replaces them.
+    pub old: usize,
     /// The fields of `status` that change, by their names in the API.
     pub status: BTreeMap<String, StatusChange>,
 }
 
-/// What is done about revisions, in numbers.
+/// Operations on revisions, in numbers.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevisionSummary {
@@ -168,7 +172,8 @@ pub struct RevisionReport {
     pub number: i64,
     /// Whether it is to be created.
     pub create: bool,
-    /// For one that is to be created: how the template differs from the nearest revision, if there is one.
+    /// For one that is to be created: how the template differs from the nearest revision, if there
+    /// is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<RevisionDiff>,
 }
@@ -239,7 +244,7 @@ pub enum DiffOp {
     Reordered,
 }
 
-/// What is to be done about revisions.
+/// Operations on revisions.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevisionOpsReport {
@@ -255,7 +260,7 @@ pub struct RevisionOpsReport {
     pub release: Vec<String>,
     /// Pod to its new hash label.
     pub relabel_pods: BTreeMap<String, String>,
-    /// What `status.collisionCount` is raised to.
+    /// The new `status.collisionCount`, one higher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collision_count: Option<i32>,
 }
@@ -296,7 +301,7 @@ pub struct CreateReport {
     pub node: String,
     /// With this name.
     pub pod_name: String,
-    /// Which part of the plan it belongs to.
+    /// The part of the plan that it belongs to: `manage`, `successor` or `rollout`.
     pub phase: String,
     /// Why, in one word.
     pub cause: String,
@@ -313,7 +318,7 @@ pub struct DeleteReport {
     pub pod: String,
     /// The node that it is on or pinned to.
     pub node: String,
-    /// Which part of the plan it belongs to.
+    /// The part of the plan that it belongs to: `manage`, `successor` or `rollout`.
     pub phase: String,
     /// Why, in one word.
     pub cause: String,

@@ -1,8 +1,9 @@
-//! What differs between two JSON values, by path.
+//! The differences between two JSON values, by path.
 //!
-//! Objects are compared by key. Lists of objects are matched by what names their items in Kubernetes: the name of a
-//! container, the path of a mount. So an item that moved, or came before others, does not make all of them differ. Other
-//! lists are compared by index, what they begin and end with in common left aside.
+//! Objects are compared by key. Items of lists of objects are matched by the field that names them
+//! in Kubernetes: the name of a container, the path of a mount. So an item that moved, or came
+//! before others, does not make all of them differ. Other lists are compared by index, without the
+//! items that both begin and end with.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +12,8 @@ use std::{
 
 use super::tree::Tree;
 
-/// The fields that may name the items of a list, the most telling first. The first field of each must be there.
+/// The fields that may name the items of a list, the most telling first. The first field of each
+/// must be there.
 const MERGE_KEYS: [&[&str]; 13] = [
     &["mountPath"],
     &["devicePath"],
@@ -31,13 +33,13 @@ const MERGE_KEYS: [&[&str]; 13] = [
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference<'a> {
-    /// Where, from the root.
+    /// The path from the root.
     pub path: Path,
-    /// What.
+    /// The kind of difference, with both values.
     pub change: Change<'a>,
 }
 
-/// What differs.
+/// A kind of difference, with the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
     /// It is only in the second value.
@@ -61,7 +63,8 @@ impl Change<'_> {
     }
 }
 
-/// A path as people write it: `spec.containers[name=agent].args[0]`, `metadata.annotations[example.com/a]`.
+/// A path as people write it: `spec.containers[name=agent].args[0]`,
+/// `metadata.annotations[example.com/a]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(Vec<Step>);
 
@@ -72,7 +75,7 @@ enum Step {
     Index(usize),
 }
 
-/// What names an item: fields and their values, None where the item lacks the field.
+/// The name of an item: fields and their values, None for a field that the item lacks.
 type Name = Vec<(&'static str, Option<String>)>;
 
 impl fmt::Display for Path {
@@ -101,8 +104,8 @@ fn display(name: &Name) -> String {
     parts.collect::<Vec<_>>().join(",")
 }
 
-/// All differences, in the order of keys, and of the lists' items, those that went first. None where the two are the
-/// same to the controller.
+/// All differences: by key in objects, in the order of the first list in lists, added items last.
+/// There is none between values that are the same to the controller.
 pub fn compare<'a>(from: &'a Tree, to: &'a Tree) -> Vec<Difference<'a>> {
     let mut walk = Walk::default();
     walk.compare(from, to);
@@ -121,7 +124,7 @@ impl<'a> Walk<'a> {
         self.found.push(Difference { path, change });
     }
 
-    /// What is on either side at one step further.
+    /// Compares the two sides one step further down.
     fn at(&mut self, step: Step, from: Option<&'a Tree>, to: Option<&'a Tree>) {
         self.path.0.push(step);
         match (from, to) {
@@ -205,7 +208,8 @@ fn names(a: &[Tree], b: &[Tree]) -> Option<(Vec<Name>, Vec<Name>)> {
         .find_map(|key| Some((names_by(key, a)?, names_by(key, b)?)))
 }
 
-/// The names of the items by these fields; None where one lacks the first field, or two are of one name.
+/// The names of the items by these fields; None where one lacks the first field, or two are of one
+/// name.
 fn names_by(key: &[&'static str], items: &[Tree]) -> Option<Vec<Name>> {
     let mut seen = BTreeSet::new();
     let mut names = Vec::with_capacity(items.len());

@@ -7,11 +7,13 @@ use crate::cli::{
     to_yaml::one_line,
 };
 
+use super::tree::HIDDEN;
+
 /// So many differences are printed before they are counted only.
 const SHOWN: usize = 20;
 
 /// So many characters of a value are printed.
-const LONGEST: usize = 60;
+const LONGEST: usize = 80;
 
 /// So much of what two long values begin with in common is printed before what differs.
 const COMMON: usize = 10;
@@ -65,12 +67,16 @@ fn line(entry: &DiffEntry, verbose: bool) -> String {
     }
 }
 
-/// A string as YAML has it, all else as JSON.
+/// A string as YAML has it, all else as JSON. The sign for what is hidden needs no quotes.
 fn text(json: &RawValue) -> String {
-    match serde_json::from_str::<String>(json.get()) {
-        Ok(text) => one_line(&text),
-        Err(_) => json.get().to_owned(),
+    let Ok(text) = serde_json::from_str::<String>(json.get()) else {
+        return json.get().to_owned();
+    };
+    let without_sign = text.replace(HIDDEN, "hidden");
+    if one_line(&without_sign) == without_sign {
+        return text;
     }
+    one_line(&text)
 }
 
 /// At most `longest` characters from `start` on.
@@ -142,7 +148,7 @@ mod tests {
         let added = diff(vec![(DiffOp::Added, "", &*to)]);
         assert_eq!(
             lines(&added, false)[1],
-            format!("  + a.b: {}…", "x".repeat(60))
+            format!("  + a.b: {}…", "x".repeat(80))
         );
     }
 

@@ -1,9 +1,13 @@
-//! Why there is a new revision: what its template has that the nearest one of the past has not, and the reverse.
+//! Why there is a new revision: what its template has that the nearest one of the past has not, and
+//! the reverse.
 
 pub mod compare;
 pub mod lines;
 pub mod secrets;
 pub mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use serde_json::value::RawValue;
 
@@ -19,8 +23,9 @@ use super::report::{DiffEntry, DiffOp, NearestRevision, RevisionDiff};
 use compare::{Change, Difference, compare};
 use tree::Tree;
 
-/// How the template differs from the nearest revision of this DaemonSet's history: the one with the fewest different
-/// values, of several the one with the highest number. None where no revision is to be created, or there is none yet.
+/// How the template differs from the nearest revision of this DaemonSet's history: the one with the
+/// fewest different values, of several the one with the highest number. None where no revision is
+/// to be created, or there is none yet.
 ///
 /// Values that may be secrets are hidden, unless `show_values`.
 pub fn of_new_revision(

@@ -1,8 +1,9 @@
-//! What of a template may be a secret, and is hidden where differences are shown.
+//! Hides values of a template that may be secrets.
 //!
-//! Plans end up in the logs of pipelines and in bug reports. What is hidden: values of environment variables and of
-//! HTTP headers; in commands, arguments and annotations what follows `password=` and the like, and passwords in URLs.
-//! That two values differ is seen all the same. References to Secrets are names, and stay.
+//! Plans end up in the logs of pipelines and in bug reports. Hidden are values of environment
+//! variables and of HTTP headers; annotations whose name speaks of a secret; in commands, arguments
+//! and annotations the value after `password=` and the like, and passwords in URLs. A difference
+//! between hidden values is listed all the same. References to Secrets are names, and stay.
 
 use super::tree::{HIDDEN, Tree};
 
@@ -119,7 +120,8 @@ fn without_secrets(text: &str) -> Option<String> {
             }
             rest = after;
         }
-        // What is between two words is no part of a secret, and is at least one character.
+        // The characters between two words are no part of a secret. There is at least one, so the
+        // loop ends.
         let between = rest.find(|c| !is_between(c)).unwrap_or(rest.len());
         out.push_str(&rest[..between]);
         rest = &rest[between..];

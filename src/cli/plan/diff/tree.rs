@@ -1,4 +1,5 @@
-//! JSON taken apart for comparing: what is the same to the controller is the same here, and a value may be hidden.
+//! JSON taken apart for comparing. Values that are the same to the controller are equal here, and a
+//! value may be hidden.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::wire::canonical::canonical;
 
-/// What is shown instead of a hidden value, or of a part of one.
+/// The text in place of a hidden value, or of a part of one.
 pub const HIDDEN: &str = "<hidden>";
 
 /// A JSON value.
@@ -87,7 +88,7 @@ impl Tree {
         }
     }
 
-    /// What stands under a key, where it is an object.
+    /// The value of a key; None for anything but an object.
     pub fn get(&self, key: &str) -> Option<&Tree> {
         match self {
             Tree::Map(object) => object.get(key),
@@ -95,7 +96,7 @@ impl Tree {
         }
     }
 
-    /// Shows `instead` in place of a leaf from now on; what it is compared by stays.
+    /// Shows `instead` in place of a leaf from now on. Comparing still uses its value.
     pub fn hide(&mut self, instead: &str) {
         if let Tree::Leaf(leaf) = self {
             leaf.shown = Some(instead.to_owned());
@@ -120,7 +121,7 @@ impl Tree {
         }
     }
 
-    /// As JSON text, what is hidden left out.
+    /// As JSON text, without hidden values.
     pub fn to_json(&self) -> Box<RawValue> {
         let mut out = String::new();
         self.write(&mut out);

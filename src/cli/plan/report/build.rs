@@ -30,7 +30,8 @@ pub struct Extras {
 }
 
 impl Report {
-    /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the template is none.
+    /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the
+    /// template is none.
     pub fn new(
         snapshot: &Snapshot<'_>,
         detailed: &DetailedPlan,
@@ -131,6 +132,7 @@ impl Summary {
                 adopt: ops.adopt.len(),
                 release: ops.release.len(),
             },
+            old: plan.rollout.as_ref().map_or(0, |r| r.old),
             status: match &plan.status {
                 Some(status) => status_changes(&ds.status, status),
                 None => BTreeMap::new(),

@@ -18,8 +18,8 @@ use super::{
 /// At most so many node names are listed for a reason.
 const NAMED: usize = 10;
 
-/// The whole answer: head, actions, the new revision, notes, nodes left out, status, events and a line that sums it
-/// up. Long lists are cut, unless all is asked for.
+/// The whole answer: head, actions, the new revision, notes, nodes left out, status, events and a
+/// line that sums it up. Long lists are cut, unless all is asked for.
 pub fn render(
     snapshot: &Snapshot<'_>,
     plan: &Plan,
@@ -198,7 +198,8 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
     rows
 }
 
-/// By node; on one node in the order of the plan: a successor is created before anything is deleted, all else after.
+/// By node; on one node in the order of the plan: a successor is created before anything is
+/// deleted, all else after.
 fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
     let mut rows: Vec<(&str, bool, Row<5>)> = Vec::new();
     for c in &plan.creates {
