@@ -218,7 +218,13 @@ impl<'s, 'a> Explainer<'s, 'a> {
         }
         let ds = self.snapshot.daemon_set;
         let node = self.snapshot.nodes.get(id);
-        let oldest = self.by_node.on(id).iter().min_by(|a, b| a.oldest_first(b));
+        let visible = self.by_node.on(id).iter();
+        let visible = visible.filter(|p| !p.is_terminal_and_terminating());
+        // A pod that goes says less than one that stays.
+        let oldest = visible.min_by(|a, b| {
+            let stays = a.terminating.cmp(&b.terminating);
+            stays.then_with(|| a.oldest_first(b))
+        });
         match oldest {
             Some(pod) if !pod.is_available(ds.min_ready_seconds, self.now) => {
                 let described = pod_state::describe(pod, node, ds.min_ready_seconds, self.now);

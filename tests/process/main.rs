@@ -10,6 +10,7 @@ mod same;
 mod chart;
 mod docs;
 mod endpoints;
+mod explain_contract;
 mod files;
 mod plan_cli;
 mod plan_cluster;

@@ -44,7 +44,10 @@ pub fn render(
     }
     section(&mut out, "Notes", notes);
     section(&mut out, "Rollout", &rollout(report, named));
-    section(&mut out, "Holds", &reasons::holds(&report.holds, named));
+    // The head says why a DaemonSet is left alone.
+    if plan.left_alone.is_none() {
+        section(&mut out, "Holds", &reasons::holds(&report.holds, named));
+    }
     let left_out = reasons::not_eligible(&report.nodes, named, verbose);
     section(&mut out, "Not eligible", &left_out);
     if let Some(status) = &plan.status {

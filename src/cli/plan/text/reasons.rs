@@ -86,17 +86,13 @@ pub fn not_eligible(all: &[NodeReport], most: usize, verbose: bool) -> Vec<Strin
     // One order whatever the sizes: by reason, as verdicts are listed.
     groups.sort_by(|a, b| words(a.0).cmp(&words(b.0)));
     for (obstacles, names) in groups {
+        lines.push(format!("{}: {}", nodes(names.len()), listed(&names, most)));
         for obstacle in obstacles {
-            lines.push(format!("{}: {}", obstacle.reason, obstacle.message));
+            lines.push(format!("  {}: {}", obstacle.reason, obstacle.message));
             if verbose {
-                lines.push(format!("  to change: {}", obstacle.change));
+                lines.push(format!("    to change: {}", obstacle.change));
             }
         }
-        lines.push(format!(
-            "  {}: {}",
-            nodes(names.len()),
-            listed(&names, most)
-        ));
     }
     lines
 }
