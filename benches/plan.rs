@@ -58,6 +58,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             revision_exists: s.revision_exists,
             verdicts: &verdicts,
             backoff: s.backoff,
+            creates_denied: s.creates_denied,
             settings: s.settings,
         };
         plan::plan(&fresh, now)

@@ -17,8 +17,9 @@ pub use ledger::Ticket;
 
 use crate::{
     model::{
-        Backoff, BackoffChange, Controller, DaemonSet, FeatureGates, GonePods, Interner, Key, Kind,
-        Node, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdicts, Version,
+        Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
+        Key, Kind, Node, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdicts,
+        Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -37,6 +38,8 @@ struct Entry {
     verdicts: Verdicts,
     /// Its last pods on nodes that have none now.
     gone_pods: GonePods,
+    /// Whether the last create of one of its pods was denied.
+    creates_denied: Option<Denial>,
     /// Whether its pods have been read consistently since it is known (see
     /// [`Cache::needs_pod_read`]).
     pods_read: bool,
@@ -201,9 +204,18 @@ impl Cache {
             revision_exists: &|name| self.revisions.contains_key(&named(name)),
             verdicts: &entry.verdicts,
             backoff: &self.backoff,
+            creates_denied: entry.creates_denied.as_ref(),
             settings,
         };
         Some(f(&snapshot))
+    }
+
+    /// A plan's creates were carried out: with the API server's words where it denied one.
+    pub fn creates_carried_out(&mut self, key: &Key, denied: Option<Str>, now: Time) {
+        if let Some(entry) = self.daemon_sets.get_mut(key) {
+            let since = entry.creates_denied.as_ref().map_or(now, |d| d.since);
+            entry.creates_denied = denied.map(|message| Denial { since, message });
+        }
     }
 
     /// Records the attempts of a plan in the backoffs.
@@ -294,6 +306,7 @@ impl Cache {
                     eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
+                    creates_denied: None,
                     pods_read: read_at_start,
                     daemon_set,
                 };

@@ -34,7 +34,7 @@ pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use revision::Revision;
 pub use selector::{Malformed, Requirement, Selector};
-pub use snapshot::{FeatureGates, Placement, Settings, Snapshot};
+pub use snapshot::{Denial, FeatureGates, Placement, Settings, Snapshot};
 pub use taint::{Effect, Taint, Toleration, TolerationEntry};
 pub use template::{NodeAffinity, Template, Term};
 pub use time::Time;

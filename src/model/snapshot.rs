@@ -1,6 +1,6 @@
 //! All that a plan is made from, borrowed from wherever it is kept.
 
-use super::{Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Verdicts};
+use super::{Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Str, Time, Verdicts};
 
 /// Who binds a pod to its node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,6 +26,15 @@ pub struct Settings {
     pub placement: Placement,
     /// Feature gates.
     pub gates: FeatureGates,
+}
+
+/// The API server denied the last pod that was to be created: a quota, a webhook, a policy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Denial {
+    /// The time of the first denial without a create that was accepted since.
+    pub since: Time,
+    /// The API server's words for the last one.
+    pub message: Str,
 }
 
 /// Finds a pod of the DaemonSet's namespace by name, whoever controls it.
@@ -56,6 +65,8 @@ pub struct Snapshot<'a> {
     pub verdicts: &'a Verdicts,
     /// Failed and finished pods' backoff.
     pub backoff: &'a Backoff,
+    /// Whether the last create was denied; None in a process that has created nothing yet.
+    pub creates_denied: Option<&'a Denial>,
     /// What the operator chose.
     pub settings: Settings,
 }

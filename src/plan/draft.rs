@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{BackoffChange, Node, NodeId, Pod, Str, Time, Uid};
+use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 
 use super::{
     action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event},
@@ -108,6 +108,19 @@ impl Draft {
     fn hold(&mut self, hold: NodeHold) -> Result<(), Held> {
         self.holds.on_node(hold);
         Err(Held)
+    }
+
+    /// Creates that the API server denied the last time are tried again, and held until one is accepted.
+    pub fn hold_denied(&mut self, denied: Option<&Denial>) {
+        let Some(Denial { since, message }) = denied else {
+            return;
+        };
+        for create in &self.creates {
+            self.holds.on_node(NodeHold {
+                since: Some(*since),
+                ..NodeHold::new(&create.node, HoldRule::CreatesDenied(message.clone()))
+            });
+        }
     }
 
     /// Puts creates and deletes into their stated order.

@@ -7,12 +7,15 @@ use std::collections::HashMap;
 use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 
 use super::{
-    BlockReason, Create, Delete, DetailedPlan, NodeBlock, NodeHold,
+    action::{Create, Delete},
     by_node::ByNode,
-    claim, eligibility,
+    claims, eligibility,
+    hold::NodeHold,
     obstacles::{Obstacle, obstacles},
     pod_state::{self, Described},
     revisions::HASH_LABEL,
+    rollout::blocked::{BlockReason, NodeBlock},
+    whole::DetailedPlan,
 };
 
 /// A pod on a node.
@@ -121,7 +124,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
         let ds = snapshot.daemon_set;
         let selector = ds.selector.as_ref().ok()?;
         let hash = detailed.plan.revision.as_ref()?.hash.clone();
-        let (_, pods) = claim::claim_pods(snapshot, selector);
+        let (_, pods) = claims::claim_pods(snapshot, selector);
         let mut deletes: HashMap<&str, Vec<&Delete>> = HashMap::new();
         for delete in &detailed.plan.deletes {
             deletes.entry(&delete.node).or_default().push(delete);

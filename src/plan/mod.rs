@@ -7,6 +7,7 @@
 mod action;
 pub mod by_node;
 pub mod claim;
+pub mod claims;
 pub mod draft;
 pub mod eligibility;
 pub mod explain;
@@ -17,25 +18,26 @@ pub mod names;
 pub mod node_group;
 pub mod obstacles;
 pub mod pod_state;
-pub mod progress;
 pub mod revisions;
 pub mod rollout;
 pub mod status;
 pub mod target;
 pub mod tolerations;
 pub mod upkeep;
+pub mod whole;
 
 pub use action::{
-    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, Plan, PodRef,
+    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
     Relabel,
 };
 pub use hold::{Hold, HoldRule, NodeHold};
 pub use left_alone::LeftAlone;
 pub use node_group::NodeGroup;
 pub use rollout::{
-    Rollout,
     blocked::{BlockReason, BlockedBy, NodeBlock},
+    counts::Rollout,
 };
+pub use whole::{DetailedPlan, Plan};
 
 use crate::model::{Snapshot, Time};
 
@@ -50,17 +52,6 @@ use rollout::blocked::Blockers;
 /// The plan covers all that is known to be needed: whoever carries it out applies `--burst`.
 pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
     make(snapshot, now, Holds::default(), Blockers::default()).0
-}
-
-/// The plan, with its holds and what uses its budget node by node.
-#[derive(Clone, PartialEq, Debug)]
-pub struct DetailedPlan {
-    /// What [`plan`] returns.
-    pub plan: Plan,
-    /// Every hold on a node, in the order in which the rules were met.
-    pub holds: Vec<NodeHold>,
-    /// Every node that counts against the rollout's budget, by slot.
-    pub blocks: Vec<NodeBlock>,
 }
 
 /// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one value a rule.
@@ -85,10 +76,10 @@ fn make(
         Err(why) => return (Plan::leave_alone(why), Vec::new(), Vec::new()),
     };
 
-    let (claims, pods) = claim::claim_pods(snapshot, selector);
+    let (claims, pods) = claims::claim_pods(snapshot, selector);
     let (mut history, old) =
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
-    let relabels = claim::relabels(&pods, &history);
+    let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
 
     let facts = Facts::new(snapshot, &history, &by_node, &pods, now);
@@ -97,6 +88,7 @@ fn make(
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
     draft.sort();
+    draft.hold_denied(snapshot.creates_denied);
 
     history.ops.delete_old = revisions::delete_old(old, ds.revision_history_limit, &pods, &history);
     let wake_at = [draft.wake_at, counted.wake_at].into_iter().flatten().min();

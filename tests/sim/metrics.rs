@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use daemonset_controller::plan::progress::{PATIENCE, REFUSED};
+use daemonset_controller::plan::rollout::progress::{PATIENCE, REFUSED};
 use daemonset_controller::runtime::monitor::Weight;
 use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
 use serde_json::{Value, json};

@@ -11,8 +11,8 @@ use crate::plan::{
 };
 
 use super::{
-    Rollout,
     blocked::{self, BlockReason, Blockers},
+    counts::Rollout,
 };
 
 /// The pod of the node's revision and the older one, of those that are not terminating.

@@ -2,7 +2,7 @@
 
 use crate::model::{IntOrPercent, Str};
 
-use super::{Rollout, census::Candidate, order};
+use super::{census::Candidate, counts::Rollout, order};
 
 /// `rollingUpdate.maxUnavailable` and `maxSurge` as counts of nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

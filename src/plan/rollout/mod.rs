@@ -15,44 +15,22 @@
 
 pub mod blocked;
 mod census;
+pub mod counts;
 mod gates;
 mod on_delete;
 mod order;
+pub mod progress;
 mod replace;
 mod surge;
 
-use crate::model::{DaemonSetStatus, Str, UpdateStrategy};
+use crate::model::{DaemonSetStatus, UpdateStrategy};
 
-use blocked::{BlockedBy, Blockers};
+use blocked::Blockers;
 use census::Census;
+use counts::Rollout;
 use gates::Budget;
 
 use super::{draft::Draft, facts::Facts, hold::HoldRule};
-
-/// How a rolling update stands, with this plan's actions carried out. Counts are of nodes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rollout {
-    /// Eligible nodes.
-    pub desired: usize,
-    /// `maxUnavailable` as a count.
-    pub max_unavailable: usize,
-    /// `maxSurge` as a count.
-    pub max_surge: usize,
-    /// Nodes that count against `maxUnavailable`; not counted while surging.
-    pub unavailable: usize,
-    /// Nodes that count against `maxSurge`.
-    pub surging: usize,
-    /// Nodes with a pod of the revision that they are to have.
-    pub updated: usize,
-    /// Those of them whose pod is available.
-    pub done: usize,
-    /// Nodes with an older pod.
-    pub old: usize,
-    /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
-    pub next: Vec<Str>,
-    /// What counts against the budget besides this plan's own replacements, and why.
-    pub blocked_by: Vec<BlockedBy>,
-}
 
 /// Adds the rolling update to a draft that upkeep has written, and says how it stands. None where pods are not
 /// replaced by the controller; the draft's holds say why.

@@ -3,8 +3,8 @@
 use crate::plan::{action::DeleteCause, draft::Draft, hold::HoldRule};
 
 use super::{
-    Rollout,
     census::{Candidate, Census, Pair, delete},
+    counts::Rollout,
     gates,
 };
 

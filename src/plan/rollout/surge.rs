@@ -11,8 +11,8 @@ use crate::plan::{
 };
 
 use super::{
-    Rollout,
     census::{Candidate, Census, Pair, delete},
+    counts::Rollout,
     gates,
 };
 

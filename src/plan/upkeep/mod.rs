@@ -13,17 +13,16 @@
 mod surge;
 mod terminal;
 
-use crate::model::{Node, NodeId, Pod, Str, Verdict};
+use crate::model::{Node, NodeId, Pod, Verdict};
 
 use super::{
-    action::{ActionPhase, CreateCause, DeleteCause, Event},
+    action::{ActionPhase, CreateCause, DeleteCause},
     draft::{Draft, Held},
     facts::Facts,
     hold::{HoldRule, NodeHold},
 };
 
-/// An event with what it is ordered by: its node and its pod.
-type PodEvent = (Str, Str, Event);
+use terminal::PodEvent;
 
 /// Goes over all nodes.
 pub fn plan(facts: &Facts<'_, '_>, draft: &mut Draft) {

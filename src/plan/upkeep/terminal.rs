@@ -1,6 +1,6 @@
 //! Failed and finished pods of one node: which are deleted now, and which wait for their backoff.
 
-use crate::model::{BackoffKey, BackoffKind, Node, Pod, PodPhase};
+use crate::model::{BackoffKey, BackoffKind, Node, Pod, PodPhase, Str};
 
 use crate::plan::{
     action::{ActionPhase, CreateCause, DeleteCause, Event, EventType},
@@ -9,7 +9,8 @@ use crate::plan::{
     hold::{HoldRule, NodeHold},
 };
 
-use super::PodEvent;
+/// An event with what it is ordered by: its node and its pod.
+pub type PodEvent = (Str, Str, Event);
 
 /// What is found on one node.
 pub struct Found<'a> {

@@ -32,7 +32,7 @@ use crate::{
         },
     },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Time, Uid},
-    plan::{Plan, progress::Progress},
+    plan::{Plan, rollout::progress::Progress},
 };
 
 use super::{pulse::Pulse, queue::Queue};

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use crate::model::{DaemonSet, DaemonSetStatus, Str, Time};
 
-use super::{action::Plan, rollout::Rollout};
+use super::counts::Rollout;
+use crate::plan::whole::Plan;
 
 /// The time that a node may take, besides `minReadySeconds` and `terminationGracePeriodSeconds`.
 pub const PATIENCE: Duration = Duration::from_secs(600);
