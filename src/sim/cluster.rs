@@ -17,7 +17,7 @@ use super::actors::{
 };
 use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, Entry, Resource, Status};
-use super::kubelets::{self, Kubelets, NodeSpec};
+use super::kubelets::{KubeletOptions, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
@@ -141,10 +141,10 @@ impl Cluster {
         let running = match part {
             Part::Kubelets => {
                 let listens = self.parts.contains_key(&Part::NodeLifecycle);
-                let options = kubelets::Options {
+                let options = KubeletOptions {
                     heartbeat: listens.then_some(HEARTBEAT),
                     clock: self.server.clock(),
-                    ..kubelets::Options::new(KUBELETS)
+                    ..KubeletOptions::new(KUBELETS)
                 };
                 let running = Kubelets::start(client, options);
                 return Going::Kubelets { _running: running };
@@ -332,12 +332,12 @@ impl Cluster {
         f: impl FnOnce(&Check<'_>) -> Vec<Violation>,
     ) -> Vec<Violation> {
         let epoch = self.server.epoch();
-        self.server.with(|inner| {
+        self.server.with(|state| {
             f(&Check {
-                store: &inner.core.store,
-                log: &inner.log,
+                store: &state.core.store,
+                log: &state.log,
                 controllers,
-                told: &inner.told,
+                told: &state.told,
                 epoch,
             })
         })

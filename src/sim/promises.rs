@@ -12,32 +12,23 @@ mod knowledge;
 mod one_pod;
 mod ours;
 mod past;
+mod promise;
 mod revisions;
+mod step;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use jiff::Timestamp;
 
-use super::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS};
-use super::api::store::{Change, Name, Store, Write, name_of};
-use super::api::{Entry, Resource, told::Told};
+use super::api::store::{Store, Write};
+use super::api::{Entry, told::Told};
+use knowledge::RESOURCES;
 use past::Past;
-
-/// What is checked. Events are not part of it: nothing rests on them.
-static RESOURCES: [&Resource; 6] = [
-    &PODS,
-    &NODES,
-    &DAEMON_SETS,
-    &CONTROLLER_REVISIONS,
-    &NAMESPACES,
-    &LEASES,
-];
+use promise::Promise;
+use step::{Objects, Step};
 
 /// What is to be checked.
 pub struct Check<'a> {
@@ -84,74 +75,6 @@ impl fmt::Display for Violation {
         }
         Ok(())
     }
-}
-
-/// The objects at a version.
-#[derive(Default)]
-pub struct Objects(BTreeMap<&'static str, BTreeMap<Name, Arc<Value>>>);
-
-impl Objects {
-    /// All of a resource, by namespace and name.
-    pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Arc<Value>> {
-        self.0
-            .get(resource.plural)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-    }
-
-    fn apply(&mut self, write: &Write) {
-        let rows = self.0.entry(write.resource.plural).or_default();
-        let name = name_of(&write.object);
-        match write.change {
-            Change::Deleted => rows.remove(&name),
-            _ => rows.insert(name, write.object.clone()),
-        };
-    }
-}
-
-/// A write, and the cluster before it.
-pub struct Step<'a> {
-    /// The write.
-    pub write: &'a Write,
-    /// The request of a controller that it came with; None where it was somebody else's.
-    pub request: Option<&'a Entry>,
-    /// What there was before.
-    pub before: &'a Objects,
-    check: &'a Check<'a>,
-}
-
-impl Step<'_> {
-    /// Whether it was a write to this resource.
-    pub fn is_for(&self, resource: &Resource) -> bool {
-        *self.write.resource == *resource
-    }
-
-    /// The moment before which the plan that this request is of was not made.
-    pub fn planned(&self, request: &Entry) -> Duration {
-        knowledge::planned(self.check.log, request)
-    }
-
-    /// The moment up to which whoever sent this request knew everything at the least. Of the object that a delete is for
-    /// it knew the very state; of others it may have acted on what has been true since then.
-    pub fn known(&self, request: &Entry) -> Duration {
-        knowledge::known(self.check.told, request, self.planned(request))
-    }
-
-    /// The time of day at a moment.
-    pub fn time(&self, at: Duration) -> Timestamp {
-        let elapsed = SignedDuration::try_from(at).unwrap_or_default();
-        let epoch = self.check.epoch;
-        epoch.checked_add(elapsed).unwrap_or(epoch)
-    }
-}
-
-/// A promise over the history.
-pub trait Promise {
-    /// `S1` and so on.
-    fn name(&self) -> &'static str;
-
-    /// Sees the next write, and what was up to it; says what is wrong with it.
-    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String>;
 }
 
 /// How much of a request's line a violation shows.
@@ -213,7 +136,9 @@ impl Check<'_> {
                 write,
                 request: request.filter(|entry| self.is_controller(entry)),
                 before: &objects,
-                check: self,
+                log: self.log,
+                told: self.told,
+                epoch: self.epoch,
             };
             past.see(&step);
             for promise in &mut promises {

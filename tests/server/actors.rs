@@ -11,7 +11,7 @@ use daemonset_controller::sim::api::resource::{
 };
 
 use daemonset_controller::sim::api::{ApiServer, Gate, Resource};
-use daemonset_controller::sim::kubelets::{self as kubelet, Kubelets, NodeSpec};
+use daemonset_controller::sim::kubelets::{self as kubelet, KubeletOptions, Kubelets, NodeSpec};
 use kube::api::DeleteParams;
 use kube::core::Request;
 use serde_json::{Value, json};
@@ -41,11 +41,11 @@ impl Cluster {
         }
     }
 
-    fn kubelets(&self, heartbeat: Option<u64>) -> kubelet::Options {
-        kubelet::Options {
+    fn kubelets(&self, heartbeat: Option<u64>) -> KubeletOptions {
+        KubeletOptions {
             clock: self.server.clock(),
             heartbeat: heartbeat.map(Duration::from_secs),
-            ..kubelet::Options::new("test")
+            ..KubeletOptions::new("test")
         }
     }
 

@@ -1,30 +1,14 @@
-//! What is special about pods: their first status, their grace period, their binding.
+//! Binding a pod to a node.
 
 use serde_json::{Value, json};
 
 use super::core::{Answer, Core, Moment};
-use super::defaults;
+use super::fields::{name, text};
 use super::path::Target;
+use super::precondition::{namespace_takes, not_that};
 use super::resource::{NODES, PODS};
+use super::scheduling::{set_condition, waits};
 use super::status::{Result, Status};
-use super::write::{name, namespace_takes, not_that, text};
-
-/// How many seconds a pod has to end: what was asked for, else what its spec says. None for one that runs nowhere: it has
-/// no node, or has ended.
-pub fn grace(pod: &Value, asked: Option<i64>) -> i64 {
-    let ended = matches!(
-        pod["status"]["phase"].as_str(),
-        Some("Failed" | "Succeeded")
-    );
-    if ended || text(&pod["spec"], "nodeName").is_empty() {
-        return 0;
-    }
-    let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64();
-    match asked.or(own).unwrap_or(30) {
-        negative if negative < 0 => 1,
-        seconds => seconds,
-    }
-}
 
 /// POST to `binding`: the scheduler's decision.
 pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> Result<Answer> {
@@ -111,22 +95,6 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
     })))
 }
 
-/// A new pod that waits at scheduling gates says so.
-pub fn gated(pod: &mut Value, moment: &Moment) {
-    if waits(pod) {
-        let waiting = json!({
-            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastTransitionTime": moment.seconds(),
-            "message": "Scheduling is blocked due to non-empty scheduling gates",
-        });
-        set_condition(pod, waiting);
-    }
-}
-
-fn waits(pod: &Value) -> bool {
-    let gates = pod["spec"]["schedulingGates"].as_array();
-    gates.is_some_and(|gates| !gates.is_empty())
-}
-
 /// What is wrong with what a pod is bound to.
 fn wrong_target(target: &Value) -> Option<String> {
     let kind = text(target, "kind");
@@ -162,16 +130,4 @@ fn labels(core: &Core, binding: &Value) -> Vec<(String, Value)> {
     all.retain(|(key, _)| TOPOLOGY.contains(&&**key));
     all.extend(of(binding));
     all
-}
-
-fn set_condition(pod: &mut Value, condition: Value) {
-    match &mut pod["status"]["conditions"] {
-        Value::Array(list) => match list.iter_mut().find(|c| c["type"] == condition["type"]) {
-            Some(had) => *had = condition,
-            None => list.push(condition),
-        },
-        none => *none = json!([condition]),
-    }
-    // As any other write leaves it, or the next one would change it.
-    defaults::complete(&PODS, pod);
 }

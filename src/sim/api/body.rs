@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::fields::{remove, text};
 use super::resource::{self, Resource};
 use super::status::{Result, Status};
 use super::validate;
-use super::write::{remove, text};
 
 /// How much of a body an error shows.
 const SHOWN: usize = 30;

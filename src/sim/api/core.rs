@@ -1,4 +1,4 @@
-//! The API server without time, network and faults: a request and the moment in, an answer out.
+//! What the verbs work on: the store, the source of all that is random, and the moment of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,8 @@ use jiff::Timestamp;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use super::path::{Query, Target};
-use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::resource::Resource;
 use super::store::Store;
-use super::{binding, delete, read, write};
 
 /// When a request is done, and which it is.
 #[derive(Clone, Copy, Debug)]
@@ -77,67 +74,12 @@ pub struct Core {
     pub rng: StdRng,
 }
 
-/// One request.
-pub struct Request<'a> {
-    /// `GET`, …
-    pub method: &'a str,
-    /// What it is for.
-    pub target: &'a Target,
-    /// Its parameters.
-    pub query: &'a Query,
-    /// `Content-Type`.
-    pub content_type: &'a str,
-    /// The body.
-    pub body: &'a [u8],
-}
-
 impl Core {
     /// An empty one.
     pub fn new(seed: u64) -> Core {
         Core {
             store: Store::default(),
             rng: StdRng::seed_from_u64(seed),
-        }
-    }
-
-    /// Does what a request asks for, but for watches.
-    pub fn answer(&mut self, request: &Request<'_>, moment: &Moment) -> Result<Answer> {
-        let Request {
-            target,
-            query,
-            body,
-            ..
-        } = *request;
-        let is_one = !target.name.is_empty();
-        if matches!(request.method, "POST" | "PUT") {
-            super::body::check_type(request.content_type)?;
-        }
-        match (request.method, target.subresource) {
-            ("POST", "binding") => binding::bind(self, target, body, moment),
-            (_, "binding") => Err(Status::not_allowed()),
-            ("GET", "" | "status") if is_one => {
-                read::get(&self.store, target, query).map(Answer::ok)
-            }
-            ("GET", "") => read::list(&self.store, target, query).map(Answer::ok),
-            ("POST", "")
-                if !is_one && target.namespace.is_empty() == target.resource.namespaced =>
-            {
-                Err(Status::not_allowed())
-            }
-            ("POST", "") if !is_one => write::create(self, target, query, body, moment),
-            ("PUT", _) if is_one => write::update(self, target, query, body, moment),
-            ("PATCH", "" | "status") if is_one => {
-                write::patch(self, target, query, request.content_type, body, moment)
-            }
-            ("DELETE", "") if is_one => delete::delete(self, target, query, body, moment),
-            ("DELETE", "")
-                if target.namespace.is_empty() == target.resource.namespaced
-                    || *target.resource == resource::NAMESPACES =>
-            {
-                Err(Status::not_allowed())
-            }
-            ("DELETE", "") => delete::delete_collection(self, target, query, body, moment),
-            _ => Err(Status::not_allowed()),
         }
     }
 

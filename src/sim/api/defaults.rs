@@ -3,8 +3,9 @@
 //! Kubernetes 1.37 with its default admission, but for service accounts. Not here: uid, resourceVersion,
 //! creationTimestamp, deletion and managedFields.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::fields::{copy, drop_if, fill, is_hollow, remove, times, whole_seconds};
 use super::pods;
 use super::resource::{self, Resource};
 use super::status::Status;
@@ -66,16 +67,16 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
     let of_status = subresource == "status";
     if resource.status {
         let kept = if of_status { "spec" } else { "status" };
-        keep(object, old, kept);
+        copy(old, object, kept);
     }
     complete(resource, object);
-    keep(&mut object["metadata"], &old["metadata"], "generation");
+    copy(&old["metadata"], &mut object["metadata"], "generation");
     if *resource == resource::NAMESPACES {
-        keep(&mut object["spec"], &old["spec"], "finalizers");
+        copy(&old["spec"], &mut object["spec"], "finalizers");
     }
     if *resource == resource::PODS && of_status {
         // Old kubelets corrupt the owners, and drop the class.
-        keep(&mut object["metadata"], &old["metadata"], "ownerReferences");
+        copy(&old["metadata"], &mut object["metadata"], "ownerReferences");
         fill(
             &mut object["status"],
             "qosClass",
@@ -266,68 +267,4 @@ fn event(object: &mut Value, always: EventFields) {
     drop_if(object, &optional, |value| {
         is_hollow(value) && !value.is_object()
     });
-}
-
-/// A time to the second, as the server writes it.
-fn whole_seconds(object: &mut Value, key: &str) {
-    let text = object[key].as_str();
-    if let Some(time) = text.and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
-        object[key] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    }
-}
-
-/// Conditions always have these times, if only null.
-pub(super) fn times(status: &mut Value, keys: &[&str]) {
-    let Some(Value::Array(conditions)) = status.get_mut("conditions") else {
-        return;
-    };
-    for condition in conditions {
-        for key in keys {
-            fill(condition, key, Value::Null);
-            whole_seconds(condition, key);
-        }
-    }
-}
-
-/// Puts `value` under `key` where there is nothing, or null.
-pub(super) fn fill(object: &mut Value, key: &str, value: Value) {
-    if object.is_null() {
-        *object = Value::Object(Map::new());
-    }
-    if let Some(fields) = object.as_object_mut()
-        && fields.get(key).is_none_or(Value::is_null)
-    {
-        fields.insert(key.to_owned(), value);
-    }
-}
-
-/// Takes out those of `keys` whose values are such.
-pub(super) fn drop_if(object: &mut Value, keys: &[&str], such: impl Fn(&Value) -> bool) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.retain(|key, value| !(keys.contains(&key.as_str()) && such(value)));
-    }
-}
-
-fn remove(object: &mut Value, key: &str) {
-    drop_if(object, &[key], |_| true);
-}
-
-/// Makes `key` what it is in `old`.
-fn keep(object: &mut Value, old: &Value, key: &str) {
-    remove(object, key);
-    if let Some(value) = old.get(key) {
-        fill(object, key, value.clone());
-    }
-}
-
-/// Whether Go leaves a value out where it says `omitempty`.
-pub(super) fn is_hollow(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Bool(true) => false,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-    }
 }

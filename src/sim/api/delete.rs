@@ -2,19 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::binding;
 use super::core::{Answer, Core, Moment};
 use super::delete_options::Options;
+use super::fields::text;
+use super::finalizers::{has_content, is_held};
+use super::form::shown;
+use super::grace::{self, Grace, raise_generation};
 use super::path::{Query, Target};
-use super::read::{Selection, shown};
 use super::resource::{self, Resource};
+use super::selection::Selection;
 use super::status::{Result, Status};
-use super::write::text;
-
-/// The garbage collector's: dependents go first.
-pub const FOREGROUND: &str = "foregroundDeletion";
-/// The garbage collector's: dependents are let go first.
-pub const ORPHAN: &str = "orphan";
 
 /// Namespaces that nobody deletes.
 const IMMORTAL: [&str; 3] = ["default", "kube-public", "kube-system"];
@@ -96,7 +93,7 @@ fn one(
         return Ok(shown(resource, &old));
     }
     let grace = match *resource == resource::PODS {
-        true => grace(&mut object, options.grace, moment),
+        true => grace::grant(&mut object, options.grace, moment),
         false => Grace::None,
     };
     if grace == Grace::RunsAlready {
@@ -181,53 +178,6 @@ fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> 
     Ok(())
 }
 
-/// What becomes of a pod that is deleted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grace {
-    /// There is no question of any.
-    None,
-    /// It has so many seconds from now, or from when its deletion began.
-    Seconds(i64),
-    /// It is being deleted already, and this changes nothing.
-    RunsAlready,
-}
-
-/// Sets or shortens the grace period of a pod.
-fn grace(pod: &mut Value, asked: Option<i64>, moment: &Moment) -> Grace {
-    let asked = asked.map(|seconds| if seconds < 0 { 1 } else { seconds });
-    if !pod["metadata"]["deletionTimestamp"].is_string() {
-        let seconds = binding::grace(pod, asked);
-        let metadata = &mut pod["metadata"];
-        metadata["deletionTimestamp"] = moment.after(seconds).into();
-        metadata["deletionGracePeriodSeconds"] = seconds.into();
-        raise_generation(metadata);
-        return Grace::Seconds(seconds);
-    }
-    let metadata = &mut pod["metadata"];
-    let had = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
-    match asked {
-        _ if had == 0 => Grace::None,
-        Some(mut seconds) if seconds < had => {
-            let begun = moment.parse(&text(metadata, "deletionTimestamp")) - had;
-            let now = moment.now.as_second();
-            let end = (begun + seconds).max(now);
-            if begun + seconds < now && seconds != 0 {
-                seconds = 1;
-            }
-            metadata["deletionTimestamp"] = moment.format(end).into();
-            metadata["deletionGracePeriodSeconds"] = seconds.into();
-            Grace::Seconds(seconds)
-        }
-        _ => Grace::RunsAlready,
-    }
-}
-
-fn raise_generation(metadata: &mut Value) {
-    if let Some(generation) = metadata["generation"].as_i64() {
-        metadata["generation"] = (generation + 1).into();
-    }
-}
-
 /// A namespace that is asked to go for the first time: its controller empties it. True when that is so.
 fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) -> bool {
     if namespace["metadata"]["deletionTimestamp"].is_string() {
@@ -248,27 +198,4 @@ fn begin(object: &mut Value, moment: &Moment) {
     raise_generation(metadata);
     metadata["deletionTimestamp"] = moment.seconds().into();
     metadata["deletionGracePeriodSeconds"] = 0.into();
-}
-
-fn is_held(object: &Value) -> bool {
-    let finalizers = object["metadata"]["finalizers"].as_array();
-    finalizers.is_some_and(|list| !list.is_empty())
-}
-
-/// Whether a namespace still waits for its controller.
-fn has_content(namespace: &Value) -> bool {
-    namespace["spec"]["finalizers"]
-        .as_array()
-        .is_some_and(|l| !l.is_empty())
-}
-
-/// Whether nothing holds an object any more that was being deleted before this write of it.
-pub fn is_released(resource: &Resource, old: &Value, object: &Value) -> bool {
-    old["metadata"]["deletionTimestamp"].is_string()
-        && old["metadata"]["deletionGracePeriodSeconds"]
-            .as_i64()
-            .unwrap_or(0)
-            == 0
-        && !is_held(object)
-        && !(*resource == resource::NAMESPACES && has_content(object))
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::delete::{FOREGROUND, ORPHAN};
+use super::fields::{remove, text};
+use super::finalizers::{FOREGROUND, ORPHAN};
 use super::path::Query;
 use super::resource::{self, Resource};
 use super::status::{FieldError, Result, Status, Wrong};
-use super::write::{remove, text};
 
 /// The options, from the body, or where there is none from the query.
 #[derive(Default)]

@@ -1,19 +1,21 @@
 //! Patches: what becomes of an object. Who may patch, and whether the outcome is valid, is decided elsewhere.
 
+mod directives;
 mod json;
 mod lists;
+mod refusal;
 mod say;
 mod schema;
 mod strategic;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::resource::{CONTROLLER_REVISIONS, Resource};
 use super::status::{Result, Status};
-
-type Object = Map<String, Value>;
+use refusal::detailed;
+use say::Object;
 
 /// How a patch is to be read, which the request's content type says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,23 +125,4 @@ fn read_value(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(read_value),
         _ => {}
     }
-}
-
-/// A failure whose details are there, but empty.
-fn detailed(status: Status) -> Status {
-    Status {
-        details: Value::Object(Object::new()),
-        ..status
-    }
-}
-
-/// A patch that is well formed, but does not apply. The reason is not passed on to clients.
-fn rejected() -> Status {
-    const SAID: &str = "the server rejected our request due to an error in our request";
-    detailed(Status::new(422, "Invalid", SAID))
-}
-
-/// Upstream has errors that it does not translate for clients: those are the server's own, without a reason.
-fn internal(message: impl Into<String>) -> Status {
-    Status::new(500, "", message)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::defaults::{drop_if, fill, is_hollow, times};
+use super::fields::{drop_if, fill, is_hollow, times};
 use crate::stored::defaults as stored;
 use crate::stored::quantity::{billionths, canonical_resource};
 

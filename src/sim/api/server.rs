@@ -4,7 +4,7 @@
 //! fixed moment plus tokio's, so nothing depends on the machine's clock.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,15 +15,16 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::core::{Core, Moment, Request};
-use super::faults::{Act, Faults, Gate, Matches};
+use super::core::Moment;
+use super::dispatch::{self, Request};
+use super::faults::{Act, Gate, Matches};
 use super::log::Entry;
 use super::path::{self, Query};
 use super::resource::{self, Resource};
+use super::state::{Shared, State};
 use super::status::Status;
 use super::store::Store;
-use super::told::Told;
-use super::watch::{Plan, Watch};
+use super::watch::{Start, Watch};
 
 /// How long a request takes.
 const LATENCY: Duration = Duration::from_millis(1);
@@ -47,26 +48,12 @@ impl Default for Options {
     }
 }
 
-/// What the clones share.
-pub struct Inner {
-    /// The server proper.
-    pub core: Core,
-    /// What goes wrong.
-    pub faults: Faults,
-    /// What watches told.
-    pub told: Told,
-    /// All requests so far.
-    pub log: Vec<Entry>,
-}
-
 /// The server.
 #[derive(Clone)]
 pub struct ApiServer {
-    inner: Arc<Mutex<Inner>>,
-    /// Not tokio's `watch`, which wakes those who wait in an order by chance.
-    changed: Arc<Notify>,
+    shared: Shared,
+    /// Notified of each request once the log has it.
     logged: Arc<Notify>,
-    start: Instant,
     epoch: Timestamp,
 }
 
@@ -98,19 +85,12 @@ impl ApiServer {
     /// An empty one, but for the namespaces that every cluster has.
     pub fn new(options: Options) -> ApiServer {
         let server = ApiServer {
-            inner: Arc::new(Mutex::new(Inner {
-                core: Core::new(options.seed),
-                faults: Faults::default(),
-                told: Told::default(),
-                log: Vec::new(),
-            })),
-            changed: Arc::default(),
+            shared: Shared::new(options.seed),
             logged: Arc::default(),
-            start: Instant::now(),
             epoch: options.epoch,
         };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            server.with(|inner| {
+            server.shared.with(|state| {
                 let target = path::target("/api/v1/namespaces").expect("a path");
                 let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
                 let request = Request {
@@ -121,36 +101,26 @@ impl ApiServer {
                     body: body.as_bytes(),
                 };
                 let moment = server.moment(usize::MAX);
-                let made = inner.core.answer(&request, &moment);
+                let made = dispatch::answer(&mut state.core, &request, &moment);
                 made.unwrap_or_else(|status| panic!("namespace {name}: {status}"));
             });
         }
         server
     }
 
-    /// Lends everything, locked.
-    pub fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
-        f(&mut self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The oldest version that watches of this resource can begin at, where that can be told now.
-    pub(super) fn try_oldest(&self, resource: &Resource) -> Option<u64> {
-        let inner = self.inner.try_lock().ok()?;
-        Some(inner.core.store.oldest(resource))
+    /// Lends the state, locked.
+    pub fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        self.shared.with(f)
     }
 
     /// Reads what it holds.
     pub fn read<R>(&self, f: impl FnOnce(&Store) -> R) -> R {
-        f(&self.lock().core.store)
+        f(&self.shared.lock().core.store)
     }
 
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.shared.elapsed()
     }
 
     /// The time of day at the start.
@@ -178,62 +148,58 @@ impl ApiServer {
         }
     }
 
-    /// Told of every write, and of every change of what watches tell.
-    pub fn changes(&self) -> Arc<Notify> {
-        self.changed.clone()
-    }
-
     /// All requests so far.
     pub fn log(&self) -> Vec<Entry> {
-        self.lock().log.clone()
+        self.shared.lock().log.clone()
     }
 
     /// The requests so far that are so.
     pub fn requests(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        let inner = self.lock();
-        inner.log.iter().filter(|e| wanted(e)).cloned().collect()
+        let state = self.shared.lock();
+        state.log.iter().filter(|e| wanted(e)).cloned().collect()
     }
 
     /// All requests so far as text, a line each.
     pub fn log_text(&self) -> String {
-        let inner = self.lock();
-        inner.log.iter().map(|e| e.line() + "\n").collect()
+        let state = self.shared.lock();
+        state.log.iter().map(|e| e.line() + "\n").collect()
     }
 
     /// The next `times` requests that match go so. Later rules go before earlier ones.
     pub fn rule(&self, times: usize, matches: impl Fn(&Entry) -> bool + Send + 'static, act: Act) {
         let matches: Matches = Box::new(matches);
-        self.with(|inner| inner.faults.rule(times, matches, act));
+        self.shared
+            .with(|state| state.faults.rule(times, matches, act));
     }
 
     /// No rules any more.
     pub fn clear_rules(&self) {
-        self.with(|inner| inner.faults.clear_rules());
+        self.shared.with(|state| state.faults.clear_rules());
     }
 
     /// The client's watches of this resource tell late, or nothing, or all again.
     pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
         let at = self.elapsed();
-        self.with(|inner| {
-            inner.faults.gate(client, resource, gate);
-            inner.told.gate(client, resource, gate, at);
+        self.shared.with(|state| {
+            state.faults.gate(client, resource, gate);
+            state.told.gate(client, resource, gate, at);
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
     /// All open watches of this resource end.
     pub fn end_watches(&self, resource: &Resource) {
-        self.with(|inner| inner.faults.cut(resource, false));
-        self.changed.notify_waiters();
+        self.shared.with(|state| state.faults.cut(resource, false));
+        self.shared.notify();
     }
 
     /// History is cut: open watches of this resource end with 410, and none can begin before now.
     pub fn expire(&self, resource: &Resource) {
-        self.with(|inner| {
-            inner.faults.cut(resource, true);
-            inner.core.store.cut(resource);
+        self.shared.with(|state| {
+            state.faults.cut(resource, true);
+            state.core.store.cut(resource);
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
     /// Waits for the next request after the one numbered `after` that is wanted; None where none comes in time.
@@ -249,11 +215,11 @@ impl ApiServer {
             let mut logged = pin!(self.logged.notified());
             logged.as_mut().enable();
             {
-                let inner = self.lock();
-                if let Some(found) = inner.log[seen..].iter().find(|e| wanted(e)) {
+                let state = self.shared.lock();
+                if let Some(found) = state.log[seen..].iter().find(|e| wanted(e)) {
                     return Some(found.clone());
                 }
-                seen = inner.log.len();
+                seen = state.log.len();
             }
             timeout_at(deadline, logged).await.ok()?;
         }
@@ -261,7 +227,7 @@ impl ApiServer {
 
     /// How many requests there were.
     pub fn requests_so_far(&self) -> usize {
-        self.lock().log.len()
+        self.shared.lock().log.len()
     }
 
     /// Answers a request of a client.
@@ -314,9 +280,9 @@ impl ApiServer {
     }
 
     fn note(&self, client: Arc<str>, incoming: &Incoming) -> (usize, Option<Act>) {
-        let mut inner = self.lock();
+        let mut state = self.shared.lock();
         let entry = Entry {
-            number: inner.log.len(),
+            number: state.log.len(),
             client,
             method: incoming.method.clone(),
             path: incoming.path.clone(),
@@ -327,17 +293,17 @@ impl ApiServer {
             ended: None,
             code: 0,
         };
-        let act = inner.faults.act(&entry);
+        let act = state.faults.act(&entry);
         let number = entry.number;
-        inner.log.push(entry);
-        drop(inner);
+        state.log.push(entry);
+        drop(state);
         self.logged.notify_waiters();
         (number, act)
     }
 
     fn ended(&self, number: usize, code: u16) {
         let elapsed = self.elapsed();
-        let entry = &mut self.lock().log[number];
+        let entry = &mut self.shared.lock().log[number];
         (entry.ended, entry.code) = (Some(elapsed), code);
     }
 
@@ -364,14 +330,14 @@ impl ApiServer {
             && query.is("watch")
             && target.name.is_empty()
         {
-            let (plan, length) = self.with(|inner| {
-                let plan = Plan::new(&inner.core.store, &target, &query)?;
-                let random = inner.core.rng.random_range(1_800..3_600);
+            let (start, length) = self.shared.with(|state| {
+                let start = Start::new(&state.core.store, &target, &query)?;
+                let random = state.core.rng.random_range(1_800..3_600);
                 let seconds = query.number("timeoutSeconds").filter(|s| *s > 0);
                 let seconds = seconds.map_or(random, i64::unsigned_abs);
-                Ok::<_, Status>((plan, Duration::from_secs(seconds)))
+                Ok::<_, Status>((start, Duration::from_secs(seconds)))
             })?;
-            let watch = Watch::new(self.clone(), client, target, &query, plan, length);
+            let watch = Watch::new(self.shared.clone(), client, target, &query, start, length);
             return Ok(Reply::Lines(watch.lines()));
         }
         let request = Request {
@@ -382,13 +348,13 @@ impl ApiServer {
             body: &incoming.body,
         };
         let moment = self.moment(number);
-        let (answer, changed) = self.with(|inner| {
-            let before = inner.core.store.version();
-            let answer = inner.core.answer(&request, &moment);
-            (answer, inner.core.store.version() != before)
+        let (answer, changed) = self.shared.with(|state| {
+            let before = state.core.store.version();
+            let answer = dispatch::answer(&mut state.core, &request, &moment);
+            (answer, state.core.store.version() != before)
         });
         if changed {
-            self.changed.notify_waiters();
+            self.shared.notify();
         }
         let answer = answer?;
         Ok(Reply::Object(answer.code, answer.object, None))
@@ -415,8 +381,10 @@ impl ApiServer {
             body: &body,
         };
         let moment = self.moment(usize::MAX);
-        let answer = self.with(|inner| inner.core.answer(&request, &moment));
-        self.changed.notify_waiters();
+        let answer = self
+            .shared
+            .with(|state| dispatch::answer(&mut state.core, &request, &moment));
+        self.shared.notify();
         answer.map(|answer| answer.object)
     }
 
@@ -429,15 +397,15 @@ impl ApiServer {
         change: impl FnOnce(Value) -> Option<Value>,
     ) {
         let moment = self.moment(usize::MAX);
-        self.with(|inner| {
-            let old = inner.core.store.get(resource, namespace, name);
+        self.shared.with(|state| {
+            let old = state.core.store.get(resource, namespace, name);
             let old = old.map(|o| (**o).clone()).unwrap_or_default();
             match change(old.clone()) {
-                Some(new) => inner.core.put(resource, new, &moment),
-                None => inner.core.remove(resource, old, &moment),
+                Some(new) => state.core.put(resource, new, &moment),
+                None => state.core.remove(resource, old, &moment),
             };
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
     /// The objects of a resource, by namespace and name.

@@ -12,14 +12,16 @@ use tokio::time::{Instant, sleep_until};
 
 use super::defaults;
 use super::faults::Gate;
+use super::form::shown;
 use super::options::check_list;
 use super::path::{Query, Target};
-use super::read::{Selection, bad_version, shown, version};
 use super::resource::{self, Resource};
-use super::server::ApiServer;
+use super::selection::Selection;
+use super::state::Shared;
 use super::status::{Result, Status};
 use super::store::{Change, Store, Write};
 use super::told::Told;
+use super::version::{bad_version, version};
 
 /// How often a watch that asked for bookmarks gets one.
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -30,7 +32,7 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// A watch that was asked for.
 pub struct Watch {
-    server: ApiServer,
+    shared: Shared,
     client: Arc<str>,
     target: Target,
     selection: Selection,
@@ -58,7 +60,7 @@ impl Drop for Watch {
 }
 
 /// What is asked of a watch, after a look at the store.
-pub struct Plan {
+pub struct Start {
     selection: Selection,
     version: u64,
     /// What is there already, as events.
@@ -67,9 +69,9 @@ pub struct Plan {
     expired: bool,
 }
 
-impl Plan {
+impl Start {
     /// Reads the parameters.
-    pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Plan> {
+    pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Start> {
         let selection = Selection::new(target, query)?;
         check_list(query, true)?;
         let asked = query.get("resourceVersion");
@@ -78,7 +80,7 @@ impl Plan {
         let wants_initial = streams || from == 0 && !query.has("sendInitialEvents");
         if !wants_initial {
             let version = if from == 0 { store.version() } else { from };
-            return Ok(Plan {
+            return Ok(Start {
                 expired: version < store.oldest(target.resource),
                 selection,
                 version,
@@ -93,7 +95,7 @@ impl Plan {
         if streams && query.is("allowWatchBookmarks") {
             initial.push(bookmark(target, store.version(), true));
         }
-        Ok(Plan {
+        Ok(Start {
             selection,
             version: store.version(),
             initial,
@@ -161,32 +163,32 @@ fn line(event: &Value) -> Bytes {
 impl Watch {
     /// Begins one; `length` is how long it goes on.
     pub fn new(
-        server: ApiServer,
+        shared: Shared,
         client: Arc<str>,
         target: Target,
         query: &Query,
-        plan: Plan,
+        start: Start,
         length: Duration,
     ) -> Watch {
         let now = Instant::now();
-        let mut ready: Vec<Bytes> = plan.initial.iter().map(line).collect();
+        let mut ready: Vec<Bytes> = start.initial.iter().map(line).collect();
         ready.reverse();
         let mut watch = Watch {
-            changes: server.changes(),
-            cuts: server.with(|inner| inner.faults.cuts()),
-            server,
+            changes: shared.changes(),
+            cuts: shared.with(|state| state.faults.cuts()),
+            shared,
             client,
             target,
-            selection: plan.selection,
-            version: plan.version,
+            selection: start.selection,
+            version: start.version,
             ready,
             bookmarks: query.is("allowWatchBookmarks"),
             next_bookmark: now + BOOKMARKS,
             end: now + length,
             ended: false,
-            was_expired: plan.expired,
+            was_expired: start.expired,
         };
-        if plan.expired {
+        if start.expired {
             watch.expire();
         } else {
             watch.tell_when(Told::opened);
@@ -196,10 +198,10 @@ impl Watch {
 
     /// Notes that it begins, or ends, to tell.
     fn tell_when(&self, what: impl FnOnce(&mut Told, &Arc<str>, &Resource, Duration)) {
-        let at = self.server.elapsed();
+        let at = self.shared.elapsed();
         let (client, resource) = (&self.client, self.target.resource);
-        self.server
-            .with(|inner| what(&mut inner.told, client, resource, at));
+        self.shared
+            .with(|state| what(&mut state.told, client, resource, at));
     }
 
     /// Its lines; the stream ends with the watch.
@@ -256,16 +258,16 @@ impl Watch {
 
     /// Takes what may be told now; says when there may be more because a lag ends.
     fn look(&mut self) -> Option<Instant> {
-        let server = self.server.clone();
-        server.with(|inner| {
-            if let Some(expired) = inner.faults.cut_since(self.cuts, self.target.resource) {
+        let shared = self.shared.clone();
+        shared.with(|state| {
+            if let Some(expired) = state.faults.cut_since(self.cuts, self.target.resource) {
                 if expired {
                     self.expire();
                 }
                 self.ended = true;
                 return None;
             }
-            let gate = inner.faults.gate_of(&self.client, self.target.resource);
+            let gate = state.faults.gate_of(&self.client, self.target.resource);
             if gate == Some(Gate::Shut) {
                 return None;
             }
@@ -273,8 +275,8 @@ impl Watch {
                 Some(Gate::Lag(lag)) => lag,
                 _ => Duration::ZERO,
             };
-            let elapsed = server.elapsed();
-            let Some(writes) = inner.core.store.since(self.target.resource, self.version) else {
+            let elapsed = shared.elapsed();
+            let Some(writes) = state.core.store.since(self.target.resource, self.version) else {
                 self.expire();
                 return None;
             };
@@ -291,7 +293,7 @@ impl Watch {
             }
             if writes.is_empty() && gate.is_none() {
                 // Bookmarks are of the whole store.
-                self.version = self.version.max(inner.core.store.version());
+                self.version = self.version.max(state.core.store.version());
             }
             self.ready.reverse();
             later
@@ -321,7 +323,7 @@ impl Watch {
 
     fn expire(&mut self) {
         let oldest = self
-            .server
+            .shared
             .try_oldest(self.target.resource)
             .unwrap_or(self.version + 1);
         let why = format!("too old resource version: {} ({oldest})", self.version);

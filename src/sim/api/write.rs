@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 
 use super::body::{self, bare, read, without_nulls};
 use super::core::{Answer, Core, Moment};
-use super::delete;
-use super::events;
+use super::fields::{copy, name, remove, text};
+use super::finalizers::is_released;
+use super::form::{item, shown, shown_as_is, stored};
 use super::patch::{self, PatchKind};
 use super::path::{Query, Target};
-use super::read::{item, shown, shown_as_is};
+use super::precondition::{namespace_takes, not_that};
 use super::resource::{self, Resource};
 use super::status::{FieldError, Result, Status, Wrong};
-use super::{defaults, validate};
+use super::{defaults, scheduling, validate, version};
 
 /// Kubernetes' alphabet for generated names.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -61,7 +62,7 @@ fn make(
     metadata["creationTimestamp"] = moment.seconds().into();
     defaults::create(resource, &mut object);
     if *resource == resource::PODS {
-        super::binding::gated(&mut object, moment);
+        scheduling::gated(&mut object, moment);
     }
     let name = name(&object).to_owned();
     let errors = validate::create(resource, &object);
@@ -155,24 +156,6 @@ pub fn update(
     save(core, target, query, &old, object, moment)
 }
 
-/// The write is for another object of this name, or another state of it: `what` it names, and how that differs.
-pub fn not_that(target: &Target, name: &str, what: &str, (sent, is): (&str, &str)) -> Status {
-    // The server says the key in its own store, where nodes have their first name.
-    let plural = match *target.resource == resource::NODES {
-        true => "minions",
-        false => target.resource.plural,
-    };
-    let key = match target.namespace.as_str() {
-        "" => format!("/registry/{plural}/{name}"),
-        namespace => format!("/registry/{plural}/{namespace}/{name}"),
-    };
-    let why = format!(
-        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
-         {what} in precondition: {sent}, {what} in object meta: {is}"
-    );
-    Status::conflict(target.resource, name, &why)
-}
-
 /// PATCH of an object or its subresource.
 pub fn patch(
     core: &mut Core,
@@ -243,7 +226,7 @@ fn save(
 ) -> Result<Answer> {
     let resource = target.resource;
     let version = text(&object["metadata"], "resourceVersion");
-    if let Err(why) = super::read::version(&version) {
+    if let Err(why) = version::version(&version) {
         return Err(Status::new(500, "", why));
     }
     let is_other = object["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"];
@@ -262,7 +245,7 @@ fn save(
     if query.is_dry_run() {
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
-    if delete::is_released(resource, old, &object) {
+    if is_released(resource, old, &object) {
         // Watches are told the state before this write; whoever wrote gets what it wrote.
         core.remove(resource, stored(resource, old.clone()), moment);
         return Ok(Answer::ok(shown_as_is(resource, &object)));
@@ -305,15 +288,6 @@ fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, objec
     defaults::update(resource, object, old, subresource);
 }
 
-/// An object in the form in which it is stored.
-fn stored(resource: &Resource, object: Value) -> Value {
-    if *resource == resource::NEW_EVENTS {
-        events::to_old(&object)
-    } else {
-        object
-    }
-}
-
 fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
     let sent = text(&object["metadata"], "namespace");
     if target.resource.namespaced && !sent.is_empty() && sent != target.namespace {
@@ -329,36 +303,6 @@ fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is created in a namespace that is gone or going.
-pub fn namespace_takes(
-    core: &Core,
-    resource: &Resource,
-    namespace: &str,
-    object: &Value,
-) -> Result<()> {
-    let Some(found) = core.store.get(&resource::NAMESPACES, "", namespace) else {
-        return Err(Status::not_found(&resource::NAMESPACES, namespace));
-    };
-    if found["status"]["phase"] != "Terminating" {
-        return Ok(());
-    }
-    let why = format!(
-        "unable to create new content in namespace {namespace} because it is being terminated"
-    );
-    // What has no name yet goes by what its name will begin with.
-    let name = match name(object) {
-        "" => object["metadata"]["generateName"]
-            .as_str()
-            .unwrap_or_default(),
-        name => name,
-    };
-    let mut status = Status::forbidden(resource, name, &why);
-    status.details["causes"] = json!([{
-        "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"), "field": "metadata.namespace",
-    }]);
-    Err(status)
-}
-
 fn generate_name(core: &mut Core, object: &mut Value) {
     let base = text(&object["metadata"], "generateName");
     if !name(object).is_empty() || base.is_empty() {
@@ -370,29 +314,4 @@ fn generate_name(core: &mut Core, object: &mut Value) {
         made.push(char::from(ALPHABET[at]));
     }
     object["metadata"]["name"] = made.into();
-}
-
-/// An object's name.
-pub fn name(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or("")
-}
-
-/// A text; empty where there is none.
-pub fn text(object: &Value, field: &str) -> String {
-    object[field].as_str().unwrap_or("").to_owned()
-}
-
-/// Takes a field out.
-pub fn remove(object: &mut Value, field: &str) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove(field);
-    }
-}
-
-/// Makes a field what it is there.
-fn copy(from: &Value, to: &mut Value, field: &str) {
-    match &from[field] {
-        Value::Null => remove(to, field),
-        value => to[field] = value.clone(),
-    }
 }

@@ -61,7 +61,7 @@ impl NodeSpec {
             ("kubernetes.io/hostname", self.name.as_str()),
             ("kubernetes.io/os", "linux"),
             ("kubernetes.io/arch", "amd64"),
-            (super::GROUP_LABEL, group),
+            (super::options::GROUP_LABEL, group),
         ] {
             labels
                 .entry(key.to_owned())

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::heartbeat::renew;
 use super::lifecycle::{Metadata, Next, PREFIX, Pod, Script, Seen, Step, next, report};
 use super::node::{Node, address};
-use super::{GROUP_LABEL, Options};
+use super::options::{GROUP_LABEL, KubeletOptions};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
 
@@ -59,7 +59,7 @@ struct Row {
 /// What the kubelets know and do: see `super`.
 pub(super) struct Server {
     client: kube::Client,
-    options: Options,
+    options: KubeletOptions,
     nodes: BTreeMap<String, Node>,
     pods: BTreeMap<PodKey, Row>,
     /// The timers, in the order in which they go off.
@@ -70,7 +70,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub fn new(client: kube::Client, options: Options) -> Self {
+    pub fn new(client: kube::Client, options: KubeletOptions) -> Self {
         Self {
             client,
             options,

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 use super::lifecycle::{Next, Pod, Script, Seen, Step, next};
 use super::node::{Node, address};
+use super::options::{GROUP_LABEL, KubeletOptions};
 use super::serve::{request, silent, timestamp};
-use super::{GROUP_LABEL, Options};
 
 /// Does for the first pod, by node, namespace and name, what its kubelet would do next, however long that would
 /// take to come. In words what that was; `None` where all pods rest. Nodes that are silent are passed over.
 ///
 /// A pod that is not ready although it runs, and that is scripted to lose its readiness, has lost it.
-pub async fn step(client: &kube::Client, options: &Options) -> kube::Result<Option<String>> {
+pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Result<Option<String>> {
     let group = format!("{GROUP_LABEL}={}", options.group);
     let nodes: Vec<Node> = list(
         client,

@@ -20,9 +20,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::facts::{current_hash, is_live, owner, said, target, text};
+use super::past::Past;
 use super::past::{Life, Set, is_available};
-use super::{Entry, Past, Promise, Step};
+use super::promise::Promise;
+use super::step::Step;
 use crate::model::{DaemonSet, Node, UpdateStrategy};
+use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
 

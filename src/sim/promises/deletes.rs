@@ -11,8 +11,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::facts::{self, age, hash, is_live, owner, ready_since, said, target, text};
-use super::{Entry, Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::model::DaemonSet;
+use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
 

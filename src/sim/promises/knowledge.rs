@@ -6,9 +6,21 @@
 
 use std::time::Duration;
 
-use super::RESOURCES;
 use crate::apply::carry_out::MAX_PLAN_AGE;
-use crate::sim::api::{Entry, told::Told};
+use crate::sim::api::resource::{
+    CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS,
+};
+use crate::sim::api::{Entry, Resource, told::Told};
+
+/// What is checked. Events are not part of it: nothing rests on them.
+pub static RESOURCES: [&Resource; 6] = [
+    &PODS,
+    &NODES,
+    &DAEMON_SETS,
+    &CONTROLLER_REVISIONS,
+    &NAMESPACES,
+    &LEASES,
+];
 
 /// Where so little is between the end of one request and the next one, both may be of one plan.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::facts::{self, hash, is_live, owner, said, target, text};
-use super::{Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::sim::api::resource::{DAEMON_SETS, PODS};
 use crate::sim::api::store::Change;
 

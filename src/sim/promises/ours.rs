@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::facts::{owner, said, text};
-use super::{Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, PODS};
 use crate::sim::api::store::Change;
 

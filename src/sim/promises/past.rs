@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, value::to_raw_value};
 
-use super::Step;
 use super::facts::{
     self, hash, is_deleting, is_live, is_terminal, owner, ready_since, target, text,
 };
+use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
 use crate::sim::api::resource::{DAEMON_SETS, NODES, PODS};

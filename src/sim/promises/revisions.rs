@@ -10,7 +10,10 @@
 use serde_json::Value;
 
 use super::facts::{hash, is_of_template, owner, said, template_of, text};
-use super::{Entry, Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
+use crate::sim::api::Entry;
 use crate::sim::api::resource::CONTROLLER_REVISIONS;
 use crate::sim::api::store::Change;
 

@@ -6,10 +6,11 @@ mod revisions;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::sim::api::{Gate, path};
+use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
+use crate::sim::api::{Gate, Resource, path};
 
 /// A history that is made up.
 #[derive(Default)]

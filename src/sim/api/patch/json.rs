@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::super::status::{Result, Status};
-use super::{rejected, say};
+use super::refusal::rejected;
+use super::say;
 
 /// More operations than this are refused.
 const MOST: usize = 10_000;

@@ -1,4 +1,4 @@
-//! Strategic merge patches: lists, and the order of what is in them.
+//! Strategic merge patches: the elements of lists, and their order.
 //!
 //! The order follows upstream to the letter: elements that the patch names come in the patch's order, the others in
 //! theirs, and the two are interleaved by where they were before.
@@ -6,73 +6,12 @@
 use serde_json::{Value, json};
 
 use super::super::status::Result;
-use super::schema::Merging;
-use super::strategic::{self, DIRECTIVE, unknown};
-use super::{Object, internal, rejected, say};
-
-/// A list with a patch's list merged into it; or, if the patch's is a list of deletions, without what it names.
-pub fn merge(
-    mut original: Vec<Value>,
-    patch: Vec<Value>,
-    how: Merging,
-    deletes: bool,
-) -> Result<Vec<Value>> {
-    merge_in_place(&mut original, patch, how, deletes)
-}
-
-/// As [`merge`], and leaves the original as upstream does.
-///
-/// Upstream's merge writes into the array that it reads: an element that is deleted makes those behind it move up,
-/// and elements that are new take the free places at the end. Whoever looks at the original afterwards, as
-/// `$setElementOrder` does for the order that was, sees that.
-pub fn merge_in_place(
-    original: &mut [Value],
-    patch: Vec<Value>,
-    how: Merging,
-    deletes: bool,
-) -> Result<Vec<Value>> {
-    if !how.merged && !deletes {
-        return Ok(patch);
-    }
-    if original.is_empty() && patch.is_empty() {
-        return Ok(Vec::new());
-    }
-    if element_type(&[original, &patch])? != say::go_type(&Value::Object(Object::new())) {
-        let mut both = original.to_vec();
-        if deletes {
-            both.retain(|item| !patch.contains(item));
-            return Ok(both);
-        }
-        both.extend(patch.iter().cloned());
-        return order(deduplicated(both), &patch, original, how.key);
-    }
-    if how.key.is_empty() {
-        let of = if how.merged { "string" } else { "struct" };
-        let why = format!("cannot merge lists without merge key for {of}");
-        return Err(internal(why));
-    }
-    let (old, patch) = directed(original, patch, how.key)?;
-    let mut merged = old.clone();
-    for item in &patch {
-        let item = members(item)?;
-        match position(&merged, how.key, key_of(item, how.key)?)? {
-            Some(at) => {
-                let old = members(&merged[at])?.clone();
-                merged[at] = strategic::merge(old, item.clone(), how.of)?.into();
-            }
-            None => {
-                if let Some(free) = original.get_mut(merged.len()) {
-                    *free = item.clone().into();
-                }
-                merged.push(item.clone().into());
-            }
-        }
-    }
-    order(merged, &patch, &old, how.key)
-}
+use super::directives::{DIRECTIVE, unknown};
+use super::refusal::{internal, rejected};
+use super::say::{self, Object};
 
 /// Carries out the elements that are directives: what remains of the original, and the patch without them.
-fn directed(
+pub fn directed(
     original: &mut [Value],
     patch: Vec<Value>,
     key: &str,
@@ -240,7 +179,7 @@ pub fn element_type(lists: &[&[Value]]) -> Result<&'static str> {
 }
 
 /// Without repetitions. The place of one that goes is taken by the last.
-fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
+pub fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
     let mut at = 0;
     while at < items.len() {
         let mut other = at + 1;
@@ -257,7 +196,7 @@ fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
 }
 
 /// Where the element with this value of the key is.
-fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
+pub fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
     for (at, item) in list.iter().enumerate() {
         let Value::Object(item) = item else {
             return Err(internal(format!("value for key {at} is not a map")));
@@ -269,7 +208,7 @@ fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
     Ok(None)
 }
 
-fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
+pub fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
     item.get(key).ok_or_else(|| {
         internal(format!(
             "map: {} does not contain declared merge key: {key}",
@@ -278,7 +217,7 @@ fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
     })
 }
 
-fn members(item: &Value) -> Result<&Object> {
+pub fn members(item: &Value) -> Result<&Object> {
     item.as_object().ok_or_else(|| {
         internal(format!(
             "expected a map[string]interface {{}}, but received a {}",

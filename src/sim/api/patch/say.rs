@@ -1,8 +1,9 @@
 //! How Go prints values: upstream's messages about patches show them this way.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Object;
+/// A JSON object.
+pub type Object = Map<String, Value>;
 
 /// As `%v` prints it: `map[a:1 b:[x y]]`.
 pub fn value(value: &Value) -> String {

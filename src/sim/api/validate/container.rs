@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::volume::Volumes;
-use super::{each, names, number, present, resources, text, volume};
+use super::{names, resources, volume};
 
 /// The containers of a pod.
 pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::errors::Errors;
-use super::{each, metadata, names, number, placement, pod, present, text, texts};
+use super::fields::{each, number, present, text, texts};
+use super::{metadata, names, placement, pod};
 
 /// The spec of a DaemonSet, new or updated.
 pub fn spec(errors: &mut Errors, object: &Value) {

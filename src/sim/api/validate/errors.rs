@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::status::{FieldError, Wrong};
-use super::present;
+use super::fields::present;
 
 /// What is wrong so far, in order.
 #[derive(Default)]

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::super::resource::{self, Resource};
 use super::errors::Errors;
+use super::fields::{number, present, text};
 use super::metadata::{self, NameRule};
-use super::{names, number, present, text};
+use super::names;
 
 /// How the two forms of an event call the same things.
 struct Form {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, text, texts};
 use super::names::{self, Rule};
-use super::{each, text, texts};
 
 /// What names a kind may have.
 #[derive(Clone, Copy, PartialEq)]

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, text, texts};
 use super::metadata::{self, NameRule};
-use super::{each, placement, resources, text, texts};
+use super::{placement, resources};
 
 /// A node as such.
 pub fn create(errors: &mut Errors, node: &Value) {

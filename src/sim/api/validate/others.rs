@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::metadata::is_standard_finalizer;
-use super::{each, names, number, present, text};
+use super::names;
 
 /// The finalizers of a new namespace.
 pub fn namespace(errors: &mut Errors, namespace: &Value) {

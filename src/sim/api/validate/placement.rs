@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::errors::Errors;
-use super::{each, metadata, names, number, present, text};
+use super::fields::{each, number, present, text};
+use super::{metadata, names};
 
 const NOT_AN_OPERATOR: &str = "not a valid selector operator";
 const NEEDS_VALUES: &str = "must be specified when `operator` is 'In' or 'NotIn'";

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::metadata::{self, NameRule};
-use super::{container, each, names, number, placement, present, text, volume};
+use super::{container, names, placement, volume};
 
 /// A new pod.
 pub fn create(errors: &mut Errors, pod: &Value) {

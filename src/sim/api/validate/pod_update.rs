@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{each, metadata, number, placement, pod, present, text};
+use super::fields::{each, number, present, text};
+use super::{metadata, placement, pod};
 
 /// What cannot be changed. The server adds the difference of the two states, printed as Go types, from which nobody
 /// can read anything but that; here there is none, and the text ends with the line.

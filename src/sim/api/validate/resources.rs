@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{names, texts};
+use super::fields::texts;
+use super::names;
 use crate::stored::quantity::billionths;
 
 /// One, in billionths.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{each, names, text};
+use super::fields::{each, text};
+use super::names;
 
 /// The names of the volumes that are good.
 pub type Volumes<'a> = BTreeSet<&'a str>;

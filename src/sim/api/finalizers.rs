@@ -1,0 +1,34 @@
+//! What holds an object back that is being deleted: its finalizers, and those of a namespace's content.
+
+use serde_json::Value;
+
+use super::resource::{self, Resource};
+
+/// The garbage collector's: dependents go first.
+pub const FOREGROUND: &str = "foregroundDeletion";
+/// The garbage collector's: dependents are let go first.
+pub const ORPHAN: &str = "orphan";
+
+/// Whether an object has finalizers.
+pub fn is_held(object: &Value) -> bool {
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    finalizers.is_some_and(|list| !list.is_empty())
+}
+
+/// Whether a namespace still waits for its controller.
+pub fn has_content(namespace: &Value) -> bool {
+    namespace["spec"]["finalizers"]
+        .as_array()
+        .is_some_and(|l| !l.is_empty())
+}
+
+/// Whether nothing holds an object any more that was being deleted before this write of it.
+pub fn is_released(resource: &Resource, old: &Value, object: &Value) -> bool {
+    old["metadata"]["deletionTimestamp"].is_string()
+        && old["metadata"]["deletionGracePeriodSeconds"]
+            .as_i64()
+            .unwrap_or(0)
+            == 0
+        && !is_held(object)
+        && !(*resource == resource::NAMESPACES && has_content(object))
+}

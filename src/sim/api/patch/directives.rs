@@ -1,0 +1,57 @@
+//! Strategic merge patches: members that direct the merge, and are no data.
+
+use serde_json::Value;
+
+use super::super::status::{Result, Status};
+use super::refusal::internal;
+use super::say::{self, Object};
+
+/// Directs the map or list element it is in.
+pub const DIRECTIVE: &str = "$patch";
+/// Says which members stay.
+pub const RETAIN: &str = "$retainKeys";
+/// Before `/` and the name of a list: texts to take out of it.
+pub const DELETE: &str = "$deleteFromPrimitiveList";
+/// Before `/` and the name of a list: how it is to be ordered.
+pub const ORDER: &str = "$setElementOrder";
+
+/// The list's name in a member like `$setElementOrder/containers`. None if it is another kind of member.
+pub fn named<'a>(key: &'a str, directive: &str, bad: &str) -> Result<Option<&'a str>> {
+    match key
+        .strip_prefix(directive)
+        .map(|rest| rest.strip_prefix('/'))
+    {
+        None => Ok(None),
+        Some(Some(name)) => Ok(Some(name)),
+        Some(None) => Err(Status::bad_request(bad)),
+    }
+}
+
+/// A `$patch` that means nothing.
+pub fn unknown(directive: &Value, patch: &Object) -> Status {
+    internal(format!(
+        "unknown patch type: {} in map: {}",
+        say::value(directive),
+        say::map(patch)
+    ))
+}
+
+/// The value without the maps in it that are directives. None if it is one itself.
+pub fn without_directives(value: Value) -> Option<Value> {
+    match value {
+        Value::Object(members) if members.contains_key(DIRECTIVE) => None,
+        Value::Object(members) => Some(Value::Object(
+            members
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, without_directives(value)?)))
+                .collect(),
+        )),
+        Value::Array(items) => Some(without_directives_in(items).into()),
+        other => Some(other),
+    }
+}
+
+/// As [`without_directives`], of a list.
+pub fn without_directives_in(items: Vec<Value>) -> Vec<Value> {
+    items.into_iter().filter_map(without_directives).collect()
+}

@@ -1,0 +1,37 @@
+//! What the server says of a pod's scheduling: its gates, and the condition `PodScheduled`.
+
+use serde_json::{Value, json};
+
+use super::core::Moment;
+use super::defaults;
+use super::resource::PODS;
+
+/// A new pod that waits at scheduling gates says so.
+pub fn gated(pod: &mut Value, moment: &Moment) {
+    if waits(pod) {
+        let waiting = json!({
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastTransitionTime": moment.seconds(),
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        });
+        set_condition(pod, waiting);
+    }
+}
+
+/// Whether a pod has scheduling gates.
+pub fn waits(pod: &Value) -> bool {
+    let gates = pod["spec"]["schedulingGates"].as_array();
+    gates.is_some_and(|gates| !gates.is_empty())
+}
+
+/// Puts a condition in the place of the one of its type, and completes the pod as any other write does.
+pub fn set_condition(pod: &mut Value, condition: Value) {
+    match &mut pod["status"]["conditions"] {
+        Value::Array(list) => match list.iter_mut().find(|c| c["type"] == condition["type"]) {
+            Some(had) => *had = condition,
+            None => list.push(condition),
+        },
+        none => *none = json!([condition]),
+    }
+    // As any other write leaves it, or the next one would change it.
+    defaults::complete(&PODS, pod);
+}
