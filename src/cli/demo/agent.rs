@@ -9,7 +9,7 @@ use serde_json::{
 
 use crate::cli::files::{self, Document, STDIN};
 
-use super::DemoError;
+use super::error::DemoError;
 
 /// The example, as it is in the tree.
 const EXAMPLE: &str = include_str!("../../../examples/agent.yaml");

@@ -22,9 +22,11 @@ use crate::{
     },
 };
 
-use super::CONTROLLER;
 use super::news::{self, News};
 use super::objects::{target, text};
+
+/// What the controller's client is called in the log of requests.
+pub const CONTROLLER: &str = "controller";
 
 /// What is followed, and as what the cache knows it; events are only told.
 const FOLLOWED: [(&Resource, Option<Kind>); 5] = [

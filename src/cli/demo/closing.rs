@@ -13,8 +13,8 @@ use crate::sim::api::{
     resource::{DAEMON_SETS, NODES, PODS},
 };
 
-use super::CONTROLLER;
-use super::DemoError;
+use super::chronicle::CONTROLLER;
+use super::error::DemoError;
 use super::nodes::{POOL, ZONE};
 use super::objects::{is_of, is_ready, target, text};
 use super::show::{WIDTH, wrap};
@@ -62,7 +62,7 @@ impl Story<'_> {
         let writes = self.cluster.server.read(|store| store.version());
         let words = match &broken[..] {
             [] => {
-                let surges = self.standing().rollout.is_some_and(|r| r.max_surge > 0);
+                let surges = self.rollout_view().rollout.is_some_and(|r| r.max_surge > 0);
                 let but = match surges {
                     true => ", but for one old and one new",
                     false => "",

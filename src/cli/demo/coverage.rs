@@ -11,7 +11,7 @@ use super::agent::Agent;
 use super::chronicle::Chronicle;
 use super::nodes::ZONE;
 use super::objects::{is_live, is_of, is_ready, revision, target, text};
-use super::standing::Standing;
+use super::rollout_view::RolloutView;
 
 /// Of some nodes: how many are to have a pod, and how many have.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -38,7 +38,7 @@ pub struct Coverage {
     /// Pods that are on their way out, or failed.
     pub unsettled: u64,
     /// How an update stands, where one is shown.
-    pub update: Option<Standing>,
+    pub update: Option<RolloutView>,
 }
 
 impl Coverage {
@@ -46,7 +46,7 @@ impl Coverage {
     pub fn now(
         server: &ApiServer,
         chronicle: &Chronicle,
-        update: Option<Standing>,
+        update: Option<RolloutView>,
         agent: &Agent,
     ) -> Coverage {
         let hash = update.as_ref().map(|update| update.hash.clone());

@@ -8,15 +8,17 @@ mod budget;
 mod chronicle;
 mod closing;
 mod coverage;
+mod error;
+mod names;
 mod news;
 mod nodes;
 mod objects;
 mod pace;
 mod reject;
-mod roll;
+mod rollout;
+mod rollout_view;
 mod script;
 mod show;
-mod standing;
 mod story;
 mod voice;
 
@@ -28,7 +30,6 @@ use std::{
 };
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use thiserror::Error;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -41,16 +42,14 @@ use crate::sim::{
 
 use super::{
     args::{Colour, DemoArgs, LogFormat},
-    complain, files, log,
+    complain, log,
 };
 use agent::Agent;
-use chronicle::Chronicle;
+use chronicle::{CONTROLLER, Chronicle};
+use error::DemoError;
 use nodes::Fleet;
 use show::Show;
 use story::Story;
-
-/// What the controller's client is called in the log of requests.
-const CONTROLLER: &str = "controller";
 
 /// Who else is in the cluster. Not the taint eviction controller: it deletes the pods of a node with a NoExecute taint at
 /// the same moment as a DaemonSet controller does, and who is first would be chance.
@@ -64,26 +63,6 @@ const PARTS: [Part; 5] = [
 
 /// Before the story begins the controller reads and watches for so long, by the cluster's time.
 const SETTLING: Duration = Duration::from_secs(2);
-
-/// Why the demo ends early.
-#[derive(Debug, Error)]
-enum DemoError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] files::FileError),
-    /// What is in it is not what is needed.
-    #[error("{0}")]
-    Input(String),
-    /// The API server refused something, in kubectl's words.
-    #[error("{0}")]
-    Rejected(String),
-    /// It cannot be shown.
-    #[error("cannot write: {0}")]
-    Output(#[from] io::Error),
-    /// Somebody asked for the end.
-    #[error("interrupted")]
-    Signal(u8),
-}
 
 /// Runs the demo.
 pub fn run(args: &DemoArgs) -> ExitCode {

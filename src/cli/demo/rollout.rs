@@ -10,19 +10,20 @@ use crate::sim::{
     kubelets::lifecycle::PREFIX,
 };
 
-use super::DemoError;
 use super::budget::{Most, Places};
+use super::error::DemoError;
+use super::names::list_names;
 use super::objects::{is_of, is_ready, revision, target, text};
 use super::reject;
+use super::rollout_view::{RolloutView, allowed, used, waiting};
 use super::script::PAUSE;
-use super::show::{WIDTH, Who, some, wrap};
-use super::standing::{Standing, allowed, used, waiting};
+use super::show::{WIDTH, Who, wrap};
 use super::story::{Story, Until};
 
 /// The first pods are watched for so long at most.
 const START: Duration = Duration::from_secs(10);
 /// The update is, as often as it is waited for.
-const ROLL: Duration = Duration::from_secs(60);
+const ROLLOUT: Duration = Duration::from_secs(60);
 
 impl Story<'_> {
     /// Tells all of it.
@@ -37,16 +38,16 @@ impl Story<'_> {
             self.cluster.server.read(|store| store.version()),
         );
         let good = self.change("new", false)?;
-        if self.standing().rollout.is_none() {
+        if self.rollout_view().rollout.is_none() {
             self.by_hand().await?;
         } else {
-            self.watch(Until::Halfway, ROLL).await?;
+            self.watch(Until::Halfway, ROLLOUT).await?;
             self.change("bad", true)?;
-            self.watch(Until::Still, ROLL).await?;
+            self.watch(Until::Still, ROLLOUT).await?;
             self.stands_still()?;
             self.rest(PAUSE).await?;
             self.put(&good, "back to the template before")?;
-            self.watch(Until::Updated, ROLL).await?;
+            self.watch(Until::Updated, ROLLOUT).await?;
         }
         self.rest(PAUSE).await?;
         self.cost(begun, since)
@@ -76,9 +77,9 @@ impl Story<'_> {
         self.say(Who::You, words)?;
         let news = self.chronicle.catch_up();
         self.voice.hear(news);
-        let standing = self.standing();
-        let Some(rollout) = &standing.rollout else {
-            let old = self.on(|pod| revision(pod) != standing.hash).len();
+        let view = self.rollout_view();
+        let Some(rollout) = &view.rollout else {
+            let old = self.on(|pod| revision(pod) != view.hash).len();
             let words = format!("OnDelete: {old} old pods stay until somebody deletes them");
             return Ok(self.say(Who::Plan, &words)?);
         };
@@ -86,9 +87,9 @@ impl Story<'_> {
             Who::Plan,
             &format!("{} old pods, {}", rollout.old, allowed(rollout)),
         )?;
-        let now: Vec<&str> = standing.now.iter().map(|node| &**node).collect();
+        let now: Vec<&str> = view.now.iter().map(|node| &**node).collect();
         if !now.is_empty() {
-            self.say(Who::Plan, &format!("now {}", some(&now)))?;
+            self.say(Who::Plan, &format!("now {}", list_names(&now)))?;
         }
         if !rollout.next.is_empty() {
             let words = format!("then, the oldest pods first: {}", waiting(rollout));
@@ -98,18 +99,18 @@ impl Story<'_> {
     }
 
     /// How the update stands now.
-    pub fn standing(&mut self) -> Standing {
+    pub fn rollout_view(&mut self) -> RolloutView {
         let now = self.cluster.server.elapsed();
-        Standing::at(&mut self.chronicle, now)
+        RolloutView::at(&mut self.chronicle, now)
     }
 
     /// Says why nothing goes on.
     fn stands_still(&mut self) -> io::Result<()> {
-        let standing = self.standing();
-        let Some(rollout) = &standing.rollout else {
+        let view = self.rollout_view();
+        let Some(rollout) = &view.rollout else {
             return Ok(());
         };
-        let stuck = self.on(|pod| revision(pod) == standing.hash && !is_ready(pod));
+        let stuck = self.on(|pod| revision(pod) == view.hash && !is_ready(pod));
         let stuck: Vec<&str> = stuck.iter().map(|node| &**node).collect();
         let words = match rollout.next.is_empty() {
             true => format!("nothing is left to replace: {}", used(rollout)),
@@ -117,7 +118,7 @@ impl Story<'_> {
         };
         self.say(Who::Plan, &words)?;
         if !stuck.is_empty() {
-            let words = format!("new and not ready: the pods on {}", some(&stuck));
+            let words = format!("new and not ready: the pods on {}", list_names(&stuck));
             self.say(Who::Plan, &words)?;
         }
         if !rollout.next.is_empty() {
@@ -155,7 +156,7 @@ impl Story<'_> {
 
     /// Says how long it took, and how many nodes were unavailable for it.
     fn cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
-        let standing = self.standing();
+        let view = self.rollout_view();
         let judged = self.chronicle.judge();
         let nodes = judged.into_iter().filter(|j| j.verdict.should_run());
         let nodes: Vec<String> = nodes.map(|j| j.node).collect();
@@ -168,9 +169,9 @@ impl Story<'_> {
         };
         let most = self.cluster.server.read(|store| places.most(store, since));
         let new = self
-            .on(|pod| revision(pod) == standing.hash && is_ready(pod))
+            .on(|pod| revision(pod) == view.hash && is_ready(pod))
             .len();
-        let old = self.on(|pod| revision(pod) != standing.hash).len();
+        let old = self.on(|pod| revision(pod) != view.hash).len();
         let of = nodes.len();
         let Most {
             unavailable,
@@ -185,7 +186,7 @@ impl Story<'_> {
         words.push_str(&format!(
             " Nodes without an available pod: at most {unavailable} at a time"
         ));
-        match &standing.rollout {
+        match &view.rollout {
             Some(rollout) if rollout.max_surge > 0 => words.push_str(&format!(
                 "; with a second one beside it: at most {doubled}, of {} allowed.",
                 rollout.max_surge

@@ -8,14 +8,14 @@ use crate::{
 };
 
 use super::chronicle::Chronicle;
-use super::show::some;
+use super::names::list_names;
 
 /// So many names fit on a line.
 const FIT: usize = 3;
 
 /// How an update stands.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct RolloutView {
     /// The hash that pods of the current template carry.
     pub hash: String,
     /// How the rolling update stands; None where pods are not updated by the controller.
@@ -28,20 +28,23 @@ pub struct Standing {
     pub wake_at: Option<Time>,
 }
 
-impl Standing {
+impl RolloutView {
     /// As the plan for so long after the server's start has it.
-    pub fn at(chronicle: &mut Chronicle, at: Duration) -> Standing {
-        chronicle.planned(at).map(Standing::of).unwrap_or_default()
+    pub fn at(chronicle: &mut Chronicle, at: Duration) -> RolloutView {
+        chronicle
+            .planned(at)
+            .map(RolloutView::of)
+            .unwrap_or_default()
     }
 
-    fn of(plan: Plan) -> Standing {
+    fn of(plan: Plan) -> RolloutView {
         let rests = plan.is_settled();
         let deletes = plan.deletes.iter().map(|d| (d.phase, &d.node));
         let creates = plan.creates.iter().map(|c| (c.phase, &c.node));
         let all = deletes.chain(creates);
-        let rolled = all.filter(|(phase, _)| *phase == ActionPhase::Rollout);
-        Standing {
-            now: rolled.map(|(_, node)| node.to_string()).collect(),
+        let of_rollout = all.filter(|(phase, _)| *phase == ActionPhase::Rollout);
+        RolloutView {
+            now: of_rollout.map(|(_, node)| node.to_string()).collect(),
             rests,
             hash: plan
                 .revision
@@ -95,7 +98,7 @@ pub fn used(rollout: &Rollout) -> String {
 /// Who waits for it, the first ones by name.
 pub fn waiting(rollout: &Rollout) -> String {
     let names: Vec<&str> = rollout.next.iter().map(|node| &**node).collect();
-    some(&names)
+    list_names(&names)
 }
 
 /// What the budget allows.

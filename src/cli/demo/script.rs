@@ -10,11 +10,12 @@ use crate::sim::{
     kubelets::lifecycle::PREFIX,
 };
 
-use super::DemoError;
 use super::agent::Agent;
+use super::error::DemoError;
+use super::names::list_names;
 use super::nodes::ZONE;
 use super::reject;
-use super::show::{Who, some};
+use super::show::Who;
 use super::story::{Story, Until};
 
 /// Something that happens to the cluster.
@@ -178,7 +179,7 @@ impl Story<'_> {
             }
         }
         for (message, nodes) in groups {
-            let names = some(&nodes);
+            let names = list_names(&nodes);
             self.show.say(
                 self.cluster.server.elapsed().saturating_sub(self.start),
                 Who::Plan,

@@ -229,19 +229,6 @@ fn show(bar: &ProgressBar, counts: &Counts, of: &Coverage) {
     bar.set_message(words);
 }
 
-/// At most so many names are told.
-pub const NAMED: usize = 5;
-
-/// The first few of some names, and how many more there are.
-pub fn some(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let mut words = names[..names.len() - more].join(", ");
-    if more > 0 {
-        words.push_str(&format!(" and {more} more"));
-    }
-    words
-}
-
 /// Breaks text into lines between words.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

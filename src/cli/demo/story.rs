@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::sim::{api::resource::DAEMON_SETS, cluster::Cluster};
 
-use super::DemoError;
 use super::agent::Agent;
 use super::chronicle::Chronicle;
 use super::coverage::Coverage;
+use super::error::DemoError;
 use super::nodes::Fleet;
 use super::objects::{is_live, is_of, is_ready, target, text};
 use super::pace::Pace;
+use super::rollout_view::RolloutView;
 use super::show::{Show, Who};
-use super::standing::Standing;
 use super::voice::Voice;
 
 /// Each step is watched at least so long: what follows from it needs a moment to begin.
@@ -218,7 +218,9 @@ impl<'a> Story<'a> {
         }
         let wakes = self.counted.1.update.as_ref().and_then(|u| u.wake_at);
         if has_changed || wakes.is_some_and(|at| at <= server.now().into()) {
-            let update = self.updates.then(|| Standing::at(&mut self.chronicle, now));
+            let update = self
+                .updates
+                .then(|| RolloutView::at(&mut self.chronicle, now));
             let coverage = Coverage::now(server, &self.chronicle, update, self.agent);
             self.counted = (version, coverage);
         }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
+use super::names::NAMED;
 use super::news::News;
-use super::show::{NAMED, Show, Who};
+use super::show::{Show, Who};
 
 /// News are held back until there was none for so long.
 const QUIET: Duration = Duration::from_millis(100);
