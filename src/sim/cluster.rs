@@ -16,7 +16,7 @@ use super::actors::{
     actor, garbage, namespace, node_lifecycle, pod_garbage, scheduler, taint_eviction,
 };
 use super::api::resource::{DAEMON_SETS, NODES};
-use super::api::{self, ApiServer, Entry, Resource, Status};
+use super::api::{self, ApiServer, ApiStatus, Entry, Resource};
 use super::kubelets::{KubeletOptions, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
@@ -104,9 +104,9 @@ impl Cluster {
     /// A cluster whose names, UIDs, jitter and lengths of watches follow from this seed.
     pub fn new(seed: u64) -> Cluster {
         Cluster {
-            server: ApiServer::new(api::Options {
+            server: ApiServer::new(api::ServerOptions {
                 seed,
-                ..api::Options::default()
+                ..api::ServerOptions::default()
             }),
             seed,
             parts: BTreeMap::new(),
@@ -134,7 +134,7 @@ impl Cluster {
 
     fn start(&self, part: Part) -> Going {
         let client = self.server.client(part.name());
-        let options = actor::Options {
+        let options = actor::ActorOptions {
             in_flight: IN_FLIGHT,
             clock: self.server.clock(),
         };
@@ -155,7 +155,7 @@ impl Cluster {
             Part::TaintEviction => taint_eviction::start(client, options),
             Part::NamespaceController => namespace::start(client, options),
             Part::NodeLifecycle => {
-                node_lifecycle::start(client, node_lifecycle::Options::new(options))
+                node_lifecycle::start(client, node_lifecycle::NodeLifecycleOptions::new(options))
             }
         };
         Going::Actor { _running: running }
@@ -244,14 +244,14 @@ impl Cluster {
     }
 
     /// Somebody creates an object; as the API server answers.
-    pub fn create(&self, resource: &Resource, object: &Value) -> Result<Value, Status> {
+    pub fn create(&self, resource: &Resource, object: &Value) -> Result<Value, ApiStatus> {
         let namespace = namespace_of(resource, object);
         self.server
             .perform("POST", &resource.path(namespace), object)
     }
 
     /// Somebody creates a DaemonSet, or gives the one of this name this spec, labels and annotations.
-    pub fn apply(&self, daemon_set: &Value) -> Result<Value, Status> {
+    pub fn apply(&self, daemon_set: &Value) -> Result<Value, ApiStatus> {
         let namespace = namespace_of(&DAEMON_SETS, daemon_set);
         let name = daemon_set["metadata"]["name"].as_str().unwrap_or("");
         let Some(mut now) = self.server.get(&DAEMON_SETS, namespace, name) else {
@@ -272,7 +272,7 @@ impl Cluster {
         namespace: &str,
         name: &str,
         patch: &Value,
-    ) -> Result<Value, Status> {
+    ) -> Result<Value, ApiStatus> {
         let path = format!("{}/{name}", resource.path(namespace));
         self.server.perform("PATCH", &path, patch)
     }
@@ -284,7 +284,7 @@ impl Cluster {
         namespace: &str,
         name: &str,
         options: &Value,
-    ) -> Result<Value, Status> {
+    ) -> Result<Value, ApiStatus> {
         let path = format!("{}/{name}", resource.path(namespace));
         self.server.perform("DELETE", &path, options)
     }
@@ -337,7 +337,7 @@ impl Cluster {
                 store: &state.core.store,
                 log: &state.log,
                 controllers,
-                told: &state.told,
+                deliveries: &state.deliveries,
                 epoch,
             })
         })

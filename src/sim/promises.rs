@@ -24,7 +24,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::api::store::{Store, Write};
-use super::api::{Entry, told::Told};
+use super::api::{Entry, deliveries::Deliveries};
 use knowledge::RESOURCES;
 use past::Past;
 use promise::Promise;
@@ -39,7 +39,7 @@ pub struct Check<'a> {
     /// The names of the clients that are DaemonSet controllers.
     pub controllers: &'a [&'a str],
     /// What watches told whom, and when.
-    pub told: &'a Told,
+    pub deliveries: &'a Deliveries,
     /// The time of day at the start.
     pub epoch: Timestamp,
 }
@@ -137,7 +137,7 @@ impl Check<'_> {
                 request: request.filter(|entry| self.is_controller(entry)),
                 before: &objects,
                 log: self.log,
-                told: self.told,
+                deliveries: self.deliveries,
                 epoch: self.epoch,
             };
             past.see(&step);

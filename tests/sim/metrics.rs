@@ -145,15 +145,15 @@ async fn requests_are_counted_as_the_api_server_saw_them() {
         (500, "InternalError"),
         (429, "TooManyRequests"),
     ] {
-        let status = Status::new(code, reason, "no");
+        let status = ApiStatus::new(code, reason, "no");
         server.rule(1, |c| c.is("POST", "/pods"), Act::Refuse(status));
     }
-    let taken = Status::new(409, "AlreadyExists", "taken");
+    let taken = ApiStatus::new(409, "AlreadyExists", "taken");
     server.rule(1, |c| c.is("POST", "/pods"), Act::Refuse(taken));
     server.rule(
         1,
         |c| &*c.client == "a" && c.is("GET", "/nodes"),
-        Act::Refuse(Status::new(503, "ServiceUnavailable", "no")),
+        Act::Refuse(ApiStatus::new(503, "ServiceUnavailable", "no")),
     );
     let a = start(&server, "a");
     seconds(200).await;
@@ -319,7 +319,7 @@ async fn a_cluster_that_is_away_makes_watches_old_and_neither_kills_nor_unreadie
     for act in [
         Act::Fail,
         Act::Hang,
-        Act::Refuse(Status::new(503, "ServiceUnavailable", "no")),
+        Act::Refuse(ApiStatus::new(503, "ServiceUnavailable", "no")),
     ] {
         server.rule(usize::MAX, |_| true, act);
         KINDS.into_iter().for_each(|kind| server.cut(kind, false));
@@ -580,7 +580,7 @@ async fn a_roll_that_rests_because_pods_are_refused_is_stuck_at_once() {
     server.kubelet();
     let a = start(&server, "a");
     seconds(30).await;
-    let quota = Status::new(403, "Forbidden", "exceeded quota: none");
+    let quota = ApiStatus::new(403, "Forbidden", "exceeded quota: none");
     server.rule(usize::MAX, |c| c.is("POST", "/pods"), Act::Refuse(quota));
     change(&server, version(2, "1s"));
     let mut stuck_at = None;

@@ -27,7 +27,7 @@ pub struct Places<'a> {
 
 /// The most there was of it at any moment.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Most {
+pub struct Peak {
     /// Nodes without an available pod.
     pub unavailable: usize,
     /// Nodes with more than one live pod, not all of which are available.
@@ -41,10 +41,10 @@ type Place = BTreeMap<String, Option<i64>>;
 
 impl Places<'_> {
     /// After a version of the store, up to now. A count can only grow where something is written, so it is counted there.
-    pub fn most(&self, store: &Store, since: u64) -> Most {
+    pub fn peak(&self, store: &Store, since: u64) -> Peak {
         let mut places: BTreeMap<&str, Place> = BTreeMap::new();
         places.extend(self.nodes.iter().map(|node| (&**node, Place::new())));
-        let mut most = Most::default();
+        let mut peak = Peak::default();
         for write in store.history(&PODS) {
             let pod = &*write.object;
             let node = target(pod);
@@ -64,13 +64,13 @@ impl Places<'_> {
             let is_available = |at: &Option<i64>| at.is_some_and(|at| at <= now);
             let unavailable = |place: &&Place| !place.values().any(is_available);
             let doubled = |place: &&Place| place.len() > 1 && !place.values().all(is_available);
-            most.unavailable = most
+            peak.unavailable = peak
                 .unavailable
                 .max(places.values().filter(unavailable).count());
-            most.doubled = most.doubled.max(places.values().filter(doubled).count());
-            most.last = write.at;
+            peak.doubled = peak.doubled.max(places.values().filter(doubled).count());
+            peak.last = write.at;
         }
-        most
+        peak
     }
 
     fn available_at(&self, pod: &Value) -> Option<i64> {

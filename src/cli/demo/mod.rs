@@ -157,7 +157,7 @@ async fn tell(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), Dem
     for node in &nodes {
         cluster.add_node(node);
     }
-    let epoch = api::Options::default().epoch;
+    let epoch = api::ServerOptions::default().epoch;
     let chronicle = Chronicle::new(cluster.server.clone(), epoch, &agent.namespace, &agent.name);
     let _controller = cluster.controller(CONTROLLER);
     tokio::time::sleep(SETTLING).await;

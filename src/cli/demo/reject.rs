@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::cli::files::STDIN;
-use crate::sim::api::Status;
+use crate::sim::api::ApiStatus;
 
 /// The words of kubectl for a refused `create -f FILE`.
-pub fn words(status: &Status, file: &str) -> String {
+pub fn words(status: &ApiStatus, file: &str) -> String {
     let details = &status.details;
     if status.reason == "Invalid" {
         let text = |field: &str| details[field].as_str().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::sim::{
     kubelets::lifecycle::PREFIX,
 };
 
-use super::budget::{Most, Places};
+use super::budget::{Peak, Places};
 use super::error::DemoError;
 use super::names::list_names;
 use super::objects::{is_of, is_ready, revision, target, text};
@@ -164,20 +164,20 @@ impl Story<'_> {
         let places = Places {
             uid: text(&daemon_set, "/metadata/uid"),
             min_ready: daemon_set["spec"]["minReadySeconds"].as_i64().unwrap_or(0),
-            epoch: api::Options::default().epoch,
+            epoch: api::ServerOptions::default().epoch,
             nodes: &nodes,
         };
-        let most = self.cluster.server.read(|store| places.most(store, since));
+        let peak = self.cluster.server.read(|store| places.peak(store, since));
         let new = self
             .on(|pod| revision(pod) == view.hash && is_ready(pod))
             .len();
         let old = self.on(|pod| revision(pod) != view.hash).len();
         let of = nodes.len();
-        let Most {
+        let Peak {
             unavailable,
             doubled,
             last,
-        } = most;
+        } = peak;
         let took = last.saturating_sub(begun).as_secs_f64();
         let mut words = match old {
             0 => format!("New pods on {new} of {of} nodes, and no old ones; it took {took:.1} s."),

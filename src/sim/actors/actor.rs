@@ -64,7 +64,7 @@ impl Decision {
 
 /// How an actor runs.
 #[derive(Clone)]
-pub struct Options {
+pub struct ActorOptions {
     /// Requests under way at once.
     pub in_flight: usize,
     /// The time.
@@ -90,7 +90,7 @@ const REST: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts an actor as a task on this runtime.
-pub fn start<A: Actor>(client: kube::Client, actor: A, options: Options) -> Running {
+pub fn start<A: Actor>(client: kube::Client, actor: A, options: ActorOptions) -> Running {
     let driver = Driver {
         client,
         actor,
@@ -154,7 +154,7 @@ struct Rest {
 struct Driver<A> {
     client: kube::Client,
     actor: A,
-    options: Options,
+    options: ActorOptions,
     known: World,
     resting: BTreeMap<Subject, Rest>,
     /// UIDs that were found to be gone. They never return.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use kube::api::PropagationPolicy;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Object, OwnerReference};
 use super::task::{Absent, Call, Delete, Task};
 use super::world::World;
@@ -27,7 +27,7 @@ pub const ORPHAN: &str = "orphan";
 pub struct GarbageCollector;
 
 /// Starts the garbage collector.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, GarbageCollector, options)
 }
 
@@ -45,7 +45,7 @@ impl Actor for GarbageCollector {
         let tasks = graph
             .objects
             .iter()
-            .flat_map(|(resource, object)| match object.deleting() {
+            .flat_map(|(resource, object)| match object.terminating() {
                 true => graph.finish(resource, object),
                 false => graph.judge(resource, object).into_iter().collect(),
             })
@@ -133,7 +133,7 @@ impl<'a> Graph<'a> {
         let mut owners = Owners::default();
         for reference in &object.metadata.owner_references {
             match self.by_uid.get(reference.uid.as_str()) {
-                Some(owner) if owner.deleting() && owner.has_finalizer(FOREGROUND) => {
+                Some(owner) if owner.terminating() && owner.has_finalizer(FOREGROUND) => {
                     owners.waiting.push(reference);
                 }
                 Some(_) => owners.solid.push(reference),

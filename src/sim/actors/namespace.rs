@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::task::{Call, Delete, Task};
 use super::world::World;
 use crate::sim::api::Resource;
@@ -27,7 +27,7 @@ static CONTENT: [&Resource; 5] = [&PODS, &DAEMON_SETS, &CONTROLLER_REVISIONS, &E
 pub struct NamespaceController;
 
 /// Starts the namespace controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, NamespaceController, options)
 }
 
@@ -43,14 +43,14 @@ impl Actor for NamespaceController {
     fn reads(&self, known: &World) -> Vec<(&'static Resource, String)> {
         known
             .all(&NAMESPACES)
-            .filter(|namespace| namespace.deleting())
+            .filter(|namespace| namespace.terminating())
             .flat_map(|n| CONTENT.map(|resource| (resource, n.metadata.name.clone())))
             .collect()
     }
 
     fn decide(&mut self, known: &World, now: Timestamp) -> Decision {
         let mut decision = Decision::default();
-        for namespace in known.all(&NAMESPACES).filter(|n| n.deleting()) {
+        for namespace in known.all(&NAMESPACES).filter(|n| n.terminating()) {
             let name = &namespace.metadata.name;
             let content = |resource: &'static Resource| {
                 let all = known.all(resource);
@@ -60,7 +60,7 @@ impl Actor for NamespaceController {
             for resource in CONTENT {
                 for object in content(resource) {
                     left = true;
-                    if !object.deleting() {
+                    if !object.terminating() {
                         let task = Task::about(resource, object, "delete", " with its namespace");
                         decision
                             .tasks

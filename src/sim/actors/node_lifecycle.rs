@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::actor::{self, Actor, Decision, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{NodeTaint, Object};
 use super::task::{Call, Task};
 use super::world::World;
@@ -40,19 +40,19 @@ const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 /// How the node lifecycle controller behaves.
 #[derive(Clone)]
-pub struct Options {
+pub struct NodeLifecycleOptions {
     /// How long a node may be silent.
     pub grace: Duration,
     /// How long a node may take until its kubelet says anything about it.
     pub startup_grace: Duration,
     /// Requests and time.
-    pub actor: actor::Options,
+    pub actor: ActorOptions,
 }
 
-impl Options {
+impl NodeLifecycleOptions {
     /// The real one's: 50 s, and 60 s at first.
-    pub fn new(actor: actor::Options) -> Self {
-        Options {
+    pub fn new(actor: ActorOptions) -> Self {
+        NodeLifecycleOptions {
             grace: Duration::from_secs(50),
             startup_grace: Duration::from_secs(60),
             actor,
@@ -80,7 +80,7 @@ struct Sign {
 
 impl NodeLifecycle {
     /// One with these grace periods.
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &NodeLifecycleOptions) -> Self {
         NodeLifecycle {
             grace: options.grace,
             startup_grace: options.startup_grace,
@@ -91,7 +91,7 @@ impl NodeLifecycle {
 }
 
 /// Starts the node lifecycle controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: NodeLifecycleOptions) -> Running {
     actor::start(client, NodeLifecycle::new(&options), options.actor)
 }
 

@@ -22,7 +22,7 @@ fn node(conditions: &[(&str, &str)], spec: Value) -> Object {
 }
 
 fn actor() -> NodeLifecycle {
-    NodeLifecycle::new(&Options::new(actor::Options {
+    NodeLifecycle::new(&NodeLifecycleOptions::new(ActorOptions {
         in_flight: 1,
         clock: wall_clock(),
     }))

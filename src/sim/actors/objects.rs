@@ -18,17 +18,17 @@ use crate::stored::quantity;
 #[serde(default)]
 pub struct Object {
     /// Identity, ownership and deletion.
-    pub metadata: Metadata,
+    pub metadata: ObjectMeta,
     /// What is wanted.
-    pub spec: Spec,
+    pub spec: ObjectSpec,
     /// What is.
-    pub status: Status,
+    pub status: ObjectStatus,
 }
 
 /// `metadata`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Metadata {
+pub struct ObjectMeta {
     /// Name.
     pub name: String,
     /// Namespace, empty for objects outside of namespaces.
@@ -75,7 +75,7 @@ pub struct OwnerReference {
 /// `spec` of pods, nodes, leases and namespaces.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Spec {
+pub struct ObjectSpec {
     /// Pods: the node it is bound to.
     pub node_name: String,
     /// Pods: who binds it.
@@ -110,7 +110,7 @@ pub struct Spec {
 /// `status` of pods, nodes and namespaces.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Status {
+pub struct ObjectStatus {
     /// Phase.
     pub phase: String,
     /// Conditions.
@@ -206,7 +206,7 @@ impl Followed for Object {
 
 impl Object {
     /// Whether its deletion was asked for.
-    pub fn deleting(&self) -> bool {
+    pub fn terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
@@ -222,13 +222,13 @@ impl Object {
     }
 
     /// Whether it is a pod that ended.
-    pub fn ended(&self) -> bool {
+    pub fn is_terminal(&self) -> bool {
         matches!(self.status.phase.as_str(), "Failed" | "Succeeded")
     }
 
     /// `namespace/name`, or the name alone.
     pub fn said(&self) -> String {
-        let Metadata {
+        let ObjectMeta {
             namespace, name, ..
         } = &self.metadata;
         if namespace.is_empty() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::Object;
 use super::task::{Absent, Call, Delete, Task};
 use super::world::World;
@@ -47,7 +47,7 @@ impl PodGarbageCollector {
 }
 
 /// Starts the pod garbage collector.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, PodGarbageCollector::default(), options)
 }
 
@@ -87,10 +87,10 @@ impl Actor for PodGarbageCollector {
                 let mut task = remove(pod, ", whose node is gone", Some(condition));
                 task.absent = vec![Absent::name(&NODES, &pod.spec.node_name)];
                 decision.tasks.push(task);
-            } else if pod.deleting() && unbound(pod) {
+            } else if pod.terminating() && unbound(pod) {
                 let task = remove(pod, ", which was never bound", None);
                 decision.tasks.push(task);
-            } else if pod.deleting() && node(pod).is_some_and(out_of_service) {
+            } else if pod.terminating() && node(pod).is_some_and(out_of_service) {
                 let task = remove(pod, ", whose node is out of service", None);
                 decision.tasks.push(task);
             }
@@ -107,7 +107,7 @@ fn out_of_service(node: &Object) -> bool {
 /// Marks a pod failed where it has not ended, and deletes it without grace.
 fn remove(pod: &Object, why: &str, conditions: Option<Value>) -> Task {
     let mut task = Task::about(&PODS, pod, "remove", why);
-    if !pod.ended() {
+    if !pod.is_terminal() {
         let mut status = json!({ "phase": "Failed" });
         if let Some(conditions) = conditions {
             status["conditions"] = conditions;

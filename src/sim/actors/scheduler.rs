@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Container, Object};
 use super::task::{Call, Task};
 use super::world::World;
@@ -41,7 +41,7 @@ impl Scheduler {
 }
 
 /// Starts the default scheduler.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, Scheduler::default(), options)
 }
 
@@ -80,14 +80,14 @@ impl Actor for Scheduler {
         for pod in known.all(&PODS) {
             if !pod.spec.node_name.is_empty() {
                 if let Some(room) = rooms.get_mut(pod.spec.node_name.as_str())
-                    && !pod.ended()
+                    && !pod.is_terminal()
                 {
                     room.take(&requests(pod));
                 }
             } else if pod.spec.scheduler_name == self.name
-                && !pod.deleting()
+                && !pod.terminating()
                 && pod.spec.scheduling_gates.is_empty()
-                && !pod.ended()
+                && !pod.is_terminal()
             {
                 waiting.push(pod);
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Object, Toleration};
 use super::task::{Call, Delete, Task};
 use super::world::World;
@@ -27,7 +27,7 @@ pub struct TaintEviction {
 }
 
 /// Starts the taint eviction controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, TaintEviction::default(), options)
 }
 
@@ -52,7 +52,7 @@ impl Actor for TaintEviction {
             })
             .filter(|(_, taints): &(_, Vec<_>)| !taints.is_empty())
             .collect();
-        for pod in known.all(&PODS).filter(|pod| !pod.deleting()) {
+        for pod in known.all(&PODS).filter(|pod| !pod.terminating()) {
             let Some(taints) = taints.get(pod.spec.node_name.as_str()) else {
                 continue;
             };

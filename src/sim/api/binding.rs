@@ -5,42 +5,42 @@ use serde_json::{Value, json};
 use super::core::{Answer, Core, Moment};
 use super::fields::{name, text};
 use super::path::Target;
-use super::precondition::{namespace_takes, not_that};
+use super::precondition::{check_namespace, precondition_failed};
 use super::resource::{NODES, PODS};
-use super::scheduling::{set_condition, waits};
-use super::status::{Result, Status};
+use super::scheduling::{is_gated, set_condition};
+use super::status::{ApiStatus, Result};
 
 /// POST to `binding`: the scheduler's decision.
 pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> Result<Answer> {
     let binding: Value =
-        serde_json::from_slice(body).map_err(|why| Status::bad_request(why.to_string()))?;
+        serde_json::from_slice(body).map_err(|why| ApiStatus::bad_request(why.to_string()))?;
     let pod_name = if target.name.is_empty() {
         name(&binding).to_owned()
     } else {
         target.name.clone()
     };
-    namespace_takes(core, &PODS, &target.namespace, &binding)?;
+    check_namespace(core, &PODS, &target.namespace, &binding)?;
     if name(&binding) != pod_name {
         let message = "name in URL does not match name in Binding object";
-        return Err(Status::bad_request(message));
+        return Err(ApiStatus::bad_request(message));
     }
     if let Some(why) = wrong_target(&binding["target"]) {
-        return Err(Status::new(500, "", why));
+        return Err(ApiStatus::new(500, "", why));
     }
     let Some(old) = core.store.get(&PODS, &target.namespace, &pod_name).cloned() else {
-        return Err(Status::not_found(&PODS, &pod_name));
+        return Err(ApiStatus::not_found(&PODS, &pod_name));
     };
     let refuse = |why: String| {
         let message =
             format!("Operation cannot be fulfilled on pods/binding \"{pod_name}\": {why}");
-        let mut status = Status::conflict(&PODS, &pod_name, "");
+        let mut status = ApiStatus::conflict(&PODS, &pod_name, "");
         status.message = message;
         status.details["kind"] = "pods/binding".into();
         status
     };
     let uid = text(&binding["metadata"], "uid");
     if !uid.is_empty() && old["metadata"]["uid"] != uid.as_str() {
-        return Err(not_that(
+        return Err(precondition_failed(
             target,
             &pod_name,
             "UID",
@@ -50,7 +50,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
     let version = text(&binding["metadata"], "resourceVersion");
     let is = text(&old["metadata"], "resourceVersion");
     if !version.is_empty() && version != is {
-        return Err(not_that(
+        return Err(precondition_failed(
             target,
             &pod_name,
             "ResourceVersion",
@@ -68,7 +68,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
             "pod {pod_name} is already assigned to node \"{had}\""
         )));
     }
-    if waits(&old) {
+    if is_gated(&old) {
         return Err(refuse(format!(
             "pod {pod_name} has non-empty .spec.schedulingGates"
         )));

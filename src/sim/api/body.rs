@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fields::{remove, text};
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::validate;
 
 /// How much of a body an error shows.
@@ -18,13 +18,13 @@ pub fn check_type(content_type: &str) -> Result<()> {
     }
     let message = "the body of the request was in an unknown format - accepted media types include: application/json, \
                    application/yaml, application/vnd.kubernetes.protobuf";
-    Err(Status::new(415, "UnsupportedMediaType", message))
+    Err(ApiStatus::new(415, "UnsupportedMediaType", message))
 }
 
 /// Reads the body of a POST or PUT as an object of this resource, without `kind` and `apiVersion`.
 pub fn read(resource: &'static Resource, body: &[u8]) -> Result<Value> {
     let unrecognized = |why: &str| {
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
             resource.kind,
             summary(body)
@@ -114,11 +114,11 @@ fn summary(body: &[u8]) -> String {
 }
 
 /// The object is of another kind or version than the path.
-pub fn wrong_type(resource: &Resource, object: &Value) -> Status {
+pub fn wrong_type(resource: &Resource, object: &Value) -> ApiStatus {
     let or = |sent: String, own: String| if sent.is_empty() { own } else { sent };
     let kind = or(text(object, "kind"), resource.kind.to_owned());
     let (_, version) = group_version(object, resource);
-    Status::bad_request(format!(
+    ApiStatus::bad_request(format!(
         "{kind} in version \"{version}\" cannot be handled as a {}: {}",
         resource.kind,
         not_this_kind(resource, object)

@@ -5,10 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{copy, drop_if, fill, is_hollow, remove, times, whole_seconds};
+use super::fields::{copy, drop_if, fill, is_empty, remove, times, whole_seconds};
 use super::pods;
 use super::resource::{self, Resource};
-use super::status::Status;
+use super::status::ApiStatus;
 use crate::stored::defaults as stored;
 
 /// Counts the templates of a DaemonSet; the API has it in an annotation.
@@ -16,12 +16,13 @@ const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// What admission refuses of a new object, as it was sent: priority classes that are not there, and priorities
 /// that are not those of the class.
-pub fn admit(resource: &Resource, object: &Value) -> Result<(), Status> {
+pub fn admit(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
     if *resource != resource::PODS {
         return Ok(());
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    pods::priority_allowed(&object["spec"]).map_err(|why| Status::forbidden(resource, name, &why))
+    pods::priority_allowed(&object["spec"])
+        .map_err(|why| ApiStatus::forbidden(resource, name, &why))
 }
 
 /// Completes an object: every field that the server would fill in and that is not there, and none that is empty.
@@ -99,7 +100,7 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
 fn metadata(object: &mut Value) {
     fill(object, "metadata", json!({}));
     let metadata = &mut object["metadata"];
-    drop_if(metadata, METADATA_FIELDS, is_hollow);
+    drop_if(metadata, METADATA_FIELDS, is_empty);
 }
 
 const METADATA_FIELDS: &[&str] = &[
@@ -151,29 +152,29 @@ fn daemon_set(object: &mut Value) {
         "numberAvailable",
         "numberUnavailable",
     ];
-    drop_if(status, &optional, is_hollow);
+    drop_if(status, &optional, is_empty);
     drop_if(status, &["collisionCount"], Value::is_null);
-    drop_if(status, &["conditions"], is_hollow);
+    drop_if(status, &["conditions"], is_empty);
 }
 
 fn node(object: &mut Value) {
     fill(object, "spec", json!({}));
     let spec = &mut object["spec"];
-    drop_if(spec, &["unschedulable", "taints", "providerID"], is_hollow);
+    drop_if(spec, &["unschedulable", "taints", "providerID"], is_empty);
     if let Some(cidr) = spec["podCIDR"].as_str().map(str::to_owned) {
         fill(spec, "podCIDRs", json!([cidr]));
     }
-    drop_if(spec, &["podCIDR", "podCIDRs"], is_hollow);
+    drop_if(spec, &["podCIDR", "podCIDRs"], is_empty);
     fill(object, "status", json!({}));
     let status = &mut object["status"];
     for key in ["capacity", "allocatable"] {
-        pods::respell(&mut status[key]);
+        pods::normalize_quantities(&mut status[key]);
     }
     let capacity = status["capacity"].clone();
     if capacity.is_object() {
         fill(status, "allocatable", capacity);
     }
-    drop_if(status, &["capacity", "allocatable", "addresses"], is_hollow);
+    drop_if(status, &["capacity", "allocatable", "addresses"], is_empty);
     times(status, &["lastHeartbeatTime", "lastTransitionTime"]);
     fill(status, "daemonEndpoints", json!({}));
     fill(
@@ -265,6 +266,6 @@ fn event(object: &mut Value, always: EventFields) {
         "related",
     ];
     drop_if(object, &optional, |value| {
-        is_hollow(value) && !value.is_object()
+        is_empty(value) && !value.is_object()
     });
 }

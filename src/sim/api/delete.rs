@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::core::{Answer, Core, Moment};
-use super::delete_options::Options;
+use super::delete_options::DeleteOptions;
 use super::fields::text;
-use super::finalizers::{has_content, is_held};
+use super::finalizers::{has_content, has_finalizers};
 use super::form::shown;
 use super::grace::{self, Grace, raise_generation};
 use super::path::{Query, Target};
 use super::resource::{self, Resource};
 use super::selection::Selection;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 
 /// Namespaces that nobody deletes.
-const IMMORTAL: [&str; 3] = ["default", "kube-public", "kube-system"];
+const PROTECTED: [&str; 3] = ["default", "kube-public", "kube-system"];
 
 /// DELETE of one object.
 pub fn delete(
@@ -24,8 +24,8 @@ pub fn delete(
     body: &[u8],
     moment: &Moment,
 ) -> Result<Answer> {
-    let options = Options::read(query, body)?;
-    one(
+    let options = DeleteOptions::read(query, body)?;
+    delete_one(
         core,
         target.resource,
         &target.namespace,
@@ -44,7 +44,7 @@ pub fn delete_collection(
     body: &[u8],
     moment: &Moment,
 ) -> Result<Answer> {
-    let options = Options::read(query, body)?;
+    let options = DeleteOptions::read(query, body)?;
     let selection = Selection::new(target, query)?;
     let rows = core.store.all(target.resource).iter();
     let names: Vec<(String, String)> = rows
@@ -56,7 +56,7 @@ pub fn delete_collection(
         if let Some(object) = core.store.get(target.resource, &namespace, &name) {
             items.push((**object).clone());
         }
-        one(core, target.resource, &namespace, &name, &options, moment)?;
+        delete_one(core, target.resource, &namespace, &name, &options, moment)?;
     }
     Ok(Answer::ok(json!({
         "kind": format!("{}List", target.resource.kind),
@@ -66,24 +66,25 @@ pub fn delete_collection(
     })))
 }
 
-fn one(
+fn delete_one(
     core: &mut Core,
     resource: &'static Resource,
     namespace: &str,
     name: &str,
-    options: &Options,
+    options: &DeleteOptions,
     moment: &Moment,
 ) -> Result<Value> {
     let Some(old) = core.store.get(resource, namespace, name).cloned() else {
-        return Err(Status::not_found(resource, name));
+        return Err(ApiStatus::not_found(resource, name));
     };
-    if *resource == resource::NAMESPACES && IMMORTAL.contains(&name) {
+    if *resource == resource::NAMESPACES && PROTECTED.contains(&name) {
         let why = "this namespace may not be deleted";
-        return Err(Status::forbidden(resource, name, why));
+        return Err(ApiStatus::forbidden(resource, name, why));
     }
-    check(resource, name, options, &old)?;
+    check_preconditions(resource, name, options, &old)?;
     let mut object = (*old).clone();
-    if *resource == resource::NAMESPACES && begin_namespace(&mut object, options, moment) {
+    if *resource == resource::NAMESPACES && mark_namespace_terminating(&mut object, options, moment)
+    {
         return Ok(shown(
             resource,
             &keep(core, resource, object, options, moment),
@@ -100,9 +101,9 @@ fn one(
         return Ok(shown(resource, &old));
     }
     options.set_finalizers(resource, &mut object);
-    let held = is_held(&object);
+    let held = has_finalizers(&object);
     if held && grace == Grace::None {
-        begin(&mut object, moment);
+        mark_terminating(&mut object, moment);
     }
     if object != *old {
         object = keep(core, resource, object, options, moment);
@@ -131,7 +132,7 @@ fn keep(
     core: &mut Core,
     resource: &'static Resource,
     object: Value,
-    options: &Options,
+    options: &DeleteOptions,
     moment: &Moment,
 ) -> Value {
     if options.dry_run {
@@ -142,7 +143,12 @@ fn keep(
 }
 
 /// The object is the one that the sender saw, in the state that it saw.
-fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> Result<()> {
+fn check_preconditions(
+    resource: &Resource,
+    name: &str,
+    options: &DeleteOptions,
+    object: &Value,
+) -> Result<()> {
     for (what, wanted, field, perhaps) in [
         ("UID", &options.uid, "uid", "deleted and then recreated"),
         (
@@ -160,7 +166,7 @@ fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> 
             let why = format!(
                 "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {is}"
             );
-            return Err(Status::conflict(resource, name, &why));
+            return Err(ApiStatus::conflict(resource, name, &why));
         }
         let why = format!(
             "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). \
@@ -173,13 +179,17 @@ fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> 
         } else {
             resource
         };
-        return Err(Status::conflict_of_kind(resource, name, &why));
+        return Err(ApiStatus::conflict_of_kind(resource, name, &why));
     }
     Ok(())
 }
 
 /// A namespace that is asked to go for the first time: its controller empties it. True when that is so.
-fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) -> bool {
+fn mark_namespace_terminating(
+    namespace: &mut Value,
+    options: &DeleteOptions,
+    moment: &Moment,
+) -> bool {
     if namespace["metadata"]["deletionTimestamp"].is_string() {
         return false;
     }
@@ -190,7 +200,7 @@ fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) ->
 }
 
 /// From now on an object is being deleted that waits for its finalizers.
-fn begin(object: &mut Value, moment: &Moment) {
+fn mark_terminating(object: &mut Value, moment: &Moment) {
     let metadata = &mut object["metadata"];
     if metadata["deletionTimestamp"].is_string() {
         return;

@@ -6,11 +6,11 @@ use super::fields::{remove, text};
 use super::finalizers::{FOREGROUND, ORPHAN};
 use super::path::Query;
 use super::resource::{self, Resource};
-use super::status::{FieldError, Result, Status, Wrong};
+use super::status::{ApiStatus, ErrorType, FieldError, Result};
 
 /// The options, from the body, or where there is none from the query.
 #[derive(Default)]
-pub struct Options {
+pub struct DeleteOptions {
     /// Seconds that a pod may take; a negative number means one.
     pub grace: Option<i64>,
     /// The UID that the object must have; empty for any.
@@ -23,11 +23,11 @@ pub struct Options {
     orphan: Option<bool>,
 }
 
-impl Options {
+impl DeleteOptions {
     /// Reads and checks them.
-    pub fn read(query: &Query, body: &[u8]) -> Result<Options> {
+    pub fn read(query: &Query, body: &[u8]) -> Result<DeleteOptions> {
         let mut dry_run: Vec<Value> = Vec::new();
-        let mut options = Options::default();
+        let mut options = DeleteOptions::default();
         if body.is_empty() {
             options.grace = query.whole("gracePeriodSeconds")?;
             options.policy = query.get("propagationPolicy").into();
@@ -52,10 +52,10 @@ impl Options {
 
     fn check(&self, dry_run: &[Value]) -> Result<()> {
         let mut errors = Vec::new();
-        let mut error = |wrong, field: &str, value: Value, detail: &str| {
+        let mut error = |error_type, field: &str, value: Value, detail: &str| {
             let (field, detail) = (field.to_owned(), detail.to_owned());
             errors.push(FieldError {
-                wrong,
+                error_type,
                 field,
                 value,
                 detail,
@@ -64,19 +64,24 @@ impl Options {
         let policy = &*self.policy;
         if self.orphan.is_some() && !policy.is_empty() {
             let why = "orphanDependents and deletionPropagation cannot be both set";
-            error(Wrong::Invalid, "propagationPolicy", policy.into(), why);
+            error(ErrorType::Invalid, "propagationPolicy", policy.into(), why);
         }
         if !matches!(policy, "" | "Foreground" | "Background" | "Orphan") {
             let why = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"";
-            error(Wrong::NotSupported, "propagationPolicy", policy.into(), why);
+            error(
+                ErrorType::NotSupported,
+                "propagationPolicy",
+                policy.into(),
+                why,
+            );
         }
         if dry_run.iter().any(|what| what != "All") {
             let why = "supported values: \"All\"";
-            error(Wrong::NotSupported, "dryRun", json!(dry_run), why);
+            error(ErrorType::NotSupported, "dryRun", json!(dry_run), why);
         }
         match errors.is_empty() {
             true => Ok(()),
-            false => Err(Status::invalid_options("DeleteOptions", &errors)),
+            false => Err(ApiStatus::invalid_options("DeleteOptions", &errors)),
         }
     }
 
@@ -115,20 +120,20 @@ fn parse(body: &[u8]) -> Result<Value> {
         } else {
             why.to_string()
         };
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "couldn't get version/kind; json parse error: {why}"
         ))
     })?;
     let kind = text(&body, "kind");
     if !kind.is_empty() && kind != "DeleteOptions" {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "no kind \"{kind}\" is registered for version \"{}\" in scheme \"pkg/runtime/scheme.go:111\"",
             text(&body, "apiVersion")
         )));
     }
     let grace = &body["gracePeriodSeconds"];
     if grace.is_string() {
-        return Err(Status::bad_request(
+        return Err(ApiStatus::bad_request(
             "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
         ));
     }

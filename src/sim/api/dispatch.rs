@@ -3,7 +3,7 @@
 use super::core::{Answer, Core, Moment};
 use super::path::{Query, Target};
 use super::resource;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::{binding, body, delete, read, write};
 
 /// One request.
@@ -34,11 +34,11 @@ pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result
     }
     match (request.method, target.subresource) {
         ("POST", "binding") => binding::bind(core, target, sent, moment),
-        (_, "binding") => Err(Status::not_allowed()),
+        (_, "binding") => Err(ApiStatus::not_allowed()),
         ("GET", "" | "status") if is_one => read::get(&core.store, target, query).map(Answer::ok),
         ("GET", "") => read::list(&core.store, target, query).map(Answer::ok),
         ("POST", "") if !is_one && target.namespace.is_empty() == target.resource.namespaced => {
-            Err(Status::not_allowed())
+            Err(ApiStatus::not_allowed())
         }
         ("POST", "") if !is_one => write::create(core, target, query, sent, moment),
         ("PUT", _) if is_one => write::update(core, target, query, sent, moment),
@@ -50,9 +50,9 @@ pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result
             if target.namespace.is_empty() == target.resource.namespaced
                 || *target.resource == resource::NAMESPACES =>
         {
-            Err(Status::not_allowed())
+            Err(ApiStatus::not_allowed())
         }
         ("DELETE", "") => delete::delete_collection(core, target, query, sent, moment),
-        _ => Err(Status::not_allowed()),
+        _ => Err(ApiStatus::not_allowed()),
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::log::Entry;
 use super::resource::Resource;
-use super::status::Status;
+use super::status::ApiStatus;
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
 pub enum Act {
     /// This answer, and nothing is done.
-    Refuse(Status),
+    Refuse(ApiStatus),
     /// As [`Act::Refuse`], with `Retry-After` in seconds.
-    RefuseFor(Status, u64),
+    RefuseFor(ApiStatus, u64),
     /// Nothing is done, and no answer comes.
     Hang,
     /// It is done, and the connection fails before the answer.

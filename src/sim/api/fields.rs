@@ -47,7 +47,7 @@ pub fn drop_if(object: &mut Value, keys: &[&str], such: impl Fn(&Value) -> bool)
 }
 
 /// Whether Go leaves a value out where it says `omitempty`.
-pub fn is_hollow(value: &Value) -> bool {
+pub fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,

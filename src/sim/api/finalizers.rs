@@ -10,7 +10,7 @@ pub const FOREGROUND: &str = "foregroundDeletion";
 pub const ORPHAN: &str = "orphan";
 
 /// Whether an object has finalizers.
-pub fn is_held(object: &Value) -> bool {
+pub fn has_finalizers(object: &Value) -> bool {
     let finalizers = object["metadata"]["finalizers"].as_array();
     finalizers.is_some_and(|list| !list.is_empty())
 }
@@ -23,12 +23,12 @@ pub fn has_content(namespace: &Value) -> bool {
 }
 
 /// Whether nothing holds an object any more that was being deleted before this write of it.
-pub fn is_released(resource: &Resource, old: &Value, object: &Value) -> bool {
+pub fn can_be_removed(resource: &Resource, old: &Value, object: &Value) -> bool {
     old["metadata"]["deletionTimestamp"].is_string()
         && old["metadata"]["deletionGracePeriodSeconds"]
             .as_i64()
             .unwrap_or(0)
             == 0
-        && !is_held(object)
+        && !has_finalizers(object)
         && !(*resource == resource::NAMESPACES && has_content(object))
 }

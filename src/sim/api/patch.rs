@@ -13,7 +13,7 @@ mod tests;
 use serde_json::Value;
 
 use super::resource::{CONTROLLER_REVISIONS, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use refusal::detailed;
 use say::Object;
 
@@ -40,7 +40,7 @@ impl PatchKind {
             // The router's own words: such a request never gets as far as the list of accepted types.
             _ => {
                 const SAID: &str = "415: Unsupported Media Type";
-                let status = Status::new(415, "UnsupportedMediaType", SAID);
+                let status = ApiStatus::new(415, "UnsupportedMediaType", SAID);
                 Err(detailed(status))
             }
         }
@@ -59,7 +59,7 @@ pub fn apply(
 ) -> Result<Value> {
     // Whatever the kind, a body that is no JSON at all is refused before anybody reads it.
     let patch: Value =
-        serde_json::from_slice(patch).map_err(|_| Status::bad_request("invalid JSON patch"))?;
+        serde_json::from_slice(patch).map_err(|_| ApiStatus::bad_request("invalid JSON patch"))?;
     let mut patched = match kind {
         PatchKind::Json => json::apply(original.clone(), patch)?,
         PatchKind::Merge => merge(original.clone(), patch)?,
@@ -79,10 +79,10 @@ pub fn apply(
 fn merge(mut original: Value, patch: Value) -> Result<Value> {
     match &patch {
         Value::Object(_) => {}
-        Value::Null => return Err(Status::bad_request("Invalid JSON Patch")),
+        Value::Null => return Err(ApiStatus::bad_request("Invalid JSON Patch")),
         other => {
             let why = format!("error decoding patch: {}", no_object(other));
-            return Err(Status::bad_request(why));
+            return Err(ApiStatus::bad_request(why));
         }
     }
     json_patch::merge(&mut original, &patch);
@@ -93,7 +93,7 @@ fn strategically(resource: &Resource, original: &Value, patch: Value) -> Result<
     let patch = match patch {
         Value::Object(patch) => patch,
         Value::Null => Object::new(),
-        other => return Err(Status::bad_request(no_object(&other))),
+        other => return Err(ApiStatus::bad_request(no_object(&other))),
     };
     let original = original.as_object().cloned().unwrap_or_default();
     strategic::merge(original, patch, schema::of(resource)).map(Value::Object)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 
 /// What a path stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,13 +24,13 @@ pub fn target(path: &str) -> Result<Target> {
     let (group, version, rest) = match &segments[..] {
         ["api", version, rest @ ..] => ("", *version, rest),
         ["apis", group, version, rest @ ..] => (*group, *version, rest),
-        _ => return Err(Status::no_page()),
+        _ => return Err(ApiStatus::no_page()),
     };
     if !group.is_empty() && !resource::ALL.iter().any(|r| r.group == group) {
-        return Err(Status::no_page());
+        return Err(ApiStatus::no_page());
     }
     let find =
-        |plural: &str| Resource::find(group, version, plural).ok_or_else(Status::no_such_path);
+        |plural: &str| Resource::find(group, version, plural).ok_or_else(ApiStatus::no_such_path);
     let (namespace, rest) = match rest {
         // Of what follows a namespace's name, its own subresources are no resources.
         ["namespaces", name, "status" | "finalize"] | ["namespaces", name] => {
@@ -52,19 +52,19 @@ pub fn target(path: &str) -> Result<Target> {
         [plural] => (*plural, "", ""),
         [plural, name] => (*plural, *name, ""),
         [plural, name, subresource] => (*plural, *name, *subresource),
-        _ => return Err(Status::no_such_path()),
+        _ => return Err(ApiStatus::no_such_path()),
     };
     let resource = find(plural)?;
     let is_one = !name.is_empty();
     if resource.namespaced == namespace.is_empty() && (is_one || !resource.namespaced) {
-        return Err(Status::no_such_path());
+        return Err(ApiStatus::no_such_path());
     }
     let subresource = match subresource {
         "" => "",
         "status" if resource.status => "status",
         "binding" if *resource == resource::PODS => "binding",
         "finalize" if *resource == resource::NAMESPACES => "finalize",
-        _ => return Err(Status::no_such_path()),
+        _ => return Err(ApiStatus::no_such_path()),
     };
     Ok(Target {
         resource,
@@ -118,7 +118,7 @@ impl Query {
             return Ok(None);
         }
         let refused = |_| {
-            Status::bad_request(format!(
+            ApiStatus::bad_request(format!(
                 "strconv.ParseInt: parsing \"{text}\": invalid syntax"
             ))
         };

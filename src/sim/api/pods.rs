@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{drop_if, fill, is_hollow, times};
+use super::fields::{drop_if, fill, is_empty, times};
 use crate::stored::defaults as stored;
 use crate::stored::quantity::{billionths, canonical_resource};
 
@@ -50,7 +50,7 @@ pub fn complete(pod: &mut Value) {
     drop_if(
         status,
         &["conditions", "podIP", "podIPs", "hostIP", "hostIPs"],
-        is_hollow,
+        is_empty,
     );
     times(status, &["lastProbeTime", "lastTransitionTime"]);
     if let Some(ip) = status["podIP"].as_str().map(str::to_owned) {
@@ -86,7 +86,7 @@ fn host_ports(container: &mut Value) {
         return;
     };
     for port in ports {
-        if is_hollow(&port["hostPort"]) {
+        if is_empty(&port["hostPort"]) {
             port["hostPort"] = port["containerPort"].clone();
         }
     }
@@ -182,7 +182,7 @@ fn quality(spec: &Value) -> &'static str {
 }
 
 /// Writes the quantities of a list as the server does.
-pub fn respell(list: &mut Value) {
+pub fn normalize_quantities(list: &mut Value) {
     for quantity in list
         .as_object_mut()
         .into_iter()

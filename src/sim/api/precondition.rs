@@ -7,17 +7,17 @@ use super::core::Core;
 use super::fields::name;
 use super::path::Target;
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 
 /// Nothing is created in a namespace that is gone or going.
-pub fn namespace_takes(
+pub fn check_namespace(
     core: &Core,
     resource: &Resource,
     namespace: &str,
     object: &Value,
 ) -> Result<()> {
     let Some(found) = core.store.get(&resource::NAMESPACES, "", namespace) else {
-        return Err(Status::not_found(&resource::NAMESPACES, namespace));
+        return Err(ApiStatus::not_found(&resource::NAMESPACES, namespace));
     };
     if found["status"]["phase"] != "Terminating" {
         return Ok(());
@@ -32,7 +32,7 @@ pub fn namespace_takes(
             .unwrap_or_default(),
         name => name,
     };
-    let mut status = Status::forbidden(resource, name, &why);
+    let mut status = ApiStatus::forbidden(resource, name, &why);
     status.details["causes"] = json!([{
         "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"), "field": "metadata.namespace",
     }]);
@@ -40,7 +40,12 @@ pub fn namespace_takes(
 }
 
 /// The write is for another object of this name, or another state of it: `what` it names, and how that differs.
-pub fn not_that(target: &Target, name: &str, what: &str, (sent, is): (&str, &str)) -> Status {
+pub fn precondition_failed(
+    target: &Target,
+    name: &str,
+    what: &str,
+    (sent, is): (&str, &str),
+) -> ApiStatus {
     // The server says the key in its own store, where nodes have their first name.
     let plural = match *target.resource == resource::NODES {
         true => "minions",
@@ -54,5 +59,5 @@ pub fn not_that(target: &Target, name: &str, what: &str, (sent, is): (&str, &str
         "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
          {what} in precondition: {sent}, {what} in object meta: {is}"
     );
-    Status::conflict(target.resource, name, &why)
+    ApiStatus::conflict(target.resource, name, &why)
 }

@@ -10,16 +10,16 @@ use super::options::check_list;
 use super::path::{Query, Target};
 use super::resource::Resource;
 use super::selection::Selection;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::store::{Name, Store};
 use super::token;
-use super::version::{bad_version, not_in_the_future, version};
+use super::version::{check_not_future, invalid_version, version};
 
 /// One object.
 pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let asked = query.get("resourceVersion");
-    version(asked).map_err(|why| bad_version(asked, &why))?;
-    not_in_the_future(store, asked)?;
+    version(asked).map_err(|why| invalid_version(asked, &why))?;
+    check_not_future(store, asked)?;
     let Target {
         resource,
         namespace,
@@ -28,7 +28,7 @@ pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     } = target;
     match store.get(resource, namespace, name) {
         Some(object) => Ok(shown(resource, object)),
-        None => Err(Status::not_found(resource, name)),
+        None => Err(ApiStatus::not_found(resource, name)),
     }
 }
 
@@ -38,8 +38,8 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     check_list(query, false)?;
     let asked = query.get("resourceVersion");
     if let Err(why) = version(asked) {
-        let said = bad_version(asked, &why).message;
-        return Err(Status::bad_request(format!(
+        let said = invalid_version(asked, &why).message;
+        return Err(ApiStatus::bad_request(format!(
             "invalid resource version: {said}"
         )));
     }
@@ -47,10 +47,10 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let exact = query.get("resourceVersionMatch") == "Exact";
     if !token.is_empty() && !matches!(asked, "" | "0") {
         let message = "specifying resource version is not allowed when using continue";
-        return Err(Status::bad_request(message));
+        return Err(ApiStatus::bad_request(message));
     }
     let (version, start) = if token.is_empty() {
-        not_in_the_future(store, asked)?;
+        check_not_future(store, asked)?;
         match asked.parse() {
             Ok(version)
                 if exact
@@ -73,7 +73,7 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let mut rest = rows
         .iter()
         .filter(|(key, _)| start.as_ref().is_none_or(|s| *key >= s))
-        .filter(|(_, object)| selection.is_near(object))
+        .filter(|(_, object)| selection.in_scope(object))
         .peekable();
     let mut items = Vec::new();
     while items.len() < limit
@@ -106,7 +106,7 @@ fn rows_at(
         return Ok(store.all(resource).clone());
     }
     store.at(resource, version).ok_or_else(|| {
-        Status::expired(if continued {
+        ApiStatus::expired(if continued {
             "The provided continue parameter is too old to display a consistent list result. You can start a new list \
              without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
              results. Continuing with the provided token results in an inconsistent list - objects that were created, \

@@ -7,8 +7,8 @@ use super::defaults;
 use super::resource::PODS;
 
 /// A new pod that waits at scheduling gates says so.
-pub fn gated(pod: &mut Value, moment: &Moment) {
-    if waits(pod) {
+pub fn set_gated_condition(pod: &mut Value, moment: &Moment) {
+    if is_gated(pod) {
         let waiting = json!({
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastTransitionTime": moment.seconds(),
             "message": "Scheduling is blocked due to non-empty scheduling gates",
@@ -18,7 +18,7 @@ pub fn gated(pod: &mut Value, moment: &Moment) {
 }
 
 /// Whether a pod has scheduling gates.
-pub fn waits(pod: &Value) -> bool {
+pub fn is_gated(pod: &Value) -> bool {
     let gates = pod["spec"]["schedulingGates"].as_array();
     gates.is_some_and(|gates| !gates.is_empty())
 }

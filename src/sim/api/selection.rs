@@ -41,7 +41,7 @@ impl Selection {
     }
 
     /// Whether an object is in the namespace that is meant, and has the name where only one may.
-    pub fn is_near(&self, object: &Value) -> bool {
+    pub fn in_scope(&self, object: &Value) -> bool {
         for (index, (part, key)) in [("metadata", "name"), ("spec", "nodeName")]
             .iter()
             .enumerate()
@@ -56,6 +56,6 @@ impl Selection {
 
     /// Whether it selects this object.
     pub fn has(&self, object: &Value) -> bool {
-        self.is_near(object) && self.labels.matches(object) && self.fields.matches(object)
+        self.in_scope(object) && self.labels.matches(object) && self.fields.matches(object)
     }
 }

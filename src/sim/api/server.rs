@@ -22,7 +22,7 @@ use super::log::Entry;
 use super::path::{self, Query};
 use super::resource::{self, Resource};
 use super::state::{Shared, State};
-use super::status::Status;
+use super::status::ApiStatus;
 use super::store::Store;
 use super::watch::{Start, Watch};
 
@@ -31,17 +31,17 @@ const LATENCY: Duration = Duration::from_millis(1);
 
 /// How a server is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct ServerOptions {
     /// Seed of names, UIDs and all else that is random.
     pub seed: u64,
     /// What time it is when it starts.
     pub epoch: Timestamp,
 }
 
-impl Default for Options {
+impl Default for ServerOptions {
     /// Seed 1, and a moment in 2026.
     fn default() -> Self {
-        Options {
+        ServerOptions {
             seed: 1,
             epoch: Timestamp::constant(1_780_000_000, 0),
         }
@@ -83,7 +83,7 @@ pub struct Incoming {
 
 impl ApiServer {
     /// An empty one, but for the namespaces that every cluster has.
-    pub fn new(options: Options) -> ApiServer {
+    pub fn new(options: ServerOptions) -> ApiServer {
         let server = ApiServer {
             shared: Shared::new(options.seed),
             logged: Arc::default(),
@@ -182,7 +182,7 @@ impl ApiServer {
         let at = self.elapsed();
         self.shared.with(|state| {
             state.faults.gate(client, resource, gate);
-            state.told.gate(client, resource, gate, at);
+            state.deliveries.gate(client, resource, gate, at);
         });
         self.shared.notify();
     }
@@ -270,7 +270,7 @@ impl ApiServer {
         reply
     }
 
-    fn refuse(&self, number: usize, status: &Status, retry_after: Option<u64>) -> Reply {
+    fn refuse(&self, number: usize, status: &ApiStatus, retry_after: Option<u64>) -> Reply {
         self.ended(number, status.code);
         let mut object = status.to_json();
         if let Some(seconds) = retry_after {
@@ -322,7 +322,7 @@ impl ApiServer {
         client: Arc<str>,
         incoming: Incoming,
         number: usize,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Reply, ApiStatus> {
         let target = path::target(&incoming.path)?;
         let query = Query::parse(&incoming.query);
         if incoming.method == "GET"
@@ -335,7 +335,7 @@ impl ApiServer {
                 let random = state.core.rng.random_range(1_800..3_600);
                 let seconds = query.number("timeoutSeconds").filter(|s| *s > 0);
                 let seconds = seconds.map_or(random, i64::unsigned_abs);
-                Ok::<_, Status>((start, Duration::from_secs(seconds)))
+                Ok::<_, ApiStatus>((start, Duration::from_secs(seconds)))
             })?;
             let watch = Watch::new(self.shared.clone(), client, target, &query, start, length);
             return Ok(Reply::Lines(watch.lines()));
@@ -362,7 +362,7 @@ impl ApiServer {
 
     /// Does what a request asks for at once, by all rules; no client sent it and the log does not have it. For
     /// whatever sets a scene. Patches are JSON merge patches.
-    pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, Status> {
+    pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, ApiStatus> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let target = path::target(path)?;
         let body = match body {

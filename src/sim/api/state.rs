@@ -7,10 +7,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::deliveries::Deliveries;
 use super::faults::Faults;
 use super::log::Entry;
 use super::resource::Resource;
-use super::told::Told;
 
 /// All that changes while the server runs.
 pub struct State {
@@ -19,7 +19,7 @@ pub struct State {
     /// What goes wrong.
     pub faults: Faults,
     /// What watches told.
-    pub told: Told,
+    pub deliveries: Deliveries,
     /// All requests so far, in the order in which they came in.
     pub log: Vec<Entry>,
 }
@@ -40,7 +40,7 @@ impl Shared {
             state: Arc::new(Mutex::new(State {
                 core: Core::new(seed),
                 faults: Faults::default(),
-                told: Told::default(),
+                deliveries: Deliveries::default(),
                 log: Vec::new(),
             })),
             changed: Arc::default(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::body::syntax_error;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::store::Name;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -19,7 +19,7 @@ pub fn write(version: u64, (namespace, name): &Name) -> String {
 /// The version of the list and the first key of the page.
 pub fn read(token: &str) -> Result<(u64, Name)> {
     let refused = |why: &str| {
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "invalid continue token: continue key is not valid: {why}"
         ))
     };

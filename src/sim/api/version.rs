@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::store::Store;
 
 /// A version as a request names it: none is 0. The error is Go's.
@@ -15,20 +15,20 @@ pub fn version(text: &str) -> Result<u64, String> {
 }
 
 /// A version that is none: the error is not one for people.
-pub fn bad_version(text: &str, why: &str) -> Status {
+pub fn invalid_version(text: &str, why: &str) -> ApiStatus {
     let message = format!("resourceVersion: Invalid value: \"{text}\": {why}");
-    Status::new(500, "", message)
+    ApiStatus::new(500, "", message)
 }
 
 /// A version that is not there yet is not waited for.
-pub fn not_in_the_future(store: &Store, version: &str) -> Result<()> {
+pub fn check_not_future(store: &Store, version: &str) -> Result<()> {
     match version.parse::<u64>() {
         Ok(asked) if asked > store.version() => {
             let message = format!(
                 "Timeout: Too large resource version: {asked}, current: {}",
                 store.version()
             );
-            let mut status = Status::new(504, "Timeout", message);
+            let mut status = ApiStatus::new(504, "Timeout", message);
             status.details = json!({
                 "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
                 "retryAfterSeconds": 1,

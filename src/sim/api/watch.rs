@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::defaults;
+use super::deliveries::Deliveries;
 use super::faults::Gate;
 use super::form::shown;
 use super::options::check_list;
@@ -18,10 +19,9 @@ use super::path::{Query, Target};
 use super::resource::{self, Resource};
 use super::selection::Selection;
 use super::state::Shared;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::store::{Change, Store, Write};
-use super::told::Told;
-use super::version::{bad_version, version};
+use super::version::{invalid_version, version};
 
 /// How often a watch that asked for bookmarks gets one.
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -54,7 +54,7 @@ pub struct Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.was_expired {
-            self.tell_when(Told::closed);
+            self.tell_when(Deliveries::closed);
         }
     }
 }
@@ -75,7 +75,7 @@ impl Start {
         let selection = Selection::new(target, query)?;
         check_list(query, true)?;
         let asked = query.get("resourceVersion");
-        let from = version(asked).map_err(|why| bad_version(asked, &why))?;
+        let from = version(asked).map_err(|why| invalid_version(asked, &why))?;
         let streams = query.is("sendInitialEvents");
         let wants_initial = streams || from == 0 && !query.has("sendInitialEvents");
         if !wants_initial {
@@ -191,17 +191,17 @@ impl Watch {
         if start.expired {
             watch.expire();
         } else {
-            watch.tell_when(Told::opened);
+            watch.tell_when(Deliveries::opened);
         }
         watch
     }
 
     /// Notes that it begins, or ends, to tell.
-    fn tell_when(&self, what: impl FnOnce(&mut Told, &Arc<str>, &Resource, Duration)) {
+    fn tell_when(&self, what: impl FnOnce(&mut Deliveries, &Arc<str>, &Resource, Duration)) {
         let at = self.shared.elapsed();
         let (client, resource) = (&self.client, self.target.resource);
         self.shared
-            .with(|state| what(&mut state.told, client, resource, at));
+            .with(|state| what(&mut state.deliveries, client, resource, at));
     }
 
     /// Its lines; the stream ends with the watch.
@@ -327,7 +327,7 @@ impl Watch {
             .try_oldest(self.target.resource)
             .unwrap_or(self.version + 1);
         let why = format!("too old resource version: {} ({oldest})", self.version);
-        let status = Status::expired(why);
+        let status = ApiStatus::expired(why);
         self.ready = vec![line(&json!({"type": "ERROR", "object": status.to_json()}))];
         self.ended = true;
     }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::body::{self, bare, read, without_nulls};
 use super::core::{Answer, Core, Moment};
 use super::fields::{copy, name, remove, text};
-use super::finalizers::is_released;
+use super::finalizers::can_be_removed;
 use super::form::{item, shown, shown_as_is, stored};
 use super::patch::{self, PatchKind};
 use super::path::{Query, Target};
-use super::precondition::{namespace_takes, not_that};
+use super::precondition::{check_namespace, precondition_failed};
 use super::resource::{self, Resource};
-use super::status::{FieldError, Result, Status, Wrong};
+use super::status::{ApiStatus, ErrorType, FieldError, Result};
 use super::{defaults, scheduling, validate, version};
 
 /// Kubernetes' alphabet for generated names.
@@ -44,7 +44,7 @@ fn make(
     let resource = target.resource;
     in_namespace(target, &mut object)?;
     if resource.namespaced {
-        namespace_takes(core, resource, &target.namespace, &object)?;
+        check_namespace(core, resource, &target.namespace, &object)?;
     }
     defaults::admit(resource, &object)?;
     let uid = core.uid();
@@ -62,19 +62,19 @@ fn make(
     metadata["creationTimestamp"] = moment.seconds().into();
     defaults::create(resource, &mut object);
     if *resource == resource::PODS {
-        scheduling::gated(&mut object, moment);
+        scheduling::set_gated_condition(&mut object, moment);
     }
     let name = name(&object).to_owned();
     let errors = validate::create(resource, &object);
     if !errors.is_empty() {
-        return Err(Status::invalid(resource, &name, &errors));
+        return Err(ApiStatus::invalid(resource, &name, &errors));
     }
     if !text(&object["metadata"], "resourceVersion").is_empty() {
         let message = "resourceVersion should not be set on objects to be created";
-        return Err(Status::new(500, "", message));
+        return Err(ApiStatus::new(500, "", message));
     }
     if let Some(holder) = core.store.get(resource, &target.namespace, &name) {
-        let mut status = Status::already_exists(resource, &name);
+        let mut status = ApiStatus::already_exists(resource, &name);
         if holder["metadata"]["deletionTimestamp"].is_string() {
             status.message = format!("object is being deleted: {}", status.message);
         }
@@ -101,18 +101,18 @@ pub fn update(
     in_namespace(target, &mut object)?;
     let sent = name(&object).to_owned();
     if sent.is_empty() {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({} based on URL) was undeterminable: name must be provided",
             target.name
         )));
     }
     if sent != target.name {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({sent}) does not match the name on the URL ({})",
             target.name
         )));
     }
-    let refused = |mut status: Status| {
+    let refused = |mut status: ApiStatus| {
         if query.is_dry_run() {
             // It is another layer that says so then.
             status.message = status.message.replace("Key: /registry", "Key: ");
@@ -127,26 +127,36 @@ pub fn update(
         if may_create && target.subresource.is_empty() {
             let uid = text(&object["metadata"], "uid");
             if !uid.is_empty() {
-                return Err(refused(not_that(target, &sent, "UID", (&uid, ""))));
+                return Err(refused(precondition_failed(
+                    target,
+                    &sent,
+                    "UID",
+                    (&uid, ""),
+                )));
             }
             remove(&mut object["metadata"], "resourceVersion");
             return make(core, target, query, object, moment);
         }
-        return Err(Status::not_found(resource, &sent));
+        return Err(ApiStatus::not_found(resource, &sent));
     };
     let uid = text(&object["metadata"], "uid");
     if !uid.is_empty() && object["metadata"]["uid"] != old["metadata"]["uid"] {
         let is = text(&old["metadata"], "uid");
-        return Err(refused(not_that(target, &sent, "UID", (&uid, &is))));
+        return Err(refused(precondition_failed(
+            target,
+            &sent,
+            "UID",
+            (&uid, &is),
+        )));
     }
     if text(&object["metadata"], "resourceVersion").is_empty() && *resource == resource::LEASES {
         let error = FieldError {
-            wrong: Wrong::Invalid,
+            error_type: ErrorType::Invalid,
             field: "metadata.resourceVersion".into(),
             value: json!(0),
             detail: "must be specified for an update".into(),
         };
-        let mut status = Status::invalid(resource, &sent, &[error]);
+        let mut status = ApiStatus::invalid(resource, &sent, &[error]);
         // Unlike other errors of this kind, this one names the resource.
         let (kind, plural) = (resource.qualified_kind(), resource.qualified());
         status.message = status.message.replacen(&kind, &plural, 1);
@@ -173,7 +183,7 @@ pub fn patch(
         .get(resource, &target.namespace, &target.name)
         .map(|old| item(resource, old));
     let Some(old) = old else {
-        return Err(Status::not_found(resource, &target.name));
+        return Err(ApiStatus::not_found(resource, &target.name));
     };
     let patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
     let of_another_kind = [
@@ -183,16 +193,16 @@ pub fn patch(
     .iter()
     .any(|(field, wanted)| patched[*field] != wanted.as_str());
     if of_another_kind {
-        return Err(senseless(
+        return Err(invalid_patch(
             &patched,
             &body::not_this_kind(resource, &patched),
         ));
     }
-    validate::check_types(resource, &patched).map_err(|why| senseless(&patched, &why))?;
+    validate::check_types(resource, &patched).map_err(|why| invalid_patch(&patched, &why))?;
     let mut object = bare(validate::without_unknown(resource, patched));
     in_namespace(target, &mut object)?;
     if name(&object) != target.name {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({}) does not match the name on the URL ({})",
             name(&object),
             target.name
@@ -202,14 +212,14 @@ pub fn patch(
 }
 
 /// A patch after which the object is none of this kind.
-fn senseless(patched: &Value, why: &str) -> Status {
+fn invalid_patch(patched: &Value, why: &str) -> ApiStatus {
     let error = FieldError {
-        wrong: Wrong::Invalid,
+        error_type: ErrorType::Invalid,
         field: "patch".into(),
         value: patched.to_string().into(),
         detail: why.into(),
     };
-    let mut status = Status::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
+    let mut status = ApiStatus::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
     status.details = json!({"causes": [error.cause()]});
     status
 }
@@ -227,17 +237,17 @@ fn save(
     let resource = target.resource;
     let version = text(&object["metadata"], "resourceVersion");
     if let Err(why) = version::version(&version) {
-        return Err(Status::new(500, "", why));
+        return Err(ApiStatus::new(500, "", why));
     }
     let is_other = object["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"];
     if !version.is_empty() && version != "0" && is_other {
-        return Err(Status::modified(resource, &target.name));
+        return Err(ApiStatus::modified(resource, &target.name));
     }
     object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
     carry_over(resource, target.subresource, old, &mut object);
     let errors = validate::update(resource, &object, old, target.subresource);
     if !errors.is_empty() {
-        return Err(Status::invalid(resource, &target.name, &errors));
+        return Err(ApiStatus::invalid(resource, &target.name, &errors));
     }
     if object == *old {
         return Ok(Answer::ok(shown_as_is(resource, old)));
@@ -245,7 +255,7 @@ fn save(
     if query.is_dry_run() {
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
-    if is_released(resource, old, &object) {
+    if can_be_removed(resource, old, &object) {
         // Watches are told the state before this write; whoever wrote gets what it wrote.
         core.remove(resource, stored(resource, old.clone()), moment);
         return Ok(Answer::ok(shown_as_is(resource, &object)));
@@ -291,7 +301,7 @@ fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, objec
 fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
     let sent = text(&object["metadata"], "namespace");
     if target.resource.namespaced && !sent.is_empty() && sent != target.namespace {
-        return Err(Status::bad_request(
+        return Err(ApiStatus::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
         ));
     }

@@ -54,13 +54,13 @@ pub fn is_terminal(pod: &Value) -> bool {
 }
 
 /// Whether its deletion was asked for.
-pub fn is_deleting(object: &Value) -> bool {
+pub fn is_terminating(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
 }
 
 /// Whether it counts against "one on a node".
 pub fn is_live(pod: &Value) -> bool {
-    !is_deleting(pod) && !is_terminal(pod)
+    !is_terminating(pod) && !is_terminal(pod)
 }
 
 /// Since when its condition Ready has been true.

@@ -10,7 +10,7 @@ use crate::apply::carry_out::MAX_PLAN_AGE;
 use crate::sim::api::resource::{
     CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS,
 };
-use crate::sim::api::{Entry, Resource, told::Told};
+use crate::sim::api::{Entry, Resource, deliveries::Deliveries};
 
 /// What is checked. Events are not part of it: nothing rests on them.
 pub static RESOURCES: [&Resource; 6] = [
@@ -49,9 +49,9 @@ pub fn planned(log: &[Entry], request: &Entry) -> Duration {
 }
 
 /// The moment up to which everything was known to whoever made a plan then.
-pub fn known(told: &Told, request: &Entry, planned: Duration) -> Duration {
+pub fn known(deliveries: &Deliveries, request: &Entry, planned: Duration) -> Duration {
     let known = RESOURCES
         .iter()
-        .map(|resource| told.known(&request.client, resource, planned));
+        .map(|resource| deliveries.known(&request.client, resource, planned));
     known.min().unwrap_or(planned).saturating_sub(DELIVERY)
 }

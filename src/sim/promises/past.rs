@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, value::to_raw_value};
 
 use super::facts::{
-    self, hash, is_deleting, is_live, is_terminal, owner, ready_since, target, text,
+    self, hash, is_live, is_terminal, is_terminating, owner, ready_since, target, text,
 };
 use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
@@ -172,10 +172,10 @@ impl Past {
             hash(pod).clone_into(&mut life.hash);
             life.labelled = at;
         }
-        if gone || is_deleting(pod) {
+        if gone || is_terminating(pod) {
             life.left.get_or_insert(at);
         }
-        life.ended = gone || is_deleting(pod) && is_terminal(pod);
+        life.ended = gone || is_terminating(pod) && is_terminal(pod);
         if let Some(request) = step.request
             && request.method == "DELETE"
             && request.ended.is_some()

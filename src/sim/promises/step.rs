@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::knowledge;
 use crate::sim::api::store::{Change, Name, Write, name_of};
-use crate::sim::api::{Entry, Resource, told::Told};
+use crate::sim::api::{Entry, Resource, deliveries::Deliveries};
 
 /// The objects at a version.
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub struct Step<'a> {
     /// Every request.
     pub log: &'a [Entry],
     /// What watches told whom, and when.
-    pub told: &'a Told,
+    pub deliveries: &'a Deliveries,
     /// The time of day at the start.
     pub epoch: Timestamp,
 }
@@ -65,7 +65,7 @@ impl Step<'_> {
     /// The moment up to which whoever sent this request knew everything at the least. Of the object that a delete is for
     /// it knew the very state; of others it may have acted on what has been true since then.
     pub fn known(&self, request: &Entry) -> Duration {
-        knowledge::known(self.told, request, self.planned(request))
+        knowledge::known(self.deliveries, request, self.planned(request))
     }
 
     /// The time of day at a moment.

@@ -17,7 +17,7 @@ use crate::sim::api::{Gate, Resource, path};
 struct Story {
     store: Store,
     log: Vec<Entry>,
-    told: Told,
+    deliveries: Deliveries,
 }
 
 const POD: &str = "/api/v1/namespaces/d/pods/";
@@ -151,7 +151,7 @@ impl Story {
             store: &self.store,
             log: &self.log,
             controllers: &["us"],
-            told: &self.told,
+            deliveries: &self.deliveries,
             epoch: Timestamp::UNIX_EPOCH,
         })
     }
@@ -359,9 +359,11 @@ fn a_delete_is_excused_by_what_the_controller_may_not_know_yet_and_by_nothing_el
         let mut story = Story::new().there(pod("a")).tainted("NoExecute");
         story.put(&NODES, json!({"metadata": {"name": "n"}}), None);
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &NODES, Duration::ZERO);
+        story.deliveries.opened(&us, &NODES, Duration::ZERO);
         let gate = Gate::Lag(Duration::from_secs(lag));
-        story.told.gate("us", &NODES, Some(gate), Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &NODES, Some(gate), Duration::ZERO);
         assert_eq!(story.deleted("a").history(), expected, "a lag of {lag} s");
     }
 }
@@ -480,9 +482,11 @@ fn a_strategy_that_changed_a_moment_ago_excuses_whoever_acts_on_either() {
     for lag in [0, 15] {
         // While surging pods of two revisions stay; after that only the older one does.
         let mut story = pair().with_daemon_set(surge()).with_daemon_set(on_delete());
-        story.told.opened(&us, &DAEMON_SETS, Duration::ZERO);
+        story.deliveries.opened(&us, &DAEMON_SETS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &DAEMON_SETS, gate, Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &DAEMON_SETS, gate, Duration::ZERO);
         let found = story.deleted("b").history();
         assert!(found.is_empty(), "a lag of {lag} s: {found:?}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::status::{Result, Status};
+use super::super::status::{ApiStatus, Result};
 use super::refusal::internal;
 use super::say::{self, Object};
 
@@ -23,12 +23,12 @@ pub fn named<'a>(key: &'a str, directive: &str, bad: &str) -> Result<Option<&'a 
     {
         None => Ok(None),
         Some(Some(name)) => Ok(Some(name)),
-        Some(None) => Err(Status::bad_request(bad)),
+        Some(None) => Err(ApiStatus::bad_request(bad)),
     }
 }
 
 /// A `$patch` that means nothing.
-pub fn unknown(directive: &Value, patch: &Object) -> Status {
+pub fn unknown(directive: &Value, patch: &Object) -> ApiStatus {
     internal(format!(
         "unknown patch type: {} in map: {}",
         say::value(directive),

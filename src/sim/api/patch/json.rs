@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::status::{Result, Status};
+use super::super::status::{ApiStatus, Result};
 use super::refusal::rejected;
 use super::say;
 
@@ -17,7 +17,7 @@ pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
     let bad = |value: &Value, into: &str| {
         let kind = say::json_kind(value);
         let why = format!("error decoding patch: json: cannot unmarshal {kind} into Go {into}");
-        Err(Status::bad_request(why))
+        Err(ApiStatus::bad_request(why))
     };
     let operations = match patch {
         Value::Array(operations) => operations,
@@ -43,7 +43,7 @@ pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
             "Request entity too large: The allowed maximum operations in a JSON patch is {MOST}, got {}",
             operations.len()
         );
-        return Err(Status::new(413, "RequestEntityTooLarge", message));
+        return Err(ApiStatus::new(413, "RequestEntityTooLarge", message));
     }
     for operation in &operations {
         one(&mut document, operation).ok_or_else(rejected)?;

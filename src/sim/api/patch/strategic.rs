@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::status::{Result, Status};
+use super::super::status::{ApiStatus, Result};
 use super::directives::{
     DELETE, DIRECTIVE, ORDER, RETAIN, named, unknown, without_directives, without_directives_in,
 };
@@ -117,7 +117,7 @@ fn retain(original: &mut Object, patch: &mut Object) -> Result<()> {
     let Some(keys) = patch.remove(RETAIN) else {
         return Ok(());
     };
-    let bad = || Status::bad_request("invalid patch format of retainKeys");
+    let bad = || ApiStatus::bad_request("invalid patch format of retainKeys");
     let keys = keys.as_array().ok_or_else(bad)?;
     let retained = |key: &str| keys.iter().any(|k| k.as_str() == Some(key));
     for (key, value) in &*patch {
@@ -173,7 +173,7 @@ fn list_of(members: &Object, name: &str) -> Result<Option<Vec<Value>>> {
     }
 }
 
-fn no_list(value: &Value) -> Status {
+fn no_list(value: &Value) -> ApiStatus {
     let got = say::go_type(value);
     internal(format!("expected a []interface {{}}, but received a {got}"))
 }

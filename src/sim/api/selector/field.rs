@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::resource::{EVENTS, NAMESPACES, NEW_EVENTS, NODES, PODS, Resource};
-use super::super::status::{Result, Status};
+use super::super::status::{ApiStatus, Result};
 
 /// A parsed `fieldSelector`: all terms hold. Without any it selects everything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -28,10 +28,10 @@ impl FieldSelector {
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             let Some((field, equal, value)) = term(part) else {
                 let why = format!("invalid selector: '{text}'; can't understand '{part}'");
-                return Err(Status::bad_request(why));
+                return Err(ApiStatus::bad_request(why));
             };
             let value = unescaped(value)
-                .map_err(|why| Status::bad_request(format!("invalid field selector: {why}")))?;
+                .map_err(|why| ApiStatus::bad_request(format!("invalid field selector: {why}")))?;
             // Nothing is nothing: upstream drops such a term before it asks which fields there are.
             if !(field.is_empty() && value.is_empty()) {
                 terms.push((field, equal, value));
@@ -190,7 +190,7 @@ fn known(resource: &Resource, field: &str) -> Result<String> {
             format!("{field:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}")
         }
     };
-    Err(Status::bad_request(why))
+    Err(ApiStatus::bad_request(why))
 }
 
 /// A field as text. Events may be in either of their forms.

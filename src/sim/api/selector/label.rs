@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::status::{FieldError, Result, Status, Wrong};
+use super::super::status::{ApiStatus, ErrorType, FieldError, Result};
 
 /// A parsed `labelSelector`: all requirements hold. Without any it selects everything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -33,7 +33,10 @@ impl LabelSelector {
             tokens: tokens(text),
             at: 0,
         };
-        parser.all().map(LabelSelector).map_err(Status::bad_request)
+        parser
+            .all()
+            .map(LabelSelector)
+            .map_err(ApiStatus::bad_request)
     }
 
     /// Whether the object's labels satisfy it.
@@ -293,7 +296,7 @@ fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<
 
 fn invalid(field: String, value: &str, detail: String) -> FieldError {
     FieldError {
-        wrong: Wrong::Invalid,
+        error_type: ErrorType::Invalid,
         field,
         value: json!(value),
         detail,

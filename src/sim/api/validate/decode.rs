@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
-use super::super::status::Status;
+use super::super::status::ApiStatus;
 use crate::stored::{field_type, quantity};
 
 /// Refuses an object that cannot be decoded. Fields that are not known are no error.
-pub fn decode(resource: &Resource, object: &Value) -> Result<(), Status> {
+pub fn decode(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
     check_types(resource, object).map_err(|why| refusal(resource, &why))
 }
 
@@ -91,9 +91,9 @@ fn prune(value: &mut Value, known: &Value) {
     }
 }
 
-fn refusal(resource: &Resource, why: &str) -> Status {
+fn refusal(resource: &Resource, why: &str) -> ApiStatus {
     let (kind, version) = (resource.kind, resource.version);
-    Status::bad_request(format!(
+    ApiStatus::bad_request(format!(
         "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
     ))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::status::{FieldError, Wrong};
+use super::super::status::{ErrorType, FieldError};
 use super::fields::present;
 
 /// What is wrong so far, in order.
@@ -25,9 +25,15 @@ impl Errors {
         self.0
     }
 
-    fn push(&mut self, wrong: Wrong, field: impl Into<String>, value: Value, detail: String) {
+    fn push(
+        &mut self,
+        error_type: ErrorType,
+        field: impl Into<String>,
+        value: Value,
+        detail: String,
+    ) {
         let error = FieldError {
-            wrong,
+            error_type,
             field: field.into(),
             value,
             detail,
@@ -40,12 +46,12 @@ impl Errors {
 
     /// A field is missing or empty.
     pub fn required(&mut self, field: impl Into<String>, detail: &str) {
-        self.push(Wrong::Required, field, Value::Null, detail.to_owned());
+        self.push(ErrorType::Required, field, Value::Null, detail.to_owned());
     }
 
     /// A value breaks a rule.
     pub fn invalid(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
-        self.push(Wrong::Invalid, field, value.into(), detail.to_owned());
+        self.push(ErrorType::Invalid, field, value.into(), detail.to_owned());
     }
 
     /// A text breaks these rules.
@@ -57,7 +63,7 @@ impl Errors {
 
     /// A field must not be there.
     pub fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
-        self.push(Wrong::Forbidden, field, Value::Null, detail.to_owned());
+        self.push(ErrorType::Forbidden, field, Value::Null, detail.to_owned());
     }
 
     /// A value is none of those that there are.
@@ -69,7 +75,7 @@ impl Errors {
     ) {
         let quoted: Vec<_> = supported.iter().map(|s| format!("\"{s}\"")).collect();
         let detail = format!("supported values: {}", quoted.join(", "));
-        self.push(Wrong::NotSupported, field, value.into(), detail);
+        self.push(ErrorType::NotSupported, field, value.into(), detail);
     }
 
     /// Unless a text is one of these: it is required, or not supported.
@@ -83,18 +89,18 @@ impl Errors {
 
     /// A value occurs twice.
     pub fn duplicate(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
-        self.push(Wrong::Duplicate, field, value.into(), detail.to_owned());
+        self.push(ErrorType::Duplicate, field, value.into(), detail.to_owned());
     }
 
     /// What a value names is not there.
     pub fn not_found(&mut self, field: impl Into<String>, value: &str) {
-        self.push(Wrong::NotFound, field, json!(value), String::new());
+        self.push(ErrorType::NotFound, field, json!(value), String::new());
     }
 
     /// More bytes than allowed.
     pub fn too_long(&mut self, field: impl Into<String>, most: usize) {
         let detail = format!("may not be more than {most} bytes");
-        self.push(Wrong::TooLong, field, Value::Null, detail);
+        self.push(ErrorType::TooLong, field, Value::Null, detail);
     }
 
     /// A number below zero.

@@ -294,9 +294,9 @@ fn what_others_did_a_moment_ago_excuses_and_what_it_did_itself_does_not() {
     ] {
         let mut story = rolling(3, budget(1));
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &PODS, Duration::ZERO);
+        story.deliveries.opened(&us, &PODS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &PODS, gate, Duration::ZERO);
+        story.deliveries.gate("us", &PODS, gate, Duration::ZERO);
         story.remove(
             &PODS,
             "old-n0",
@@ -316,9 +316,11 @@ fn a_budget_that_was_lowered_excuses_whoever_does_not_know_it_yet() {
     for (lag, is_broken) in [(0, true), (35, false)] {
         let mut story = rolling(3, budget(2));
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &DAEMON_SETS, Duration::ZERO);
+        story.deliveries.opened(&us, &DAEMON_SETS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &DAEMON_SETS, gate, Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &DAEMON_SETS, gate, Duration::ZERO);
         let lower = json!({"spec": {"updateStrategy": {"rollingUpdate": budget(1)}}});
         let story = story
             .with_daemon_set(lower)

@@ -20,11 +20,11 @@ type Watcher = (Arc<str>, &'static str);
 
 /// When watches were opened and ended, and how they were held up.
 #[derive(Clone, Default, Debug)]
-pub struct Told {
+pub struct Deliveries {
     marks: BTreeMap<Watcher, Vec<(Duration, Mark)>>,
 }
 
-impl Told {
+impl Deliveries {
     /// A watch of the client was opened; it is told at once of all that came after its version.
     pub fn opened(&mut self, client: &Arc<str>, resource: &Resource, at: Duration) {
         self.mark(client, resource, at, Mark::Opened);
@@ -94,14 +94,14 @@ mod tests {
     fn what_was_known_follows_from_open_watches_and_from_what_held_them_up() {
         let seconds = Duration::from_secs;
         let a: Arc<str> = Arc::from("a");
-        let mut told = Told::default();
-        told.opened(&a, &PODS, seconds(1));
-        told.gate("a", &PODS, Some(Gate::Lag(seconds(3))), seconds(10));
-        told.gate("a", &PODS, Some(Gate::Shut), seconds(20));
-        told.gate("a", &PODS, None, seconds(30));
-        told.closed(&a, &PODS, seconds(40));
-        told.opened(&a, &PODS, seconds(50));
-        let known = |at| told.known(&a, &PODS, seconds(at)).as_secs();
+        let mut deliveries = Deliveries::default();
+        deliveries.opened(&a, &PODS, seconds(1));
+        deliveries.gate("a", &PODS, Some(Gate::Lag(seconds(3))), seconds(10));
+        deliveries.gate("a", &PODS, Some(Gate::Shut), seconds(20));
+        deliveries.gate("a", &PODS, None, seconds(30));
+        deliveries.closed(&a, &PODS, seconds(40));
+        deliveries.opened(&a, &PODS, seconds(50));
+        let known = |at| deliveries.known(&a, &PODS, seconds(at)).as_secs();
         for (at, expected) in [
             (0, 0),
             (5, 5),
@@ -114,6 +114,6 @@ mod tests {
         ] {
             assert_eq!(known(at), expected, "at {at}");
         }
-        assert_eq!(told.known(&a, &NODES, seconds(7)), seconds(7));
+        assert_eq!(deliveries.known(&a, &NODES, seconds(7)), seconds(7));
     }
 }
