@@ -1,8 +1,9 @@
-//! The promises of `docs/design.md`, checked over everything that ever happened on the simulated API server.
+//! The promises of `docs/design.md`, checked over the whole history of the simulated API server.
 //!
-//! In: every write in the order of versions, the log of requests, and which clients are DaemonSet controllers. Out:
-//! [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in a file of its own, which sees every write and the
-//! cluster before it; another promise is another entry in [`Check::history`].
+//! In: every write in the order of versions, the log of requests, and the names of the clients that
+//! are DaemonSet controllers. Out: [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in
+//! a file of its own, which sees every write and the cluster before it. A new promise is one more
+//! entry in [`Check::history`].
 
 mod at_rest;
 mod budget;
@@ -30,32 +31,33 @@ use past::Past;
 use promise::Promise;
 use step::{Objects, Step};
 
-/// What is to be checked.
+/// The history that promises are checked against.
 pub struct Check<'a> {
-    /// Every write.
+    /// All objects, with every write to them.
     pub store: &'a Store,
-    /// Every request.
+    /// Every request, in the order in which they came in.
     pub log: &'a [Entry],
     /// The names of the clients that are DaemonSet controllers.
     pub controllers: &'a [&'a str],
-    /// What watches told whom, and when.
+    /// The deliveries of watches to each client, with their times.
     pub deliveries: &'a Deliveries,
-    /// The time of day at the start.
+    /// The time of day at the start; writes and requests have times since then.
     pub epoch: Timestamp,
 }
 
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` and so on.
+    /// `S1` to `S5`, or `L1`.
     pub promise: &'static str,
-    /// The resourceVersion at which it was.
+    /// The resourceVersion of the write that broke it.
     pub version: u64,
-    /// When, since the start.
+    /// The time of the write, since the start.
     pub at: Duration,
-    /// The request that did it, as the log has it, cut.
+    /// The line of the log of the request that wrote, cut to 300 characters; empty if the log does
+    /// not have it.
     pub request: String,
-    /// What is wrong, with the objects that it is about.
+    /// The objects concerned, and what is wrong with them.
     pub what: String,
 }
 
@@ -77,11 +79,11 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How much of a request's line a violation shows.
+/// How many characters of a request's line a violation shows.
 const SHOWN: usize = 300;
 
 impl Check<'_> {
-    /// What broke a promise that holds at every moment.
+    /// The violations of the promises that hold at every moment.
     pub fn history(&self) -> Vec<Violation> {
         self.follow(vec![
             Box::<one_pod::OnePod>::default(),
@@ -92,8 +94,8 @@ impl Check<'_> {
         ])
     }
 
-    /// What is not as it should be when nothing has gone wrong for long enough (L1), and what a controller asked to be
-    /// written since that moment.
+    /// The violations of L1 at rest: objects that are not in their desired state, and writes that a
+    /// controller asked for since `since`.
     pub fn settled(&self, now: Timestamp, since: Duration) -> Vec<Violation> {
         let found = at_rest::desired(self.store, now).into_iter();
         let at = self.log.last().map_or(Duration::ZERO, |last| last.at);

@@ -113,7 +113,8 @@ async fn requests_are_counted_as_the_api_server_saw_them() {
             .entry(format!("{verb} {resource} {outcome}"))
             .or_default() += 1.0;
     }
-    // A watch is a request that goes on: open ones have not ended for the server, and are answered for the client.
+    // A watch is a request that goes on: open ones have not ended for the server, and are answered
+    // for the client.
     let open = server.requests(|c| &*c.client == "a" && c.is_watch() && c.ended.is_none());
     for entry in open {
         let plural = entry.target.expect("a resource").resource.plural;

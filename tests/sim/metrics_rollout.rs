@@ -29,7 +29,8 @@ fn change(server: &World, patch: Value) {
     changed.unwrap_or_else(|why| panic!("{why}: {patch}"));
 }
 
-/// Whether the rollout of `default/web` is stuck, and for how long it has been under way, in whole seconds, rounded up.
+/// Whether the rollout of `default/web` is stuck, and for how long it has been under way, in whole
+/// seconds, rounded up.
 fn rollout(controller: &Controller) -> (bool, u64) {
     let age = web(controller, "rollout_age_seconds").expect("it is known");
     let stuck = web(controller, "rollout_stuck").expect("it is known");

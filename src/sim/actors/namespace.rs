@@ -1,7 +1,8 @@
-//! The namespace controller: empties a namespace that is being deleted, then lets it go.
+//! The namespace controller: deletes the content of a namespace that is terminating, then its
+//! finalizer.
 //!
-//! Pods go first, and only when none is left all else does, as the real one has it. What is in the namespace is
-//! read before each decision: nothing may be overlooked when the finalizer goes.
+//! As in the real one pods are deleted first, and everything else once no pod is left. The content
+//! is read before each decision, so that nothing is left when the finalizer is removed.
 
 use std::time::Duration;
 
@@ -17,12 +18,12 @@ use crate::sim::api::resource::{
 
 /// The finalizer in a namespace's `spec.finalizers`.
 pub const FINALIZER: &str = "kubernetes";
-/// How soon a namespace in which something is left is looked at again.
+/// The pause before a namespace that still has content is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// What may be in a namespace, pods first.
+/// The content of a namespace, pods first.
 static CONTENT: [&Resource; 5] = [&PODS, &DAEMON_SETS, &CONTROLLER_REVISIONS, &EVENTS, &LEASES];
 
-/// The namespace controller; it remembers nothing.
+/// The namespace controller. It has no memory between decisions.
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceController;
 

@@ -10,7 +10,7 @@ use super::resource::{NODES, PODS};
 use super::scheduling::{is_gated, set_condition};
 use super::status::{ApiStatus, Result};
 
-/// POST to `binding`: the scheduler's decision.
+/// POST to `binding`, by which the scheduler assigns a pod to a node.
 pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> Result<Answer> {
     let binding: Value =
         serde_json::from_slice(body).map_err(|why| ApiStatus::bad_request(why.to_string()))?;
@@ -95,7 +95,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
     })))
 }
 
-/// What is wrong with what a pod is bound to.
+/// Why the target of a binding is refused, if it is.
 fn wrong_target(target: &Value) -> Option<String> {
     let kind = text(target, "kind");
     if !matches!(&*kind, "" | "Node") {
@@ -108,7 +108,7 @@ fn wrong_target(target: &Value) -> Option<String> {
     is_missing.then(|| "target.name: Required value".to_owned())
 }
 
-/// The labels that a pod gets with its node: those of the binding, and where in the world the node is.
+/// The labels that a pod gets with its node: those of the binding, and region and zone of the node.
 fn labels(core: &Core, binding: &Value) -> Vec<(String, Value)> {
     const TOPOLOGY: [&str; 2] = [
         "topology.kubernetes.io/region",

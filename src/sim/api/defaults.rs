@@ -1,7 +1,7 @@
-//! What the API server makes of an object that a client sent: defaults, and what it sets or keeps itself.
+//! Defaults, and the fields that the API server sets or keeps itself, whatever a client sends.
 //!
-//! Kubernetes 1.37 with its default admission, but for service accounts. Not here: uid, resourceVersion,
-//! creationTimestamp, deletion and managedFields.
+//! They follow Kubernetes 1.37 with its default admission, except for service accounts. Not here:
+//! uid, resourceVersion, creationTimestamp, deletion and managedFields.
 
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ use super::resource::{self, Resource};
 use super::status::ApiStatus;
 use crate::stored::defaults as stored;
 
-/// Counts the templates of a DaemonSet; the API has it in an annotation.
+/// The annotation that counts the templates of a DaemonSet.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
-/// What admission refuses of a new object, as it was sent: priority classes that are not there, and priorities
-/// that are not those of the class.
+/// Refuses what admission refuses of a new object, as it was sent: priority classes that do not
+/// exist, and priorities that are not those of the class.
 pub fn admit(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
     if *resource != resource::PODS {
         return Ok(());
@@ -25,8 +25,8 @@ pub fn admit(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
         .map_err(|why| ApiStatus::forbidden(resource, name, &why))
 }
 
-/// Completes an object: every field that the server would fill in and that is not there, and none that is empty.
-/// Once more does nothing more.
+/// Completes an object: adds every field that the server would fill in, and removes empty ones.
+/// Idempotent.
 pub fn complete(resource: &Resource, object: &mut Value) {
     metadata(object);
     match resource {
@@ -52,9 +52,10 @@ pub fn complete(resource: &Resource, object: &mut Value) {
     }
 }
 
-/// Makes a new object of what was sent: status and generation are the server's, whatever the client says.
+/// Makes a new object of what was sent. Status and generation are the server's, whatever the client
+/// sends.
 pub fn create(resource: &Resource, object: &mut Value) {
-    // Nodes register themselves with their status.
+    // Nodes register themselves together with their status.
     if resource.status && *resource != resource::NODES {
         remove(object, "status");
     }
@@ -62,8 +63,8 @@ pub fn create(resource: &Resource, object: &mut Value) {
     complete(resource, object);
 }
 
-/// Makes an update of `old` of what was sent: a write of the status changes nothing else but metadata, any other
-/// write no status. `subresource` is empty or `status`.
+/// Makes an update of `old` of what was sent. A write of the status changes only the status and
+/// metadata, any other write does not change the status. `subresource` is empty or `status`.
 pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource: &str) {
     let of_status = subresource == "status";
     if resource.status {
@@ -76,7 +77,7 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
         copy(&old["spec"], &mut object["spec"], "finalizers");
     }
     if *resource == resource::PODS && of_status {
-        // Old kubelets corrupt the owners, and drop the class.
+        // Old kubelets corrupt the owner references, and drop the QoS class.
         copy(&old["metadata"], &mut object["metadata"], "ownerReferences");
         fill(
             &mut object["status"],
@@ -226,7 +227,7 @@ const LEASE_FIELDS: &[&str] = &[
     "leaseTransitions",
 ];
 
-/// The fields that an event always has, each with what is there where there is nothing.
+/// The fields that an event always has, each with its value if it was not sent.
 type EventFields = &'static [(&'static str, &'static str)];
 
 const OLDER_EVENT: EventFields = &[

@@ -1,4 +1,4 @@
-//! Deleting: at once, gracefully (pods), or when all finalizers are gone.
+//! Deletes: at once, after a grace period (pods), or once all finalizers are removed.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::resource::{self, Resource};
 use super::selection::Selection;
 use super::status::{ApiStatus, Result};
 
-/// Namespaces that nobody deletes.
+/// The namespaces that cannot be deleted.
 const PROTECTED: [&str; 3] = ["default", "kube-public", "kube-system"];
 
 /// DELETE of one object.
@@ -36,7 +36,7 @@ pub fn delete(
     .map(Answer::ok)
 }
 
-/// DELETE of a collection: of what the selectors select.
+/// DELETE of a collection: of all objects that the selectors select.
 pub fn delete_collection(
     core: &mut Core,
     target: &Target,
@@ -127,7 +127,7 @@ fn delete_one(
     )
 }
 
-/// Keeps a state, unless it is only asked what would be. Gives it as it is now.
+/// Writes an object, unless it is a dry run. Returns its new state.
 fn keep(
     core: &mut Core,
     resource: &'static Resource,
@@ -142,7 +142,7 @@ fn keep(
     }
 }
 
-/// The object is the one that the sender saw, in the state that it saw.
+/// Checks the preconditions on UID and resourceVersion.
 fn check_preconditions(
     resource: &Resource,
     name: &str,
@@ -172,7 +172,7 @@ fn check_preconditions(
             "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). \
              The object might have been {perhaps}"
         );
-        // Both forms of events go by the name of the one that is stored.
+        // Errors name both forms of events by the stored one.
         let is_event = *resource == resource::NEW_EVENTS;
         let resource = if is_event {
             &resource::EVENTS
@@ -184,7 +184,8 @@ fn check_preconditions(
     Ok(())
 }
 
-/// A namespace that is asked to go for the first time: its controller empties it. True when that is so.
+/// Marks a namespace as terminating, so that its controller empties it. False if it was terminating
+/// already.
 fn mark_namespace_terminating(
     namespace: &mut Value,
     options: &DeleteOptions,
@@ -199,7 +200,7 @@ fn mark_namespace_terminating(
     true
 }
 
-/// From now on an object is being deleted that waits for its finalizers.
+/// Marks an object as terminating that waits for its finalizers.
 fn mark_terminating(object: &mut Value, moment: &Moment) {
     let metadata = &mut object["metadata"];
     if metadata["deletionTimestamp"].is_string() {

@@ -1,4 +1,4 @@
-//! What a DELETE asks for.
+//! The options of a DELETE.
 
 use serde_json::{Value, json};
 
@@ -8,23 +8,23 @@ use super::path::Query;
 use super::resource::{self, Resource};
 use super::status::{ApiStatus, ErrorType, FieldError, Result};
 
-/// The options, from the body, or where there is none from the query.
+/// The options: from the body, or from the query if there is no body.
 #[derive(Default)]
 pub struct DeleteOptions {
-    /// Seconds that a pod may take; a negative number means one.
+    /// The grace period in seconds; a negative number was replaced by one.
     pub grace: Option<i64>,
-    /// The UID that the object must have; empty for any.
+    /// The precondition on the UID; empty for none.
     pub uid: String,
-    /// The version that the object must have; empty for any.
+    /// The precondition on the resourceVersion; empty for none.
     pub version: String,
-    /// Nothing is written.
+    /// Whether the delete is only tried, and nothing is written.
     pub dry_run: bool,
     policy: String,
     orphan: Option<bool>,
 }
 
 impl DeleteOptions {
-    /// Reads and checks them.
+    /// Reads and checks the options.
     pub fn read(query: &Query, body: &[u8]) -> Result<DeleteOptions> {
         let mut dry_run: Vec<Value> = Vec::new();
         let mut options = DeleteOptions::default();
@@ -85,8 +85,8 @@ impl DeleteOptions {
         }
     }
 
-    /// The finalizers that the propagation policy asks for; without one those that are there stay. Events have no
-    /// dependents.
+    /// Sets the finalizer that the propagation policy asks for, and removes the others; without a
+    /// policy they stay. Events have no dependents.
     pub fn set_finalizers(&self, resource: &Resource, object: &mut Value) {
         if [&resource::EVENTS, &resource::NEW_EVENTS].contains(&resource) {
             return;

@@ -1,4 +1,4 @@
-//! What clients were told by their watches, and when: for whoever asks what a client can have known.
+//! The deliveries of watches to each client, with their times. They decide what a client can know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::faults::Gate;
 use super::resource::Resource;
 
-/// What happened to the watches of a client.
+/// An event in the life of a client's watches.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Opened,
@@ -15,27 +15,28 @@ enum Mark {
     Gate(Option<Gate>),
 }
 
-/// A client, and the plural of what it watches.
+/// A client, and the plural of the resource that it watches.
 type Watcher = (Arc<str>, &'static str);
 
-/// When watches were opened and ended, and how they were held up.
+/// When watches were opened and closed, and how they were held up.
 #[derive(Clone, Default, Debug)]
 pub struct Deliveries {
     marks: BTreeMap<Watcher, Vec<(Duration, Mark)>>,
 }
 
 impl Deliveries {
-    /// A watch of the client was opened; it is told at once of all that came after its version.
+    /// A watch of the client was opened; it is at once brought up to date.
     pub fn opened(&mut self, client: &Arc<str>, resource: &Resource, at: Duration) {
         self.mark(client, resource, at, Mark::Opened);
     }
 
-    /// One ended, or its client went away.
+    /// A watch was closed, or its client went away.
     pub fn closed(&mut self, client: &Arc<str>, resource: &Resource, at: Duration) {
         self.mark(client, resource, at, Mark::Closed);
     }
 
-    /// From now on its watches tell less, or all again.
+    /// From now on the client's watches of this resource lag, deliver nothing, or (None) deliver
+    /// everything.
     pub fn gate(&mut self, client: &str, resource: &Resource, gate: Option<Gate>, at: Duration) {
         self.mark(&Arc::from(client), resource, at, Mark::Gate(gate));
     }
@@ -45,13 +46,13 @@ impl Deliveries {
         self.marks.entry(key).or_default().push((at, mark));
     }
 
-    /// The moment up to which the client knew at `at` of everything that had happened to this resource. Where it never
-    /// watched it, that is `at` itself: such a client reads before it acts.
+    /// The moment up to which the client knew at `at` of every write to this resource. It is `at`
+    /// itself if the client never watched the resource: such a client reads before it acts.
     pub fn known(&self, client: &Arc<str>, resource: &Resource, at: Duration) -> Duration {
         let Some(marks) = self.marks.get(&(client.clone(), resource.plural)) else {
             return at;
         };
-        let mut state = State::default();
+        let mut state = Replay::default();
         for (then, mark) in marks.iter().take_while(|(then, _)| *then <= at) {
             state.pass(*then);
             match mark {
@@ -66,14 +67,14 @@ impl Deliveries {
 }
 
 #[derive(Default)]
-struct State {
+struct Replay {
     open: usize,
     gate: Option<Gate>,
     known: Duration,
 }
 
-impl State {
-    /// Time passes.
+impl Replay {
+    /// Lets time pass until `now`.
     fn pass(&mut self, now: Duration) {
         let told = match self.gate {
             _ if self.open == 0 => return,

@@ -6,21 +6,21 @@ use super::resource;
 use super::status::{ApiStatus, Result};
 use super::{binding, body, delete, read, write};
 
-/// One request.
+/// One request, taken apart.
 pub struct Request<'a> {
-    /// `GET`, …
+    /// The HTTP method.
     pub method: &'a str,
-    /// What it is for.
+    /// The resource, object and subresource of the path.
     pub target: &'a Target,
-    /// Its parameters.
+    /// The parameters of the query string.
     pub query: &'a Query,
-    /// `Content-Type`.
+    /// The header `Content-Type`.
     pub content_type: &'a str,
-    /// The body.
+    /// The body, as sent.
     pub body: &'a [u8],
 }
 
-/// Does what a request asks for, but for watches.
+/// Carries out a request. Watches are not requests of this kind.
 pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result<Answer> {
     let Request {
         target,

@@ -1,13 +1,13 @@
-//! Fields of JSON objects: read, set and removed, with what Go's encoder does to empty ones.
+//! Fields of JSON objects: reading, setting, removing, and what Go's encoder leaves out.
 
 use serde_json::{Map, Value, json};
 
-/// `metadata.name`, empty where the object has none.
+/// `metadata.name`, empty if it is not set.
 pub fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or("")
 }
 
-/// A field's text, empty where the field is missing or no text.
+/// The text of a field, empty if the field is missing or no text.
 pub fn text(object: &Value, field: &str) -> String {
     object[field].as_str().unwrap_or("").to_owned()
 }
@@ -19,7 +19,8 @@ pub fn remove(object: &mut Value, field: &str) {
     }
 }
 
-/// Gives a field the value that it has in `from`; without one, or with null there, it is removed.
+/// Gives a field the value that it has in `from`. If it is missing or null there, the field is
+/// removed.
 pub fn copy(from: &Value, to: &mut Value, field: &str) {
     remove(to, field);
     if !from[field].is_null() {
@@ -27,7 +28,7 @@ pub fn copy(from: &Value, to: &mut Value, field: &str) {
     }
 }
 
-/// Puts `value` under `key` where there is nothing, or null.
+/// Sets a field that is missing or null.
 pub fn fill(object: &mut Value, key: &str, value: Value) {
     if object.is_null() {
         *object = Value::Object(Map::new());
@@ -39,14 +40,14 @@ pub fn fill(object: &mut Value, key: &str, value: Value) {
     }
 }
 
-/// Takes out those of `keys` whose values are such.
+/// Removes those of `keys` whose values meet the condition.
 pub fn drop_if(object: &mut Value, keys: &[&str], such: impl Fn(&Value) -> bool) {
     if let Some(fields) = object.as_object_mut() {
         fields.retain(|key, value| !(keys.contains(&key.as_str()) && such(value)));
     }
 }
 
-/// Whether Go leaves a value out where it says `omitempty`.
+/// Whether Go leaves the value out of a field with `omitempty`.
 pub fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
@@ -58,7 +59,8 @@ pub fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Conditions always have these times, if only null.
+/// Sets the times that conditions always have to null if they are missing, and cuts them to whole
+/// seconds.
 pub fn times(status: &mut Value, keys: &[&str]) {
     let Some(Value::Array(conditions)) = status.get_mut("conditions") else {
         return;
@@ -71,7 +73,7 @@ pub fn times(status: &mut Value, keys: &[&str]) {
     }
 }
 
-/// A time to the second, as the server writes it.
+/// Cuts a time to whole seconds, as the server writes it.
 pub fn whole_seconds(object: &mut Value, key: &str) {
     let text = object[key].as_str();
     if let Some(time) = text.and_then(|text| text.parse::<jiff::Timestamp>().ok()) {

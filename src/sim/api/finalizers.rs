@@ -1,12 +1,12 @@
-//! What holds an object back that is being deleted: its finalizers, and those of a namespace's content.
+//! Finalizers: they hold an object that is terminating, those of `spec.finalizers` a namespace.
 
 use serde_json::Value;
 
 use super::resource::{self, Resource};
 
-/// The garbage collector's: dependents go first.
+/// The garbage collector deletes the dependents first.
 pub const FOREGROUND: &str = "foregroundDeletion";
-/// The garbage collector's: dependents are let go first.
+/// The garbage collector orphans the dependents first.
 pub const ORPHAN: &str = "orphan";
 
 /// Whether an object has finalizers.
@@ -22,7 +22,7 @@ pub fn has_content(namespace: &Value) -> bool {
         .is_some_and(|l| !l.is_empty())
 }
 
-/// Whether nothing holds an object any more that was being deleted before this write of it.
+/// Whether this write of a terminating object removes the last thing that held it.
 pub fn can_be_removed(resource: &Resource, old: &Value, object: &Value) -> bool {
     old["metadata"]["deletionTimestamp"].is_string()
         && old["metadata"]["deletionGracePeriodSeconds"]

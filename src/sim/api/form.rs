@@ -1,5 +1,5 @@
-//! An object in the form of a resource. Only events have more than one: both of their resources share
-//! the objects, which are stored in the older form.
+//! The form of an object in a resource. Only events have more than one: both of their resources
+//! share the objects, which are stored in the older form.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ pub fn shown(resource: &Resource, object: &Value) -> Value {
     named(resource, item(resource, object))
 }
 
-/// As [`shown`], of an object that is in the form of this resource already.
+/// As [`shown`], for an object that is already in the form of this resource.
 pub fn shown_as_is(resource: &Resource, object: &Value) -> Value {
     named(resource, object.clone())
 }
@@ -22,7 +22,7 @@ fn named(resource: &Resource, mut object: Value) -> Value {
     object
 }
 
-/// An object as a list has it: in the form of this resource.
+/// An object as a list has it: without `kind` and `apiVersion`, in the form of this resource.
 pub fn item(resource: &Resource, object: &Value) -> Value {
     if *resource == resource::NEW_EVENTS {
         events::to_new(object)

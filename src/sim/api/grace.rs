@@ -5,18 +5,18 @@ use serde_json::Value;
 use super::core::Moment;
 use super::fields::text;
 
-/// What becomes of a pod that is deleted.
+/// The grace period of a pod after a delete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Grace {
-    /// There is no question of any.
+    /// There is none: the pod's grace period was zero already.
     None,
-    /// It has so many seconds from now, or from when its deletion began.
+    /// It has so many seconds, counted from the first delete.
     Seconds(i64),
-    /// It is being deleted already, and this changes nothing.
+    /// It is terminating already, and this delete does not shorten its grace period.
     RunsAlready,
 }
 
-/// Sets or shortens the grace period of a pod.
+/// Sets or shortens the grace period of a pod, as a delete asks for it.
 pub fn grant(pod: &mut Value, asked: Option<i64>, moment: &Moment) -> Grace {
     let asked = asked.map(|seconds| if seconds < 0 { 1 } else { seconds });
     if !pod["metadata"]["deletionTimestamp"].is_string() {
@@ -46,8 +46,8 @@ pub fn grant(pod: &mut Value, asked: Option<i64>, moment: &Moment) -> Grace {
     }
 }
 
-/// How many seconds a pod has to end: what was asked for, else what its spec says. None for one that runs nowhere: it has
-/// no node, or has ended.
+/// The grace period in seconds: the one that was asked for, else the one of the spec. Zero for a
+/// pod that runs nowhere: it has no node, or is terminal.
 fn seconds(pod: &Value, asked: Option<i64>) -> i64 {
     let ended = matches!(
         pod["status"]["phase"].as_str(),
@@ -63,7 +63,7 @@ fn seconds(pod: &Value, asked: Option<i64>) -> i64 {
     }
 }
 
-/// A deletion counts as a new generation.
+/// Raises `metadata.generation`: the first delete counts as a change.
 pub fn raise_generation(metadata: &mut Value) {
     if let Some(generation) = metadata["generation"].as_i64() {
         metadata["generation"] = (generation + 1).into();

@@ -1,8 +1,9 @@
-//! An API server in memory: what the real one does with the resources that a DaemonSet controller meets.
+//! An API server in memory. It does what the real one does with the resources that a DaemonSet
+//! controller uses.
 //!
-//! A request goes [`http`] → [`server`] (time, log, faults) → `dispatch` (which verb) → `read`, `write`, `delete`,
-//! `binding` (the rules) → [`store`]. The rules know no
-//! network and no clock. Held against the real API server by `tests/live/same_answers.rs`.
+//! A request passes [`http`], [`server`] (time, log, faults), `dispatch` (the verb), then `read`,
+//! `write`, `delete` or `binding` (the rules), and ends in the [`store`]. The rules know no network
+//! and no clock. `tests/live/same_answers.rs` compares its answers with those of a real API server.
 
 mod binding;
 mod body;

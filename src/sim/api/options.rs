@@ -1,11 +1,11 @@
-//! The rules for the parameters of requests.
+//! The rules for the parameters of requests: `CreateOptions`, `ListOptions` and so on.
 
 use serde_json::{Value, json};
 
 use super::path::Query;
 use super::status::{ApiStatus, ErrorType, FieldError, Result};
 
-/// Longest name of a field manager.
+/// The most bytes in the name of a field manager.
 const MAX_MANAGER: usize = 128;
 
 /// The rules that were broken.
@@ -35,7 +35,8 @@ impl Errors {
     }
 }
 
-/// Of a POST, PUT or PATCH: `kind` is `CreateOptions`, `UpdateOptions` or `PatchOptions`.
+/// Checks the parameters of a POST, PUT or PATCH. `kind` is `CreateOptions`, `UpdateOptions` or
+/// `PatchOptions`.
 pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     let mut errors = Errors::default();
     if kind == "PatchOptions" && query.has("force") {
@@ -67,7 +68,7 @@ pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     errors.done(kind)
 }
 
-/// Of a list or watch. What is no number at all is refused first.
+/// Checks the parameters of a list or watch. A text that should be a number is refused first.
 pub fn check_list(query: &Query, is_watch: bool) -> Result<()> {
     query.whole("limit")?;
     query.whole("timeoutSeconds")?;

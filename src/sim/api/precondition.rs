@@ -1,7 +1,7 @@
-//! What a write asks of its surroundings: a namespace that takes new objects, and the object that its sender saw.
+//! Preconditions of writes: a namespace that accepts new objects, and the object that its sender
+//! saw.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::core::Core;
 use super::fields::name;
@@ -9,7 +9,7 @@ use super::path::Target;
 use super::resource::{self, Resource};
 use super::status::{ApiStatus, Result};
 
-/// Nothing is created in a namespace that is gone or going.
+/// Refuses creates in a namespace that does not exist or is terminating.
 pub fn check_namespace(
     core: &Core,
     resource: &Resource,
@@ -25,7 +25,7 @@ pub fn check_namespace(
     let why = format!(
         "unable to create new content in namespace {namespace} because it is being terminated"
     );
-    // What has no name yet goes by what its name will begin with.
+    // An object without a name yet is named by its `generateName`.
     let name = match name(object) {
         "" => object["metadata"]["generateName"]
             .as_str()
@@ -39,14 +39,15 @@ pub fn check_namespace(
     Err(status)
 }
 
-/// The write is for another object of this name, or another state of it: `what` it names, and how that differs.
+/// The refusal of a write for another object of this name, or another version of it. `what` is the
+/// field that differs, with the values sent and stored.
 pub fn precondition_failed(
     target: &Target,
     name: &str,
     what: &str,
     (sent, is): (&str, &str),
 ) -> ApiStatus {
-    // The server says the key in its own store, where nodes have their first name.
+    // The message has the key in etcd, where nodes are still called minions.
     let plural = match *target.resource == resource::NODES {
         true => "minions",
         false => target.resource.plural,

@@ -1,4 +1,4 @@
-//! Reading: one object, or a list in pages.
+//! Reads: one object, or a list in pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::store::{Name, Store};
 use super::token;
 use super::version::{check_not_future, invalid_version, version};
 
-/// One object.
+/// GET of one object.
 pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let asked = query.get("resourceVersion");
     version(asked).map_err(|why| invalid_version(asked, &why))?;
@@ -32,7 +32,7 @@ pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     }
 }
 
-/// A list, or one page of it.
+/// GET of a collection: a list, or one page of it.
 pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let selection = Selection::new(target, query)?;
     check_list(query, false)?;
@@ -69,7 +69,8 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
     let rows = rows_at(store, target.resource, version, !token.is_empty())?;
     let limit = query.number("limit").filter(|l| *l > 0);
     let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
-    // Whether there is more is asked before what is selected: the last page may be empty.
+    // The server decides whether there is more before it applies selectors, so the last page may be
+    // empty.
     let mut rest = rows
         .iter()
         .filter(|(key, _)| start.as_ref().is_none_or(|s| *key >= s))

@@ -1,4 +1,4 @@
-//! What the server says of a pod's scheduling: its gates, and the condition `PodScheduled`.
+//! The state of a pod's scheduling: its gates, and the condition `PodScheduled`.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::core::Moment;
 use super::defaults;
 use super::resource::PODS;
 
-/// A new pod that waits at scheduling gates says so.
+/// Gives a new pod with scheduling gates the condition that says so.
 pub fn set_gated_condition(pod: &mut Value, moment: &Moment) {
     if is_gated(pod) {
         let waiting = json!({
@@ -23,7 +23,8 @@ pub fn is_gated(pod: &Value) -> bool {
     gates.is_some_and(|gates| !gates.is_empty())
 }
 
-/// Puts a condition in the place of the one of its type, and completes the pod as any other write does.
+/// Sets a condition, in the place of the one of its type if there is one. Then completes the pod as
+/// any other write does.
 pub fn set_condition(pod: &mut Value, condition: Value) {
     match &mut pod["status"]["conditions"] {
         Value::Array(list) => match list.iter_mut().find(|c| c["type"] == condition["type"]) {
@@ -32,6 +33,6 @@ pub fn set_condition(pod: &mut Value, condition: Value) {
         },
         none => *none = json!([condition]),
     }
-    // As any other write leaves it, or the next one would change it.
+    // Otherwise the next write would change the pod by completing it.
     defaults::complete(&PODS, pod);
 }

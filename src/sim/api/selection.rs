@@ -1,4 +1,4 @@
-//! Which objects a list, a watch or a delete of a collection is for.
+//! The objects that a list, a watch or a delete of a collection is for.
 
 use serde_json::Value;
 
@@ -6,20 +6,20 @@ use super::path::{Query, Target};
 use super::selector::{FieldSelector, LabelSelector};
 use super::status::Result;
 
-/// Which objects are meant.
+/// The namespace and the selectors of a request.
 pub struct Selection {
     namespace: String,
     labels: LabelSelector,
     fields: FieldSelector,
-    /// The one name, and the one node, that the selector leaves: the server has indexes for these, and sees nothing
-    /// else.
+    /// The one name, and the one node, that the field selector requires. The server has indexes for
+    /// these, and looks at no other object.
     single: [Option<String>; 2],
-    /// Whether there are selectors at all.
+    /// Whether there are selectors.
     pub narrowed: bool,
 }
 
 impl Selection {
-    /// Of a list or watch.
+    /// Reads the parameters of a list or watch.
     pub fn new(target: &Target, query: &Query) -> Result<Selection> {
         let mut fields = query.get("fieldSelector").to_owned();
         if !target.name.is_empty() {
@@ -40,7 +40,7 @@ impl Selection {
         })
     }
 
-    /// Whether an object is in the namespace that is meant, and has the name where only one may.
+    /// Whether an object is in the namespace, and has the one name and node if they are required.
     pub fn in_scope(&self, object: &Value) -> bool {
         for (index, (part, key)) in [("metadata", "name"), ("spec", "nodeName")]
             .iter()
@@ -54,7 +54,7 @@ impl Selection {
         self.namespace.is_empty() || object["metadata"]["namespace"] == self.namespace.as_str()
     }
 
-    /// Whether it selects this object.
+    /// Whether it selects the object.
     pub fn has(&self, object: &Value) -> bool {
         self.in_scope(object) && self.labels.matches(object) && self.fields.matches(object)
     }

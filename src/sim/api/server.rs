@@ -1,7 +1,7 @@
-//! The API server with time, a log and faults around it. Clones share it.
+//! The API server with time, a log and faults. Clones share its state.
 //!
-//! Every request takes at least a millisecond of tokio's time, or paused time would stand still. Time of day is a
-//! fixed moment plus tokio's, so nothing depends on the machine's clock.
+//! Every request takes at least a millisecond of tokio's time, or paused time would stand still.
+//! The time of day is a fixed moment plus tokio's time, so nothing depends on the machine's clock.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,17 +29,17 @@ use super::watch::{Start, Watch};
 /// How long a request takes.
 const LATENCY: Duration = Duration::from_millis(1);
 
-/// How a server is made.
+/// The options of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerOptions {
-    /// Seed of names, UIDs and all else that is random.
+    /// The seed of names, UIDs and everything else that is random.
     pub seed: u64,
-    /// What time it is when it starts.
+    /// The time of day when it starts.
     pub epoch: Timestamp,
 }
 
 impl Default for ServerOptions {
-    /// Seed 1, and a moment in 2026.
+    /// Seed 1, and a fixed moment in 2026.
     fn default() -> Self {
         ServerOptions {
             seed: 1,
@@ -48,7 +48,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// The server.
+/// The server, with everything that its clients share.
 #[derive(Clone)]
 pub struct ApiServer {
     shared: Shared,
@@ -57,32 +57,32 @@ pub struct ApiServer {
     epoch: Timestamp,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 pub enum Reply {
-    /// A code, an object, and `Retry-After` in seconds.
+    /// A code, a body, and `Retry-After` in seconds.
     Object(u16, Value, Option<u64>),
-    /// The lines of a watch.
+    /// The lines of a watch, which ends with them.
     Lines(BoxStream<'static, Bytes>),
-    /// The connection fails.
+    /// The connection fails without an answer.
     Broken,
 }
 
 /// A request as it comes in.
 pub struct Incoming {
-    /// `GET`, …
+    /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path of the URL.
     pub path: String,
-    /// The query string.
+    /// The query of the URL.
     pub query: String,
-    /// `Content-Type`.
+    /// The header `Content-Type`.
     pub content_type: String,
-    /// The body.
+    /// The body, as sent.
     pub body: Bytes,
 }
 
 impl ApiServer {
-    /// An empty one, but for the namespaces that every cluster has.
+    /// An empty server, except for the namespaces that every cluster has.
     pub fn new(options: ServerOptions) -> ApiServer {
         let server = ApiServer {
             shared: Shared::new(options.seed),
@@ -113,7 +113,7 @@ impl ApiServer {
         self.shared.with(f)
     }
 
-    /// Reads what it holds.
+    /// Reads the store.
     pub fn read<R>(&self, f: impl FnOnce(&Store) -> R) -> R {
         f(&self.shared.lock().core.store)
     }
@@ -128,13 +128,13 @@ impl ApiServer {
         self.epoch
     }
 
-    /// The time of day.
+    /// The time of day now.
     pub fn now(&self) -> Timestamp {
         let elapsed = jiff::SignedDuration::try_from(self.elapsed()).unwrap_or_default();
         self.epoch.checked_add(elapsed).unwrap_or(self.epoch)
     }
 
-    /// The time of day, for whoever wants a clock.
+    /// A clock that shows the server's time of day.
     pub fn clock(&self) -> crate::sim::Clock {
         let server = self.clone();
         Arc::new(move || server.now())
@@ -153,31 +153,31 @@ impl ApiServer {
         self.shared.lock().log.clone()
     }
 
-    /// The requests so far that are so.
+    /// The requests so far that meet a condition.
     pub fn requests(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let state = self.shared.lock();
         state.log.iter().filter(|e| wanted(e)).cloned().collect()
     }
 
-    /// All requests so far as text, a line each.
+    /// All requests so far as text, one line each.
     pub fn log_text(&self) -> String {
         let state = self.shared.lock();
         state.log.iter().map(|e| e.line() + "\n").collect()
     }
 
-    /// The next `times` requests that match go so. Later rules go before earlier ones.
+    /// The next `times` requests that match meet this fault. Later rules take precedence.
     pub fn rule(&self, times: usize, matches: impl Fn(&Entry) -> bool + Send + 'static, act: Act) {
         let matches: Matches = Box::new(matches);
         self.shared
             .with(|state| state.faults.rule(times, matches, act));
     }
 
-    /// No rules any more.
+    /// Ends all rules.
     pub fn clear_rules(&self) {
         self.shared.with(|state| state.faults.clear_rules());
     }
 
-    /// The client's watches of this resource tell late, or nothing, or all again.
+    /// Holds up the client's watches of this resource, or (None) no longer.
     pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
         let at = self.elapsed();
         self.shared.with(|state| {
@@ -187,13 +187,14 @@ impl ApiServer {
         self.shared.notify();
     }
 
-    /// All open watches of this resource end.
+    /// Ends all open watches of this resource.
     pub fn end_watches(&self, resource: &Resource) {
         self.shared.with(|state| state.faults.cut(resource, false));
         self.shared.notify();
     }
 
-    /// History is cut: open watches of this resource end with 410, and none can begin before now.
+    /// Cuts the history: open watches of this resource end with 410, and no watch can begin before
+    /// now.
     pub fn expire(&self, resource: &Resource) {
         self.shared.with(|state| {
             state.faults.cut(resource, true);
@@ -202,7 +203,8 @@ impl ApiServer {
         self.shared.notify();
     }
 
-    /// Waits for the next request after the one numbered `after` that is wanted; None where none comes in time.
+    /// Waits for the next request that is wanted, after the one numbered `after`; None if none
+    /// comes within the horizon.
     pub async fn next_request(
         &self,
         after: usize,
@@ -225,7 +227,7 @@ impl ApiServer {
         }
     }
 
-    /// How many requests there were.
+    /// How many requests came in so far.
     pub fn requests_so_far(&self) -> usize {
         self.shared.lock().log.len()
     }
@@ -360,8 +362,8 @@ impl ApiServer {
         Ok(Reply::Object(answer.code, answer.object, None))
     }
 
-    /// Does what a request asks for at once, by all rules; no client sent it and the log does not have it. For
-    /// whatever sets a scene. Patches are JSON merge patches.
+    /// Carries out a request at once, by all rules. No client sent it, and the log does not have
+    /// it. Tests prepare clusters with it. Patches are JSON merge patches.
     pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, ApiStatus> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let target = path::target(path)?;
@@ -388,7 +390,7 @@ impl ApiServer {
         answer.map(|answer| answer.object)
     }
 
-    /// Changes an object as nobody's request would, for tests: `None` takes it out.
+    /// Changes an object without any rule, for tests; `None` removes it.
     pub fn meddle(
         &self,
         resource: &'static Resource,
@@ -419,12 +421,12 @@ impl ApiServer {
         })
     }
 
-    /// One object.
+    /// One object; None if it does not exist.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Value> {
         self.read(|store| store.get(resource, namespace, name).map(|o| (**o).clone()))
     }
 
-    /// The pods there are.
+    /// All pods, by namespace and name.
     pub fn pods(&self) -> Vec<Value> {
         self.all(&resource::PODS)
     }

@@ -12,29 +12,29 @@ use super::faults::Faults;
 use super::log::Entry;
 use super::resource::Resource;
 
-/// All that changes while the server runs.
+/// Everything that changes while the server runs.
 pub struct State {
-    /// Objects, and the source of all that is random.
+    /// The objects, and the source of everything random.
     pub core: Core,
-    /// What goes wrong.
+    /// The faults that are in force.
     pub faults: Faults,
-    /// What watches told.
+    /// The deliveries of watches to each client, with their times.
     pub deliveries: Deliveries,
     /// All requests so far, in the order in which they came in.
     pub log: Vec<Entry>,
 }
 
-/// The state behind a lock, with the clock it goes by. Clones share it.
+/// The state behind a lock, with its clock. Clones share it.
 #[derive(Clone)]
 pub struct Shared {
     state: Arc<Mutex<State>>,
-    /// Not tokio's `watch`, which wakes its receivers in a random order.
+    /// Tokio's `watch` would wake its receivers in a random order.
     changed: Arc<Notify>,
     start: Instant,
 }
 
 impl Shared {
-    /// The state of an empty server that starts now. All that is random follows from the seed.
+    /// The state of an empty server that starts now. Everything random follows from the seed.
     pub fn new(seed: u64) -> Shared {
         Shared {
             state: Arc::new(Mutex::new(State {
@@ -53,12 +53,13 @@ impl Shared {
         f(&mut self.lock())
     }
 
-    /// Locks the state. A thread that panicked with the lock spoils nothing for the others.
+    /// Locks the state. A lock that a panic poisoned is used all the same.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The oldest version that watches of this resource can begin at; None while the state is locked.
+    /// The oldest version that watches of this resource can begin at; None while the state is
+    /// locked.
     pub fn try_oldest(&self, resource: &Resource) -> Option<u64> {
         let state = self.state.try_lock().ok()?;
         Some(state.core.store.oldest(resource))
@@ -69,12 +70,12 @@ impl Shared {
         self.start.elapsed()
     }
 
-    /// Notified of every write, and of every change of what watches tell.
+    /// Notified of every write, and whenever watches may deliver something new.
     pub fn changes(&self) -> Arc<Notify> {
         self.changed.clone()
     }
 
-    /// Wakes the watches: there is something new to look at.
+    /// Wakes the watches, which look for something new to deliver.
     pub fn notify(&self) {
         self.changed.notify_waiters();
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::status::{ApiStatus, Result};
 use super::store::Store;
 
-/// A version as a request names it: none is 0. The error is Go's.
+/// Reads a version in a request; an empty one is 0. The error is in Go's words.
 pub fn version(text: &str) -> Result<u64, String> {
     if text.is_empty() {
         return Ok(0);
@@ -14,13 +14,13 @@ pub fn version(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))
 }
 
-/// A version that is none: the error is not one for people.
+/// The answer to a version that is no number. The server does not translate this error.
 pub fn invalid_version(text: &str, why: &str) -> ApiStatus {
     let message = format!("resourceVersion: Invalid value: \"{text}\": {why}");
     ApiStatus::new(500, "", message)
 }
 
-/// A version that is not there yet is not waited for.
+/// Refuses a version that no write has reached. The real server waits for it first.
 pub fn check_not_future(store: &Store, version: &str) -> Result<()> {
     match version.parse::<u64>() {
         Ok(asked) if asked > store.version() => {

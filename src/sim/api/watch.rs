@@ -1,4 +1,4 @@
-//! Watches: a stream of lines that tells what happens after a version.
+//! Watches: streams of lines, one for each event after a version.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,22 +23,22 @@ use super::status::{ApiStatus, Result};
 use super::store::{Change, Store, Write};
 use super::version::{invalid_version, version};
 
-/// How often a watch that asked for bookmarks gets one.
+/// How often a watch with bookmarks gets one.
 const BOOKMARKS: Duration = Duration::from_secs(60);
-/// How long before its end a watch that asked for bookmarks gets a last one.
+/// How long before its end a watch with bookmarks gets the last one.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
-/// A bookmark with this annotation ends the initial events.
+/// The annotation of the bookmark that ends the initial events.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
-/// A watch that was asked for.
+/// An open watch.
 pub struct Watch {
     shared: Shared,
     client: Arc<str>,
     target: Target,
     selection: Selection,
-    /// What was told of last.
+    /// The version of the last event that was delivered.
     version: u64,
-    /// Lines that wait to be sent.
+    /// Lines to be sent, the last one first.
     ready: Vec<Bytes>,
     bookmarks: bool,
     next_bookmark: Instant,
@@ -47,7 +47,7 @@ pub struct Watch {
     cuts: usize,
     changes: Arc<Notify>,
     ended: bool,
-    /// It never told anything: its version was too old.
+    /// Whether its version was too old when it began, so that it delivered nothing.
     was_expired: bool,
 }
 
@@ -59,18 +59,18 @@ impl Drop for Watch {
     }
 }
 
-/// What is asked of a watch, after a look at the store.
+/// The parameters of a watch, and the events that it begins with.
 pub struct Start {
     selection: Selection,
     version: u64,
-    /// What is there already, as events.
+    /// The objects that exist already, as events.
     initial: Vec<Value>,
-    /// The version is too old.
+    /// Whether the version is too old.
     expired: bool,
 }
 
 impl Start {
-    /// Reads the parameters.
+    /// Reads the parameters, and the store for the initial events.
     pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Start> {
         let selection = Selection::new(target, query)?;
         check_list(query, true)?;
@@ -113,7 +113,7 @@ fn bookmark(target: &Target, version: u64, ends_initial: bool) -> Value {
     object["kind"] = target.resource.kind.into();
     object["apiVersion"] = target.resource.api_version().into();
     for (key, value) in metadata.as_object().into_iter().flatten() {
-        // Annotations may be there already.
+        // The object may have annotations already.
         match value.as_object() {
             Some(fields) => fields
                 .iter()
@@ -124,7 +124,7 @@ fn bookmark(target: &Target, version: u64, ends_initial: bool) -> Value {
     json!({"type": "BOOKMARK", "object": object})
 }
 
-/// What an object of this resource has even where nothing is set: fields that are never left out, and old notes.
+/// The object of a bookmark: the fields that are never left out, and an old annotation.
 fn empty(resource: &Resource) -> Value {
     match resource {
         r if *r == resource::CONTROLLER_REVISIONS => json!({"revision": 0}),
@@ -153,7 +153,7 @@ fn empty(resource: &Resource) -> Value {
 }
 
 fn line(event: &Value) -> Bytes {
-    // Decoders that take events apart as they come need `type` before `object`.
+    // Decoders that read an event as a stream need `type` before `object`.
     Bytes::from(format!(
         "{{\"type\":{},\"object\":{}}}\n",
         event["type"], event["object"]
@@ -161,7 +161,7 @@ fn line(event: &Value) -> Bytes {
 }
 
 impl Watch {
-    /// Begins one; `length` is how long it goes on.
+    /// Opens a watch, which lasts for `length`.
     pub fn new(
         shared: Shared,
         client: Arc<str>,
@@ -196,7 +196,7 @@ impl Watch {
         watch
     }
 
-    /// Notes that it begins, or ends, to tell.
+    /// Notes that the watch was opened or closed.
     fn tell_when(&self, what: impl FnOnce(&mut Deliveries, &Arc<str>, &Resource, Duration)) {
         let at = self.shared.elapsed();
         let (client, resource) = (&self.client, self.target.resource);
@@ -204,7 +204,7 @@ impl Watch {
             .with(|state| what(&mut state.deliveries, client, resource, at));
     }
 
-    /// Its lines; the stream ends with the watch.
+    /// The lines of the watch; the stream ends with it.
     pub fn lines(self) -> BoxStream<'static, Bytes> {
         stream::unfold(self, |mut watch| async move {
             let line = watch.next().await?;
@@ -256,7 +256,7 @@ impl Watch {
         }
     }
 
-    /// Takes what may be told now; says when there may be more because a lag ends.
+    /// Takes the events that may be delivered now. Returns when more may be, because a lag ends.
     fn look(&mut self) -> Option<Instant> {
         let shared = self.shared.clone();
         shared.with(|state| {
@@ -292,7 +292,7 @@ impl Watch {
                 }
             }
             if writes.is_empty() && gate.is_none() {
-                // Bookmarks are of the whole store.
+                // The version of a bookmark is that of the whole store.
                 self.version = self.version.max(state.core.store.version());
             }
             self.ready.reverse();
@@ -300,7 +300,8 @@ impl Watch {
         })
     }
 
-    /// A write as this watch sees it: objects come and go as they begin and cease to be selected.
+    /// A write as this watch delivers it: an object is added and deleted as it begins and ceases to
+    /// be selected.
     fn event(&self, write: &Write) -> Option<Value> {
         let was = write.before.as_ref().is_some_and(|o| self.selection.has(o));
         let is = write.change != Change::Deleted && self.selection.has(&write.object);
@@ -312,7 +313,7 @@ impl Watch {
                 ("DELETED", (*write.object).clone())
             }
             (true, false) => {
-                // The last state that was selected, with the version at which it ceased to be.
+                // The last state that was selected, with the version of this write.
                 let mut last = write.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = write.version.to_string().into();
                 ("DELETED", last)

@@ -1,4 +1,4 @@
-//! Creating, updating and patching.
+//! Writes: create, update and patch.
 
 use rand::Rng;
 use serde_json::{Value, json};
@@ -15,9 +15,9 @@ use super::resource::{self, Resource};
 use super::status::{ApiStatus, ErrorType, FieldError, Result};
 use super::{defaults, scheduling, validate, version};
 
-/// Kubernetes' alphabet for generated names.
+/// The alphabet of generated names.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-/// Where the base of a generated name is cut: 63 less the five characters that are added.
+/// The base of a generated name is cut here: 63 less the five characters that are added.
 const MAX_BASE: usize = 58;
 
 /// POST to a collection.
@@ -114,7 +114,7 @@ pub fn update(
     }
     let refused = |mut status: ApiStatus| {
         if query.is_dry_run() {
-            // It is another layer that says so then.
+            // Under a dry run another layer of the server reports this.
             status.message = status.message.replace("Key: /registry", "Key: ");
         }
         status
@@ -211,7 +211,7 @@ pub fn patch(
     save(core, target, query, &old, object, moment)
 }
 
-/// A patch after which the object is none of this kind.
+/// The refusal of a patch after which the object is no longer of this kind.
 fn invalid_patch(patched: &Value, why: &str) -> ApiStatus {
     let error = FieldError {
         error_type: ErrorType::Invalid,
@@ -224,8 +224,8 @@ fn invalid_patch(patched: &Value, why: &str) -> ApiStatus {
     status
 }
 
-/// Puts a new state in the place of an old one, as far as this resource and subresource may change it. Both are in this
-/// resource's form.
+/// Replaces the old state by a new one, as far as this resource and subresource may change it. Both
+/// states are in the form of this resource.
 fn save(
     core: &mut Core,
     target: &Target,
@@ -256,7 +256,7 @@ fn save(
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
     if can_be_removed(resource, old, &object) {
-        // Watches are told the state before this write; whoever wrote gets what it wrote.
+        // Watches deliver the state before this write; the client gets its own.
         core.remove(resource, stored(resource, old.clone()), moment);
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
@@ -264,7 +264,7 @@ fn save(
     Ok(Answer::ok(shown(resource, &kept)))
 }
 
-/// What a write of this subresource cannot change comes from the old state.
+/// Copies the fields that a write of this subresource cannot change from the old state.
 fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, object: &mut Value) {
     copy(
         &old["metadata"],

@@ -1,16 +1,18 @@
 //! Simulated kubelets: one task that serves any number of nodes.
 //!
-//! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed and
-//! Succeeded, as [`Script`](lifecycle::Script)s in annotations say), and removes pods that are being deleted. One watch over pods
-//! and one over nodes serve them all, and at most [`KubeletOptions::in_flight`] requests are under way at once.
+//! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
+//! and Succeeded, as the [`Script`](lifecycle::Script)s in annotations say), and removes pods that
+//! are terminating. One watch over pods and one over nodes serve them all, and at most
+//! [`KubeletOptions::in_flight`] requests are under way at once.
 //!
-//! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve just the nodes of their group, so
-//! several can share a cluster. A node that is deleted is no longer served; neither are its pods (the pod
-//! garbage collector's work). A node with the annotation `sim.daemonset-controller.io/silent: "true"` is
-//! partitioned from the API: its pods rest and its heartbeat stops until the annotation goes.
+//! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve only the nodes of their
+//! group, so several can share a cluster. A node that is deleted is no longer served, and neither
+//! are its pods (they are the pod garbage collector's work). A node with the annotation
+//! `sim.daemonset-controller.io/silent: "true"` is partitioned from the API: its pods do not change
+//! and its heartbeat stops until the annotation is removed.
 //!
-//! All that decides an action is kept in ordered maps, so on a runtime with one thread the same events lead to
-//! the same requests in the same order.
+//! Everything that decides an action is kept in ordered maps. On a runtime with one thread the same
+//! events lead to the same requests in the same order.
 
 mod heartbeat;
 pub mod lifecycle;
@@ -29,7 +31,7 @@ pub use self::options::{GROUP_LABEL, KubeletOptions};
 use self::serve::{Server, timestamp};
 pub use self::step::step;
 
-/// Running kubelets. Dropping it stops them; what they registered stays.
+/// Running kubelets. Dropping them stops them; the nodes that they registered stay.
 pub struct Kubelets {
     client: kube::Client,
     options: KubeletOptions,
@@ -44,7 +46,7 @@ impl Drop for Kubelets {
 }
 
 impl Kubelets {
-    /// Starts serving the nodes of the group, those that exist and those to come, as a task on this runtime.
+    /// Starts serving the nodes of the group, present and future ones, as a task on this runtime.
     pub fn start(client: kube::Client, options: KubeletOptions) -> Self {
         let task = tokio::spawn(Server::new(client.clone(), options.clone()).run());
         Self {
@@ -55,7 +57,8 @@ impl Kubelets {
         }
     }
 
-    /// Creates these nodes; they are served from now on. Fails on the first that cannot be created.
+    /// Creates these nodes, which are served from now on. Fails on the first that cannot be
+    /// created.
     pub async fn register(
         &mut self,
         nodes: impl IntoIterator<Item = NodeSpec>,
@@ -98,8 +101,8 @@ impl Kubelets {
     "cannot register node {name}: {source}; is a node of this name left over, or may this user not create nodes?"
 )]
 pub struct RegisterError {
-    /// The node.
+    /// The node's name.
     pub name: String,
-    /// What the API said.
+    /// The failure of the request that creates it.
     pub source: kube::Error,
 }

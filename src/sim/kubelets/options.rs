@@ -1,31 +1,33 @@
-//! How kubelets behave, and which nodes they serve.
+//! The options of kubelets, and the label of the nodes that they serve.
 
 use std::time::Duration;
 
 use crate::sim::{Clock, wall_clock};
 
-/// The label that says which kubelets serve a node.
+/// The label on a node whose value is the group of the kubelets that serve it.
 pub const GROUP_LABEL: &str = "sim.daemonset-controller.io/kubelets";
 
-/// How kubelets behave.
+/// The options of kubelets.
 #[derive(Clone)]
 pub struct KubeletOptions {
     /// The group of nodes to serve: the value of [`GROUP_LABEL`].
     pub group: String,
-    /// Watch the pods of this namespace only.
+    /// The only namespace whose pods are served; None for all.
     pub namespace: Option<String>,
-    /// Requests under way at once.
+    /// The most requests under way at once.
     pub in_flight: usize,
-    /// Room for pods on a node that is registered.
+    /// `status.allocatable.pods` of a node that is registered.
     pub pods_per_node: u32,
-    /// How often a node's lease is renewed, where somebody looks at it (the node lifecycle controller).
+    /// How often a node's lease is renewed; None for never. Only the node lifecycle controller
+    /// reads leases of nodes.
     pub heartbeat: Option<Duration>,
-    /// The time for timestamps.
+    /// The clock for timestamps.
     pub clock: Clock,
 }
 
 impl KubeletOptions {
-    /// For the nodes of `group`: all namespaces, 16 requests at once, 110 pods a node, no heartbeat, wall clock.
+    /// The options for the nodes of `group`: all namespaces, 16 requests at once, 110 pods a node,
+    /// no heartbeat, wall clock.
     pub fn new(group: impl Into<String>) -> Self {
         Self {
             group: group.into(),

@@ -1,4 +1,4 @@
-//! L1: how the cluster should be once nothing goes wrong any more.
+//! L1: the state of the cluster once all faults have ended and the controller is at rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::sim::api::store::{Name, Store};
 
 type Rows = BTreeMap<Name, Arc<Value>>;
 
-/// What is not so.
+/// Everything that is not in its desired state, in words.
 pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
     let mut wrong = Vec::new();
     let going = |daemon_set: &Value| {
@@ -24,7 +24,8 @@ pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
         is_terminating(daemon_set) || namespace.is_some_and(|n| is_terminating(n))
     };
     for object in store.all(&DAEMON_SETS).values().filter(|d| !going(d)) {
-        // What cannot be read, and selectors that select all or nothing, are left alone.
+        // DaemonSets that cannot be decoded, and selectors that match everything or nothing, are
+        // left alone.
         let Some(read) = facts::read(object) else {
             continue;
         };
@@ -37,7 +38,7 @@ pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
     wrong
 }
 
-/// What is counted for the status.
+/// The counts of the status.
 #[derive(Default)]
 struct Counts {
     desired: i64,
@@ -97,7 +98,7 @@ fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec
     wrong
 }
 
-/// What matches the selector and has no controller should have been adopted.
+/// Adds the objects that match the selector, have no controller, and should have been adopted.
 fn orphans(object: &Value, read: &DaemonSet, rows: &Rows, wrong: &mut Vec<String>) {
     let namespace = text(object, "namespace");
     for orphan in rows.values() {

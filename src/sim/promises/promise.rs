@@ -1,13 +1,13 @@
-//! What a promise is: something that sees every write and says what is wrong with it.
+//! The interface of a promise: it sees every write, and says what is wrong with it.
 
 use super::past::Past;
 use super::step::Step;
 
-/// A promise over the history.
+/// A promise that is checked over the whole history.
 pub trait Promise {
-    /// `S1` and so on.
+    /// `S1` to `S5`.
     fn name(&self) -> &'static str;
 
-    /// Sees the next write, and what was up to it; says what is wrong with it.
+    /// Takes in the next write. `past` includes it. Returns what is wrong with it, in words.
     fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String>;
 }

@@ -11,12 +11,12 @@ use super::knowledge;
 use crate::sim::api::store::{Change, Name, Write, name_of};
 use crate::sim::api::{Entry, Resource, deliveries::Deliveries};
 
-/// The objects at a version.
+/// All objects at one version.
 #[derive(Default)]
 pub struct Objects(BTreeMap<&'static str, BTreeMap<Name, Arc<Value>>>);
 
 impl Objects {
-    /// All of a resource, by namespace and name.
+    /// The objects of a resource, by namespace and name.
     pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Arc<Value>> {
         self.0
             .get(resource.plural)
@@ -24,7 +24,7 @@ impl Objects {
             .flat_map(BTreeMap::values)
     }
 
-    /// Takes a write in.
+    /// Applies a write.
     pub fn apply(&mut self, write: &Write) {
         let rows = self.0.entry(write.resource.plural).or_default();
         let name = name_of(&write.object);
@@ -37,15 +37,15 @@ impl Objects {
 
 /// A write, and the cluster before it.
 pub struct Step<'a> {
-    /// The write.
+    /// The write itself.
     pub write: &'a Write,
-    /// The request of a controller that it came with; None where it was somebody else's.
+    /// The request that it came with; None if no controller sent it.
     pub request: Option<&'a Entry>,
-    /// What there was before.
+    /// The objects before the write.
     pub before: &'a Objects,
-    /// Every request.
+    /// All requests, in the order in which they came in.
     pub log: &'a [Entry],
-    /// What watches told whom, and when.
+    /// The deliveries of watches to each client, with their times.
     pub deliveries: &'a Deliveries,
     /// The time of day at the start.
     pub epoch: Timestamp,
@@ -57,18 +57,19 @@ impl Step<'_> {
         *self.write.resource == *resource
     }
 
-    /// The moment before which the plan that this request is of was not made.
+    /// The plan that this request belongs to was made no earlier than this.
     pub fn planned(&self, request: &Entry) -> Duration {
         knowledge::planned(self.log, request)
     }
 
-    /// The moment up to which whoever sent this request knew everything at the least. Of the object that a delete is for
-    /// it knew the very state; of others it may have acted on what has been true since then.
+    /// The moment up to which the sender of this request knew everything. Of the object that a
+    /// delete is for it knew the very state; of other objects it may have used any state since that
+    /// moment.
     pub fn known(&self, request: &Entry) -> Duration {
         knowledge::known(self.deliveries, request, self.planned(request))
     }
 
-    /// The time of day at a moment.
+    /// The time of day at a moment since the start.
     pub fn time(&self, at: Duration) -> Timestamp {
         let elapsed = SignedDuration::try_from(at).unwrap_or_default();
         let epoch = self.epoch;

@@ -1,4 +1,4 @@
-//! Strategic merge patches: members that direct the merge, and are no data.
+//! Strategic merge patches: the members that direct the merge instead of being data.
 
 use serde_json::Value;
 
@@ -6,16 +6,17 @@ use super::super::status::{ApiStatus, Result};
 use super::refusal::internal;
 use super::say::{self, Object};
 
-/// Directs the map or list element it is in.
+/// Directs the merge of the map or list element that contains it.
 pub const DIRECTIVE: &str = "$patch";
-/// Says which members stay.
+/// The list of members that stay; all others are removed.
 pub const RETAIN: &str = "$retainKeys";
-/// Before `/` and the name of a list: texts to take out of it.
+/// Before `/` and the name of a list: the texts to remove from it.
 pub const DELETE: &str = "$deleteFromPrimitiveList";
-/// Before `/` and the name of a list: how it is to be ordered.
+/// Before `/` and the name of a list: its order.
 pub const ORDER: &str = "$setElementOrder";
 
-/// The list's name in a member like `$setElementOrder/containers`. None if it is another kind of member.
+/// The list's name in a member like `$setElementOrder/containers`. None if it is another kind of
+/// member.
 pub fn named<'a>(key: &'a str, directive: &str, bad: &str) -> Result<Option<&'a str>> {
     match key
         .strip_prefix(directive)
@@ -27,7 +28,7 @@ pub fn named<'a>(key: &'a str, directive: &str, bad: &str) -> Result<Option<&'a 
     }
 }
 
-/// A `$patch` that means nothing.
+/// The refusal of a `$patch` with an unknown value.
 pub fn unknown(directive: &Value, patch: &Object) -> ApiStatus {
     internal(format!(
         "unknown patch type: {} in map: {}",
@@ -36,7 +37,7 @@ pub fn unknown(directive: &Value, patch: &Object) -> ApiStatus {
     ))
 }
 
-/// The value without the maps in it that are directives. None if it is one itself.
+/// The value without the maps in it that are directives. None if the value itself is a directive.
 pub fn without_directives(value: Value) -> Option<Value> {
     match value {
         Value::Object(members) if members.contains_key(DIRECTIVE) => None,

@@ -1,7 +1,7 @@
 //! Strategic merge patches: the elements of lists, and their order.
 //!
-//! The order follows upstream to the letter: elements that the patch names come in the patch's order, the others in
-//! theirs, and the two are interleaved by where they were before.
+//! The order is exactly upstream's: elements that the patch names come in the patch's order, the
+//! others in their own, and the two are interleaved by their former places.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use super::directives::{DIRECTIVE, unknown};
 use super::refusal::{internal, rejected};
 use super::say::{self, Object};
 
-/// Carries out the elements that are directives: what remains of the original, and the patch without them.
+/// Carries out the elements that are directives. Returns the rest of the original, and the patch
+/// without them.
 pub fn directed(
     original: &mut [Value],
     patch: Vec<Value>,
@@ -27,7 +28,7 @@ pub fn directed(
             Some((Some("delete"), _)) => {
                 let gone = key_of(directed, key)?;
                 while let Some(at) = position(&original[..length], key, gone)? {
-                    // The others move up, and the last one also stays where it was.
+                    // The elements behind it move up, and the last one also stays where it was.
                     let last = original[length - 1].clone();
                     original[at..length].rotate_left(1);
                     length -= 1;
@@ -48,8 +49,8 @@ pub fn directed(
     }
 }
 
-/// Orders a merged list: what `wanted` names as there, the rest as in `old`. Elements are told apart by the key, or
-/// are texts if that is empty.
+/// Orders a merged list: the elements in `wanted` as they are there, the others as in `old`. The
+/// key tells elements apart; if it is empty, they are texts.
 pub fn order(merged: Vec<Value>, wanted: &[Value], old: &[Value], key: &str) -> Result<Vec<Value>> {
     let mut named = Vec::new();
     let mut others = Vec::new();
@@ -70,8 +71,8 @@ pub fn order(merged: Vec<Value>, wanted: &[Value], old: &[Value], key: &str) -> 
     Ok(interleaved(others, named, old, key))
 }
 
-/// Sorts by the place in a list. Upstream's comparison says yes whenever one of two is not in it, so the outcome
-/// depends on how one sorts: by insertion, as Go does with short lists.
+/// Sorts by the place in a list. Upstream's comparison is true whenever one of two elements is not
+/// in the list, so the outcome depends on the algorithm: insertion, as Go sorts short lists.
 fn sorted(items: Vec<Value>, by: &[Value], key: &str) -> Result<Vec<Value>> {
     if !key.is_empty() {
         for item in items.iter().chain(by) {
@@ -94,7 +95,8 @@ fn sorted(items: Vec<Value>, by: &[Value], key: &str) -> Result<Vec<Value>> {
     Ok(placed.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Two sorted lists as one: of two heads the left one goes first only if it was before the right one.
+/// Merges two sorted lists. Of two heads the left one goes first only if it was before the right
+/// one in `old`.
 fn interleaved(left: Vec<Value>, right: Vec<Value>, old: &[Value], key: &str) -> Vec<Value> {
     let mut all = Vec::with_capacity(left.len() + right.len());
     let mut left = left.into_iter().peekable();
@@ -119,7 +121,8 @@ fn place(list: &[Value], item: &Value, key: &str) -> Option<usize> {
     }
 }
 
-/// Checks a patch's list against its `$setElementOrder`: all that it does not delete, in this order.
+/// Checks a patch's list against its `$setElementOrder`: it must name all elements that are not
+/// deleted, in this order.
 pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     if patch.is_empty() || order.is_empty() {
         return Ok(());
@@ -134,7 +137,7 @@ pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     let (mut at, mut place) = (0, 0);
     while at < checked.len() && place < order.len() {
         let item = checked[at];
-        // Other directives are passed over, but one that is left at the end counts as out of order.
+        // Other directives are skipped, but one that is left at the end counts as out of order.
         if item.get(DIRECTIVE).is_some() {
             at += 1;
             continue;
@@ -157,7 +160,7 @@ pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     )))
 }
 
-/// The type of all elements of some lists, which must be the same for all, and no list.
+/// The type of all elements of some lists. It must be one type, and not a list.
 pub fn element_type(lists: &[&[Value]]) -> Result<&'static str> {
     let mut found = None;
     for item in lists.iter().copied().flatten() {
@@ -178,7 +181,7 @@ pub fn element_type(lists: &[&[Value]]) -> Result<&'static str> {
     found.ok_or_else(|| internal("no elements in any of the given slices"))
 }
 
-/// Without repetitions. The place of one that goes is taken by the last.
+/// Removes repetitions. The last element takes the place of one that is removed.
 pub fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
     let mut at = 0;
     while at < items.len() {
@@ -195,7 +198,7 @@ pub fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
     items
 }
 
-/// Where the element with this value of the key is.
+/// The place of the element with this value of the key.
 pub fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
     for (at, item) in list.iter().enumerate() {
         let Value::Object(item) = item else {

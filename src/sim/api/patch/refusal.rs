@@ -1,10 +1,10 @@
-//! Failures of patches, as the API server passes them on.
+//! The failures of patches, as the API server reports them.
 
 use serde_json::json;
 
 use super::super::status::ApiStatus;
 
-/// A failure whose details are there, but empty.
+/// Gives a failure details, which are empty.
 pub fn detailed(status: ApiStatus) -> ApiStatus {
     ApiStatus {
         details: json!({}),
@@ -12,13 +12,14 @@ pub fn detailed(status: ApiStatus) -> ApiStatus {
     }
 }
 
-/// A patch that is well formed, but does not apply. The reason is not passed on to clients.
+/// The failure of a patch that is well-formed but cannot be applied. Clients are not told the
+/// reason.
 pub fn rejected() -> ApiStatus {
     const SAID: &str = "the server rejected our request due to an error in our request";
     detailed(ApiStatus::new(422, "Invalid", SAID))
 }
 
-/// Upstream has errors that it does not translate for clients: those are the server's own, without a reason.
+/// An error that upstream does not translate for clients: an error of the server, without a reason.
 pub fn internal(message: impl Into<String>) -> ApiStatus {
     ApiStatus::new(500, "", message)
 }

@@ -1,4 +1,4 @@
-//! Strategic merge patches: the merge, of objects and the lists in them.
+//! Strategic merge patches: merges objects, and the lists in them.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::refusal::internal;
 use super::say::{self, Object};
 use super::schema::{Merging, Type};
 
-/// The original with the patch merged into it.
+/// Merges a patch into the original.
 pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Result<Object> {
     match patch.get(DIRECTIVE).map(|d| (d.as_str(), d)) {
         None => {}
@@ -32,7 +32,7 @@ pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Resu
             continue;
         }
         let added = match original.remove(key) {
-            // Nothing to take anything out of.
+            // There is no list to delete from.
             None if deletes => None,
             Some(old) if deletes && say::go_type(&old) != say::go_type(&value) => Some(old),
             Some(Value::Object(old)) if value.is_object() => {
@@ -51,7 +51,8 @@ pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Resu
     Ok(original)
 }
 
-/// A list with a patch's list merged into it; or, if the patch's is a list of deletions, without what it names.
+/// Merges a patch's list into a list. If `deletes`, the patch is a list of deletions, which are
+/// carried out.
 fn merge_lists(
     mut original: Vec<Value>,
     patch: Vec<Value>,
@@ -63,9 +64,9 @@ fn merge_lists(
 
 /// As [`merge_lists`], and leaves the original as upstream does.
 ///
-/// Upstream's merge writes into the array that it reads: an element that is deleted makes those behind it move up,
-/// and elements that are new take the free places at the end. Whoever looks at the original afterwards, as
-/// `$setElementOrder` does for the order that was, sees that.
+/// Upstream merges into the array that it reads: a deleted element makes those behind it move up,
+/// and new elements take the free places at the end. `$setElementOrder`, which reads the original
+/// afterwards for the former order, sees that.
 fn merge_in_place(
     original: &mut [Value],
     patch: Vec<Value>,
@@ -112,7 +113,8 @@ fn merge_in_place(
     lists::order(merged, &patch, &old, how.key)
 }
 
-/// Applies `$retainKeys`: all other members of the original go, and the patch must not have others.
+/// Applies `$retainKeys`: removes all other members of the original; the patch must not have
+/// others.
 fn retain(original: &mut Object, patch: &mut Object) -> Result<()> {
     let Some(keys) = patch.remove(RETAIN) else {
         return Ok(());
@@ -130,7 +132,7 @@ fn retain(original: &mut Object, patch: &mut Object) -> Result<()> {
     Ok(())
 }
 
-/// Applies every `$setElementOrder`, together with the list it is for, which leaves the patch.
+/// Applies every `$setElementOrder`, and the list that it is for, which is removed from the patch.
 fn order(original: &mut Object, patch: &mut Object, of: &'static Type) -> Result<()> {
     let directives: Vec<String> = patch
         .keys()
@@ -178,7 +180,7 @@ fn no_list(value: &Value) -> ApiStatus {
     internal(format!("expected a []interface {{}}, but received a {got}"))
 }
 
-/// What is new is taken as it is, but nulls in it would delete what is not there.
+/// Removes nulls from a new value, where they would delete something that does not exist.
 fn without_nulls(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {

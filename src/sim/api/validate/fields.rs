@@ -1,8 +1,8 @@
-//! Fields of objects as rules read them: a missing one is empty.
+//! Fields of objects, as rules read them: a missing field is empty.
 
 use serde_json::Value;
 
-/// The text under `key`, empty where there is none.
+/// The text under `key`, empty if it is missing.
 pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object[key].as_str().unwrap_or_default()
 }
@@ -12,7 +12,7 @@ pub fn number(object: &Value, key: &str) -> Option<i64> {
     object[key].as_i64()
 }
 
-/// What is under `key`, unless that is null.
+/// The value under `key`, unless it is missing or null.
 pub fn present<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
     object.get(key).filter(|value| !value.is_null())
 }
