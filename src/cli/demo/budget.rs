@@ -1,4 +1,5 @@
-//! What an update cost: how many nodes were unavailable at most, read from the history of the pods.
+//! The cost of an update: the most nodes that were unavailable at a time, read from the history of
+//! the pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,19 +14,18 @@ use crate::sim::api::{
 
 use super::objects::{is_live, is_of, is_ready, target, text};
 
-/// The pods of one DaemonSet on the nodes that are to have one.
+/// The nodes that are to have a pod of a DaemonSet.
 pub struct Places<'a> {
-    /// The DaemonSet's UID.
     pub uid: String,
-    /// Its `minReadySeconds`.
+    /// `spec.minReadySeconds` of the DaemonSet.
     pub min_ready: i64,
-    /// When the server began.
+    /// The time of day when the server started.
     pub epoch: Timestamp,
-    /// The nodes.
+    /// The names of the nodes.
     pub nodes: &'a [String],
 }
 
-/// The most there was of it at any moment.
+/// The most nodes in each state at any moment.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Peak {
     /// Nodes without an available pod.
@@ -36,11 +36,12 @@ pub struct Peak {
     pub last: Duration,
 }
 
-/// The pods on a node by name: when each becomes available, if it is on the way there.
+/// The pods on a node: name to the time at which the pod becomes available, if it is ready.
 type Place = BTreeMap<String, Option<i64>>;
 
 impl Places<'_> {
-    /// After a version of the store, up to now. A count can only grow where something is written, so it is counted there.
+    /// The peak after a version of the store, until now. A count can grow only at a write, so the
+    /// counts are taken there.
     pub fn peak(&self, store: &Store, since: u64) -> Peak {
         let mut places: BTreeMap<&str, Place> = BTreeMap::new();
         places.extend(self.nodes.iter().map(|node| (&**node, Place::new())));

@@ -1,4 +1,4 @@
-//! Why the demo ends early.
+//! The errors of the demo.
 
 use std::io;
 
@@ -12,16 +12,16 @@ pub enum DemoError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] files::FileError),
-    /// What is in it is not what is needed.
+    /// The file does not have exactly one usable DaemonSet.
     #[error("{0}")]
     Input(String),
-    /// The API server refused something, in kubectl's words.
+    /// The API server refused an object; the message is kubectl's.
     #[error("{0}")]
     Rejected(String),
-    /// It cannot be shown.
+    /// Nothing can be written to the terminal.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
-    /// Somebody asked for the end.
+    /// A signal ended the demo. The value is the exit code.
     #[error("interrupted")]
     Signal(u8),
 }

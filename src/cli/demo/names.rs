@@ -3,7 +3,7 @@
 /// The most names in one sentence.
 pub const NAMED: usize = 5;
 
-/// The first few of some names, and how many more there are.
+/// The first few names, and how many more there are.
 pub fn list_names(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMED);
     let mut words = names[..names.len() - more].join(", ");

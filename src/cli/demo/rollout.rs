@@ -1,4 +1,5 @@
-//! The story of a rolling update: a new template, then one whose pods never become ready, then back again.
+//! The story of an update: a new template, then one whose pods never become ready, then the good
+//! one again.
 
 use std::io;
 use std::time::Duration;
@@ -20,13 +21,13 @@ use super::script::PAUSE;
 use super::show::{WIDTH, Who, wrap};
 use super::story::{Story, Until};
 
-/// The first pods are watched for so long at most.
+/// The longest wait for the first pods.
 const START: Duration = Duration::from_secs(10);
-/// The update is, as often as it is waited for.
+/// The longest wait for each part of the update.
 const ROLLOUT: Duration = Duration::from_secs(60);
 
 impl Story<'_> {
-    /// Tells all of it.
+    /// Tells the whole story.
     pub async fn update(&mut self) -> Result<(), DemoError> {
         self.voice.brief = true;
         self.apply()?;
@@ -39,21 +40,22 @@ impl Story<'_> {
         );
         let good = self.change("new", false)?;
         if self.rollout_view().rollout.is_none() {
-            self.by_hand().await?;
+            self.replace_by_hand().await?;
         } else {
             self.watch(Until::Halfway, ROLLOUT).await?;
             self.change("bad", true)?;
             self.watch(Until::Still, ROLLOUT).await?;
-            self.stands_still()?;
+            self.report_stall()?;
             self.rest(PAUSE).await?;
             self.put(&good, "back to the template before")?;
             self.watch(Until::Updated, ROLLOUT).await?;
         }
         self.rest(PAUSE).await?;
-        self.cost(begun, since)
+        self.report_cost(begun, since)
     }
 
-    /// Gives the template another image; pods of a bad one never become ready. The template that it is now.
+    /// Gives the template another image; pods of a bad template never become ready. Returns the new
+    /// template.
     fn change(&mut self, tag: &str, is_bad: bool) -> Result<Value, DemoError> {
         let mut template = self.daemon_set()["spec"]["template"].take();
         let image = retagged(&text(&template, "/spec/containers/0/image"), tag);
@@ -67,7 +69,7 @@ impl Story<'_> {
         Ok(template)
     }
 
-    /// Gives the DaemonSet this template, and says what the plan makes of it.
+    /// Gives the DaemonSet this template, and reports what the plan does about it.
     fn put(&mut self, template: &Value, words: &str) -> Result<(), DemoError> {
         let mut daemon_set = self.daemon_set();
         daemon_set["spec"]["template"] = template.clone();
@@ -98,14 +100,14 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// How the update stands now.
+    /// The rollout at this moment.
     pub fn rollout_view(&mut self) -> RolloutView {
         let now = self.cluster.server.elapsed();
         RolloutView::at(&mut self.chronicle, now)
     }
 
-    /// Says why nothing goes on.
-    fn stands_still(&mut self) -> io::Result<()> {
+    /// Reports why the rollout does not go on.
+    fn report_stall(&mut self) -> io::Result<()> {
         let view = self.rollout_view();
         let Some(rollout) = &view.rollout else {
             return Ok(());
@@ -132,8 +134,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Nothing is replaced unless somebody deletes a pod.
-    async fn by_hand(&mut self) -> Result<(), DemoError> {
+    /// OnDelete: deletes one old pod by hand, which is then replaced.
+    async fn replace_by_hand(&mut self) -> Result<(), DemoError> {
         self.watch(Until::Still, START).await?;
         self.show.print("")?;
         let Some(node) = self.choose() else {
@@ -154,8 +156,8 @@ impl Story<'_> {
         self.watch(Until::Covered, START).await
     }
 
-    /// Says how long it took, and how many nodes were unavailable for it.
-    fn cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
+    /// Reports how long the update took, and how many nodes were unavailable at a time.
+    fn report_cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
         let view = self.rollout_view();
         let judged = self.chronicle.judge();
         let nodes = judged.into_iter().filter(|j| j.verdict.should_run());
@@ -199,7 +201,7 @@ impl Story<'_> {
     }
 }
 
-/// An image with another tag.
+/// The image with another tag.
 fn retagged(image: &str, tag: &str) -> String {
     let name = image.split('@').next().unwrap_or_default();
     let path = name.rfind('/').map_or(0, |slash| slash + 1);
