@@ -1,8 +1,10 @@
-//! A whole cluster in memory: the simulated API server, the actors around it, and DaemonSet controllers.
+//! A whole cluster in memory: the simulated API server, the actors around it, and DaemonSet
+//! controllers.
 //!
-//! Everything runs on one thread and in tokio's time. With that time paused, the same seed and the same calls lead
-//! to the same requests, byte for byte (`tests/requests/same_seed.rs`). Who asks for objects by [`Cluster::create`] and its
-//! like is nobody's client: it costs no time and is not in the log.
+//! Everything runs on one thread and in tokio's time. With that time paused, the same seed and the
+//! same calls lead to the same requests, byte for byte (`tests/requests/same_seed.rs`). The calls
+//! that stand for people, [`Cluster::create`] and the others, are made by no client: they take no
+//! time and are not in the log.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use super::actors::{
     actor, garbage, namespace, node_lifecycle, pod_garbage, scheduler, taint_eviction,
 };
 use super::api::resource::{DAEMON_SETS, NODES};
-use super::api::{self, ApiServer, Entry, Resource, Status};
-use super::kubelets::{self, Kubelets, NodeSpec};
+use super::api::{self, ApiServer, ApiStatus, Entry, Resource};
+use super::kubelets::{KubeletOptions, Kubelets, NodeSpec};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
@@ -26,30 +28,32 @@ use crate::runtime::lease::{LeaderElection, LeaseOptions, election::Timing};
 use crate::runtime::monitor::Monitor;
 use crate::runtime::run::{Connections, ControllerOptions, run};
 
-/// The group of the nodes that the cluster's kubelets serve.
+/// The value of the label [`GROUP_LABEL`](super::kubelets::GROUP_LABEL) on all nodes of a cluster.
 pub const KUBELETS: &str = "cluster";
 
-/// What runs beside the DaemonSet controllers. The names are those of their clients in the log.
+/// The parts that run beside the DaemonSet controllers. Each has a client of its own in the log
+/// ([`Part::name`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Part {
-    /// Binds pods.
+    /// Binds pods to nodes.
     Scheduler,
-    /// Run pods, on all nodes of the cluster.
+    /// Run the pods of all nodes of the cluster.
     Kubelets,
     /// Deletes what a deleted object owned.
     GarbageCollector,
     /// Deletes pods of nodes that are gone.
     PodGarbageCollector,
-    /// Taints nodes whose kubelet is silent. Kubelets renew leases only where it ran before they were switched on.
+    /// Taints nodes whose kubelet is silent. Kubelets renew leases only if this part ran when they
+    /// were switched on.
     NodeLifecycle,
     /// Deletes pods that do not tolerate a NoExecute taint.
     TaintEviction,
-    /// Empties namespaces that are being deleted.
+    /// Empties namespaces that are terminating.
     NamespaceController,
 }
 
 impl Part {
-    /// All of them, in an order in which they may be switched on.
+    /// All parts, in an order in which they can be switched on.
     pub const ALL: [Part; 7] = [
         Part::NodeLifecycle,
         Part::Kubelets,
@@ -60,7 +64,7 @@ impl Part {
         Part::NamespaceController,
     ];
 
-    /// The name of its client.
+    /// The name of its client in the log.
     pub fn name(self) -> &'static str {
         match self {
             Part::Scheduler => "scheduler",
@@ -74,29 +78,29 @@ impl Part {
     }
 }
 
-/// A part that runs; dropped, it stops.
+/// A part that runs. Dropping it stops it.
 enum Going {
     Actor { _running: actor::Running },
     Kubelets { _running: Kubelets },
 }
 
-/// How often kubelets say that they live, where somebody listens.
+/// How often kubelets renew the leases of their nodes.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// Requests that a part has under way at once.
+/// The most requests that a part has under way at once.
 const IN_FLIGHT: usize = 16;
-/// Room for pods on a node.
+/// The most pods on a node.
 const PODS_PER_NODE: u32 = 110;
 
 /// The cluster. It begins without nodes, and with nothing running.
 pub struct Cluster {
-    /// The API server.
+    /// The API server, for tests that read or change it directly.
     pub server: ApiServer,
     seed: u64,
     parts: BTreeMap<Part, Going>,
     nodes: u32,
-    /// Controllers started so far.
+    /// How many controllers were started so far; it is part of the seed of the next one.
     started: u64,
-    /// Requests that [`Cluster::next`] has gone past.
+    /// How many requests of the log [`Cluster::next`] has looked at.
     seen: usize,
 }
 
@@ -104,9 +108,9 @@ impl Cluster {
     /// A cluster whose names, UIDs, jitter and lengths of watches follow from this seed.
     pub fn new(seed: u64) -> Cluster {
         Cluster {
-            server: ApiServer::new(api::Options {
+            server: ApiServer::new(api::ServerOptions {
                 seed,
-                ..api::Options::default()
+                ..api::ServerOptions::default()
             }),
             seed,
             parts: BTreeMap::new(),
@@ -116,7 +120,8 @@ impl Cluster {
         }
     }
 
-    /// Switches a part on or off. One that is switched off leaves everything as it is, as a process that dies.
+    /// Switches a part on or off. A part that is switched off stops as a process that is killed:
+    /// nothing is cleaned up.
     pub fn switch(&mut self, part: Part, on: bool) {
         if !on {
             self.parts.remove(&part);
@@ -134,17 +139,17 @@ impl Cluster {
 
     fn start(&self, part: Part) -> Going {
         let client = self.server.client(part.name());
-        let options = actor::Options {
+        let options = actor::ActorOptions {
             in_flight: IN_FLIGHT,
             clock: self.server.clock(),
         };
         let running = match part {
             Part::Kubelets => {
                 let listens = self.parts.contains_key(&Part::NodeLifecycle);
-                let options = kubelets::Options {
+                let options = KubeletOptions {
                     heartbeat: listens.then_some(HEARTBEAT),
                     clock: self.server.clock(),
-                    ..kubelets::Options::new(KUBELETS)
+                    ..KubeletOptions::new(KUBELETS)
                 };
                 let running = Kubelets::start(client, options);
                 return Going::Kubelets { _running: running };
@@ -155,19 +160,19 @@ impl Cluster {
             Part::TaintEviction => taint_eviction::start(client, options),
             Part::NamespaceController => namespace::start(client, options),
             Part::NodeLifecycle => {
-                node_lifecycle::start(client, node_lifecycle::Options::new(options))
+                node_lifecycle::start(client, node_lifecycle::NodeLifecycleOptions::new(options))
             }
         };
         Going::Actor { _running: running }
     }
 
-    /// Starts a DaemonSet controller with the usual options; its client has this name.
+    /// Starts a DaemonSet controller with the usual options, under this client name.
     pub fn controller(&mut self, name: &str) -> Controller {
         self.controller_with(name, Self::options())
     }
 
-    /// Starts a replica of a DaemonSet controller that works only while it leads, by the Lease
-    /// `kube-system/daemonset-controller`; its client and its identity have this name.
+    /// Starts a replica of a DaemonSet controller that works only while it holds the Lease
+    /// `kube-system/daemonset-controller`. Its client and its identity have this name.
     pub fn replica(&mut self, name: &str) -> Controller {
         let clock = self.server.clock();
         let election = LeaderElection {
@@ -200,7 +205,8 @@ impl Cluster {
         }
     }
 
-    /// Starts a DaemonSet controller. The seed of its jitter is added to one that every start has of its own.
+    /// Starts a DaemonSet controller. Every start has a seed of its own for the jitter; the seed of
+    /// the options is added to it.
     pub fn controller_with(&mut self, name: &str, mut options: ControllerOptions) -> Controller {
         self.started += 1;
         let own = self.seed.wrapping_mul(1_000) + self.started * 10;
@@ -227,7 +233,8 @@ impl Cluster {
         }
     }
 
-    /// Registers a node that is ready, for the cluster's kubelets. Panics where the API server refuses it.
+    /// Registers a node that is ready, for the cluster's kubelets. Panics if the API server refuses
+    /// it.
     pub fn add_node(&mut self, spec: &NodeSpec) -> Value {
         let now = format!("{:.0}", self.server.now());
         let node = spec.object(KUBELETS, self.nodes, PODS_PER_NODE, &now);
@@ -236,22 +243,22 @@ impl Cluster {
         made.unwrap_or_else(|why| panic!("node {}: {why}", spec.name))
     }
 
-    /// Registers so many nodes: `n0`, `n1`, …
+    /// Registers this many nodes: `n0`, `n1`, …
     pub fn add_nodes(&mut self, count: usize) {
         for n in 0..count {
             self.add_node(&NodeSpec::new(format!("n{n}")));
         }
     }
 
-    /// Somebody creates an object; as the API server answers.
-    pub fn create(&self, resource: &Resource, object: &Value) -> Result<Value, Status> {
+    /// Creates an object as a person would. Returns the API server's answer.
+    pub fn create(&self, resource: &Resource, object: &Value) -> Result<Value, ApiStatus> {
         let namespace = namespace_of(resource, object);
         self.server
             .perform("POST", &resource.path(namespace), object)
     }
 
-    /// Somebody creates a DaemonSet, or gives the one of this name this spec, labels and annotations.
-    pub fn apply(&self, daemon_set: &Value) -> Result<Value, Status> {
+    /// Creates a DaemonSet, or gives the DaemonSet of this name this spec, labels and annotations.
+    pub fn apply(&self, daemon_set: &Value) -> Result<Value, ApiStatus> {
         let namespace = namespace_of(&DAEMON_SETS, daemon_set);
         let name = daemon_set["metadata"]["name"].as_str().unwrap_or("");
         let Some(mut now) = self.server.get(&DAEMON_SETS, namespace, name) else {
@@ -265,32 +272,32 @@ impl Cluster {
         self.server.perform("PUT", &path, &now)
     }
 
-    /// Somebody changes an object, by a JSON merge patch.
+    /// Changes an object by a JSON merge patch, as a person would.
     pub fn patch(
         &self,
         resource: &Resource,
         namespace: &str,
         name: &str,
         patch: &Value,
-    ) -> Result<Value, Status> {
+    ) -> Result<Value, ApiStatus> {
         let path = format!("{}/{name}", resource.path(namespace));
         self.server.perform("PATCH", &path, patch)
     }
 
-    /// Somebody deletes an object; `options` are the request's `DeleteOptions`, or null.
+    /// Deletes an object, as a person would. `options` are the request's `DeleteOptions`, or null.
     pub fn delete(
         &self,
         resource: &Resource,
         namespace: &str,
         name: &str,
         options: &Value,
-    ) -> Result<Value, Status> {
+    ) -> Result<Value, ApiStatus> {
         let path = format!("{}/{name}", resource.path(namespace));
         self.server.perform("DELETE", &path, options)
     }
 
-    /// Steps to the next request that is no watch and no lease's renewal. None where none comes within the horizon;
-    /// then so much time has passed.
+    /// Lets time pass until the next request that is neither a watch nor the renewal of a lease.
+    /// None if no such request comes within the horizon, which has passed then.
     pub async fn next(&mut self, horizon: Duration) -> Option<Entry> {
         let wanted = |entry: &Entry| !entry.is_upkeep();
         let next = self.server.next_request(self.seen, horizon, wanted).await;
@@ -301,7 +308,8 @@ impl Cluster {
         next
     }
 
-    /// Lets time pass until nobody has asked for anything for `quiet`; false where that takes longer than `patience`.
+    /// Lets time pass until no client has sent a request for `quiet`; false if that takes longer
+    /// than `patience`.
     pub async fn rest(&mut self, quiet: Duration, patience: Duration) -> bool {
         let begun = Instant::now();
         self.seen = self.server.requests_so_far();
@@ -313,13 +321,14 @@ impl Cluster {
         true
     }
 
-    /// What broke a promise so far. `controllers` are the clients that are DaemonSet controllers.
+    /// The promises that were broken so far. `controllers` are the names of the clients that are
+    /// DaemonSet controllers.
     pub fn violations(&self, controllers: &[&str]) -> Vec<Violation> {
         self.check(controllers, |check| check.history())
     }
 
-    /// As [`Cluster::violations`], and what there is that is not as it should be once nothing goes wrong any more.
-    /// No controller may have written anything in the last `quiet`.
+    /// As [`Cluster::violations`], and whatever is not in its desired state although all faults
+    /// have ended. No controller may have written anything in the last `quiet`.
     pub fn unsettled(&self, controllers: &[&str], quiet: Duration) -> Vec<Violation> {
         let (now, elapsed) = (self.server.now(), self.server.elapsed());
         let since = elapsed.saturating_sub(quiet);
@@ -332,12 +341,12 @@ impl Cluster {
         f: impl FnOnce(&Check<'_>) -> Vec<Violation>,
     ) -> Vec<Violation> {
         let epoch = self.server.epoch();
-        self.server.with(|inner| {
+        self.server.with(|state| {
             f(&Check {
-                store: &inner.core.store,
-                log: &inner.log,
+                store: &state.core.store,
+                log: &state.log,
                 controllers,
-                told: &inner.told,
+                deliveries: &state.deliveries,
                 epoch,
             })
         })
@@ -352,16 +361,17 @@ fn namespace_of<'a>(resource: &Resource, object: &'a Value) -> &'a str {
     }
 }
 
-/// A running DaemonSet controller. Dropped, it is killed.
+/// A running DaemonSet controller. Dropping it kills it.
 pub struct Controller {
-    /// What it says of itself.
+    /// Its metrics and health, as its endpoints serve them.
     pub monitor: std::sync::Arc<Monitor>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Controller {
-    /// Asks it to stop, waits until it has, and says how long that took. Panics where it takes over a minute.
+    /// Asks it to stop, waits until it has stopped, and returns how long that took. Panics if it
+    /// takes over a minute.
     pub async fn stop(mut self) -> Duration {
         let begun = Instant::now();
         self.stop.send_replace(true);
@@ -370,10 +380,11 @@ impl Controller {
         begun.elapsed()
     }
 
-    /// Ends it as `kill -9` does: what is under way may or may not be done, and nobody will read the answer.
+    /// Ends it as `kill -9` does: requests under way may or may not be carried out, and nobody
+    /// reads their answers.
     pub fn kill(self) {}
 
-    /// Whether it still runs; one that panicked does not.
+    /// Whether it still runs; a controller that panicked does not.
     pub fn is_running(&self) -> bool {
         !self.task.is_finished()
     }

@@ -1,8 +1,9 @@
 //! List, then watch, for the actors of the simulation: one stream of events that never ends.
 //!
-//! The shortest loop that is right: pages of the list are gathered before they are shown, a watch that ends is
-//! taken up again where it ended, 410 leads to a new list, and failures are retried after a pause. The live
-//! controller has its own, stricter one; this one only has to keep actors informed.
+//! This is the shortest loop that is correct: the pages of a list are collected before they are
+//! shown, a watch that ended is resumed at the same version, 410 leads to a new list, and failures
+//! are retried after a pause. The controller has a stricter one of its own
+//! (`runtime/list_watch.rs`).
 
 use std::time::Duration;
 
@@ -12,41 +13,42 @@ use kube::core::{ObjectList, Request, WatchEvent};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-/// What was learnt about one kind of object.
+/// A change of the objects that are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<T> {
-    /// Everything there is, as of now; what is not in it is gone.
+    /// A complete list. Objects that are not in it are gone.
     Listed(Vec<T>),
-    /// One object was created or changed.
+    /// One object was created or changed; this is its new state.
     Applied(T),
     /// One object was deleted; this is its last state.
     Deleted(T),
 }
 
-/// An object that can be followed: it must say which version of itself it is.
+/// An object that can be followed.
 pub trait Followed: Clone + DeserializeOwned + Send + 'static {
     /// `metadata.resourceVersion`.
     fn version(&self) -> &str;
 }
 
-/// What to follow.
+/// The objects to follow.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
     /// The collection's path, e.g. `/api/v1/pods`.
     pub path: String,
-    /// Field selector, if any.
+    /// A field selector; None for all objects.
     pub fields: Option<String>,
-    /// Label selector, if any.
+    /// A label selector; None for all objects.
     pub labels: Option<String>,
 }
 
 /// The pause after a failed call, and after a watch that ended at once.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a watch may last, in seconds: one that tells nothing any more is told from a quiet one by its end.
+/// How long a watch may last, in seconds. Its end is the sign of life of a watch that sends
+/// nothing.
 const WATCH: u32 = 30;
-/// A watch must have begun, and ended by itself, within this time of when it should.
+/// A watch must begin, and end by itself, at most this long after it should.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How many objects a page of a list holds.
+/// The most objects on a page of a list.
 const PAGE: u32 = 500;
 
 enum State<T> {
@@ -55,8 +57,9 @@ enum State<T> {
     Watch(String, BoxStream<'static, kube::Result<WatchEvent<T>>>),
 }
 
-/// Follows `target`: first [`Event::Listed`], then single changes, and [`Event::Listed`] again whenever the
-/// history was lost. Never ends; failures are logged at debug level and retried.
+/// Follows `target`: first [`Event::Listed`], then single changes, and [`Event::Listed`] again
+/// whenever the history was lost. The stream never ends; failures are logged at debug level and
+/// retried.
 pub fn follow<T: Followed>(
     client: kube::Client,
     target: Target,
@@ -120,7 +123,7 @@ async fn step<T: Followed>(
     }
 }
 
-/// The next event; none when the watch has ended, or should have long ago.
+/// The next event. None once the watch has ended, or should have ended long ago.
 async fn next<S: Stream + Unpin>(watch: &mut S) -> Option<S::Item> {
     let end = Duration::from_secs(WATCH.into()) + PATIENCE;
     timeout(end, watch.next()).await.ok().flatten()
@@ -234,8 +237,8 @@ mod tests {
         }
     }
 
-    /// What follows an empty list from a server whose first watch is never answered, whose second one never tells
-    /// anything nor ends, and whose third one tells the news.
+    /// The events after an empty list from a server whose first watch is never answered, whose
+    /// second watch sends nothing and never ends, and whose third watch sends the changes.
     #[tokio::test(start_paused = true)]
     async fn what_two_deaf_watches_kept_back_the_third_one_tells() {
         let watches = AtomicUsize::new(0);

@@ -1,8 +1,8 @@
 //! The simulated parts of a cluster.
 //!
-//! What is here is an ordinary client of the API: it gets a [`kube::Client`] from outside and does not know
-//! whether a real API server answers or one in memory. Time is tokio's (so it may be paused), and what is
-//! written into objects as a time comes from a [`Clock`] given from outside.
+//! All but the API server are ordinary clients: they get a [`kube::Client`] from outside and do not
+//! know whether a real API server answers. Time is tokio's (so it may be paused), and timestamps in
+//! objects come from a [`Clock`] that the caller gives.
 
 pub mod actors;
 pub mod api;
@@ -13,8 +13,8 @@ pub mod promises;
 
 use std::sync::Arc;
 
-/// Says what time it is for the timestamps written into objects. Real clusters take [`wall_clock`]; a paused
-/// runtime takes a fixed epoch plus tokio's elapsed time.
+/// Returns the time for timestamps in objects. Real clusters take [`wall_clock`]; a paused runtime
+/// takes a fixed epoch plus tokio's elapsed time.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
 /// The system's clock.

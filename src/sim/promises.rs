@@ -1,8 +1,9 @@
-//! The promises of `docs/design.md`, checked over everything that ever happened on the simulated API server.
+//! The promises of `docs/design.md`, checked over the whole history of the simulated API server.
 //!
-//! In: every write in the order of versions, the log of requests, and which clients are DaemonSet controllers. Out:
-//! [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in a file of its own, which sees every write and the
-//! cluster before it; another promise is another entry in [`Check::history`].
+//! In: every write in the order of versions, the log of requests, and the names of the clients that
+//! are DaemonSet controllers. Out: [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in
+//! a file of its own, which sees every write and the cluster before it. A new promise is one more
+//! entry in [`Check::history`].
 
 mod at_rest;
 mod budget;
@@ -12,59 +13,51 @@ mod knowledge;
 mod one_pod;
 mod ours;
 mod past;
+mod promise;
 mod revisions;
+mod step;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use jiff::Timestamp;
 
-use super::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS};
-use super::api::store::{Change, Name, Store, Write, name_of};
-use super::api::{Entry, Resource, told::Told};
+use super::api::store::{Store, Write};
+use super::api::{Entry, deliveries::Deliveries};
+use knowledge::RESOURCES;
 use past::Past;
+use promise::Promise;
+use step::{Objects, Step};
 
-/// What is checked. Events are not part of it: nothing rests on them.
-static RESOURCES: [&Resource; 6] = [
-    &PODS,
-    &NODES,
-    &DAEMON_SETS,
-    &CONTROLLER_REVISIONS,
-    &NAMESPACES,
-    &LEASES,
-];
-
-/// What is to be checked.
+/// The history that promises are checked against.
 pub struct Check<'a> {
-    /// Every write.
+    /// All objects, with every write to them.
     pub store: &'a Store,
-    /// Every request.
+    /// Every request, in the order in which they came in.
     pub log: &'a [Entry],
     /// The names of the clients that are DaemonSet controllers.
     pub controllers: &'a [&'a str],
-    /// What watches told whom, and when.
-    pub told: &'a Told,
-    /// The time of day at the start.
+    /// The deliveries of watches to each client, with their times.
+    pub deliveries: &'a Deliveries,
+    /// The time of day at the start; writes and requests have times since then.
     pub epoch: Timestamp,
 }
 
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` and so on.
+    /// `S1` to `S5`, or `L1`.
     pub promise: &'static str,
-    /// The resourceVersion at which it was.
+    /// The resourceVersion of the write that broke it.
     pub version: u64,
-    /// When, since the start.
+    /// The time of the write, since the start.
     pub at: Duration,
-    /// The request that did it, as the log has it, cut.
+    /// The line of the log of the request that wrote, cut to 300 characters; empty if the log does
+    /// not have it.
     pub request: String,
-    /// What is wrong, with the objects that it is about.
+    /// The objects concerned, and what is wrong with them.
     pub what: String,
 }
 
@@ -86,79 +79,11 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The objects at a version.
-#[derive(Default)]
-pub struct Objects(BTreeMap<&'static str, BTreeMap<Name, Arc<Value>>>);
-
-impl Objects {
-    /// All of a resource, by namespace and name.
-    pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Arc<Value>> {
-        self.0
-            .get(resource.plural)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-    }
-
-    fn apply(&mut self, write: &Write) {
-        let rows = self.0.entry(write.resource.plural).or_default();
-        let name = name_of(&write.object);
-        match write.change {
-            Change::Deleted => rows.remove(&name),
-            _ => rows.insert(name, write.object.clone()),
-        };
-    }
-}
-
-/// A write, and the cluster before it.
-pub struct Step<'a> {
-    /// The write.
-    pub write: &'a Write,
-    /// The request of a controller that it came with; None where it was somebody else's.
-    pub request: Option<&'a Entry>,
-    /// What there was before.
-    pub before: &'a Objects,
-    check: &'a Check<'a>,
-}
-
-impl Step<'_> {
-    /// Whether it was a write to this resource.
-    pub fn is_for(&self, resource: &Resource) -> bool {
-        *self.write.resource == *resource
-    }
-
-    /// The moment before which the plan that this request is of was not made.
-    pub fn planned(&self, request: &Entry) -> Duration {
-        knowledge::planned(self.check.log, request)
-    }
-
-    /// The moment up to which whoever sent this request knew everything at the least. Of the object that a delete is for
-    /// it knew the very state; of others it may have acted on what has been true since then.
-    pub fn known(&self, request: &Entry) -> Duration {
-        knowledge::known(self.check.told, request, self.planned(request))
-    }
-
-    /// The time of day at a moment.
-    pub fn time(&self, at: Duration) -> Timestamp {
-        let elapsed = SignedDuration::try_from(at).unwrap_or_default();
-        let epoch = self.check.epoch;
-        epoch.checked_add(elapsed).unwrap_or(epoch)
-    }
-}
-
-/// A promise over the history.
-pub trait Promise {
-    /// `S1` and so on.
-    fn name(&self) -> &'static str;
-
-    /// Sees the next write, and what was up to it; says what is wrong with it.
-    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String>;
-}
-
-/// How much of a request's line a violation shows.
+/// How many characters of a request's line a violation shows.
 const SHOWN: usize = 300;
 
 impl Check<'_> {
-    /// What broke a promise that holds at every moment.
+    /// The violations of the promises that hold at every moment.
     pub fn history(&self) -> Vec<Violation> {
         self.follow(vec![
             Box::<one_pod::OnePod>::default(),
@@ -169,8 +94,8 @@ impl Check<'_> {
         ])
     }
 
-    /// What is not as it should be when nothing has gone wrong for long enough (L1), and what a controller asked to be
-    /// written since that moment.
+    /// The violations of L1 at rest: objects that are not in their desired state, and writes that a
+    /// controller asked for since `since`.
     pub fn settled(&self, now: Timestamp, since: Duration) -> Vec<Violation> {
         let found = at_rest::desired(self.store, now).into_iter();
         let at = self.log.last().map_or(Duration::ZERO, |last| last.at);
@@ -213,7 +138,9 @@ impl Check<'_> {
                 write,
                 request: request.filter(|entry| self.is_controller(entry)),
                 before: &objects,
-                check: self,
+                log: self.log,
+                deliveries: self.deliveries,
+                epoch: self.epoch,
             };
             past.see(&step);
             for promise in &mut promises {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemonset_controller::sim::kubelets::{Kubelets, Options as KubeletOptions};
+use daemonset_controller::sim::kubelets::{KubeletOptions, Kubelets};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;

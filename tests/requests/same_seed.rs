@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use daemonset_controller::sim::api::resource::{DAEMON_SETS, NODES, PODS};
-use daemonset_controller::sim::api::{Act, Gate, Status};
+use daemonset_controller::sim::api::{Act, ApiStatus, Gate};
 use daemonset_controller::sim::cluster::{Cluster, Part};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn busy(seed: u64) -> String {
         }
         let mut controllers = vec![cluster.controller("a"), cluster.controller("b")];
         let server = cluster.server.clone();
-        let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "no"));
+        let refuse = |code, reason| Act::Refuse(ApiStatus::new(code, reason, "no"));
         for turn in 0..24 {
             let nth = dice.random_range(0..6);
             let node = format!("{}/n{nth}", NODES.path(""));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemonset_controller::sim::actors::actor::{self, Options};
+use daemonset_controller::sim::actors::actor::{self, ActorOptions};
 use daemonset_controller::sim::actors::{
     garbage, namespace, node_lifecycle, pod_garbage, scheduler, taint_eviction,
 };
@@ -11,7 +11,7 @@ use daemonset_controller::sim::api::resource::{
 };
 
 use daemonset_controller::sim::api::{ApiServer, Gate, Resource};
-use daemonset_controller::sim::kubelets::{self as kubelet, Kubelets, NodeSpec};
+use daemonset_controller::sim::kubelets::{self as kubelet, KubeletOptions, Kubelets, NodeSpec};
 use kube::api::DeleteParams;
 use kube::core::Request;
 use serde_json::{Value, json};
@@ -34,18 +34,18 @@ impl Cluster {
         }
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> ActorOptions {
+        ActorOptions {
             in_flight: 16,
             clock: self.server.clock(),
         }
     }
 
-    fn kubelets(&self, heartbeat: Option<u64>) -> kubelet::Options {
-        kubelet::Options {
+    fn kubelets(&self, heartbeat: Option<u64>) -> KubeletOptions {
+        KubeletOptions {
             clock: self.server.clock(),
             heartbeat: heartbeat.map(Duration::from_secs),
-            ..kubelet::Options::new("test")
+            ..KubeletOptions::new("test")
         }
     }
 
@@ -251,7 +251,7 @@ async fn three_ways_to_delete_an_owner() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_node_is_tainted_its_pods_go_in_time_and_it_comes_back() {
     let cluster = Cluster::new();
-    let lifecycle = node_lifecycle::Options::new(cluster.options());
+    let lifecycle = node_lifecycle::NodeLifecycleOptions::new(cluster.options());
     let _lifecycle = node_lifecycle::start(cluster.server.client("lifecycle"), lifecycle);
     let _eviction = taint_eviction::start(cluster.server.client("eviction"), cluster.options());
     let _kubelets = cluster.nodes(&["n0"], Some(10)).await;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use daemonset_controller::sim::api::{Resource, Status, defaults, validate};
+use daemonset_controller::sim::api::{ApiStatus, Resource, defaults, validate};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn resource(case: &Case) -> &'static Resource {
 }
 
 /// The object that the server would store, or its refusal.
-fn answer(case: &Case) -> Result<Value, Status> {
+fn answer(case: &Case) -> Result<Value, ApiStatus> {
     let resource = resource(case);
     let mut object = case.sent.clone();
     validate::decode(resource, &object)?;
@@ -77,7 +77,7 @@ fn answer(case: &Case) -> Result<Value, Status> {
         return Ok(object);
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    Err(Status::invalid(resource, name, &errors))
+    Err(ApiStatus::invalid(resource, name, &errors))
 }
 
 /// A text up to the difference that the server prints.

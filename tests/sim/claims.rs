@@ -12,7 +12,7 @@ fn adoptions(server: &World) -> Vec<Entry> {
 async fn an_adoption_that_fails_stops_the_sync_before_any_create() {
     let server = world(2);
     server.add("pods", orphan("left-behind", "n0"));
-    let no = Act::Refuse(Status::new(403, "Forbidden", "no"));
+    let no = Act::Refuse(ApiStatus::new(403, "Forbidden", "no"));
     server.rule(usize::MAX, |c| c.is_for("PATCH", "pods"), no);
     let _running = start(&server, "a");
     seconds(30).await;

@@ -10,7 +10,7 @@ use daemonset_controller::sim::promises::Violation;
 
 use rand::Rng;
 
-use super::world::{Act, Entry, Gate, Status, World, resource, seconds, target};
+use super::world::{Act, ApiStatus, Entry, Gate, World, resource, seconds, target};
 
 /// What controllers watch.
 pub const KINDS: [&str; 4] = ["daemonsets", "nodes", "controllerrevisions", "pods"];
@@ -55,7 +55,7 @@ pub fn pauses(requests: &[Entry]) -> Vec<u64> {
 
 /// What may become of a request, by the dice: it takes so long where it is slow.
 pub fn any_trouble(dice: &mut impl Rng, slow: Duration) -> Act {
-    let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "dice"));
+    let refuse = |code, reason| Act::Refuse(ApiStatus::new(code, reason, "dice"));
     match dice.random_range(0..8) {
         0 => Act::Lose,
         1 => Act::Fail,

@@ -165,7 +165,7 @@ async fn a_failed_pod_goes_when_its_successor_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_pod_goes_first_where_its_successor_is_denied() {
-    let denied = Act::Refuse(Status::new(403, "Forbidden", "exceeded quota"));
+    let denied = Act::Refuse(ApiStatus::new(403, "Forbidden", "exceeded quota"));
     let (server, _running, posts, deletes) = failing(Some(denied)).await;
     assert_eq!(
         (codes(&posts), codes(&deletes)),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::world::*;
 
 fn quota() -> Act {
-    Act::Refuse(Status::new(403, "Forbidden", "exceeded quota: none"))
+    Act::Refuse(ApiStatus::new(403, "Forbidden", "exceeded quota: none"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +50,7 @@ async fn quota_costs_one_call_an_attempt_and_ends_with_an_opening_window() {
 #[tokio::test(start_paused = true)]
 async fn a_throttling_server_is_left_in_peace_for_as_long_as_it_asks() {
     let server = world(5);
-    let busy = Status::new(429, "TooManyRequests", "slow down");
+    let busy = ApiStatus::new(429, "TooManyRequests", "slow down");
     server.rule(1, |c| c.is("POST", "/pods"), Act::RefuseFor(busy, 20));
     let _running = start(&server, "a");
     seconds(60).await;

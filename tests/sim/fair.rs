@@ -9,12 +9,12 @@ use super::world::*;
 
 #[tokio::test(start_paused = true)]
 async fn one_daemon_set_whose_creates_hang_or_fail_delays_no_other() {
-    let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "no"));
+    let refuse = |code, reason| Act::Refuse(ApiStatus::new(code, reason, "no"));
     for act in [
         Act::Hang,
         refuse(403, "Forbidden"),
         refuse(500, "InternalError"),
-        Act::RefuseFor(Status::new(429, "TooManyRequests", "no"), 300),
+        Act::RefuseFor(ApiStatus::new(429, "TooManyRequests", "no"), 300),
         Act::Delay(Duration::from_secs(30)),
     ] {
         let said = format!("{act:?}");

@@ -54,8 +54,8 @@ impl What {
 
 /// The errors of successive requests of this kind.
 fn errors() -> Vec<Vec<Act>> {
-    let refuse = |code, reason| Act::Refuse(Status::new(code, reason, "not now"));
-    let wait = Act::RefuseFor(Status::new(429, "TooManyRequests", "wait"), 3);
+    let refuse = |code, reason| Act::Refuse(ApiStatus::new(code, reason, "not now"));
+    let wait = Act::RefuseFor(ApiStatus::new(429, "TooManyRequests", "wait"), 3);
     vec![
         vec![
             refuse(403, "Forbidden"),
@@ -170,7 +170,7 @@ async fn what_is_denied_for_good_is_asked_for_at_growing_intervals() {
     let asked = |r: &(&str, &str, What)| !matches!(r.2, What::List | What::Watch);
     for (method, plural, what) in REQUESTS.into_iter().filter(asked) {
         let server = scene(method, plural, what);
-        let denied = Act::Refuse(Status::new(403, "Forbidden", "no"));
+        let denied = Act::Refuse(ApiStatus::new(403, "Forbidden", "no"));
         let matches = move |c: &Entry| &*c.client == "a" && c.is_for(method, plural) && what.is(c);
         server.rule(usize::MAX, matches, denied);
         let running = start(&server, "a");

@@ -16,6 +16,10 @@ mod lag;
 mod left_alone;
 mod lists;
 mod metrics;
+mod metrics_counts;
+mod metrics_document;
+mod metrics_health;
+mod metrics_rollout;
 mod names;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;

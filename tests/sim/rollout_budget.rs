@@ -107,7 +107,7 @@ async fn a_node_without_a_pod_uses_the_budget_up() {
     let (server, _running) = covered(4, rolling(1, 0)).await;
     // The pod of a node that joins cannot be created.
     let late = |c: &Entry| c.is("POST", "/pods") && c.json().to_string().contains("\"late\"");
-    let denied = Act::Refuse(Status::new(403, "Forbidden", "exceeded quota"));
+    let denied = Act::Refuse(ApiStatus::new(403, "Forbidden", "exceeded quota"));
     server.rule(usize::MAX, late, denied);
     server.add("nodes", node("late"));
     change_to(&server, "2", "1s");

@@ -64,7 +64,7 @@ async fn a_webhook_or_quota_that_denies_pods_in_the_middle_takes_down_no_more_th
         change_to(&server, "2", "2s");
         // The first ones are back, and the second ones are there and not ready yet.
         millis(2_500).await;
-        let denied = Act::Refuse(Status::new(403, "Forbidden", "denied by a webhook"));
+        let denied = Act::Refuse(ApiStatus::new(403, "Forbidden", "denied by a webhook"));
         server.rule(usize::MAX, |c| c.is("POST", "/pods"), denied);
         seconds(300).await;
         assert_eq!(worst(&server, before).unavailable, down);
@@ -88,7 +88,7 @@ async fn a_webhook_or_quota_that_denies_pods_in_the_middle_takes_down_no_more_th
 async fn deletes_that_are_denied_hold_a_roll_up_and_nothing_is_counted_as_gone() {
     let (server, _running) = covered(4, rolling(2, 0)).await;
     let before = version(&server);
-    let denied = Act::Refuse(Status::new(403, "Forbidden", "denied by a webhook"));
+    let denied = Act::Refuse(ApiStatus::new(403, "Forbidden", "denied by a webhook"));
     server.rule(
         usize::MAX,
         |c| c.is_for("DELETE", "pods") && &*c.client == "a",

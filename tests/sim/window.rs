@@ -33,7 +33,7 @@ async fn the_window_closes_on_every_kind_of_error_and_opens_again() {
         millis(350).await;
         assert_eq!(rounds(&server.posts()), [1, 2, 4, 8], "{code}");
 
-        let refused = Act::Refuse(Status::new(code, reason, "no"));
+        let refused = Act::Refuse(ApiStatus::new(code, reason, "no"));
         server.rule(usize::MAX, post, refused);
         let (closed, so_far) = (server.elapsed(), server.posts().len());
         seconds(10).await;

@@ -14,7 +14,7 @@ use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-pub use daemonset_controller::sim::api::{Act, Entry, Gate, Status};
+pub use daemonset_controller::sim::api::{Act, ApiStatus, Entry, Gate};
 pub use daemonset_controller::sim::cluster::Controller;
 
 pub use super::controllers::*;

@@ -9,37 +9,35 @@ use serde_json::{
 
 use crate::cli::files::{self, Document, STDIN};
 
-use super::DemoError;
+use super::error::DemoError;
 
-/// The example, as it is in the tree.
+/// The text of the example, which is part of the source tree.
 const EXAMPLE: &str = include_str!("../../../examples/agent.yaml");
 const EXAMPLE_FILE: &str = "examples/agent.yaml";
 
-/// So many of the example's nodes may be unavailable during a rolling update.
+/// `maxUnavailable` of the example in a rolling update.
 const SHARE: &str = "20%";
 
-/// At most so many objects are named in an error.
+/// The most objects that an error names.
 const NAMED: usize = 5;
 
-/// What is to be applied.
+/// The DaemonSet to apply.
 #[derive(Debug)]
 pub struct Agent {
-    /// The file that it comes from, as the command line names it; or `standard input`.
+    /// The name of its file on the command line, or `standard input`.
     pub file: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// The object as JSON, as it is sent.
+    /// The object as JSON, as it is sent to the API server.
     pub json: Box<RawValue>,
-    /// What was changed in it, in words.
+    /// The change to the example, in words.
     pub with: Option<String>,
-    /// What else is in the file, and is left out.
+    /// The number of objects of other kinds in the file, which are skipped.
     pub left_out: Option<String>,
 }
 
-/// Reads the file (`-` is standard input), or the example where there is none; that one is given a rolling update
-/// where there is going to be one.
+/// Reads a file (`-` is standard input), or the example if there is none. With `update` the example
+/// is given a rolling update strategy.
 pub fn read(file: Option<&Path>, update: bool) -> Result<Agent, DemoError> {
     match file {
         None => {
@@ -66,7 +64,7 @@ pub fn read(file: Option<&Path>, update: bool) -> Result<Agent, DemoError> {
     }
 }
 
-/// The one DaemonSet of a file.
+/// The only DaemonSet of a file. An error if there is none, or more than one.
 fn choose(file: &str, documents: Vec<Document>) -> Result<Agent, DemoError> {
     let is_one = |d: &Document| {
         let group = d.api_version.split_once('/').map(|(group, _)| group);
@@ -109,7 +107,7 @@ fn choose(file: &str, documents: Vec<Document>) -> Result<Agent, DemoError> {
     })
 }
 
-/// The first few of them.
+/// The first few objects, in words.
 fn some(documents: &[Document]) -> String {
     let named = documents.iter().take(NAMED);
     let named: Vec<String> = named

@@ -1,4 +1,5 @@
-//! What an update cost: how many nodes were unavailable at most, read from the history of the pods.
+//! The cost of an update: the most nodes that were unavailable at a time, read from the history of
+//! the pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,21 +14,20 @@ use crate::sim::api::{
 
 use super::objects::{is_live, is_of, is_ready, target, text};
 
-/// The pods of one DaemonSet on the nodes that are to have one.
+/// The nodes that are to have a pod of a DaemonSet.
 pub struct Places<'a> {
-    /// The DaemonSet's UID.
     pub uid: String,
-    /// Its `minReadySeconds`.
+    /// `spec.minReadySeconds` of the DaemonSet.
     pub min_ready: i64,
-    /// When the server began.
+    /// The time of day when the server started.
     pub epoch: Timestamp,
-    /// The nodes.
+    /// The names of the nodes.
     pub nodes: &'a [String],
 }
 
-/// The most there was of it at any moment.
+/// The most nodes in each state at any moment.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Most {
+pub struct Peak {
     /// Nodes without an available pod.
     pub unavailable: usize,
     /// Nodes with more than one live pod, not all of which are available.
@@ -36,15 +36,16 @@ pub struct Most {
     pub last: Duration,
 }
 
-/// The pods on a node by name: when each becomes available, if it is on the way there.
+/// The pods on a node: name to the time at which the pod becomes available, if it is ready.
 type Place = BTreeMap<String, Option<i64>>;
 
 impl Places<'_> {
-    /// After a version of the store, up to now. A count can only grow where something is written, so it is counted there.
-    pub fn most(&self, store: &Store, since: u64) -> Most {
+    /// The peak after a version of the store, until now. A count can grow only at a write, so the
+    /// counts are taken there.
+    pub fn peak(&self, store: &Store, since: u64) -> Peak {
         let mut places: BTreeMap<&str, Place> = BTreeMap::new();
         places.extend(self.nodes.iter().map(|node| (&**node, Place::new())));
-        let mut most = Most::default();
+        let mut peak = Peak::default();
         for write in store.history(&PODS) {
             let pod = &*write.object;
             let node = target(pod);
@@ -64,13 +65,13 @@ impl Places<'_> {
             let is_available = |at: &Option<i64>| at.is_some_and(|at| at <= now);
             let unavailable = |place: &&Place| !place.values().any(is_available);
             let doubled = |place: &&Place| place.len() > 1 && !place.values().all(is_available);
-            most.unavailable = most
+            peak.unavailable = peak
                 .unavailable
                 .max(places.values().filter(unavailable).count());
-            most.doubled = most.doubled.max(places.values().filter(doubled).count());
-            most.last = write.at;
+            peak.doubled = peak.doubled.max(places.values().filter(doubled).count());
+            peak.last = write.at;
         }
-        most
+        peak
     }
 
     fn available_at(&self, pod: &Value) -> Option<i64> {

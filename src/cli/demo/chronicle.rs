@@ -1,8 +1,8 @@
-//! What the controller did, and why: the writes of the API server are read in their order, and each of the
-//! controller's is held against the plan for the moment before it.
+//! The controller's actions with their causes: reads the writes to the API server in their order,
+//! and looks up each of the controller's in the plan for the moment before it.
 //!
-//! The plan is made by the function that the controller plans with, from a cache of its own that is fed with the same
-//! objects. So a cause is what the controller must have had, too; nothing is made up for the story.
+//! The plan is made by the controller's own planner, from a cache that is fed with the same
+//! objects. So each cause is the one that the controller had.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,11 +22,13 @@ use crate::{
     },
 };
 
-use super::CONTROLLER;
 use super::news::{self, News};
 use super::objects::{target, text};
 
-/// What is followed, and as what the cache knows it; events are only told.
+/// The name of the controller's client in the log of requests.
+pub const CONTROLLER: &str = "controller";
+
+/// The resources that are followed, with their kinds in the cache. Events are only reported.
 const FOLLOWED: [(&Resource, Option<Kind>); 5] = [
     (&DAEMON_SETS, Some(Kind::DaemonSet)),
     (&NODES, Some(Kind::Node)),
@@ -35,35 +37,35 @@ const FOLLOWED: [(&Resource, Option<Kind>); 5] = [
     (&EVENTS, None),
 ];
 
-/// What was planned for.
+/// The actions of the last plan.
 #[derive(Default)]
 struct Expected {
-    /// Pod to why it is created.
+    /// Name of the pod to the cause of its creation.
     creates: BTreeMap<String, CreateCause>,
-    /// UID to why it is deleted.
+    /// UID of the pod to the cause of its deletion.
     deletes: BTreeMap<String, String>,
     /// Node to the backoff that begins when its failed pod is replaced.
     backoff: BTreeMap<String, Vec<BackoffKey>>,
 }
 
-/// Follows one DaemonSet.
+/// Follows one DaemonSet, and the controller's actions for it.
 pub struct Chronicle {
     server: ApiServer,
     epoch: Timestamp,
     key: Key,
     cache: Cache,
-    /// The last write that was read.
+    /// The version of the last write that was read.
     version: u64,
-    /// Of each request in the log, whether the controller sent it.
+    /// For each request in the log, whether the controller sent it.
     senders: Vec<bool>,
-    /// Something changed that the controller did not do.
+    /// Whether something changed since the last plan that the controller did not do.
     stale: bool,
     expected: Expected,
     verdicts: BTreeMap<String, Verdict>,
 }
 
 impl Chronicle {
-    /// Of a server that began at `epoch`.
+    /// Follows a DaemonSet on a server that started at `epoch`.
     pub fn new(server: ApiServer, epoch: Timestamp, namespace: &str, name: &str) -> Chronicle {
         Chronicle {
             server,
@@ -78,7 +80,7 @@ impl Chronicle {
         }
     }
 
-    /// What is new, with the time since the server's start.
+    /// The news since the last call, with their times since the server's start.
     pub fn catch_up(&mut self) -> Vec<(Duration, News)> {
         if self.server.read(|store| store.version()) == self.version {
             return Vec::new();
@@ -127,7 +129,7 @@ impl Chronicle {
         if let Ok(raw) = to_raw_value(&*write.object) {
             match write.change {
                 Change::Deleted => self.cache.deleted(kind, &raw),
-                // What cannot be decoded is kept as far as it can be read; the controller does the same.
+                // An object that cannot be decoded is kept in part, as in the controller's cache.
                 _ => drop(self.cache.observe(kind, &raw)),
             }
         }
@@ -152,7 +154,7 @@ impl Chronicle {
         Time::from(now)
     }
 
-    /// A pod that the controller wrote; the cache does not know of it yet.
+    /// The news of a write to a pod by the controller. The cache does not have the write yet.
     fn pod(&mut self, write: &Write, now: Time) -> Option<News> {
         let (pod, node) = (text(&write.object, "/metadata/name"), target(&write.object));
         if write.change == Change::Added {
@@ -184,7 +186,7 @@ impl Chronicle {
         Some(News::Deleted { pod, node, cause })
     }
 
-    /// Plans as the controller does, and keeps what it is going to do.
+    /// Plans as the controller does, and keeps the plan's actions.
     fn plan(&mut self, now: Time) {
         self.stale = false;
         let expected = &mut self.expected;
@@ -214,7 +216,7 @@ impl Chronicle {
         });
     }
 
-    /// The plan for so long after the server's start; None where the DaemonSet is not known.
+    /// The plan at a time since the server's start; None if there is no such DaemonSet.
     pub fn planned(&mut self, at: Duration) -> Option<Plan> {
         let now = self.time(at);
         self.cache
@@ -223,7 +225,7 @@ impl Chronicle {
             })
     }
 
-    /// The verdicts on all nodes.
+    /// The verdicts on all nodes, sorted by name.
     pub fn judge(&mut self) -> Vec<Judged> {
         let settings = Settings::default();
         let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
@@ -244,7 +246,8 @@ impl Chronicle {
         judged
     }
 
-    /// A node changed: whether the verdict on it did, and nothing else is going to show it.
+    /// The news of a change of a node: its new verdict, if that has changed and no action follows
+    /// from it.
     fn node(&mut self, name: &str) -> Option<News> {
         let Some(new) = self.judge().into_iter().find(|j| j.node == name) else {
             self.verdicts.remove(name);
@@ -259,7 +262,7 @@ impl Chronicle {
         })
     }
 
-    /// Whether the controller waits before it replaces the failed pod of this node.
+    /// The news of a backoff: the controller waits before it replaces the failed pod of this node.
     fn wait(&mut self, node: &str, now: Time) -> Option<News> {
         let end = self
             .cache
@@ -279,23 +282,22 @@ impl Chronicle {
         })
     }
 
-    /// The nodes that are to have a pod.
+    /// Whether a node is to have a pod.
     pub fn is_eligible(&self, node: &str) -> bool {
         self.verdicts.get(node).is_some_and(|v| v.should_run())
     }
 }
 
-/// A node and the verdict on it.
+/// The verdict on a node.
 pub struct Judged {
-    /// Its name.
+    /// The node's name.
     pub node: String,
-    /// The verdict.
     pub verdict: Verdict,
-    /// Why, in one word.
+    /// The reason, in one word.
     pub reason: &'static str,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub message: String,
 }
 
-/// Said where the plan for the moment before does not have the write, so that nobody believes a wrong cause.
+/// The cause of a write that the plan for the moment before does not have.
 const UNKNOWN: &str = "planned on an older state";

@@ -1,4 +1,4 @@
-//! How it ends: a table of nodes and pods, and what the controller asked of the API server.
+//! The end of the demo: a table of nodes and pods, and the number of the controller's requests.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,24 +13,26 @@ use crate::sim::api::{
     resource::{DAEMON_SETS, NODES, PODS},
 };
 
-use super::CONTROLLER;
-use super::DemoError;
+use super::chronicle::CONTROLLER;
+use super::error::DemoError;
 use super::nodes::{POOL, ZONE};
 use super::objects::{is_of, is_ready, target, text};
 use super::show::{WIDTH, wrap};
 use super::story::Story;
 
-/// Of more rows than this, only some of each pool are shown, and those of nodes that something was done to.
+/// If the table would have more rows, it shows some nodes of each pool, and those that were
+/// touched.
 const ROWS: usize = 40;
-/// So many.
+/// How many nodes of each pool it shows then.
 const SOME: usize = 4;
-/// So long some things take that nobody has to do anything for, as to count a pod as available.
+/// The longest time that the controller still works after the last change, such as counting a pod
+/// as available.
 const SETTLING: Duration = Duration::from_secs(30);
-/// For so long it is looked whether the controller leaves alone what is as it should be.
+/// How long the controller is then watched for writes.
 const CALM: Duration = Duration::from_secs(600);
 
 impl Story<'_> {
-    /// The end.
+    /// Shows the end.
     pub async fn close(&mut self) -> Result<(), DemoError> {
         self.table()?;
         let lived = self.time();
@@ -42,7 +44,7 @@ impl Story<'_> {
             sorts(&requests)
         );
         self.paragraph(&words)?;
-        // Nobody watches any more: the cluster's time goes by at once.
+        // Nobody watches any more, so the cluster's time is not held up.
         tokio::time::sleep(SETTLING).await;
         let settled = self.requests().len();
         tokio::time::sleep(CALM).await;
@@ -62,13 +64,13 @@ impl Story<'_> {
         let writes = self.cluster.server.read(|store| store.version());
         let words = match &broken[..] {
             [] => {
-                let surges = self.standing().rollout.is_some_and(|r| r.max_surge > 0);
+                let surges = self.rollout_view().rollout.is_some_and(|r| r.max_surge > 0);
                 let but = match surges {
                     true => ", but for one old and one new",
                     false => "",
                 };
                 format!(
-                    "All {writes} writes were held against the promises S1 to S5 of \
+                    "All {writes} writes were checked against the promises S1 to S5 of \
                      docs/design.md, and none was broken: no node ever had two live pods{but}."
                 )
             }
@@ -110,7 +112,7 @@ impl Story<'_> {
         self.show.print("")
     }
 
-    /// A row for each pod, and for each node without one.
+    /// One row for each pod, and for each node without one.
     fn rows(&mut self) -> Vec<Row<6>> {
         let judged = self.chronicle.judge();
         let server = &self.cluster.server;
@@ -131,7 +133,7 @@ impl Story<'_> {
                 let node = judged.node.clone();
                 [node, zone, pool, pod, status.to_owned(), age]
             };
-            // A pod that stays although no new one would come.
+            // A pod that stays on a node which would not get a new one.
             let kept = match judged.verdict.should_run() {
                 true => "",
                 false => " (kept)",
@@ -183,7 +185,7 @@ fn age(pod: &Value, now: Timestamp) -> String {
     })
 }
 
-/// The requests by what they are for, in words.
+/// The requests by their purpose, in words.
 fn sorts(requests: &[Entry]) -> String {
     let mut counts = [0_usize; SORTS.len()];
     for entry in requests {
@@ -194,7 +196,7 @@ fn sorts(requests: &[Entry]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// One, and many.
+/// The words for one request and for many.
 const SORTS: [(&str, &str); 10] = [
     ("list", "lists"),
     ("watch", "watches"),

@@ -1,4 +1,4 @@
-//! How far the DaemonSet has come, by zone.
+//! The progress of the DaemonSet, by zone.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,42 @@ use super::agent::Agent;
 use super::chronicle::Chronicle;
 use super::nodes::ZONE;
 use super::objects::{is_live, is_of, is_ready, revision, target, text};
-use super::standing::Standing;
+use super::rollout_view::RolloutView;
 
-/// Of some nodes: how many are to have a pod, and how many have.
+/// The counts of some nodes and their pods.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counts {
-    /// Nodes that are to have one.
+    /// Nodes that are to have a pod.
     pub desired: u64,
-    /// Those with a pod.
+    /// Nodes with a pod.
     pub created: u64,
-    /// Those whose pod runs.
+    /// Nodes whose pod is running.
     pub running: u64,
-    /// Those whose pod is ready.
+    /// Nodes whose pod is ready.
     pub ready: u64,
-    /// During an update, pods of the current template.
+    /// During an update: pods of the current template.
     pub new: u64,
-    /// Those of them that are ready.
+    /// During an update: ready pods of the current template.
     pub new_ready: u64,
 }
 
-/// All of it.
+/// The counts of all nodes.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Coverage {
-    /// By zone.
+    /// The counts by zone.
     pub zones: BTreeMap<String, Counts>,
-    /// Pods that are on their way out, or failed.
+    /// Pods that are terminating or terminal.
     pub unsettled: u64,
-    /// How an update stands, where one is shown.
-    pub update: Option<Standing>,
+    /// The rollout, if an update is shown.
+    pub update: Option<RolloutView>,
 }
 
 impl Coverage {
-    /// As it is now.
+    /// The counts at this moment.
     pub fn now(
         server: &ApiServer,
         chronicle: &Chronicle,
-        update: Option<Standing>,
+        update: Option<RolloutView>,
         agent: &Agent,
     ) -> Coverage {
         let hash = update.as_ref().map(|update| update.hash.clone());
@@ -92,7 +92,7 @@ impl Coverage {
         })
     }
 
-    /// Of all zones.
+    /// The sum of all zones.
     pub fn total(&self) -> Counts {
         let zones = self.zones.values();
         zones.fold(Counts::default(), |sum, zone| Counts {
@@ -105,13 +105,13 @@ impl Coverage {
         })
     }
 
-    /// Every node has what it is to have, and nothing is on its way.
+    /// Whether every node has what it is to have, and no pod is terminating or terminal.
     pub fn is_complete(&self) -> bool {
         let total = self.total();
         total.ready == total.desired && self.unsettled == 0
     }
 
-    /// Some of it in words, for next to a bar; and how much of the bar is full.
+    /// How much of a bar is full, and the words next to it.
     pub fn bar(&self, counts: &Counts) -> (u64, String) {
         match self.update {
             Some(_) if counts.desired > 0 => (
@@ -122,7 +122,7 @@ impl Coverage {
         }
     }
 
-    /// All of it in words.
+    /// The counts of all zones in words.
     pub fn words(&self) -> String {
         let total = self.total();
         match &self.update {
@@ -143,12 +143,12 @@ impl Counts {
         )
     }
 
-    /// During an update, pods of older templates.
+    /// During an update: pods of older templates.
     pub fn old(&self) -> u64 {
         self.created - self.new
     }
 
-    /// In words.
+    /// Without an update: the counts in words.
     fn words(&self) -> String {
         if self.desired == 0 {
             return "no node is to have one".to_owned();

@@ -1,22 +1,24 @@
-//! `demo`: the live controller on a simulated cluster, with something happening to it.
+//! `demo`: the controller on a simulated cluster, with changes to react to.
 //!
-//! Nothing outside of this process is touched. The controller, its client and its rules are those of `run`; what is
-//! simulated is the API server and whoever else belongs to a cluster ([`crate::sim`]).
+//! Nothing outside of this process is touched. The controller, its client and its rules are those
+//! of `run`; the API server and everything else in the cluster is simulated ([`crate::sim`]).
 
 mod agent;
 mod budget;
 mod chronicle;
 mod closing;
 mod coverage;
+mod error;
+mod names;
 mod news;
 mod nodes;
 mod objects;
 mod pace;
 mod reject;
-mod roll;
+mod rollout;
+mod rollout_view;
 mod script;
 mod show;
-mod standing;
 mod story;
 mod voice;
 
@@ -28,7 +30,6 @@ use std::{
 };
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use thiserror::Error;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -41,19 +42,18 @@ use crate::sim::{
 
 use super::{
     args::{Colour, DemoArgs, LogFormat},
-    complain, files, log,
+    complain, log,
 };
 use agent::Agent;
-use chronicle::Chronicle;
+use chronicle::{CONTROLLER, Chronicle};
+use error::DemoError;
 use nodes::Fleet;
 use show::Show;
 use story::Story;
 
-/// What the controller's client is called in the log of requests.
-const CONTROLLER: &str = "controller";
-
-/// Who else is in the cluster. Not the taint eviction controller: it deletes the pods of a node with a NoExecute taint at
-/// the same moment as a DaemonSet controller does, and who is first would be chance.
+/// The other parts of the cluster. The taint eviction controller is left out: it and the DaemonSet
+/// controller delete the pods of a node with a NoExecute taint at the same moment, and chance would
+/// decide which is first.
 const PARTS: [Part; 5] = [
     Part::Scheduler,
     Part::Kubelets,
@@ -62,32 +62,12 @@ const PARTS: [Part; 5] = [
     Part::NamespaceController,
 ];
 
-/// Before the story begins the controller reads and watches for so long, by the cluster's time.
+/// How long the controller lists and watches before the story begins, by the cluster's time.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// Why the demo ends early.
-#[derive(Debug, Error)]
-enum DemoError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] files::FileError),
-    /// What is in it is not what is needed.
-    #[error("{0}")]
-    Input(String),
-    /// The API server refused something, in kubectl's words.
-    #[error("{0}")]
-    Rejected(String),
-    /// It cannot be shown.
-    #[error("cannot write: {0}")]
-    Output(#[from] io::Error),
-    /// Somebody asked for the end.
-    #[error("interrupted")]
-    Signal(u8),
-}
-
-/// Runs the demo.
+/// Runs the demo. Exit code 2 is for wrong input.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    // Log lines would tear the bars apart: there are none unless they are asked for.
+    // Log lines would break the bars, so there are none by default.
     if env::var_os("RUST_LOG").is_some_and(|filter| !filter.is_empty()) {
         log::init(LogFormat::Text);
     }
@@ -106,7 +86,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     show.close();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read it has seen enough.
+        // The reader of the pipe has seen enough.
         Err(DemoError::Output(why)) if why.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(DemoError::Signal(code)) => ExitCode::from(code),
         Err(DemoError::Rejected(words)) => {
@@ -124,7 +104,8 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     }
 }
 
-/// Plays the demo of the example on a terminal of the caller's, for a picture of it: `lines` writes to it as well.
+/// Plays the demo of the example on a terminal of the caller's, to draw a picture of it. `lines`
+/// writes to the same terminal.
 pub fn record(
     args: &DemoArgs,
     terminal: Box<dyn TermLike>,
@@ -138,7 +119,7 @@ pub fn record(
     Ok(())
 }
 
-/// Bars on a terminal, else lines.
+/// The output on standard output: bars on a terminal, otherwise lines.
 fn show(colour: Colour) -> Show {
     let colour = match colour {
         Colour::Always => true,
@@ -162,7 +143,7 @@ fn play(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
         );
-        // The code is 128 and the number of the signal, as shells have it.
+        // As in shells the exit code is 128 plus the number of the signal.
         tokio::select! {
             biased;
             _ = interrupt.recv() => Err(DemoError::Signal(130)),
@@ -178,7 +159,7 @@ async fn tell(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), Dem
     for node in &nodes {
         cluster.add_node(node);
     }
-    let epoch = api::Options::default().epoch;
+    let epoch = api::ServerOptions::default().epoch;
     let chronicle = Chronicle::new(cluster.server.clone(), epoch, &agent.namespace, &agent.name);
     let _controller = cluster.controller(CONTROLLER);
     tokio::time::sleep(SETTLING).await;

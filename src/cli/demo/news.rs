@@ -1,4 +1,4 @@
-//! What there is to tell, as it is read from single writes.
+//! News: the events of the story, read from single writes.
 
 use std::time::Duration;
 
@@ -8,34 +8,41 @@ use crate::sim::api::store::{Change, Write};
 
 use super::objects::{target, text};
 
-/// Something to tell.
+/// One event of the story.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
-    /// The controller wrote a revision, or raised the number of one that was there.
+    /// The controller wrote a revision, or raised the number of an old one.
     Revision {
         name: String,
         number: i64,
         is_new: bool,
     },
-    /// The controller created a pod.
     Created {
         pod: String,
         node: String,
         cause: String,
     },
-    /// The controller asked for a pod to be deleted.
+    /// The controller asked for the deletion of a pod.
     Deleted {
         pod: String,
         node: String,
         cause: String,
     },
-    /// A pod failed.
-    Failed { pod: String, node: String },
+    Failed {
+        pod: String,
+        node: String,
+    },
     /// The controller waits before it replaces a failed pod.
-    Waits { node: String, time: Duration },
-    /// A node is not eligible, and nothing follows from it.
-    NotEligible { node: String, message: String },
-    /// The controller wrote an event.
+    Waits {
+        node: String,
+        time: Duration,
+    },
+    /// A node is not eligible, and no action follows from it.
+    NotEligible {
+        node: String,
+        message: String,
+    },
+    /// The controller wrote a Kubernetes event.
     Event {
         kind: String,
         reason: String,
@@ -43,7 +50,7 @@ pub enum News {
     },
 }
 
-/// An event that the controller wrote.
+/// A Kubernetes event that the controller wrote.
 pub fn event(event: &Value) -> News {
     News::Event {
         kind: text(event, "/type"),
@@ -52,7 +59,7 @@ pub fn event(event: &Value) -> News {
     }
 }
 
-/// A revision that the controller wrote; None where its number is as before.
+/// A revision that the controller wrote; None if its number has not changed.
 pub fn revision(write: &Write) -> Option<News> {
     let number = |revision: &Value| revision["revision"].as_i64().unwrap_or(0);
     let before = write.before.as_deref().map(number);
@@ -64,7 +71,7 @@ pub fn revision(write: &Write) -> Option<News> {
     })
 }
 
-/// A pod that failed just now.
+/// A pod that this write marked as failed.
 pub fn failure(write: &Write) -> Option<News> {
     let failed = |pod: &Value| pod["status"]["phase"] == "Failed";
     let before = write.before.as_deref()?;

@@ -4,14 +4,14 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::sim::kubelets::{NodeSpec, lifecycle::PREFIX};
 
-/// Where the zone of a node is said.
+/// The label with the zone of a node.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
-/// Where its pool is said.
+/// The label with the pool of a node.
 pub const POOL: &str = "example.com/pool";
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
-/// Makes nodes; the same seed makes the same ones.
+/// Makes nodes. The same seed makes the same nodes.
 pub struct Fleet {
     rng: StdRng,
     workers: usize,
@@ -20,8 +20,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many nodes, and whoever makes more of them. Of twenty, one is for the control plane, two have GPUs, two are
-    /// for batch work, and the rest is for everything.
+    /// The first nodes, and a fleet that makes more. Of twenty nodes one is for the control plane,
+    /// two have GPUs, two are for batch work, and the others are for general use.
     pub fn new(nodes: usize, seed: u64) -> (Fleet, Vec<NodeSpec>) {
         let control = usize::from(nodes > 2);
         let (gpu, batch) = (nodes / 8, nodes / 10);
@@ -50,14 +50,14 @@ impl Fleet {
         (fleet, all)
     }
 
-    /// One more for everything.
+    /// One more node for general use.
     pub fn worker(&mut self) -> NodeSpec {
         self.workers += 1;
         let (n, digits) = (self.workers, self.digits);
         self.node(format!("worker-{n:0digits$}"), "general")
     }
 
-    /// Its kubelet takes its time, as images must be pulled and agents come up.
+    /// A node whose kubelet takes some time for each pod, as if it pulled images.
     fn node(&mut self, name: String, pool: &str) -> NodeSpec {
         let mut delay = |least: u64, most: u64| {
             let tens = self.rng.random_range(least / 10..=most / 10);

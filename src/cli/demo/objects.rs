@@ -1,14 +1,14 @@
-//! What is read of objects as the API server holds them.
+//! Fields of objects as the API server stores them.
 
 use serde_json::Value;
 
-/// A text in an object, empty where there is none.
+/// A text in an object, empty if there is none.
 pub fn text(object: &Value, pointer: &str) -> String {
     let found = object.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_default().to_owned()
 }
 
-/// The node that a pod is on or pinned to.
+/// The node that a pod is bound or pinned to.
 pub fn target(pod: &Value) -> String {
     let terms = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
     let on = text(pod, "/spec/nodeName");
@@ -18,7 +18,7 @@ pub fn target(pod: &Value) -> String {
     on
 }
 
-/// The hash of the revision that a pod is of.
+/// The hash of a pod's revision.
 pub fn revision(pod: &Value) -> String {
     text(pod, "/metadata/labels/controller-revision-hash")
 }
@@ -32,7 +32,7 @@ pub fn is_of(pod: &Value, uid: &str) -> bool {
     })
 }
 
-/// Neither on its way out nor at its end.
+/// Whether a pod is neither terminating nor terminal.
 pub fn is_live(pod: &Value) -> bool {
     let ended = ["Failed", "Succeeded"].contains(&pod["status"]["phase"].as_str().unwrap_or(""));
     !ended && pod["metadata"]["deletionTimestamp"].is_null()

@@ -1,19 +1,19 @@
-//! The cluster's time, and how fast it goes by for whoever watches.
+//! The speed at which the cluster's time passes.
 //!
-//! The runtime's time is paused: it jumps to the next timer when there is nothing to do. So what happens in the
-//! cluster, and when by its own clock, does not depend on this machine. What is held up is the looking: the thread
-//! sleeps until as much time went by outside, and nothing happens meanwhile.
+//! The runtime's time is paused: it jumps to the next timer when there is nothing to do. So the
+//! events in the cluster, and their times, do not depend on this machine. Only the observer is held
+//! up: the thread sleeps until as much time has passed outside, and nothing happens meanwhile.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the cluster is looked at, by its own time.
+/// The time of the cluster that passes between two looks at it.
 const STEP: Duration = Duration::from_millis(10);
 
-/// At most so long nothing is listened to, a signal neither.
+/// The longest sleep, so that signals are not missed.
 const DOZE: Duration = Duration::from_millis(50);
 
-/// Goes through time in steps.
+/// Lets the cluster's time pass in steps.
 pub struct Pace {
     speed: f64,
     begun: Instant,
@@ -21,7 +21,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// So many seconds of the cluster in one outside, from now on.
+    /// A pace of `speed` seconds in the cluster for each second outside, from now on.
     pub fn new(speed: f64) -> Pace {
         Pace {
             speed,
@@ -30,7 +30,7 @@ impl Pace {
         }
     }
 
-    /// Lets one step pass in the cluster, and as much of it outside as the speed asks for.
+    /// Lets one step pass in the cluster, and as much time outside as the speed asks for.
     pub async fn step(&mut self) {
         tokio::time::sleep(STEP).await;
         self.passed += STEP;
@@ -41,7 +41,7 @@ impl Pace {
                 return;
             }
             thread::sleep(left.min(DOZE));
-            // A look at the signals.
+            // Lets the runtime look at the signals.
             tokio::task::yield_now().await;
         }
     }

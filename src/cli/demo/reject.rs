@@ -1,12 +1,12 @@
-//! What the API server refuses, said as kubectl says it.
+//! Refusals of the API server, in kubectl's words.
 
 use serde_json::Value;
 
 use crate::cli::files::STDIN;
-use crate::sim::api::Status;
+use crate::sim::api::ApiStatus;
 
-/// The words of kubectl for a refused `create -f FILE`.
-pub fn words(status: &Status, file: &str) -> String {
+/// The words of kubectl when `create -f FILE` is refused.
+pub fn words(status: &ApiStatus, file: &str) -> String {
     let details = &status.details;
     if status.reason == "Invalid" {
         let text = |field: &str| details[field].as_str().unwrap_or_default();

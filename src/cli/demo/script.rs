@@ -1,4 +1,4 @@
-//! The script: what is done to the cluster, one thing after another, and how long it is watched.
+//! The script: the changes to the cluster, one after another, and how long each is watched.
 
 use std::io;
 use std::time::Duration;
@@ -10,29 +10,30 @@ use crate::sim::{
     kubelets::lifecycle::PREFIX,
 };
 
-use super::DemoError;
 use super::agent::Agent;
+use super::error::DemoError;
+use super::names::list_names;
 use super::nodes::ZONE;
 use super::reject;
-use super::show::{Who, some};
+use super::show::Who;
 use super::story::{Story, Until};
 
-/// Something that happens to the cluster.
+/// A change to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
     /// The DaemonSet is created.
     Apply,
-    /// One more node.
+    /// A node is added.
     Join,
     /// A node with a pod gets a taint of this effect.
     Taint(&'static str),
     /// On a node with a pod, pods fail as soon as they run.
     Break,
-    /// And do so no longer.
+    /// Pods on that node fail no longer.
     Repair,
 }
 
-/// What happens, until when it is watched, and for how many seconds at most.
+/// Each change, the state until which it is watched, and the longest time for that in seconds.
 const SCRIPT: [(Step, Until, u64); 6] = [
     (Step::Apply, Until::Covered, 10),
     (Step::Join, Until::Covered, 6),
@@ -42,11 +43,11 @@ const SCRIPT: [(Step, Until, u64); 6] = [
     (Step::Repair, Until::Covered, 6),
 ];
 
-/// The pause after each.
+/// The pause after each change.
 pub const PAUSE: Duration = Duration::from_millis(900);
 
 impl Story<'_> {
-    /// Tells all of it.
+    /// Tells the whole story.
     pub async fn tell(&mut self) -> Result<(), DemoError> {
         for (step, until, seconds) in SCRIPT {
             if step == Step::Repair && self.broken.is_none() {
@@ -69,7 +70,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Does it. Whether there is something to watch then, and the node that it is about, where it is about one.
+    /// Makes a change. Returns whether there is something to watch then, and the node that was
+    /// changed, if any.
     fn take(&mut self, step: Step) -> Result<(bool, Option<String>), DemoError> {
         match step {
             Step::Apply => self.apply().map(|()| (true, None)),
@@ -106,7 +108,8 @@ impl Story<'_> {
         }
     }
 
-    /// Nothing is told before the API server has taken it: what it refuses is said alone.
+    /// Applies the DaemonSet. Nothing is printed before the API server has accepted it: a refusal
+    /// stands alone.
     pub fn apply(&mut self) -> Result<(), DemoError> {
         let Agent {
             file,
@@ -130,7 +133,7 @@ impl Story<'_> {
         made.map_err(refused)?;
         self.heading()?;
         if is_new {
-            let words = format!("create namespace {namespace}, which is not there yet");
+            let words = format!("create namespace {namespace}, which does not exist yet");
             self.say(Who::You, &words)?;
         }
         let mut words = format!("create DaemonSet {namespace}/{name} from {file}");
@@ -152,12 +155,12 @@ impl Story<'_> {
             "A simulated cluster of {nodes}, and the live controller on it."
         ))?;
         self.show.print(
-            "Nothing outside of this process is touched. What the controller does stands with\n\
+            "Nothing outside of this process is touched. Each action of the controller stands with\n\
              its reason, from the plan that it follows; times are the cluster's.\n",
         )
     }
 
-    /// Which nodes are to have a pod, and why others are not.
+    /// Reports which nodes are to have a pod, and why others are not.
     fn verdicts(&mut self) -> Result<(), DemoError> {
         let judged = self.chronicle.judge();
         let eligible = judged.iter().filter(|j| j.verdict.should_run()).count();
@@ -178,7 +181,7 @@ impl Story<'_> {
             }
         }
         for (message, nodes) in groups {
-            let names = some(&nodes);
+            let names = list_names(&nodes);
             self.show.say(
                 self.cluster.server.elapsed().saturating_sub(self.start),
                 Who::Plan,
@@ -210,7 +213,8 @@ impl Story<'_> {
         self.patch(node, &json!({ "spec": { "taints": taints } }))
     }
 
-    /// So long after their start pods fail on this node; they start at once then.
+    /// Makes pods on this node fail so long after their start, or (null) no longer. They start
+    /// quickly then.
     fn behaviour(&mut self, node: &str, fail: Value) -> Result<(), DemoError> {
         let key = |what: &str| format!("{PREFIX}{what}");
         let patch = json!({ "metadata": { "annotations": {
@@ -219,14 +223,14 @@ impl Story<'_> {
         self.patch(node, &patch)
     }
 
-    /// Changes a node.
+    /// Patches a node.
     fn patch(&self, node: &str, patch: &Value) -> Result<(), DemoError> {
         let made = self.cluster.patch(&NODES, "", node, patch);
         made.map(drop)
             .map_err(|status| DemoError::Rejected(reject::words(&status, node)))
     }
 
-    /// Says why nothing happened.
+    /// Reports why nothing happened on a node.
     fn nothing(&mut self, node: &str) -> io::Result<()> {
         let judged = self.chronicle.judge();
         let why = match judged.into_iter().find(|j| j.node == node) {

@@ -1,4 +1,4 @@
-//! What is seen: lines, and on a terminal bars below them.
+//! The output: lines, and on a terminal bars below them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,34 +9,31 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::coverage::{Counts, Coverage};
 
-/// No line is longer, as far as words can be broken.
+/// The longest line, as far as there are spaces to break it at.
 pub const WIDTH: usize = 80;
-/// Where the text of a line begins, after the time and whose deed it is.
+/// Where the text of a line begins, behind the time and the actor.
 const INDENT: usize = 20;
-/// Where there are no bars, coverage is said so often at most.
+/// The shortest time between two lines of coverage, without bars.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Whose deed a line tells of.
+/// The actor that a line is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
-    /// Whoever runs the demo.
+    /// The person who runs the demo.
     You,
-    /// The plan: what is to be, before anything is done.
+    /// The plan, before its actions are carried out.
     Plan,
-    /// The controller.
     Controller,
     /// An event that the controller wrote.
     Event,
-    /// A kubelet.
     Kubelet,
-    /// The scheduler.
     Scheduler,
-    /// How far things have come.
+    /// The progress of the DaemonSet.
     Coverage,
 }
 
 impl Who {
-    /// The word, and the number of its colour.
+    /// The word of the actor, and the number of its colour.
     fn look(self) -> (&'static str, u8) {
         match self {
             Who::You => ("you", 36),
@@ -50,12 +47,12 @@ impl Who {
     }
 }
 
-/// Where it goes.
+/// The output, with its state.
 pub struct Show {
     lines: Box<dyn Write>,
     bars: Option<Bars>,
     colour: bool,
-    /// Without bars, what was last said of coverage.
+    /// Without bars: the last coverage that was printed, and when.
     said: Option<(Duration, Coverage)>,
 }
 
@@ -64,16 +61,16 @@ struct Bars {
     zones: BTreeMap<String, ProgressBar>,
     total: Option<ProgressBar>,
     gap: Option<ProgressBar>,
-    /// During an update, how much of its budget is used and who waits for it.
+    /// During an update: how much of its budget is used, and which nodes are next.
     budget: Option<ProgressBar>,
     colour: bool,
 }
 
 impl Show {
-    /// Lines, and bars below them where `target` is a terminal that can show them.
+    /// An output of lines, with bars below them if `target` is a terminal that can show them.
     pub fn new(lines: Box<dyn Write>, target: ProgressDrawTarget, colour: bool) -> Show {
         let all = MultiProgress::with_draw_target(target);
-        // They are written over rather than cleared first, which would flicker.
+        // Bars are overwritten; clearing them first would flicker.
         all.set_move_cursor(true);
         let bars = Bars {
             all,
@@ -110,7 +107,7 @@ impl Show {
         self.print(&text)
     }
 
-    /// Says at what time who did what.
+    /// Prints a line: the time, the actor and the text.
     pub fn say(&mut self, at: Duration, who: Who, text: &str) -> io::Result<()> {
         let (word, colour) = who.look();
         let time = format!("{:>5.1}s", at.as_secs_f64());
@@ -130,7 +127,8 @@ impl Show {
         self.print(&all)
     }
 
-    /// Shows how far things have come; without bars only where there is nothing else to tell.
+    /// Shows the progress. Without bars it prints a line, but only if nothing else is to be printed
+    /// (`silent`).
     pub fn coverage(&mut self, at: Duration, now: &Coverage, silent: bool) -> io::Result<()> {
         if let Some(bars) = &mut self.bars {
             bars.set(now);
@@ -148,7 +146,7 @@ impl Show {
         self.say(at, Who::Coverage, now.words().trim_start())
     }
 
-    /// Leaves the bars as they are, and the terminal to others.
+    /// Leaves the bars on the terminal as they are, and ends the output.
     pub fn close(&mut self) {
         let Some(bars) = self.bars.take().filter(|bars| bars.total.is_some()) else {
             return;
@@ -160,7 +158,7 @@ impl Show {
             .chain(&bars.total)
             .chain(&bars.budget);
         all.for_each(ProgressBar::abandon);
-        // The last of them ends without a line end. Whoever cannot read this does not miss it.
+        // The last bar has no line end. An error does not matter any more.
         let _ = writeln!(self.lines).and_then(|()| self.lines.flush());
     }
 
@@ -176,7 +174,7 @@ impl Show {
 impl Bars {
     fn set(&mut self, coverage: &Coverage) {
         if self.total.is_none() {
-            // An empty line between what is told and the bars.
+            // An empty line between the lines and the bars.
             let gap = ProgressStyle::with_template("{msg}").expect("a template");
             let gap = self.all.add(ProgressBar::new(1).with_style(gap));
             gap.set_message(" ");
@@ -209,7 +207,7 @@ impl Bars {
         let code = |code: &'static str| {
             let code = if self.colour { code } else { "" };
             move |_: &ProgressState, out: &mut dyn fmt::Write| {
-                // A text takes all that is written to it.
+                // Writing to a text does not fail.
                 let _ = out.write_str(code);
             }
         };
@@ -227,19 +225,6 @@ fn show(bar: &ProgressBar, counts: &Counts, of: &Coverage) {
     bar.set_length(counts.desired.max(1));
     bar.set_position(full);
     bar.set_message(words);
-}
-
-/// At most so many names are told.
-pub const NAMED: usize = 5;
-
-/// The first few of some names, and how many more there are.
-pub fn some(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let mut words = names[..names.len() - more].join(", ");
-    if more > 0 {
-        words.push_str(&format!(" and {more} more"));
-    }
-    words
 }
 
 /// Breaks text into lines between words.

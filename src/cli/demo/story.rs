@@ -1,4 +1,4 @@
-//! The story as it goes on: lets time pass in the cluster, and tells what happens.
+//! The story: lets time pass in the cluster, and reports the events.
 
 use std::io;
 use std::time::Duration;
@@ -8,65 +8,64 @@ use serde_json::Value;
 
 use crate::sim::{api::resource::DAEMON_SETS, cluster::Cluster};
 
-use super::DemoError;
 use super::agent::Agent;
 use super::chronicle::Chronicle;
 use super::coverage::Coverage;
+use super::error::DemoError;
 use super::nodes::Fleet;
 use super::objects::{is_live, is_of, is_ready, target, text};
 use super::pace::Pace;
+use super::rollout_view::RolloutView;
 use super::show::{Show, Who};
-use super::standing::Standing;
 use super::voice::Voice;
 
-/// Each step is watched at least so long: what follows from it needs a moment to begin.
+/// Each change is watched at least so long, because its effects need a moment to begin.
 const AT_LEAST: Duration = Duration::from_millis(400);
 
-/// Where nothing changed for so long, nothing is on its way: pods take less to start and to end.
+/// If nothing changed for so long, nothing is under way: pods need less time to start and to end.
 const STILL: Duration = Duration::from_millis(1_600);
 
-/// Until when something is watched.
+/// The state until which the cluster is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Until {
-    /// Every node has what it is to have, and nothing is on its way.
+    /// Every node has what it is to have, and no pod is terminating or terminal.
     Covered,
-    /// The controller has to wait, for so many times by then.
+    /// The controller has had to wait so many times.
     Waits(usize),
     /// Half of the nodes have a ready pod of the current template.
     Halfway,
-    /// The plan has nothing to do, and nothing is on its way.
+    /// The plan has nothing to do, and nothing is under way.
     Still,
     /// All pods are of the current template and ready.
     Updated,
 }
 
-/// The story as it goes on.
+/// A story, with everything that takes part in it.
 pub struct Story<'a> {
-    /// The cluster.
     pub cluster: Cluster,
-    /// What is applied.
+    /// The DaemonSet that is applied.
     pub agent: &'a Agent,
-    /// Where more nodes come from.
+    /// Makes more nodes.
     pub fleet: Fleet,
     /// Follows the controller.
     pub chronicle: Chronicle,
-    /// Where it is told.
+    /// The output.
     pub show: &'a mut Show,
-    /// How fast.
+    /// The speed of the cluster's time.
     pub pace: Pace,
-    /// When it began, by the cluster's time.
+    /// When the story began, since the server's start.
     pub start: Duration,
     rng: StdRng,
     pub voice: Voice,
     /// The node on which pods fail.
     pub broken: Option<String>,
-    /// Nodes that something was done to: another is taken next.
+    /// Nodes that were changed already, so that another one is chosen next.
     pub touched: Vec<String>,
-    /// The last count, and the version of the store that it is of.
+    /// The version of the store at the last count, and the counts.
     counted: (u64, Coverage),
-    /// When something changed last, by the cluster's time.
+    /// When something changed last, since the server's start.
     changed: Duration,
-    /// An update is shown.
+    /// Whether an update is shown.
     pub updates: bool,
 }
 
@@ -104,12 +103,12 @@ impl<'a> Story<'a> {
         self.cluster.server.elapsed().saturating_sub(self.start)
     }
 
-    /// Says what somebody does now.
+    /// Prints a line about an actor.
     pub fn say(&mut self, who: Who, words: &str) -> io::Result<()> {
         self.show.say(self.time(), who, words)
     }
 
-    /// The DaemonSet, as the API server has it.
+    /// The DaemonSet in the API server, null if it is gone.
     pub fn daemon_set(&self) -> Value {
         let Agent {
             namespace, name, ..
@@ -118,7 +117,7 @@ impl<'a> Story<'a> {
         daemon_set.unwrap_or_default()
     }
 
-    /// The nodes of its live pods that are such.
+    /// The nodes of its live pods that meet a condition, sorted.
     pub fn on(&self, such: impl Fn(&Value) -> bool) -> Vec<String> {
         let uid = text(&self.daemon_set(), "/metadata/uid");
         let pods = self.cluster.server.pods();
@@ -130,7 +129,7 @@ impl<'a> Story<'a> {
         all
     }
 
-    /// A node with a ready pod, to which nothing was done so far.
+    /// Chooses a node with a ready pod that was not changed before.
     pub fn choose(&mut self) -> Option<String> {
         let mut all = self.on(is_ready);
         all.retain(|node| !self.touched.contains(node));
@@ -142,7 +141,7 @@ impl<'a> Story<'a> {
         Some(chosen)
     }
 
-    /// Goes on until then, and says where it does not come to it in time.
+    /// Watches the cluster until it is in this state. If that takes longer than `most`, says so.
     pub async fn watch(&mut self, until: Until, most: Duration) -> Result<(), DemoError> {
         let begun = self.time();
         loop {
@@ -176,7 +175,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// What the scheduler says of pods that it found no place for.
+    /// Reports the scheduler's message about pods that fit on no node.
     fn unscheduled(&mut self) -> io::Result<()> {
         let pods = self.cluster.server.pods();
         let conditions = pods
@@ -186,10 +185,7 @@ impl<'a> Story<'a> {
         let mut reasons: Vec<String> = refused.map(|c| text(c, "/message")).collect();
         reasons.sort();
         if let Some(first) = reasons.first().cloned() {
-            let words = format!(
-                "{} pods have no place; of the first: {first}",
-                reasons.len()
-            );
+            let words = format!("{} pods fit on no node; the first: {first}", reasons.len());
             self.say(Who::Scheduler, &words)?;
         }
         Ok(())
@@ -203,7 +199,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Lets a moment pass, and tells what happened.
+    /// Lets a moment pass, and reports its events.
     async fn step(&mut self) -> Result<Coverage, DemoError> {
         self.pace.step().await;
         let news = self.chronicle.catch_up();
@@ -218,7 +214,9 @@ impl<'a> Story<'a> {
         }
         let wakes = self.counted.1.update.as_ref().and_then(|u| u.wake_at);
         if has_changed || wakes.is_some_and(|at| at <= server.now().into()) {
-            let update = self.updates.then(|| Standing::at(&mut self.chronicle, now));
+            let update = self
+                .updates
+                .then(|| RolloutView::at(&mut self.chronicle, now));
             let coverage = Coverage::now(server, &self.chronicle, update, self.agent);
             self.counted = (version, coverage);
         }

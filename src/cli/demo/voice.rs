@@ -1,28 +1,29 @@
-//! The news in words. What happens at one moment is told together, and what happens many times is counted.
+//! The news in words. Several at one moment share a line, and many of one sort are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
+use super::names::NAMED;
 use super::news::News;
-use super::show::{NAMED, Show, Who};
+use super::show::{Show, Who};
 
-/// News are held back until there was none for so long.
+/// News are held back until there was none for so long,
 const QUIET: Duration = Duration::from_millis(100);
-/// But for so long at most.
+/// but at most for so long.
 const LATE: Duration = Duration::from_millis(500);
-/// So many of one sort are told one by one.
+/// Up to so many news of one sort have a line each.
 const FEW: usize = 2;
 
-/// Tells news.
+/// Puts news into words.
 #[derive(Default)]
 pub struct Voice {
     pending: Vec<(Duration, News)>,
-    /// Events that tell of what was told already are left out.
+    /// Whether Kubernetes events are left out that repeat other news.
     pub brief: bool,
     heard: usize,
     waits: usize,
-    /// Reasons of warnings that were told in full.
+    /// The reasons of warnings whose message was printed.
     warned: BTreeSet<String>,
 }
 
@@ -38,7 +39,7 @@ impl Voice {
             .extend(news.into_iter().filter(|(_, n)| !(brief && told(n))));
     }
 
-    /// How many there were so far.
+    /// How many news there were so far.
     pub fn heard(&self) -> usize {
         self.heard
     }
@@ -48,12 +49,12 @@ impl Voice {
         self.waits
     }
 
-    /// Whether all was told.
+    /// Whether all news were printed.
     pub fn is_silent(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Tells what is there, once it is quiet. `start` is when the story began.
+    /// Prints the news once no more come in. `start` is the time at which the story began.
     pub fn tell(&mut self, now: Duration, start: Duration, show: &mut Show) -> io::Result<()> {
         let last = self.pending.last().map(|(at, _)| *at);
         let first = self.pending.first().map(|(at, _)| *at);
@@ -81,7 +82,7 @@ impl Voice {
         Ok(())
     }
 
-    /// One of the news. The message of a warning is told once.
+    /// The words for one of the news. The message of a warning is printed once.
     fn words(&mut self, news: &News) -> (Who, String) {
         match news {
             News::Event { kind, reason, .. } if !self.warned.insert(reason.clone()) => {
@@ -92,7 +93,7 @@ impl Voice {
     }
 }
 
-/// Whether two can be counted together.
+/// Whether two of the news can share a line.
 fn is_alike(a: &News, b: &News) -> bool {
     match (a, b) {
         (News::Created { cause: a, .. }, News::Created { cause: b, .. }) => a == b,
@@ -102,7 +103,7 @@ fn is_alike(a: &News, b: &News) -> bool {
     }
 }
 
-/// One.
+/// The words for one of the news.
 fn words(news: &News) -> (Who, String) {
     match news {
         News::Revision {
@@ -144,7 +145,8 @@ fn words(news: &News) -> (Who, String) {
     }
 }
 
-/// Several in one line, where that is shorter. Events that tell of what was told already are only named.
+/// One line for several news, if that is shorter. Kubernetes events that repeat other news are only
+/// named.
 fn together(alike: &[News]) -> Option<(Who, String)> {
     let count = alike.len();
     match alike.first()? {
@@ -174,7 +176,7 @@ fn together(alike: &[News]) -> Option<(Who, String)> {
     }
 }
 
-/// Which nodes they are on, unless these are many.
+/// The nodes that the news are about, unless there are many.
 fn on(alike: &[News]) -> String {
     let node = |news| match news {
         &News::Created { ref node, .. } | &News::Deleted { ref node, .. } => Some(&**node),

@@ -1,12 +1,14 @@
-//! The common shape of the controllers around the DaemonSet controller: decide what to do, do it, look again.
+//! The common shape of the controllers around the DaemonSet controller: decide, act, look again.
 //!
-//! An [`Actor`] decides, from what is known and the time, on a list of [`Task`]s; it does no IO. [`start`] keeps
-//! it informed by watches and carries its tasks out until the handle is dropped, which is how an actor is
-//! switched off (and its process dies: what it remembered is lost). [`step`] reads what it needs and carries out
-//! only the first task, for tests that choose the order of all that happens.
+//! An [`Actor`] decides on a list of [`Task`]s, from the objects that it follows and the time; it
+//! does no IO. [`start`] keeps it informed by watches and carries out its tasks until the handle is
+//! dropped. Dropping the handle switches the actor off as if its process died: what it remembered
+//! is lost. [`step`] reads the objects and carries out only the first task, for tests that choose
+//! the order of events.
 //!
-//! Tasks begin in the order of the list. The next decision waits until the watches show what the last one did,
-//! or for a second; so no actor acts twice on the same state, and a failed request is never repeated at once.
+//! Tasks begin in the order of the list. The next decision waits until the watches show the result
+//! of the last one, for a second at most. So no actor acts twice on the same state, and no failed
+//! request is repeated at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,33 +25,34 @@ use crate::sim::Clock;
 use crate::sim::api::Resource;
 use crate::sim::follow::{Event, Target, follow};
 
-/// A controller: what it looks at, and what it would do.
+/// A controller: the objects that it follows, and the tasks that it decides on.
 pub trait Actor: Send + 'static {
     /// Its name, for logs.
     fn name(&self) -> &'static str;
 
-    /// The resources that it follows.
+    /// The resources that it follows by watches.
     fn follows(&self) -> Vec<&'static Resource>;
 
-    /// What must be read anew before a decision: a resource and a namespace.
+    /// The resources, with a namespace each, that must be read from the API server before a
+    /// decision.
     fn reads(&self, _known: &World) -> Vec<(&'static Resource, String)> {
         Vec::new()
     }
 
-    /// The least time between two decisions: what changes at once is decided on at once.
+    /// The least time between two decisions, so that changes at one moment lead to one decision.
     fn pace(&self) -> Duration {
         Duration::from_millis(10)
     }
 
-    /// What is to be done now, most urgent first. `self` is what it remembers; the same memory, knowledge and time
-    /// lead to the same decision.
+    /// The tasks to carry out now, most urgent first. `self` is what the actor remembers; the same
+    /// memory, objects and time lead to the same decision.
     fn decide(&mut self, known: &World, now: Timestamp) -> Decision;
 }
 
-/// What an actor would do.
+/// The outcome of [`Actor::decide`].
 #[derive(Debug, Default)]
 pub struct Decision {
-    /// In this order.
+    /// The tasks, in the order in which they begin.
     pub tasks: Vec<Task>,
     /// When to decide again although nothing changes.
     pub again: Option<Timestamp>,
@@ -62,16 +65,16 @@ impl Decision {
     }
 }
 
-/// How an actor runs.
+/// The options of an actor.
 #[derive(Clone)]
-pub struct Options {
-    /// Requests under way at once.
+pub struct ActorOptions {
+    /// The most requests under way at once.
     pub in_flight: usize,
-    /// The time.
+    /// The clock for decisions and timestamps.
     pub clock: Clock,
 }
 
-/// A running actor. Dropping it stops it, in the middle of what it does.
+/// A running actor. Dropping it stops the actor, even in the middle of a task.
 pub struct Running {
     task: JoinHandle<()>,
 }
@@ -82,15 +85,15 @@ impl Drop for Running {
     }
 }
 
-/// How long a task that failed rests, and how long its own write is waited for.
+/// The pause after a task that failed, and the longest wait for the watch to show a write.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long a task that was done is not repeated while its object does not change.
+/// How long a task that was carried out is not repeated while its object does not change.
 const REST: Duration = Duration::from_secs(5);
 /// A request without an answer for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts an actor as a task on this runtime.
-pub fn start<A: Actor>(client: kube::Client, actor: A, options: Options) -> Running {
+pub fn start<A: Actor>(client: kube::Client, actor: A, options: ActorOptions) -> Running {
     let driver = Driver {
         client,
         actor,
@@ -104,8 +107,9 @@ pub fn start<A: Actor>(client: kube::Client, actor: A, options: Options) -> Runn
     }
 }
 
-/// Reads what the actor looks at, and does the first thing that it would do now. In words what that was; `None`
-/// where there is nothing to do. What the actor remembers is in `actor`, so it must be kept between steps.
+/// Reads the objects that the actor follows, and carries out the first task that it decides on.
+/// Returns what that was, in words; `None` if there is nothing to do. `actor` holds what the actor
+/// remembers, so callers keep it between steps.
 pub async fn step<A: Actor>(
     client: &kube::Client,
     actor: &mut A,
@@ -142,22 +146,22 @@ fn subject(task: &Task) -> Subject {
     )
 }
 
-/// Why nothing is done about an object for a while.
+/// An object that is left alone for a while, and until when.
 struct Rest {
     resource: &'static Resource,
     version: String,
     until: Instant,
-    /// Until when the watch is waited for to show what was written.
+    /// Until when to wait for the watch to show the write.
     echo: Option<Instant>,
 }
 
 struct Driver<A> {
     client: kube::Client,
     actor: A,
-    options: Options,
+    options: ActorOptions,
     known: World,
     resting: BTreeMap<Subject, Rest>,
-    /// UIDs that were found to be gone. They never return.
+    /// UIDs that were found to be gone. A UID is never used again.
     gone: BTreeSet<Absent>,
 }
 
@@ -202,7 +206,7 @@ impl<A: Actor> Driver<A> {
         }
     }
 
-    /// Decides and acts. When to do so again although nothing changes.
+    /// Decides and acts. Returns when to do so again if nothing changes.
     async fn turn(&mut self, news: &mut stream::SelectAll<News>) -> Option<Instant> {
         let now = Instant::now();
         let known = &self.known;
@@ -240,7 +244,7 @@ impl<A: Actor> Driver<A> {
         [again, rested].into_iter().flatten().min()
     }
 
-    /// Carries tasks out, and learns meanwhile what the watches say.
+    /// Carries out tasks, and takes in watch events meanwhile.
     async fn act(&mut self, tasks: Vec<Task>, news: &mut stream::SelectAll<News>) {
         let gone = self.confirm(&tasks).await;
         let (sure, unsure): (Vec<Task>, Vec<Task>) = tasks
@@ -274,7 +278,7 @@ impl<A: Actor> Driver<A> {
         }
     }
 
-    /// What of that which has to be gone for these tasks is gone. Each object is read once.
+    /// The objects that must be gone for these tasks, and are gone. Each is read once.
     async fn confirm(&mut self, tasks: &[Task]) -> BTreeSet<Absent> {
         let wanted = tasks.iter().flat_map(|task| &task.absent);
         let unknown: BTreeSet<Absent> = wanted
@@ -291,7 +295,7 @@ impl<A: Actor> Driver<A> {
             .filter_map(std::future::ready)
             .collect()
             .await;
-        // A name may be used again, a UID never is.
+        // A name may be used again; a UID never is.
         let forever = found.iter().filter(|absent| !absent.uid.is_empty());
         self.gone.extend(forever.cloned());
         self.gone.union(&found).cloned().collect()

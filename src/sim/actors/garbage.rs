@@ -1,8 +1,9 @@
-//! The garbage collector: what has lost its owners goes, and what is deleted in the foreground or as an orphan
-//! gets its finalizer off when its dependents are done with.
+//! The garbage collector: deletes objects that have lost their owners, and removes the finalizers
+//! of foreground deletion and orphaning once the dependents are done with.
 //!
-//! It follows pods, DaemonSets, ControllerRevisions and nodes. An owner of a kind that is not served counts as
-//! there. An owner that is not known is read before anything is deleted for lack of it.
+//! It follows pods, DaemonSets, ControllerRevisions and nodes. An owner of a kind that is not
+//! served counts as present. An owner that is not in the cache is read before anything is deleted
+//! for lack of it.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +11,24 @@ use jiff::Timestamp;
 use kube::api::PropagationPolicy;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Object, OwnerReference};
 use super::task::{Absent, Call, Delete, Task};
 use super::world::World;
 use crate::sim::api::Resource;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
 
-/// The finalizer of what is deleted after its dependents.
+/// The finalizer of an object that is deleted after its dependents.
 pub const FOREGROUND: &str = "foregroundDeletion";
-/// The finalizer of what is deleted without its dependents.
+/// The finalizer of an object that is deleted without its dependents.
 pub const ORPHAN: &str = "orphan";
 
-/// The garbage collector; it remembers nothing.
+/// The garbage collector. It has no memory between decisions.
 #[derive(Debug, Clone, Default)]
 pub struct GarbageCollector;
 
 /// Starts the garbage collector.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, GarbageCollector, options)
 }
 
@@ -45,7 +46,7 @@ impl Actor for GarbageCollector {
         let tasks = graph
             .objects
             .iter()
-            .flat_map(|(resource, object)| match object.deleting() {
+            .flat_map(|(resource, object)| match object.terminating() {
                 true => graph.finish(resource, object),
                 false => graph.judge(resource, object).into_iter().collect(),
             })
@@ -54,7 +55,7 @@ impl Actor for GarbageCollector {
     }
 }
 
-/// All objects, and which depend on which.
+/// All objects, with their dependents.
 struct Graph<'a> {
     objects: Vec<(&'static Resource, &'a Object)>,
     by_uid: BTreeMap<&'a str, &'a Object>,
@@ -62,14 +63,14 @@ struct Graph<'a> {
     dependents: BTreeMap<&'a str, Vec<(&'static Resource, &'a Object)>>,
 }
 
-/// An object's owner references, by what there is of the owners.
+/// An object's owner references, by the state of the owners.
 #[derive(Default)]
 struct Owners<'a> {
-    /// They are there, or nobody knows.
+    /// The owners exist, or nothing is known of them.
     solid: Vec<&'a OwnerReference>,
-    /// They wait for their dependents to go.
+    /// The owners wait for their dependents to be deleted.
     waiting: Vec<&'a OwnerReference>,
-    /// They seem to be gone; a read must confirm it.
+    /// The owners seem to be gone; a read must confirm that.
     dangling: Vec<(&'a OwnerReference, Absent)>,
 }
 
@@ -98,7 +99,7 @@ impl<'a> Graph<'a> {
         self.dependents.get(uid).map_or(&[], Vec::as_slice)
     }
 
-    /// What to do about an object's owners.
+    /// The task about an object's owners, if any.
     fn judge(&self, resource: &'static Resource, object: &'a Object) -> Option<Task> {
         let owners = self.owners(object);
         if owners.waiting.is_empty() && owners.dangling.is_empty() {
@@ -133,7 +134,7 @@ impl<'a> Graph<'a> {
         let mut owners = Owners::default();
         for reference in &object.metadata.owner_references {
             match self.by_uid.get(reference.uid.as_str()) {
-                Some(owner) if owner.deleting() && owner.has_finalizer(FOREGROUND) => {
+                Some(owner) if owner.terminating() && owner.has_finalizer(FOREGROUND) => {
                     owners.waiting.push(reference);
                 }
                 Some(_) => owners.solid.push(reference),
@@ -146,7 +147,7 @@ impl<'a> Graph<'a> {
         owners
     }
 
-    /// What to do for an object that is being deleted.
+    /// The tasks for an object that is terminating.
     fn finish(&self, resource: &'static Resource, object: &'a Object) -> Vec<Task> {
         let uid = &object.metadata.uid;
         let dependents = self.dependents(object);
@@ -304,7 +305,7 @@ mod tests {
         ] {
             let known = World::default().with(&DAEMON_SETS, sets).with(&PODS, pods);
             let decision = GarbageCollector.decide(&known, Timestamp::UNIX_EPOCH);
-            // An orphan-to-be dependent comes at its owner's turn: owners are looked at before pods.
+            // A dependent is orphaned when its owner is looked at, which is before pods are.
             assert_eq!(said(&decision.tasks), expected, "{why}");
         }
     }

@@ -1,4 +1,4 @@
-//! The controllers around the DaemonSet controller, ordinary clients all: what the cluster does by itself.
+//! The controllers around the DaemonSet controller. All are ordinary clients of the API server.
 
 pub mod actor;
 pub mod garbage;

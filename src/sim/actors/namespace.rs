@@ -1,13 +1,14 @@
-//! The namespace controller: empties a namespace that is being deleted, then lets it go.
+//! The namespace controller: deletes the content of a namespace that is terminating, then its
+//! finalizer.
 //!
-//! Pods go first, and only when none is left all else does, as the real one has it. What is in the namespace is
-//! read before each decision: nothing may be overlooked when the finalizer goes.
+//! As in the real one pods are deleted first, and everything else once no pod is left. The content
+//! is read before each decision, so that nothing is left when the finalizer is removed.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::task::{Call, Delete, Task};
 use super::world::World;
 use crate::sim::api::Resource;
@@ -17,17 +18,17 @@ use crate::sim::api::resource::{
 
 /// The finalizer in a namespace's `spec.finalizers`.
 pub const FINALIZER: &str = "kubernetes";
-/// How soon a namespace in which something is left is looked at again.
+/// The pause before a namespace that still has content is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// What may be in a namespace, pods first.
+/// The content of a namespace, pods first.
 static CONTENT: [&Resource; 5] = [&PODS, &DAEMON_SETS, &CONTROLLER_REVISIONS, &EVENTS, &LEASES];
 
-/// The namespace controller; it remembers nothing.
+/// The namespace controller. It has no memory between decisions.
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceController;
 
 /// Starts the namespace controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, NamespaceController, options)
 }
 
@@ -43,14 +44,14 @@ impl Actor for NamespaceController {
     fn reads(&self, known: &World) -> Vec<(&'static Resource, String)> {
         known
             .all(&NAMESPACES)
-            .filter(|namespace| namespace.deleting())
+            .filter(|namespace| namespace.terminating())
             .flat_map(|n| CONTENT.map(|resource| (resource, n.metadata.name.clone())))
             .collect()
     }
 
     fn decide(&mut self, known: &World, now: Timestamp) -> Decision {
         let mut decision = Decision::default();
-        for namespace in known.all(&NAMESPACES).filter(|n| n.deleting()) {
+        for namespace in known.all(&NAMESPACES).filter(|n| n.terminating()) {
             let name = &namespace.metadata.name;
             let content = |resource: &'static Resource| {
                 let all = known.all(resource);
@@ -60,7 +61,7 @@ impl Actor for NamespaceController {
             for resource in CONTENT {
                 for object in content(resource) {
                     left = true;
-                    if !object.deleting() {
+                    if !object.terminating() {
                         let task = Task::about(resource, object, "delete", " with its namespace");
                         decision
                             .tasks

@@ -1,9 +1,10 @@
-//! The node lifecycle controller: nodes that fall silent become unknown, and what a node's conditions say becomes
+//! The node lifecycle controller: marks silent nodes as unknown, and turns a node's conditions into
 //! taints.
 //!
-//! A sign of life is a change of the node's lease or of the heartbeat in its Ready condition. As in the real one
-//! it is the moment at which the change was seen that counts, by this process' clock, so that a start gives every
-//! node its full grace period. Left out: the limits on how many nodes are tainted at once.
+//! A sign of life is a change of the node's lease, or of the heartbeat in its Ready condition. As
+//! in the real controller its time is the moment at which this process saw the change, so that a
+//! start gives every node its full grace period. The limits on how many nodes are tainted at once
+//! are left out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::actor::{self, Actor, Decision, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{NodeTaint, Object};
 use super::task::{Call, Task};
 use super::world::World;
@@ -22,11 +23,11 @@ use crate::sim::api::resource::{LEASES, NODES, PODS};
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 /// The taint of a node whose Ready condition is false.
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
-/// Where nodes' leases are.
+/// The namespace of the leases of nodes.
 const LEASE_NAMESPACE: &str = "kube-node-lease";
-/// The conditions that only the kubelet knows about.
+/// The conditions that only the kubelet reports.
 const OF_THE_KUBELET: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
-/// The conditions that keep pods away while they are true.
+/// The conditions that keep pods away while they are true, with their taints.
 const PRESSURES: [(&str, &str); 4] = [
     ("MemoryPressure", "node.kubernetes.io/memory-pressure"),
     ("DiskPressure", "node.kubernetes.io/disk-pressure"),
@@ -38,21 +39,21 @@ const PRESSURES: [(&str, &str); 4] = [
 ];
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
-/// How the node lifecycle controller behaves.
+/// The options of the node lifecycle controller.
 #[derive(Clone)]
-pub struct Options {
-    /// How long a node may be silent.
+pub struct NodeLifecycleOptions {
+    /// How long a node may be silent before it is marked as unknown.
     pub grace: Duration,
-    /// How long a node may take until its kubelet says anything about it.
+    /// How long a new node may take until its kubelet reports for the first time.
     pub startup_grace: Duration,
-    /// Requests and time.
-    pub actor: actor::Options,
+    /// The options that every actor has.
+    pub actor: ActorOptions,
 }
 
-impl Options {
-    /// The real one's: 50 s, and 60 s at first.
-    pub fn new(actor: actor::Options) -> Self {
-        Options {
+impl NodeLifecycleOptions {
+    /// The real controller's grace periods: 50 s, and 60 s for new nodes.
+    pub fn new(actor: ActorOptions) -> Self {
+        NodeLifecycleOptions {
             grace: Duration::from_secs(50),
             startup_grace: Duration::from_secs(60),
             actor,
@@ -65,9 +66,10 @@ impl Options {
 pub struct NodeLifecycle {
     grace: Duration,
     startup_grace: Duration,
-    /// By node: its last sign of life, and when that was first seen.
+    /// By node: its last sign of life, and when this process saw it first.
     signs: BTreeMap<String, (Sign, Timestamp)>,
-    /// By UID of a pod: the outage of its node in which it was not ready. It is marked once an outage.
+    /// By UID of a pod: the last outage of its node for which it was marked as not ready. A pod is
+    /// marked once an outage.
     marked: BTreeMap<String, Option<String>>,
 }
 
@@ -79,8 +81,8 @@ struct Sign {
 }
 
 impl NodeLifecycle {
-    /// One with these grace periods.
-    pub fn new(options: &Options) -> Self {
+    /// A controller with these grace periods.
+    pub fn new(options: &NodeLifecycleOptions) -> Self {
         NodeLifecycle {
             grace: options.grace,
             startup_grace: options.startup_grace,
@@ -91,7 +93,7 @@ impl NodeLifecycle {
 }
 
 /// Starts the node lifecycle controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: NodeLifecycleOptions) -> Running {
     actor::start(client, NodeLifecycle::new(&options), options.actor)
 }
 
@@ -104,7 +106,7 @@ impl Actor for NodeLifecycle {
         vec![&LEASES, &NODES, &PODS]
     }
 
-    /// Leases change all the time, and nothing here is urgent.
+    /// Leases change all the time, and no decision here is urgent.
     fn pace(&self) -> Duration {
         Duration::from_millis(100)
     }
@@ -139,7 +141,7 @@ impl Actor for NodeLifecycle {
 }
 
 impl NodeLifecycle {
-    /// Pods that call themselves ready on nodes that are not.
+    /// The tasks that mark pods as not ready which are Ready on nodes that are not.
     fn not_ready(&mut self, known: &World, now: Timestamp) -> Vec<Task> {
         let outages: BTreeMap<&str, Option<String>> = known
             .all(&NODES)
@@ -162,7 +164,7 @@ impl NodeLifecycle {
             if pod.condition("Ready") != Some("True") {
                 marked.insert(uid.clone(), outage.clone());
             } else if before == Some(outage) {
-                // Its kubelet is alive after all, and knows better.
+                // Its kubelet is alive after all, and its report counts.
                 marked.insert(uid.clone(), outage.clone());
             } else {
                 let task = Task::about(&PODS, pod, "mark", " as not ready, as its node is not");
@@ -189,7 +191,7 @@ fn sign(known: &World, node: &Object) -> Sign {
     }
 }
 
-/// Says that nothing is known of the node any more, unless that is said already.
+/// The task that marks the node's conditions as unknown, unless they are already.
 fn unknown(node: &Object, now: Timestamp) -> Option<Task> {
     let conditions: Vec<Value> = OF_THE_KUBELET
         .iter()
@@ -235,7 +237,7 @@ fn wanted(node: &Object) -> Vec<(&'static str, &'static str)> {
     wanted
 }
 
-/// Whether this controller alone decides about a taint.
+/// Whether only this controller may set and remove a taint.
 fn managed(taint: &NodeTaint) -> bool {
     let key = &*taint.taint.key;
     let outage = [UNREACHABLE, NOT_READY].contains(&key);
@@ -246,7 +248,8 @@ fn managed(taint: &NodeTaint) -> bool {
     }
 }
 
-/// Brings a node's taints in line with its conditions. Others stay, and what is right already stays as it is.
+/// The task that makes a node's taints agree with its conditions. Taints of others stay, and a
+/// taint that is already there is not written again.
 fn taint(node: &Object, now: Timestamp) -> Option<Task> {
     let is = |taint: &NodeTaint, (key, effect): &(&str, &str)| {
         &*taint.taint.key == *key && taint.taint.effect.as_str() == *effect

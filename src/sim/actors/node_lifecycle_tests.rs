@@ -1,4 +1,4 @@
-//! Tables of silence, taints and marks.
+//! The node lifecycle controller in tables: silence, taints, marks on pods.
 
 use super::*;
 use crate::sim::wall_clock;
@@ -22,7 +22,7 @@ fn node(conditions: &[(&str, &str)], spec: Value) -> Object {
 }
 
 fn actor() -> NodeLifecycle {
-    NodeLifecycle::new(&Options::new(actor::Options {
+    NodeLifecycle::new(&NodeLifecycleOptions::new(ActorOptions {
         in_flight: 1,
         clock: wall_clock(),
     }))
@@ -44,7 +44,7 @@ fn a_node_is_unknown_when_no_sign_was_seen_for_the_grace_period() {
     };
     let mut actor = actor();
     for (second, renewed, tasks, again) in [
-        // What the lease says is old, but it was seen only now.
+        // The lease's own time is old; the moment at which it was seen counts.
         (1000, 10, 0, Some(1050)),
         (1010, 1005, 0, Some(1060)),
         (1059, 1005, 0, Some(1060)),
@@ -168,10 +168,10 @@ fn a_pod_is_marked_once_in_an_outage() {
     for (i, (node_ready, since, pod_ready, marks)) in [
         ("True", "1", "True", 0),
         ("False", "2", "True", 1),
-        // It failed; it is tried again.
+        // The mark failed, and is tried again.
         ("False", "2", "True", 1),
         ("False", "2", "False", 0),
-        // The kubelet disagrees.
+        // The kubelet has reported the pod as ready since.
         ("False", "2", "True", 0),
         ("True", "3", "True", 0),
         ("Unknown", "4", "True", 1),

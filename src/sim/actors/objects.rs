@@ -1,7 +1,8 @@
-//! What actors read of API objects: one partial type for all kinds, so that all are kept and followed alike.
+//! API objects as actors read them: one partial type for all kinds, so that all kinds are followed
+//! alike.
 //!
-//! A field that a kind does not have reads as empty. Placement's parts are `model`'s, made while decoding:
-//! an object is decoded once and held against others often.
+//! A field that a kind does not have reads as empty. The parts of placement are types of `model`,
+//! made while decoding: an object is decoded once and compared often.
 
 use std::collections::BTreeMap;
 
@@ -13,61 +14,61 @@ use crate::model::{Effect, Labels, NodeAffinity, Requirement, Taint, Term};
 use crate::sim::follow::Followed;
 use crate::stored::quantity;
 
-/// An object, as far as actors look at it.
+/// The fields of an object that actors read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Object {
-    /// Identity, ownership and deletion.
-    pub metadata: Metadata,
-    /// What is wanted.
-    pub spec: Spec,
-    /// What is.
-    pub status: Status,
+    /// `metadata`.
+    pub metadata: ObjectMeta,
+    /// `spec`.
+    pub spec: ObjectSpec,
+    /// `status`.
+    pub status: ObjectStatus,
 }
 
-/// `metadata`.
+/// `metadata`, the same for all kinds.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Metadata {
-    /// Name.
+pub struct ObjectMeta {
+    /// `metadata.name`.
     pub name: String,
-    /// Namespace, empty for objects outside of namespaces.
+    /// `metadata.namespace`, empty for objects outside of namespaces.
     pub namespace: String,
-    /// UID.
+    /// `metadata.uid`, a precondition of every write.
     pub uid: String,
-    /// Version.
+    /// `metadata.resourceVersion`.
     pub resource_version: String,
-    /// When it was created.
+    /// `metadata.creationTimestamp`; the scheduler takes the oldest pod first.
     #[serde(deserialize_with = "time")]
     pub creation_timestamp: Option<Timestamp>,
-    /// Set once somebody asked for deletion.
+    /// `metadata.deletionTimestamp`: the object is terminating.
     #[serde(deserialize_with = "time")]
     pub deletion_timestamp: Option<Timestamp>,
-    /// Labels.
+    /// `metadata.labels`.
     #[serde(deserialize_with = "labels")]
     pub labels: Labels,
-    /// Finalizers.
+    /// `metadata.finalizers`.
     pub finalizers: Vec<String>,
-    /// Owners.
+    /// `metadata.ownerReferences`.
     pub owner_references: Vec<OwnerReference>,
 }
 
-/// One of `metadata.ownerReferences`, whole: it may be written back.
+/// One of `metadata.ownerReferences`, with all its fields, because it may be written back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OwnerReference {
-    /// `apps/v1`.
+    /// `apiVersion` of the owner, such as `apps/v1`.
     pub api_version: String,
-    /// `DaemonSet`.
+    /// `kind` of the owner, such as `DaemonSet`.
     pub kind: String,
-    /// Name.
+    /// `name` of the owner.
     pub name: String,
-    /// UID.
+    /// `uid` of the owner, which decides whether it is still the same.
     pub uid: String,
-    /// Whether it is the one that controls.
+    /// `controller`: the owner is the one that controls the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub controller: Option<bool>,
-    /// Whether the owner waits for this object when it is deleted in the foreground.
+    /// `blockOwnerDeletion`: the owner waits for this object when it is deleted in the foreground.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block_owner_deletion: Option<bool>,
 }
@@ -75,47 +76,47 @@ pub struct OwnerReference {
 /// `spec` of pods, nodes, leases and namespaces.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Spec {
-    /// Pods: the node it is bound to.
+pub struct ObjectSpec {
+    /// Pods: the node that it is bound to, empty before that.
     pub node_name: String,
-    /// Pods: who binds it.
+    /// Pods: the scheduler that binds it.
     pub scheduler_name: String,
-    /// Pods: what it waits for before it may be scheduled.
+    /// Pods: while any is left, the pod is not scheduled.
     pub scheduling_gates: Vec<serde::de::IgnoredAny>,
     /// Pods: labels that its node must have.
     pub node_selector: BTreeMap<String, String>,
-    /// Pods: only the required node affinity is read.
+    /// Pods: affinity, of which only the required node affinity is read.
     pub affinity: Affinity,
-    /// Pods: tolerations.
+    /// Pods: taints that it tolerates, and for how long.
     pub tolerations: Vec<Toleration>,
-    /// Pods: the higher, the sooner it is scheduled.
+    /// Pods: the scheduler takes the highest priority first.
     pub priority: i64,
-    /// Pods: containers.
+    /// Pods: containers, for their requests.
     pub containers: Vec<Container>,
-    /// Pods: containers that run before, or beside where they restart.
+    /// Pods: init containers, and sidecars among them.
     pub init_containers: Vec<Container>,
-    /// Pods: what the sandbox itself takes.
+    /// Pods: resources that the sandbox itself takes.
     pub overhead: Resources,
     /// Nodes: cordoned.
     pub unschedulable: bool,
-    /// Nodes: taints.
+    /// Nodes: taints, with the times at which they were added.
     pub taints: Vec<NodeTaint>,
-    /// Leases: the last sign of life.
+    /// Leases: `spec.renewTime`, the last sign of life.
     #[serde(deserialize_with = "time")]
     pub renew_time: Option<Timestamp>,
-    /// Namespaces: who has not yet finished with it.
+    /// Namespaces: the controllers that have not finished with it.
     pub finalizers: Vec<String>,
 }
 
 /// `status` of pods, nodes and namespaces.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Status {
-    /// Phase.
+pub struct ObjectStatus {
+    /// `status.phase`, of pods and namespaces.
     pub phase: String,
-    /// Conditions.
+    /// `status.conditions`, of pods and nodes.
     pub conditions: Vec<Condition>,
-    /// Nodes: what there is for pods.
+    /// Nodes: the resources for pods.
     pub allocatable: Resources,
 }
 
@@ -123,32 +124,32 @@ pub struct Status {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Condition {
-    /// Type.
+    /// `type`, such as `Ready`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// In one word.
+    /// `reason`, one word.
     pub reason: String,
-    /// For people.
+    /// `message`, for people.
     pub message: String,
-    /// The last sign of life, of a node's conditions.
+    /// `lastHeartbeatTime`, of a node's conditions only.
     pub last_heartbeat_time: Option<String>,
-    /// When the status changed last.
+    /// `lastTransitionTime`: when the status changed last.
     pub last_transition_time: Option<String>,
 }
 
-/// Amounts, in billionths, by name of resource.
+/// Amounts in billionths, by the name of the resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources(pub BTreeMap<String, i128>);
 
-/// What a container asks for.
+/// The fields of a container that the scheduler reads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Container {
-    /// Its resources.
+    /// `resources`.
     pub resources: Requirements,
-    /// `Always` makes an init container a sidecar.
+    /// `restartPolicy`; `Always` makes an init container a sidecar.
     pub restart_policy: String,
 }
 
@@ -156,7 +157,7 @@ pub struct Container {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Requirements {
-    /// What must be free on the node.
+    /// `resources.requests`: amounts that must be free on the node.
     pub requests: Resources,
 }
 
@@ -164,15 +165,15 @@ pub struct Requirements {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Affinity {
-    /// Node affinity.
+    /// `spec.affinity.nodeAffinity`.
     pub node_affinity: RequiredAffinity,
 }
 
-/// `nodeAffinity`.
+/// `spec.affinity.nodeAffinity`; the preferred part is not read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct RequiredAffinity {
-    /// The part that must hold.
+    /// The terms of which one must match.
     #[serde(
         rename = "requiredDuringSchedulingIgnoredDuringExecution",
         deserialize_with = "node_affinity"
@@ -183,18 +184,19 @@ pub struct RequiredAffinity {
 /// A pod's toleration, with its seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toleration {
-    /// What taints it is for.
+    /// The taints that it matches.
     pub of: crate::model::Toleration,
-    /// How long a NoExecute taint is tolerated; `None` is for ever, what is not positive is not at all.
+    /// How long a NoExecute taint is tolerated, in seconds: `None` is for ever, zero or less is not
+    /// at all.
     pub seconds: Option<i64>,
 }
 
 /// A node's taint, with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeTaint {
-    /// Key, value and effect.
+    /// The taint as decisions read it.
     pub taint: Taint,
-    /// When it was added, as written.
+    /// `timeAdded`, as written.
     pub time_added: Option<String>,
 }
 
@@ -205,8 +207,8 @@ impl Followed for Object {
 }
 
 impl Object {
-    /// Whether its deletion was asked for.
-    pub fn deleting(&self) -> bool {
+    /// Whether it has a deletionTimestamp.
+    pub fn terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
@@ -221,14 +223,14 @@ impl Object {
         all.find(|c| c.kind == kind).map(|c| c.status.as_str())
     }
 
-    /// Whether it is a pod that ended.
-    pub fn ended(&self) -> bool {
+    /// Whether it is a pod whose phase is Failed or Succeeded.
+    pub fn is_terminal(&self) -> bool {
         matches!(self.status.phase.as_str(), "Failed" | "Succeeded")
     }
 
-    /// `namespace/name`, or the name alone.
+    /// `namespace/name`, or the name alone outside of namespaces.
     pub fn said(&self) -> String {
-        let Metadata {
+        let ObjectMeta {
             namespace, name, ..
         } = &self.metadata;
         if namespace.is_empty() {
@@ -240,7 +242,7 @@ impl Object {
 }
 
 impl<'de> Deserialize<'de> for Resources {
-    /// What is no quantity counts as nothing; the API server lets none through.
+    /// A text that is no quantity counts as zero; the API server lets none through.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
         let amount = |(name, text): (String, String)| {
@@ -251,7 +253,7 @@ impl<'de> Deserialize<'de> for Resources {
     }
 }
 
-/// What is no time counts as absent.
+/// A text that is no time counts as absent.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.and_then(|text| text.parse().ok()))
@@ -349,7 +351,7 @@ fn term(read: &TermObject) -> Result<Term, crate::model::Malformed> {
         expressions: expressions
             .map(|r| Requirement::new(&r.key, &r.operator, &r.values))
             .collect::<Result<_, _>>()?,
-        // The API server lets nothing else through than one value, with In or NotIn.
+        // The API server allows only one value, with In or NotIn.
         fields: fields
             .map(|r| FieldRequirement {
                 key: r.key.as_str().into(),

@@ -1,8 +1,9 @@
-//! The pod garbage collector: pods that no kubelet will ever finish are marked failed and removed by force.
+//! The pod garbage collector: marks pods as failed that no kubelet will ever end, and deletes them
+//! by force.
 //!
-//! These are pods bound to a node that has been gone for a while, pods that are to go before they were ever
-//! bound, and pods that are to go from a node that somebody has declared out of service. The real one looks every
-//! 20 seconds; this one looks when something changes or is due.
+//! These are pods bound to a node that has been gone for a while, terminating pods that were never
+//! bound, and terminating pods on a node that is marked as out of service. The real controller
+//! looks every 20 seconds; this one looks when something changes or is due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,23 +11,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::Object;
 use super::task::{Absent, Call, Delete, Task};
 use super::world::World;
 use crate::sim::api::Resource;
 use crate::sim::api::resource::{NODES, PODS};
 
-/// For how long a node must be gone by default.
+/// How long a node must be gone by default.
 pub const QUARANTINE: Duration = Duration::from_secs(40);
-/// The taint of a node that is down for good.
+/// The taint that people give to a node that will not come back.
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 /// The pod garbage collector.
 #[derive(Debug, Clone)]
 pub struct PodGarbageCollector {
     quarantine: Duration,
-    /// Since when nodes that pods are bound to have been gone.
+    /// By node that pods are bound to: since when it has been gone.
     gone: BTreeMap<String, Timestamp>,
 }
 
@@ -37,7 +38,7 @@ impl Default for PodGarbageCollector {
 }
 
 impl PodGarbageCollector {
-    /// One that takes the pods of a node that has been gone for this long.
+    /// A collector that deletes the pods of a node that has been gone for this long.
     pub fn new(quarantine: Duration) -> Self {
         PodGarbageCollector {
             quarantine,
@@ -47,7 +48,7 @@ impl PodGarbageCollector {
 }
 
 /// Starts the pod garbage collector.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, PodGarbageCollector::default(), options)
 }
 
@@ -87,10 +88,10 @@ impl Actor for PodGarbageCollector {
                 let mut task = remove(pod, ", whose node is gone", Some(condition));
                 task.absent = vec![Absent::name(&NODES, &pod.spec.node_name)];
                 decision.tasks.push(task);
-            } else if pod.deleting() && unbound(pod) {
+            } else if pod.terminating() && unbound(pod) {
                 let task = remove(pod, ", which was never bound", None);
                 decision.tasks.push(task);
-            } else if pod.deleting() && node(pod).is_some_and(out_of_service) {
+            } else if pod.terminating() && node(pod).is_some_and(out_of_service) {
                 let task = remove(pod, ", whose node is out of service", None);
                 decision.tasks.push(task);
             }
@@ -104,10 +105,11 @@ fn out_of_service(node: &Object) -> bool {
     node.condition("Ready") != Some("True") && taints.any(|t| &*t.taint.key == OUT_OF_SERVICE)
 }
 
-/// Marks a pod failed where it has not ended, and deletes it without grace.
+/// The task that marks a pod as failed unless it is terminal, and deletes it with a grace period of
+/// zero.
 fn remove(pod: &Object, why: &str, conditions: Option<Value>) -> Task {
     let mut task = Task::about(&PODS, pod, "remove", why);
-    if !pod.ended() {
+    if !pod.is_terminal() {
         let mut status = json!({ "phase": "Failed" });
         if let Some(conditions) = conditions {
             status["conditions"] = conditions;
@@ -162,7 +164,7 @@ mod tests {
             )
         };
         let plain = || node(json!([]), "Unknown");
-        // How many requests, at once.
+        // The number of requests, at once.
         for (why, node, pod, calls) in [
             ("running", plain(), pod("n", "Running", false), None),
             ("going", plain(), pod("n", "Running", true), None),

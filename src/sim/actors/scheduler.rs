@@ -1,15 +1,17 @@
-//! A scheduler: binds pods to nodes that they fit on, one after another, and says where none fits.
+//! A scheduler: binds pods to nodes that they fit on, one after another, and reports pods that fit
+//! on none.
 //!
-//! It rejects as the real one does with its default plugins, as far as daemon pods can tell: cordons, taints, node
-//! selector and required node affinity, resources. Of the nodes that are left the one with the fewest pods gets
-//! the pod. It neither preempts nor looks at other pods' affinity, volumes, ports or topology.
+//! It applies the filters of the real scheduler's default plugins that matter to daemon pods:
+//! cordons, taints, node selector and required node affinity, resources. Of the nodes that are left
+//! the one with the fewest pods gets the pod. It does not preempt, and ignores other pods'
+//! affinity, volumes, ports and topology.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Container, Object};
 use super::task::{Call, Task};
 use super::world::World;
@@ -18,10 +20,10 @@ use crate::plan::tolerations;
 use crate::sim::api::Resource;
 use crate::sim::api::resource::{NODES, PODS};
 
-/// The pods that it schedules bear this as `spec.schedulerName`.
+/// `spec.schedulerName` of the pods that it binds by default.
 pub const DEFAULT: &str = "default-scheduler";
 
-/// The scheduler; it remembers nothing.
+/// The scheduler. It has no memory between decisions.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     name: String,
@@ -34,28 +36,29 @@ impl Default for Scheduler {
 }
 
 impl Scheduler {
-    /// For the pods whose `spec.schedulerName` is this.
+    /// A scheduler for the pods with this `spec.schedulerName`.
     pub fn new(name: impl Into<String>) -> Scheduler {
         Scheduler { name: name.into() }
     }
 }
 
 /// Starts the default scheduler.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, Scheduler::default(), options)
 }
 
 /// Amounts by resource.
 type Amounts = BTreeMap<String, i128>;
 
-/// A node and what is taken of it.
+/// A node, and the resources that its pods take.
 struct Room<'a> {
     node: &'a Object,
     used: Amounts,
     pods: i128,
 }
 
-/// A reason against a node, in the real scheduler's words, and whether deleting other pods could help.
+/// The reasons against a node, in the real scheduler's words, and whether deleting other pods could
+/// help.
 #[derive(Debug, PartialEq, Eq)]
 struct Against {
     reasons: Vec<String>,
@@ -80,19 +83,19 @@ impl Actor for Scheduler {
         for pod in known.all(&PODS) {
             if !pod.spec.node_name.is_empty() {
                 if let Some(room) = rooms.get_mut(pod.spec.node_name.as_str())
-                    && !pod.ended()
+                    && !pod.is_terminal()
                 {
                     room.take(&requests(pod));
                 }
             } else if pod.spec.scheduler_name == self.name
-                && !pod.deleting()
+                && !pod.terminating()
                 && pod.spec.scheduling_gates.is_empty()
-                && !pod.ended()
+                && !pod.is_terminal()
             {
                 waiting.push(pod);
             }
         }
-        // As the real queue: by priority, then by age.
+        // In the order of the real queue: by priority, then by age.
         waiting.sort_by_key(|pod| {
             let metadata = &pod.metadata;
             let name = (&metadata.namespace, &metadata.name);
@@ -133,7 +136,8 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// What is against the pod on this node: the reason of the first plugin that rejects, in the real order.
+    /// The reasons against the pod on this node: those of the first plugin that rejects it, in the
+    /// real order.
     fn against(&self, pod: &Object, requests: &Amounts) -> Option<Against> {
         let node = self.node;
         let firm = |reason: &str| {
@@ -181,7 +185,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// The node for a pod, or why there is none, in the words of the real scheduler.
+/// The node for a pod, or the message of the real scheduler that says why there is none.
 fn place(pod: &Object, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, String> {
     if rooms.is_empty() {
         return Err("no nodes available to schedule pods".to_owned());
@@ -222,7 +226,8 @@ fn place(pod: &Object, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, Strin
     }
 }
 
-/// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) ... . preemption: 0/3 nodes are available: ...`
+/// The real scheduler's message: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) ... .
+/// preemption: 0/3 nodes are available: ...`
 fn said(nodes: usize, reasons: &BTreeMap<String, usize>, preemptible: usize) -> String {
     let list = |reasons: &mut dyn Iterator<Item = (usize, &str)>| {
         let mut said: Vec<String> = reasons
@@ -251,7 +256,8 @@ fn said(nodes: usize, reasons: &BTreeMap<String, usize>, preemptible: usize) -> 
     )
 }
 
-/// The pod's condition that says why it waits, unless it says so already.
+/// The task that reports why the pod is not scheduled, unless its condition has that reason
+/// already.
 fn refuse(pod: &Object, message: &str, now: Timestamp) -> Option<Task> {
     let mut conditions = pod.status.conditions.iter();
     let same = conditions.any(|c| {
@@ -268,7 +274,8 @@ fn refuse(pod: &Object, message: &str, now: Timestamp) -> Option<Task> {
     }] } }))))
 }
 
-/// The nodes that the required affinity names, where every term names some: no other is looked at.
+/// The nodes that the required affinity names. None unless every term names one; then no other node
+/// is looked at.
 fn named_nodes(pod: &Object) -> Option<BTreeSet<&str>> {
     let affinity = pod.spec.affinity.node_affinity.required.as_ref()?;
     let mut all = BTreeSet::new();
@@ -305,8 +312,8 @@ fn wanted(pod: &Object, node: &Object) -> bool {
         }
 }
 
-/// What a pod takes of its node: its containers and sidecars together, or more where an init container needs it
-/// (beside the sidecars that run by then), and its overhead.
+/// The resources that a pod takes of its node: those of its containers and sidecars together, or
+/// more if an init container (beside the sidecars that run by then) needs more, and its overhead.
 fn requests(pod: &Object) -> Amounts {
     let add = |to: &mut Amounts, container: &Container| {
         for (name, amount) in &container.resources.requests.0 {

@@ -1,4 +1,5 @@
-//! Tables of what fits where, and of what is said where nothing fits.
+//! The scheduler in tables: pods and the nodes that they fit on, and messages for pods that fit on
+//! none.
 
 use super::*;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ fn decide(nodes: Vec<Object>, pods: Vec<Object>) -> Vec<Task> {
         .tasks
 }
 
-/// Where the pod goes, or the message that says why it does not.
+/// The node that the pod is bound to, or the message that says why there is none.
 fn fate(task: &Task) -> String {
     match &task.calls[..] {
         [Call::Bind(node)] => format!("-> {node}"),

@@ -1,8 +1,8 @@
-//! The taint eviction controller: pods go from nodes with NoExecute taints that they do not tolerate, or not for
-//! so long.
+//! The taint eviction controller: deletes pods from nodes with NoExecute taints that they do not
+//! tolerate, or no longer tolerate.
 //!
-//! The time of a toleration begins when this process first sees the pod on such a node. Of several taints each is
-//! tolerated by the first toleration that fits, and the shortest time counts.
+//! The time of a toleration begins when this process first sees the pod on such a node. Each taint
+//! is tolerated by the first toleration that fits, and the shortest time of all taints counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::actor::{self, Actor, Decision, Options, Running};
+use super::actor::{self, Actor, ActorOptions, Decision, Running};
 use super::objects::{Object, Toleration};
 use super::task::{Call, Delete, Task};
 use super::world::World;
@@ -27,7 +27,7 @@ pub struct TaintEviction {
 }
 
 /// Starts the taint eviction controller.
-pub fn start(client: kube::Client, options: Options) -> Running {
+pub fn start(client: kube::Client, options: ActorOptions) -> Running {
     actor::start(client, TaintEviction::default(), options)
 }
 
@@ -52,14 +52,14 @@ impl Actor for TaintEviction {
             })
             .filter(|(_, taints): &(_, Vec<_>)| !taints.is_empty())
             .collect();
-        for pod in known.all(&PODS).filter(|pod| !pod.deleting()) {
+        for pod in known.all(&PODS).filter(|pod| !pod.terminating()) {
             let Some(taints) = taints.get(pod.spec.node_name.as_str()) else {
                 continue;
             };
             let uid = &pod.metadata.uid;
             let start = self.since.get(uid).copied().unwrap_or(now);
             let due = match patience(&pod.spec.tolerations, taints) {
-                // A pod that may stay begins anew when it no longer may.
+                // The time of a pod that may stay begins anew once it may no longer stay.
                 Patience::Forever => continue,
                 Patience::None => now,
                 Patience::For(time) => start + time,
@@ -76,14 +76,14 @@ impl Actor for TaintEviction {
     }
 }
 
-/// For how long a pod puts up with its node's taints.
+/// How long a pod tolerates its node's taints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
     /// Not at all.
     None,
-    /// For so long.
+    /// For this time.
     For(Duration),
-    /// Without end.
+    /// For ever.
     Forever,
 }
 
@@ -96,7 +96,7 @@ fn patience(tolerations: &[Toleration], taints: &[&Taint]) -> Patience {
             return Patience::None;
         };
         if let Some(seconds) = used.seconds {
-            // More than a year would leave the range of times sooner or later.
+            // A longer time could leave the range of timestamps.
             let seconds = u64::try_from(seconds).unwrap_or(0).min(31_536_000);
             let time = Duration::from_secs(seconds);
             shortest = Some(shortest.map_or(time, |other: Duration| other.min(time)));

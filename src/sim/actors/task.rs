@@ -1,4 +1,5 @@
-//! What actors do: requests as plain values, which a test can look at, and their sending.
+//! The actions of actors: requests as plain values, which tests can compare, and the code that
+//! sends them.
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::core::Request;
@@ -7,33 +8,33 @@ use serde_json::{Value, json};
 use super::objects::{Object, OwnerReference};
 use crate::sim::api::Resource;
 
-/// One thing to do about one object.
+/// One action about one object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// In words, for people: `bind default/a to node-1`.
+    /// The action in words, for people: `bind default/a to node-1`.
     pub what: String,
-    /// The resource of the object that it is about.
+    /// The resource of the object.
     pub resource: &'static Resource,
-    /// The object's namespace, or empty.
+    /// The object's namespace, empty outside of namespaces.
     pub namespace: String,
     /// The object's name.
     pub name: String,
-    /// The object's UID.
+    /// The object's UID, a precondition of every request.
     pub uid: String,
-    /// The state of the object that led to this.
+    /// The resourceVersion of the object from which the task was decided.
     pub version: String,
-    /// What must not be there any more, by a read that no cache answers; else nothing is done.
+    /// Objects that must be gone by a read that no cache answers; otherwise nothing is done.
     pub absent: Vec<Absent>,
-    /// The requests, one after another.
+    /// The requests, sent one after another.
     pub calls: Vec<Call>,
 }
 
-/// An object that must be gone: no object of this name, or one with another UID.
+/// An object that must be gone: no object has this name, or one with another UID.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Absent {
-    /// Where it would be.
+    /// The path of the object.
     pub path: String,
-    /// Its UID; an empty one means that no object may have the name.
+    /// The UID of the object; an empty one means that no object may have the name.
     pub uid: String,
 }
 
@@ -42,38 +43,42 @@ pub struct Absent {
 pub enum Call {
     /// POST of a `Binding` to this node.
     Bind(String),
-    /// DELETE.
+    /// DELETE of the object.
     Delete(Delete),
-    /// A strategic merge patch of the subresource `status`; the UID is added.
+    /// A strategic merge patch of the subresource `status`; the UID is added when it is sent.
     Status(Value),
-    /// A JSON merge patch of the object in the state that was seen; its UID and version are added.
+    /// A JSON merge patch that applies only to the version that was seen; UID and version are added
+    /// when it is sent.
     Merge(Value),
-    /// PUT to a namespace's subresource `finalize`, without this finalizer in `spec.finalizers`.
+    /// PUT to a namespace's subresource `finalize`, which removes this finalizer from
+    /// `spec.finalizers`.
     Finalize(String),
 }
 
-/// How to delete. The UID is always a precondition.
+/// The options of a delete. The UID is always a precondition.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delete {
-    /// Only in the state that was seen.
+    /// Whether the version that was seen is a precondition too.
     pub by_version: bool,
-    /// Grace period in seconds; `None` is the object's own.
+    /// The grace period in seconds; `None` is the object's own.
     pub grace: Option<u32>,
-    /// What becomes of its dependents.
+    /// The propagation policy for dependents; `None` is the API server's default.
     pub propagation: Option<PropagationPolicy>,
 }
 
-/// What came of a task.
+/// The outcome of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// All requests were carried out.
     Done,
-    /// There was no reason to any more: the object is gone or another, or what had to be absent is there.
+    /// The reason for the task no longer holds: the object is gone or another one, or an object
+    /// that had to be gone is there.
     Moot,
 }
 
 impl Task {
-    /// A task about `object`, without requests yet; `verb` and `rest` say what it is.
+    /// A task about `object`, without requests yet. `verb` and `rest` stand before and behind the
+    /// object in words.
     pub fn about(resource: &'static Resource, object: &Object, verb: &str, rest: &str) -> Task {
         let metadata = &object.metadata;
         Task {
@@ -88,19 +93,21 @@ impl Task {
         }
     }
 
-    /// With one more request.
+    /// Adds a request.
     pub fn call(mut self, call: Call) -> Task {
         self.calls.push(call);
         self
     }
 
-    /// Sends the requests. An error other than "it is gone, or another" is handed back.
+    /// Sends the requests. Errors are returned, unless they say that the object is gone or another
+    /// one.
     pub async fn carry_out(&self, client: &kube::Client) -> kube::Result<Outcome> {
         for call in &self.calls {
             match self.send(client, call).await {
                 Ok(()) => {}
                 Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Outcome::Moot),
-                // By UID: another object has the name now. By version: the watch will tell what is new.
+                // UID: another object has the name now. Version: the watch will deliver the newer
+                // state.
                 Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Outcome::Moot),
                 Err(error) => return Err(error),
             }
@@ -147,7 +154,8 @@ impl Task {
                 collection.patch(name, &PatchParams::default(), &Patch::Merge(patch))
             }
             Call::Finalize(finalizer) => {
-                // What this build does not know of the namespace must stay: it is read and written whole.
+                // Fields of the namespace that this build does not know must stay, so it is read
+                // and written whole.
                 let request = collection.get(name, &kube::api::GetParams::default());
                 let request = request.map_err(kube::Error::BuildRequest)?;
                 let mut object: Value = client.request(request).await?;
@@ -164,7 +172,8 @@ impl Task {
 }
 
 impl Absent {
-    /// The owner that `reference` names, for an object in `namespace`. `None` where no such resource is served.
+    /// The owner that `reference` names, for an object in `namespace`. `None` if no such resource
+    /// is served.
     pub fn owner(reference: &OwnerReference, namespace: &str) -> Option<Absent> {
         let resource = crate::sim::api::resource::ALL
             .into_iter()
@@ -176,7 +185,7 @@ impl Absent {
         })
     }
 
-    /// No object of a resource outside of namespaces may have this name.
+    /// No object of this name in a resource outside of namespaces.
     pub fn name(resource: &Resource, name: &str) -> Absent {
         Absent {
             path: format!("{}/{name}", resource.path("")),
@@ -184,7 +193,7 @@ impl Absent {
         }
     }
 
-    /// Reads whether it is so.
+    /// Reads whether the object is gone.
     pub async fn holds(&self, client: &kube::Client) -> kube::Result<bool> {
         let (collection, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
         let request = Request::new(collection)

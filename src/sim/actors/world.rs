@@ -1,4 +1,4 @@
-//! What an actor knows of the cluster.
+//! The cluster as an actor has seen it.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::sim::follow::Event;
 /// Namespace and name.
 pub type Key = (String, String);
 
-/// The objects of some resources, in order.
+/// The objects of some resources, by namespace and name.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     tables: BTreeMap<String, BTreeMap<Key, Object>>,
 }
 
-/// An object's key.
+/// An object's namespace and name.
 pub fn key(object: &Object) -> Key {
     let metadata = &object.metadata;
     (metadata.namespace.clone(), metadata.name.clone())
 }
 
 impl World {
-    /// Knows these objects of a resource, besides what it knows of others.
+    /// Adds these objects of a resource; for tests.
     pub fn with(mut self, resource: &Resource, objects: impl IntoIterator<Item = Object>) -> Self {
         let table = self.table(resource);
         table.extend(objects.into_iter().map(|object| (key(&object), object)));
@@ -49,7 +49,7 @@ impl World {
         self.tables.get(&resource.path(""))?.get(&key)
     }
 
-    /// Takes in what a watch said. Of two states of an object the newer one stays.
+    /// Takes in a watch event. Of an object the last state stays.
     pub fn learn(&mut self, resource: &Resource, event: Event<Object>) {
         let table = self.table(resource);
         match event {
@@ -65,14 +65,15 @@ impl World {
         }
     }
 
-    /// Reads the objects of a resource in one namespace, or in all where that is empty, as they are now.
+    /// Reads the objects of a resource from the API server: those of one namespace, or all if that
+    /// is empty.
     pub async fn read(
         &mut self,
         client: &kube::Client,
         resource: &Resource,
         namespace: &str,
     ) -> kube::Result<()> {
-        // No resourceVersion and no pages: the list is consistent, and the newest.
+        // Without a resourceVersion and without pages the list is consistent and the newest.
         let request = Request::new(resource.path(namespace))
             .list(&kube::api::ListParams::default())
             .map_err(kube::Error::BuildRequest)?;

@@ -1,62 +1,46 @@
-//! What is special about pods: their first status, their grace period, their binding.
+//! Binding a pod to a node.
 
 use serde_json::{Value, json};
 
 use super::core::{Answer, Core, Moment};
-use super::defaults;
+use super::fields::{name, text};
 use super::path::Target;
+use super::precondition::{check_namespace, precondition_failed};
 use super::resource::{NODES, PODS};
-use super::status::{Result, Status};
-use super::write::{name, namespace_takes, not_that, text};
+use super::scheduling::{is_gated, set_condition};
+use super::status::{ApiStatus, Result};
 
-/// How many seconds a pod has to end: what was asked for, else what its spec says. None for one that runs nowhere: it has
-/// no node, or has ended.
-pub fn grace(pod: &Value, asked: Option<i64>) -> i64 {
-    let ended = matches!(
-        pod["status"]["phase"].as_str(),
-        Some("Failed" | "Succeeded")
-    );
-    if ended || text(&pod["spec"], "nodeName").is_empty() {
-        return 0;
-    }
-    let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64();
-    match asked.or(own).unwrap_or(30) {
-        negative if negative < 0 => 1,
-        seconds => seconds,
-    }
-}
-
-/// POST to `binding`: the scheduler's decision.
+/// POST to `binding`, by which the scheduler assigns a pod to a node.
 pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> Result<Answer> {
     let binding: Value =
-        serde_json::from_slice(body).map_err(|why| Status::bad_request(why.to_string()))?;
+        serde_json::from_slice(body).map_err(|why| ApiStatus::bad_request(why.to_string()))?;
     let pod_name = if target.name.is_empty() {
         name(&binding).to_owned()
     } else {
         target.name.clone()
     };
-    namespace_takes(core, &PODS, &target.namespace, &binding)?;
+    check_namespace(core, &PODS, &target.namespace, &binding)?;
     if name(&binding) != pod_name {
         let message = "name in URL does not match name in Binding object";
-        return Err(Status::bad_request(message));
+        return Err(ApiStatus::bad_request(message));
     }
     if let Some(why) = wrong_target(&binding["target"]) {
-        return Err(Status::new(500, "", why));
+        return Err(ApiStatus::new(500, "", why));
     }
     let Some(old) = core.store.get(&PODS, &target.namespace, &pod_name).cloned() else {
-        return Err(Status::not_found(&PODS, &pod_name));
+        return Err(ApiStatus::not_found(&PODS, &pod_name));
     };
     let refuse = |why: String| {
         let message =
             format!("Operation cannot be fulfilled on pods/binding \"{pod_name}\": {why}");
-        let mut status = Status::conflict(&PODS, &pod_name, "");
+        let mut status = ApiStatus::conflict(&PODS, &pod_name, "");
         status.message = message;
         status.details["kind"] = "pods/binding".into();
         status
     };
     let uid = text(&binding["metadata"], "uid");
     if !uid.is_empty() && old["metadata"]["uid"] != uid.as_str() {
-        return Err(not_that(
+        return Err(precondition_failed(
             target,
             &pod_name,
             "UID",
@@ -66,7 +50,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
     let version = text(&binding["metadata"], "resourceVersion");
     let is = text(&old["metadata"], "resourceVersion");
     if !version.is_empty() && version != is {
-        return Err(not_that(
+        return Err(precondition_failed(
             target,
             &pod_name,
             "ResourceVersion",
@@ -84,7 +68,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
             "pod {pod_name} is already assigned to node \"{had}\""
         )));
     }
-    if waits(&old) {
+    if is_gated(&old) {
         return Err(refuse(format!(
             "pod {pod_name} has non-empty .spec.schedulingGates"
         )));
@@ -111,23 +95,7 @@ pub fn bind(core: &mut Core, target: &Target, body: &[u8], moment: &Moment) -> R
     })))
 }
 
-/// A new pod that waits at scheduling gates says so.
-pub fn gated(pod: &mut Value, moment: &Moment) {
-    if waits(pod) {
-        let waiting = json!({
-            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastTransitionTime": moment.seconds(),
-            "message": "Scheduling is blocked due to non-empty scheduling gates",
-        });
-        set_condition(pod, waiting);
-    }
-}
-
-fn waits(pod: &Value) -> bool {
-    let gates = pod["spec"]["schedulingGates"].as_array();
-    gates.is_some_and(|gates| !gates.is_empty())
-}
-
-/// What is wrong with what a pod is bound to.
+/// Why the target of a binding is refused, if it is.
 fn wrong_target(target: &Value) -> Option<String> {
     let kind = text(target, "kind");
     if !matches!(&*kind, "" | "Node") {
@@ -140,7 +108,7 @@ fn wrong_target(target: &Value) -> Option<String> {
     is_missing.then(|| "target.name: Required value".to_owned())
 }
 
-/// The labels that a pod gets with its node: those of the binding, and where in the world the node is.
+/// The labels that a pod gets with its node: those of the binding, and region and zone of the node.
 fn labels(core: &Core, binding: &Value) -> Vec<(String, Value)> {
     const TOPOLOGY: [&str; 2] = [
         "topology.kubernetes.io/region",
@@ -162,16 +130,4 @@ fn labels(core: &Core, binding: &Value) -> Vec<(String, Value)> {
     all.retain(|(key, _)| TOPOLOGY.contains(&&**key));
     all.extend(of(binding));
     all
-}
-
-fn set_condition(pod: &mut Value, condition: Value) {
-    match &mut pod["status"]["conditions"] {
-        Value::Array(list) => match list.iter_mut().find(|c| c["type"] == condition["type"]) {
-            Some(had) => *had = condition,
-            None => list.push(condition),
-        },
-        none => *none = json!([condition]),
-    }
-    // As any other write leaves it, or the next one would change it.
-    defaults::complete(&PODS, pod);
 }

@@ -1,16 +1,16 @@
-//! Bodies of requests: read as an object of a resource, or refused in the server's words.
+//! Bodies of requests: decoded as an object of a resource, or refused in the server's words.
 
 use serde_json::{Value, json};
 
+use super::fields::{remove, text};
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::validate;
-use super::write::{remove, text};
 
-/// How much of a body an error shows.
+/// How many bytes of a body an error shows.
 const SHOWN: usize = 30;
 
-/// Only JSON is read here; the server itself reads two more formats.
+/// Refuses all bodies but JSON. The real server reads two more formats.
 pub fn check_type(content_type: &str) -> Result<()> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if matches!(media_type, "" | "application/json") {
@@ -18,13 +18,13 @@ pub fn check_type(content_type: &str) -> Result<()> {
     }
     let message = "the body of the request was in an unknown format - accepted media types include: application/json, \
                    application/yaml, application/vnd.kubernetes.protobuf";
-    Err(Status::new(415, "UnsupportedMediaType", message))
+    Err(ApiStatus::new(415, "UnsupportedMediaType", message))
 }
 
 /// Reads the body of a POST or PUT as an object of this resource, without `kind` and `apiVersion`.
 pub fn read(resource: &'static Resource, body: &[u8]) -> Result<Value> {
     let unrecognized = |why: &str| {
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
             resource.kind,
             summary(body)
@@ -62,7 +62,8 @@ pub fn read(resource: &'static Resource, body: &[u8]) -> Result<Value> {
     Ok(object)
 }
 
-/// Why a text is no JSON, in Go's words as far as they matter: where it ends, begins, or breaks off a literal.
+/// Why a text is not JSON, in Go's words for the cases that matter: it ends early, begins wrongly,
+/// or has a wrong literal.
 pub fn syntax_error(body: &[u8]) -> String {
     let error = serde_json::from_slice::<Value>(body).err();
     let start = body.iter().position(|b| !b.is_ascii_whitespace());
@@ -93,7 +94,7 @@ pub fn syntax_error(body: &[u8]) -> String {
     )
 }
 
-/// A byte as Go quotes it, taken for a character.
+/// A byte as Go quotes a character.
 fn quoted(byte: u8) -> String {
     match byte {
         b'\'' => r"'\''".to_owned(),
@@ -102,7 +103,7 @@ fn quoted(byte: u8) -> String {
     }
 }
 
-/// What an error shows of a body: text where it looks like JSON, else bytes.
+/// The beginning of a body for an error: as text if it looks like JSON, else as hexadecimal bytes.
 fn summary(body: &[u8]) -> String {
     let more = if body.len() > SHOWN { " ..." } else { "" };
     let body = &body[..body.len().min(SHOWN)];
@@ -113,12 +114,12 @@ fn summary(body: &[u8]) -> String {
     }
 }
 
-/// The object is of another kind or version than the path.
-pub fn wrong_type(resource: &Resource, object: &Value) -> Status {
+/// The refusal of an object whose kind or version is not that of the path.
+pub fn wrong_type(resource: &Resource, object: &Value) -> ApiStatus {
     let or = |sent: String, own: String| if sent.is_empty() { own } else { sent };
     let kind = or(text(object, "kind"), resource.kind.to_owned());
     let (_, version) = group_version(object, resource);
-    Status::bad_request(format!(
+    ApiStatus::bad_request(format!(
         "{kind} in version \"{version}\" cannot be handled as a {}: {}",
         resource.kind,
         not_this_kind(resource, object)
@@ -136,7 +137,7 @@ fn group_version(object: &Value, resource: &Resource) -> (String, String) {
     (group.to_owned(), version.to_owned())
 }
 
-/// Why an object of another kind or version is not what is wanted.
+/// Why an object of another kind or version is refused.
 pub fn not_this_kind(resource: &Resource, object: &Value) -> String {
     let (group, version) = group_version(object, resource);
     let sent = text(object, "kind");
@@ -175,7 +176,7 @@ pub fn bare(mut object: Value) -> Value {
     object
 }
 
-/// Nulls are not stored, but in raw data.
+/// Removes nulls, except in raw data (`data`).
 pub fn without_nulls(object: &mut Value) {
     fn clean(value: &mut Value) {
         match value {

@@ -1,4 +1,5 @@
-//! The API server without time, network and faults: a request and the moment in, an answer out.
+//! The parts of the server that verbs work on: the store, the source of randomness, and the moment
+//! of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,137 +8,79 @@ use jiff::Timestamp;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use super::path::{Query, Target};
-use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::resource::Resource;
 use super::store::Store;
-use super::{binding, delete, read, write};
 
-/// When a request is done, and which it is.
+/// The time and the number of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Since the start.
+    /// The time since the start.
     pub at: Duration,
-    /// By the wall clock.
+    /// The time of day.
     pub now: Timestamp,
-    /// Its number in the log.
+    /// The number of the request in the log.
     pub request: usize,
 }
 
 impl Moment {
-    /// The time as objects have it.
+    /// The time of day as objects have it: RFC 3339, whole seconds.
     pub fn seconds(&self) -> String {
         self.format(self.now.as_second())
     }
 
-    /// The time so many seconds from now.
+    /// The time so many seconds later, as objects have it.
     pub fn after(&self, seconds: i64) -> String {
         self.format(self.now.as_second() + seconds)
     }
 
-    /// Seconds since the epoch as objects have them.
+    /// A time in seconds since the epoch, as objects have it.
     pub fn format(&self, second: i64) -> String {
         let time = Timestamp::from_second(second).unwrap_or(self.now);
         format!("{time:.0}")
     }
 
-    /// Seconds since the epoch of an object's time; now where it makes no sense.
+    /// The time of an object in seconds since the epoch; the present time if the text is no time.
     pub fn parse(&self, text: &str) -> i64 {
         let time: Timestamp = text.parse().unwrap_or(self.now);
         time.as_second()
     }
 }
 
-/// An answer that is no error.
+/// A successful answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// HTTP code.
+    /// The HTTP code.
     pub code: u16,
-    /// The object.
+    /// The body.
     pub object: Value,
 }
 
 impl Answer {
-    /// 200.
+    /// An answer with code 200.
     pub fn ok(object: Value) -> Answer {
         Answer { code: 200, object }
     }
 
-    /// 201.
+    /// An answer with code 201.
     pub fn created(object: Value) -> Answer {
         Answer { code: 201, object }
     }
 }
 
-/// The server.
+/// The server without time, network and faults.
 pub struct Core {
-    /// What it holds.
+    /// All objects, and their history.
     pub store: Store,
-    /// For names, UIDs and the lengths of watches.
+    /// Decides names, UIDs and the lengths of watches.
     pub rng: StdRng,
 }
 
-/// One request.
-pub struct Request<'a> {
-    /// `GET`, …
-    pub method: &'a str,
-    /// What it is for.
-    pub target: &'a Target,
-    /// Its parameters.
-    pub query: &'a Query,
-    /// `Content-Type`.
-    pub content_type: &'a str,
-    /// The body.
-    pub body: &'a [u8],
-}
-
 impl Core {
-    /// An empty one.
+    /// An empty server. Everything random follows from the seed.
     pub fn new(seed: u64) -> Core {
         Core {
             store: Store::default(),
             rng: StdRng::seed_from_u64(seed),
-        }
-    }
-
-    /// Does what a request asks for, but for watches.
-    pub fn answer(&mut self, request: &Request<'_>, moment: &Moment) -> Result<Answer> {
-        let Request {
-            target,
-            query,
-            body,
-            ..
-        } = *request;
-        let is_one = !target.name.is_empty();
-        if matches!(request.method, "POST" | "PUT") {
-            super::body::check_type(request.content_type)?;
-        }
-        match (request.method, target.subresource) {
-            ("POST", "binding") => binding::bind(self, target, body, moment),
-            (_, "binding") => Err(Status::not_allowed()),
-            ("GET", "" | "status") if is_one => {
-                read::get(&self.store, target, query).map(Answer::ok)
-            }
-            ("GET", "") => read::list(&self.store, target, query).map(Answer::ok),
-            ("POST", "")
-                if !is_one && target.namespace.is_empty() == target.resource.namespaced =>
-            {
-                Err(Status::not_allowed())
-            }
-            ("POST", "") if !is_one => write::create(self, target, query, body, moment),
-            ("PUT", _) if is_one => write::update(self, target, query, body, moment),
-            ("PATCH", "" | "status") if is_one => {
-                write::patch(self, target, query, request.content_type, body, moment)
-            }
-            ("DELETE", "") if is_one => delete::delete(self, target, query, body, moment),
-            ("DELETE", "")
-                if target.namespace.is_empty() == target.resource.namespaced
-                    || *target.resource == resource::NAMESPACES =>
-            {
-                Err(Status::not_allowed())
-            }
-            ("DELETE", "") => delete::delete_collection(self, target, query, body, moment),
-            _ => Err(Status::not_allowed()),
         }
     }
 
@@ -158,12 +101,12 @@ impl Core {
         )
     }
 
-    /// Keeps an object.
+    /// Writes an object. Returns it with its new resourceVersion.
     pub fn put(&mut self, resource: &'static Resource, object: Value, m: &Moment) -> Arc<Value> {
         self.store.put(resource, object, m.at, m.request)
     }
 
-    /// Takes an object out.
+    /// Removes an object, whose last state is given. Returns it with the version of the removal.
     pub fn remove(&mut self, resource: &'static Resource, object: Value, m: &Moment) -> Arc<Value> {
         self.store.remove(resource, object, m.at, m.request)
     }

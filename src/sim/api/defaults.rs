@@ -1,30 +1,32 @@
-//! What the API server makes of an object that a client sent: defaults, and what it sets or keeps itself.
+//! Defaults, and the fields that the API server sets or keeps itself, whatever a client sends.
 //!
-//! Kubernetes 1.37 with its default admission, but for service accounts. Not here: uid, resourceVersion,
-//! creationTimestamp, deletion and managedFields.
+//! They follow Kubernetes 1.37 with its default admission, except for service accounts. Not here:
+//! uid, resourceVersion, creationTimestamp, deletion and managedFields.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::fields::{copy, drop_if, fill, is_empty, remove, times, whole_seconds};
 use super::pods;
 use super::resource::{self, Resource};
-use super::status::Status;
+use super::status::ApiStatus;
 use crate::stored::defaults as stored;
 
-/// Counts the templates of a DaemonSet; the API has it in an annotation.
+/// The annotation that counts the templates of a DaemonSet.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
-/// What admission refuses of a new object, as it was sent: priority classes that are not there, and priorities
-/// that are not those of the class.
-pub fn admit(resource: &Resource, object: &Value) -> Result<(), Status> {
+/// Refuses what admission refuses of a new object, as it was sent: priority classes that do not
+/// exist, and priorities that are not those of the class.
+pub fn admit(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
     if *resource != resource::PODS {
         return Ok(());
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    pods::priority_allowed(&object["spec"]).map_err(|why| Status::forbidden(resource, name, &why))
+    pods::priority_allowed(&object["spec"])
+        .map_err(|why| ApiStatus::forbidden(resource, name, &why))
 }
 
-/// Completes an object: every field that the server would fill in and that is not there, and none that is empty.
-/// Once more does nothing more.
+/// Completes an object: adds every field that the server would fill in, and removes empty ones.
+/// Idempotent.
 pub fn complete(resource: &Resource, object: &mut Value) {
     metadata(object);
     match resource {
@@ -50,9 +52,10 @@ pub fn complete(resource: &Resource, object: &mut Value) {
     }
 }
 
-/// Makes a new object of what was sent: status and generation are the server's, whatever the client says.
+/// Makes a new object of what was sent. Status and generation are the server's, whatever the client
+/// sends.
 pub fn create(resource: &Resource, object: &mut Value) {
-    // Nodes register themselves with their status.
+    // Nodes register themselves together with their status.
     if resource.status && *resource != resource::NODES {
         remove(object, "status");
     }
@@ -60,22 +63,22 @@ pub fn create(resource: &Resource, object: &mut Value) {
     complete(resource, object);
 }
 
-/// Makes an update of `old` of what was sent: a write of the status changes nothing else but metadata, any other
-/// write no status. `subresource` is empty or `status`.
+/// Makes an update of `old` of what was sent. A write of the status changes only the status and
+/// metadata, any other write does not change the status. `subresource` is empty or `status`.
 pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource: &str) {
     let of_status = subresource == "status";
     if resource.status {
         let kept = if of_status { "spec" } else { "status" };
-        keep(object, old, kept);
+        copy(old, object, kept);
     }
     complete(resource, object);
-    keep(&mut object["metadata"], &old["metadata"], "generation");
+    copy(&old["metadata"], &mut object["metadata"], "generation");
     if *resource == resource::NAMESPACES {
-        keep(&mut object["spec"], &old["spec"], "finalizers");
+        copy(&old["spec"], &mut object["spec"], "finalizers");
     }
     if *resource == resource::PODS && of_status {
-        // Old kubelets corrupt the owners, and drop the class.
-        keep(&mut object["metadata"], &old["metadata"], "ownerReferences");
+        // Old kubelets corrupt the owner references, and drop the QoS class.
+        copy(&old["metadata"], &mut object["metadata"], "ownerReferences");
         fill(
             &mut object["status"],
             "qosClass",
@@ -98,7 +101,7 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
 fn metadata(object: &mut Value) {
     fill(object, "metadata", json!({}));
     let metadata = &mut object["metadata"];
-    drop_if(metadata, METADATA_FIELDS, is_hollow);
+    drop_if(metadata, METADATA_FIELDS, is_empty);
 }
 
 const METADATA_FIELDS: &[&str] = &[
@@ -150,29 +153,29 @@ fn daemon_set(object: &mut Value) {
         "numberAvailable",
         "numberUnavailable",
     ];
-    drop_if(status, &optional, is_hollow);
+    drop_if(status, &optional, is_empty);
     drop_if(status, &["collisionCount"], Value::is_null);
-    drop_if(status, &["conditions"], is_hollow);
+    drop_if(status, &["conditions"], is_empty);
 }
 
 fn node(object: &mut Value) {
     fill(object, "spec", json!({}));
     let spec = &mut object["spec"];
-    drop_if(spec, &["unschedulable", "taints", "providerID"], is_hollow);
+    drop_if(spec, &["unschedulable", "taints", "providerID"], is_empty);
     if let Some(cidr) = spec["podCIDR"].as_str().map(str::to_owned) {
         fill(spec, "podCIDRs", json!([cidr]));
     }
-    drop_if(spec, &["podCIDR", "podCIDRs"], is_hollow);
+    drop_if(spec, &["podCIDR", "podCIDRs"], is_empty);
     fill(object, "status", json!({}));
     let status = &mut object["status"];
     for key in ["capacity", "allocatable"] {
-        pods::respell(&mut status[key]);
+        pods::normalize_quantities(&mut status[key]);
     }
     let capacity = status["capacity"].clone();
     if capacity.is_object() {
         fill(status, "allocatable", capacity);
     }
-    drop_if(status, &["capacity", "allocatable", "addresses"], is_hollow);
+    drop_if(status, &["capacity", "allocatable", "addresses"], is_empty);
     times(status, &["lastHeartbeatTime", "lastTransitionTime"]);
     fill(status, "daemonEndpoints", json!({}));
     fill(
@@ -224,7 +227,7 @@ const LEASE_FIELDS: &[&str] = &[
     "leaseTransitions",
 ];
 
-/// The fields that an event always has, each with what is there where there is nothing.
+/// The fields that an event always has, each with its value if it was not sent.
 type EventFields = &'static [(&'static str, &'static str)];
 
 const OLDER_EVENT: EventFields = &[
@@ -264,70 +267,6 @@ fn event(object: &mut Value, always: EventFields) {
         "related",
     ];
     drop_if(object, &optional, |value| {
-        is_hollow(value) && !value.is_object()
+        is_empty(value) && !value.is_object()
     });
-}
-
-/// A time to the second, as the server writes it.
-fn whole_seconds(object: &mut Value, key: &str) {
-    let text = object[key].as_str();
-    if let Some(time) = text.and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
-        object[key] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    }
-}
-
-/// Conditions always have these times, if only null.
-pub(super) fn times(status: &mut Value, keys: &[&str]) {
-    let Some(Value::Array(conditions)) = status.get_mut("conditions") else {
-        return;
-    };
-    for condition in conditions {
-        for key in keys {
-            fill(condition, key, Value::Null);
-            whole_seconds(condition, key);
-        }
-    }
-}
-
-/// Puts `value` under `key` where there is nothing, or null.
-pub(super) fn fill(object: &mut Value, key: &str, value: Value) {
-    if object.is_null() {
-        *object = Value::Object(Map::new());
-    }
-    if let Some(fields) = object.as_object_mut()
-        && fields.get(key).is_none_or(Value::is_null)
-    {
-        fields.insert(key.to_owned(), value);
-    }
-}
-
-/// Takes out those of `keys` whose values are such.
-pub(super) fn drop_if(object: &mut Value, keys: &[&str], such: impl Fn(&Value) -> bool) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.retain(|key, value| !(keys.contains(&key.as_str()) && such(value)));
-    }
-}
-
-fn remove(object: &mut Value, key: &str) {
-    drop_if(object, &[key], |_| true);
-}
-
-/// Makes `key` what it is in `old`.
-fn keep(object: &mut Value, old: &Value, key: &str) {
-    remove(object, key);
-    if let Some(value) = old.get(key) {
-        fill(object, key, value.clone());
-    }
-}
-
-/// Whether Go leaves a value out where it says `omitempty`.
-pub(super) fn is_hollow(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Bool(true) => false,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-    }
 }

@@ -1,23 +1,20 @@
-//! Deleting: at once, gracefully (pods), or when all finalizers are gone.
+//! Deletes: at once, after a grace period (pods), or once all finalizers are removed.
 
 use serde_json::{Value, json};
 
-use super::binding;
 use super::core::{Answer, Core, Moment};
-use super::delete_options::Options;
+use super::delete_options::DeleteOptions;
+use super::fields::text;
+use super::finalizers::{has_content, has_finalizers};
+use super::form::shown;
+use super::grace::{self, Grace, raise_generation};
 use super::path::{Query, Target};
-use super::read::{Selection, shown};
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
-use super::write::text;
+use super::selection::Selection;
+use super::status::{ApiStatus, Result};
 
-/// The garbage collector's: dependents go first.
-pub const FOREGROUND: &str = "foregroundDeletion";
-/// The garbage collector's: dependents are let go first.
-pub const ORPHAN: &str = "orphan";
-
-/// Namespaces that nobody deletes.
-const IMMORTAL: [&str; 3] = ["default", "kube-public", "kube-system"];
+/// The namespaces that cannot be deleted.
+const PROTECTED: [&str; 3] = ["default", "kube-public", "kube-system"];
 
 /// DELETE of one object.
 pub fn delete(
@@ -27,8 +24,8 @@ pub fn delete(
     body: &[u8],
     moment: &Moment,
 ) -> Result<Answer> {
-    let options = Options::read(query, body)?;
-    one(
+    let options = DeleteOptions::read(query, body)?;
+    delete_one(
         core,
         target.resource,
         &target.namespace,
@@ -39,7 +36,7 @@ pub fn delete(
     .map(Answer::ok)
 }
 
-/// DELETE of a collection: of what the selectors select.
+/// DELETE of a collection: of all objects that the selectors select.
 pub fn delete_collection(
     core: &mut Core,
     target: &Target,
@@ -47,7 +44,7 @@ pub fn delete_collection(
     body: &[u8],
     moment: &Moment,
 ) -> Result<Answer> {
-    let options = Options::read(query, body)?;
+    let options = DeleteOptions::read(query, body)?;
     let selection = Selection::new(target, query)?;
     let rows = core.store.all(target.resource).iter();
     let names: Vec<(String, String)> = rows
@@ -59,7 +56,7 @@ pub fn delete_collection(
         if let Some(object) = core.store.get(target.resource, &namespace, &name) {
             items.push((**object).clone());
         }
-        one(core, target.resource, &namespace, &name, &options, moment)?;
+        delete_one(core, target.resource, &namespace, &name, &options, moment)?;
     }
     Ok(Answer::ok(json!({
         "kind": format!("{}List", target.resource.kind),
@@ -69,24 +66,25 @@ pub fn delete_collection(
     })))
 }
 
-fn one(
+fn delete_one(
     core: &mut Core,
     resource: &'static Resource,
     namespace: &str,
     name: &str,
-    options: &Options,
+    options: &DeleteOptions,
     moment: &Moment,
 ) -> Result<Value> {
     let Some(old) = core.store.get(resource, namespace, name).cloned() else {
-        return Err(Status::not_found(resource, name));
+        return Err(ApiStatus::not_found(resource, name));
     };
-    if *resource == resource::NAMESPACES && IMMORTAL.contains(&name) {
+    if *resource == resource::NAMESPACES && PROTECTED.contains(&name) {
         let why = "this namespace may not be deleted";
-        return Err(Status::forbidden(resource, name, why));
+        return Err(ApiStatus::forbidden(resource, name, why));
     }
-    check(resource, name, options, &old)?;
+    check_preconditions(resource, name, options, &old)?;
     let mut object = (*old).clone();
-    if *resource == resource::NAMESPACES && begin_namespace(&mut object, options, moment) {
+    if *resource == resource::NAMESPACES && mark_namespace_terminating(&mut object, options, moment)
+    {
         return Ok(shown(
             resource,
             &keep(core, resource, object, options, moment),
@@ -96,16 +94,16 @@ fn one(
         return Ok(shown(resource, &old));
     }
     let grace = match *resource == resource::PODS {
-        true => grace(&mut object, options.grace, moment),
+        true => grace::grant(&mut object, options.grace, moment),
         false => Grace::None,
     };
     if grace == Grace::RunsAlready {
         return Ok(shown(resource, &old));
     }
     options.set_finalizers(resource, &mut object);
-    let held = is_held(&object);
+    let held = has_finalizers(&object);
     if held && grace == Grace::None {
-        begin(&mut object, moment);
+        mark_terminating(&mut object, moment);
     }
     if object != *old {
         object = keep(core, resource, object, options, moment);
@@ -129,12 +127,12 @@ fn one(
     )
 }
 
-/// Keeps a state, unless it is only asked what would be. Gives it as it is now.
+/// Writes an object, unless it is a dry run. Returns its new state.
 fn keep(
     core: &mut Core,
     resource: &'static Resource,
     object: Value,
-    options: &Options,
+    options: &DeleteOptions,
     moment: &Moment,
 ) -> Value {
     if options.dry_run {
@@ -144,8 +142,13 @@ fn keep(
     }
 }
 
-/// The object is the one that the sender saw, in the state that it saw.
-fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> Result<()> {
+/// Checks the preconditions on UID and resourceVersion.
+fn check_preconditions(
+    resource: &Resource,
+    name: &str,
+    options: &DeleteOptions,
+    object: &Value,
+) -> Result<()> {
     for (what, wanted, field, perhaps) in [
         ("UID", &options.uid, "uid", "deleted and then recreated"),
         (
@@ -163,73 +166,31 @@ fn check(resource: &Resource, name: &str, options: &Options, object: &Value) -> 
             let why = format!(
                 "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {is}"
             );
-            return Err(Status::conflict(resource, name, &why));
+            return Err(ApiStatus::conflict(resource, name, &why));
         }
         let why = format!(
             "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). \
              The object might have been {perhaps}"
         );
-        // Both forms of events go by the name of the one that is stored.
+        // Errors name both forms of events by the stored one.
         let is_event = *resource == resource::NEW_EVENTS;
         let resource = if is_event {
             &resource::EVENTS
         } else {
             resource
         };
-        return Err(Status::conflict_of_kind(resource, name, &why));
+        return Err(ApiStatus::conflict_of_kind(resource, name, &why));
     }
     Ok(())
 }
 
-/// What becomes of a pod that is deleted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grace {
-    /// There is no question of any.
-    None,
-    /// It has so many seconds from now, or from when its deletion began.
-    Seconds(i64),
-    /// It is being deleted already, and this changes nothing.
-    RunsAlready,
-}
-
-/// Sets or shortens the grace period of a pod.
-fn grace(pod: &mut Value, asked: Option<i64>, moment: &Moment) -> Grace {
-    let asked = asked.map(|seconds| if seconds < 0 { 1 } else { seconds });
-    if !pod["metadata"]["deletionTimestamp"].is_string() {
-        let seconds = binding::grace(pod, asked);
-        let metadata = &mut pod["metadata"];
-        metadata["deletionTimestamp"] = moment.after(seconds).into();
-        metadata["deletionGracePeriodSeconds"] = seconds.into();
-        raise_generation(metadata);
-        return Grace::Seconds(seconds);
-    }
-    let metadata = &mut pod["metadata"];
-    let had = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
-    match asked {
-        _ if had == 0 => Grace::None,
-        Some(mut seconds) if seconds < had => {
-            let begun = moment.parse(&text(metadata, "deletionTimestamp")) - had;
-            let now = moment.now.as_second();
-            let end = (begun + seconds).max(now);
-            if begun + seconds < now && seconds != 0 {
-                seconds = 1;
-            }
-            metadata["deletionTimestamp"] = moment.format(end).into();
-            metadata["deletionGracePeriodSeconds"] = seconds.into();
-            Grace::Seconds(seconds)
-        }
-        _ => Grace::RunsAlready,
-    }
-}
-
-fn raise_generation(metadata: &mut Value) {
-    if let Some(generation) = metadata["generation"].as_i64() {
-        metadata["generation"] = (generation + 1).into();
-    }
-}
-
-/// A namespace that is asked to go for the first time: its controller empties it. True when that is so.
-fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) -> bool {
+/// Marks a namespace as terminating, so that its controller empties it. False if it was terminating
+/// already.
+fn mark_namespace_terminating(
+    namespace: &mut Value,
+    options: &DeleteOptions,
+    moment: &Moment,
+) -> bool {
     if namespace["metadata"]["deletionTimestamp"].is_string() {
         return false;
     }
@@ -239,8 +200,8 @@ fn begin_namespace(namespace: &mut Value, options: &Options, moment: &Moment) ->
     true
 }
 
-/// From now on an object is being deleted that waits for its finalizers.
-fn begin(object: &mut Value, moment: &Moment) {
+/// Marks an object as terminating that waits for its finalizers.
+fn mark_terminating(object: &mut Value, moment: &Moment) {
     let metadata = &mut object["metadata"];
     if metadata["deletionTimestamp"].is_string() {
         return;
@@ -248,27 +209,4 @@ fn begin(object: &mut Value, moment: &Moment) {
     raise_generation(metadata);
     metadata["deletionTimestamp"] = moment.seconds().into();
     metadata["deletionGracePeriodSeconds"] = 0.into();
-}
-
-fn is_held(object: &Value) -> bool {
-    let finalizers = object["metadata"]["finalizers"].as_array();
-    finalizers.is_some_and(|list| !list.is_empty())
-}
-
-/// Whether a namespace still waits for its controller.
-fn has_content(namespace: &Value) -> bool {
-    namespace["spec"]["finalizers"]
-        .as_array()
-        .is_some_and(|l| !l.is_empty())
-}
-
-/// Whether nothing holds an object any more that was being deleted before this write of it.
-pub fn is_released(resource: &Resource, old: &Value, object: &Value) -> bool {
-    old["metadata"]["deletionTimestamp"].is_string()
-        && old["metadata"]["deletionGracePeriodSeconds"]
-            .as_i64()
-            .unwrap_or(0)
-            == 0
-        && !is_held(object)
-        && !(*resource == resource::NAMESPACES && has_content(object))
 }

@@ -1,33 +1,33 @@
-//! What a DELETE asks for.
+//! The options of a DELETE.
 
 use serde_json::{Value, json};
 
-use super::delete::{FOREGROUND, ORPHAN};
+use super::fields::{remove, text};
+use super::finalizers::{FOREGROUND, ORPHAN};
 use super::path::Query;
 use super::resource::{self, Resource};
-use super::status::{FieldError, Result, Status, Wrong};
-use super::write::{remove, text};
+use super::status::{ApiStatus, ErrorType, FieldError, Result};
 
-/// The options, from the body, or where there is none from the query.
+/// The options: from the body, or from the query if there is no body.
 #[derive(Default)]
-pub struct Options {
-    /// Seconds that a pod may take; a negative number means one.
+pub struct DeleteOptions {
+    /// The grace period in seconds; a negative number was replaced by one.
     pub grace: Option<i64>,
-    /// The UID that the object must have; empty for any.
+    /// The precondition on the UID; empty for none.
     pub uid: String,
-    /// The version that the object must have; empty for any.
+    /// The precondition on the resourceVersion; empty for none.
     pub version: String,
-    /// Nothing is written.
+    /// Whether the delete is only tried, and nothing is written.
     pub dry_run: bool,
     policy: String,
     orphan: Option<bool>,
 }
 
-impl Options {
-    /// Reads and checks them.
-    pub fn read(query: &Query, body: &[u8]) -> Result<Options> {
+impl DeleteOptions {
+    /// Reads and checks the options.
+    pub fn read(query: &Query, body: &[u8]) -> Result<DeleteOptions> {
         let mut dry_run: Vec<Value> = Vec::new();
-        let mut options = Options::default();
+        let mut options = DeleteOptions::default();
         if body.is_empty() {
             options.grace = query.whole("gracePeriodSeconds")?;
             options.policy = query.get("propagationPolicy").into();
@@ -52,10 +52,10 @@ impl Options {
 
     fn check(&self, dry_run: &[Value]) -> Result<()> {
         let mut errors = Vec::new();
-        let mut error = |wrong, field: &str, value: Value, detail: &str| {
+        let mut error = |error_type, field: &str, value: Value, detail: &str| {
             let (field, detail) = (field.to_owned(), detail.to_owned());
             errors.push(FieldError {
-                wrong,
+                error_type,
                 field,
                 value,
                 detail,
@@ -64,24 +64,29 @@ impl Options {
         let policy = &*self.policy;
         if self.orphan.is_some() && !policy.is_empty() {
             let why = "orphanDependents and deletionPropagation cannot be both set";
-            error(Wrong::Invalid, "propagationPolicy", policy.into(), why);
+            error(ErrorType::Invalid, "propagationPolicy", policy.into(), why);
         }
         if !matches!(policy, "" | "Foreground" | "Background" | "Orphan") {
             let why = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"";
-            error(Wrong::NotSupported, "propagationPolicy", policy.into(), why);
+            error(
+                ErrorType::NotSupported,
+                "propagationPolicy",
+                policy.into(),
+                why,
+            );
         }
         if dry_run.iter().any(|what| what != "All") {
             let why = "supported values: \"All\"";
-            error(Wrong::NotSupported, "dryRun", json!(dry_run), why);
+            error(ErrorType::NotSupported, "dryRun", json!(dry_run), why);
         }
         match errors.is_empty() {
             true => Ok(()),
-            false => Err(Status::invalid_options("DeleteOptions", &errors)),
+            false => Err(ApiStatus::invalid_options("DeleteOptions", &errors)),
         }
     }
 
-    /// The finalizers that the propagation policy asks for; without one those that are there stay. Events have no
-    /// dependents.
+    /// Sets the finalizer that the propagation policy asks for, and removes the others; without a
+    /// policy they stay. Events have no dependents.
     pub fn set_finalizers(&self, resource: &Resource, object: &mut Value) {
         if [&resource::EVENTS, &resource::NEW_EVENTS].contains(&resource) {
             return;
@@ -115,20 +120,20 @@ fn parse(body: &[u8]) -> Result<Value> {
         } else {
             why.to_string()
         };
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "couldn't get version/kind; json parse error: {why}"
         ))
     })?;
     let kind = text(&body, "kind");
     if !kind.is_empty() && kind != "DeleteOptions" {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "no kind \"{kind}\" is registered for version \"{}\" in scheme \"pkg/runtime/scheme.go:111\"",
             text(&body, "apiVersion")
         )));
     }
     let grace = &body["gracePeriodSeconds"];
     if grace.is_string() {
-        return Err(Status::bad_request(
+        return Err(ApiStatus::bad_request(
             "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
         ));
     }

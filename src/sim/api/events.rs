@@ -1,8 +1,9 @@
-//! The two forms of events: `v1` is stored, `events.k8s.io/v1` is another view of the same objects.
+//! The two forms of events: those of `v1` are stored, those of `events.k8s.io/v1` are another view
+//! of the same objects.
 
 use serde_json::{Map, Value};
 
-/// Field of the old form, field of the new one.
+/// The names of a field in the old form and in the new one.
 const FIELDS: &[(&str, &str)] = &[
     ("involvedObject", "regarding"),
     ("message", "note"),
@@ -13,17 +14,17 @@ const FIELDS: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
-/// A stored event as `events.k8s.io/v1` shows it.
+/// A stored event in the form of `events.k8s.io/v1`.
 pub fn to_new(event: &Value) -> Value {
     let mut new = renamed(event, |key| FIELDS.iter().find(|f| f.0 == key).map(|f| f.1));
     if let Some(fields) = new.as_object_mut() {
-        // The old form always has these, the new one only where they say something.
+        // The old form always has these fields, the new one only with a value.
         fields.retain(|key, value| !key.starts_with("reporting") || *value != "");
     }
     new
 }
 
-/// An event of `events.k8s.io/v1` as it is stored.
+/// An event of `events.k8s.io/v1` in the form in which it is stored.
 pub fn to_old(event: &Value) -> Value {
     let mut old = renamed(event, |key| FIELDS.iter().find(|f| f.1 == key).map(|f| f.0));
     for key in ["reportingComponent", "reportingInstance"] {

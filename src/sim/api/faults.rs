@@ -1,4 +1,5 @@
-//! What a test can do to a client: answers that fail, hang, come late or are lost, and watches that lag or end.
+//! Faults that a test can cause: answers that fail, hang, are late or lost, and watches that lag or
+//! end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,31 +7,31 @@ use std::time::Duration;
 
 use super::log::Entry;
 use super::resource::Resource;
-use super::status::Status;
+use super::status::ApiStatus;
 
-/// What becomes of a request.
+/// The fault that a request meets.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// This answer, and nothing is done.
-    Refuse(Status),
+    /// It is answered with this error, and not carried out.
+    Refuse(ApiStatus),
     /// As [`Act::Refuse`], with `Retry-After` in seconds.
-    RefuseFor(Status, u64),
-    /// Nothing is done, and no answer comes.
+    RefuseFor(ApiStatus, u64),
+    /// It is not carried out, and never answered.
     Hang,
-    /// It is done, and the connection fails before the answer.
+    /// It is carried out, and the connection fails before the answer.
     Lose,
-    /// Nothing is done, and the connection fails.
+    /// It is not carried out, and the connection fails.
     Fail,
-    /// It is done after this time, where the client still waits.
+    /// It is carried out after this time, if the client still waits.
     Delay(Duration),
-    /// It is done after this time, whoever still waits or has died meanwhile, and no answer comes: the request was stuck
-    /// on its way.
+    /// It is carried out after this time, even if its client is gone, and never answered: the
+    /// request was held up in the network.
     Strand(Duration),
-    /// It is done, and the answer comes after this time.
+    /// It is carried out at once, and answered after this time.
     Late(Duration),
 }
 
-/// Which requests a rule is for.
+/// The requests that a rule applies to.
 pub type Matches = Box<dyn Fn(&Entry) -> bool + Send>;
 
 struct Rule {
@@ -39,26 +40,27 @@ struct Rule {
     left: usize,
 }
 
-/// What a client's watches of a resource tell.
+/// How a client's watches of a resource are held up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Gate {
-    /// What happened so long ago.
+    /// They deliver each write this much later.
     Lag(Duration),
-    /// Nothing.
+    /// They deliver nothing.
     Shut,
 }
 
-/// All that goes wrong at present.
+/// All faults that are in force.
 #[derive(Default)]
 pub struct Faults {
     rules: Vec<Rule>,
     gates: BTreeMap<(Arc<str>, &'static str), Gate>,
-    /// For each cut: the plural, and whether the watch ends with a 410. A watch ends at the first that is newer than itself.
+    /// For each cut: the plural, and whether watches end with 410. A watch ends at the first cut
+    /// after its beginning.
     cuts: Vec<(&'static str, bool)>,
 }
 
 impl Faults {
-    /// The next `times` requests that match go so. Later rules go before earlier ones.
+    /// The next `times` requests that match meet this fault. Later rules take precedence.
     pub fn rule(&mut self, times: usize, matches: Matches, act: Act) {
         self.rules.push(Rule {
             matches,
@@ -67,12 +69,12 @@ impl Faults {
         });
     }
 
-    /// No rules any more.
+    /// Ends all rules.
     pub fn clear_rules(&mut self) {
         self.rules.clear();
     }
 
-    /// What becomes of this request: the rule that it uses up.
+    /// The fault of this request, whose rule it uses up; None if no rule applies.
     pub fn act(&mut self, entry: &Entry) -> Option<Act> {
         let mut rules = self.rules.iter_mut().rev();
         let rule = rules.find(|r| r.left > 0 && (r.matches)(entry))?;
@@ -80,7 +82,7 @@ impl Faults {
         Some(rule.act.clone())
     }
 
-    /// The client's watches of this resource tell less, or all again.
+    /// Holds up the client's watches of this resource, or (None) no longer.
     pub fn gate(&mut self, client: &str, resource: &Resource, gate: Option<Gate>) {
         let key = (Arc::from(client), resource.plural);
         match gate {
@@ -89,12 +91,12 @@ impl Faults {
         };
     }
 
-    /// What the client's watches of this resource tell.
+    /// How the client's watches of this resource are held up.
     pub fn gate_of(&self, client: &Arc<str>, resource: &Resource) -> Option<Gate> {
         self.gates.get(&(client.clone(), resource.plural)).copied()
     }
 
-    /// All watches of this resource that are open end.
+    /// Ends all open watches of this resource, with 410 if `expired`.
     pub fn cut(&mut self, resource: &Resource, expired: bool) {
         self.cuts.push((resource.plural, expired));
     }
@@ -104,7 +106,8 @@ impl Faults {
         self.cuts.len()
     }
 
-    /// Whether a watch of this resource that saw so many cuts is cut by a later one, and if so whether with a 410.
+    /// For a watch that began after so many cuts: whether it was cut since, and if so whether
+    /// with 410.
     pub fn cut_since(&self, cuts: usize, resource: &Resource) -> Option<bool> {
         let mut later = self.cuts[cuts..].iter();
         later

@@ -1,4 +1,4 @@
-//! The edge to HTTP: a tower service for kube's client, over nothing but function calls.
+//! HTTP: a tower service for kube's client, connected by function calls.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,12 +21,12 @@ use super::server::{ApiServer, Incoming, Reply};
 use crate::apply::client::fence::Fence;
 
 impl ApiServer {
-    /// A client of it. Its name stands in the log; of two, faults can be for one alone.
+    /// A client of this server. The log has its name, and faults can apply to it alone.
     pub fn client(&self, name: &str) -> Client {
         Client::new(self.connection(name), "default")
     }
 
-    /// One whose writes are kept back by a fence while it is closed.
+    /// A client whose writes are held back by a fence while that is closed.
     pub fn fenced_client(&self, name: &str, fence: &Fence) -> Client {
         Client::new(fence.layer(self.connection(name)), "default")
     }
@@ -39,7 +39,7 @@ impl ApiServer {
     }
 }
 
-/// What a client talks to.
+/// The connection of one client.
 #[derive(Clone)]
 struct Connection {
     server: ApiServer,
@@ -96,7 +96,7 @@ impl Connection {
     }
 }
 
-/// A body in pieces.
+/// A body that is sent in pieces.
 struct Pieces(BoxStream<'static, Bytes>);
 
 impl http_body::Body for Pieces {

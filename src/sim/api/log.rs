@@ -1,4 +1,4 @@
-//! The log of all requests: for tests to ask, and to compare byte for byte.
+//! The log of all requests, which tests query and compare byte for byte.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,38 +9,38 @@ use serde_json::Value;
 
 use super::path::{Query, Target};
 
-/// A request and what became of it.
+/// A request and its answer.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its place in the log.
+    /// Its place in the log, from 0.
     pub number: usize,
-    /// Who sent it.
+    /// The name of the client that sent it.
     pub client: Arc<str>,
-    /// `GET`, `POST`, …
+    /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path of the URL.
     pub path: String,
-    /// The query, as sent.
+    /// The query of the URL, as sent.
     pub query: String,
     /// The body, as sent.
     pub body: Bytes,
-    /// What it is for; None where the path means nothing.
+    /// The resource and object of the path; None if nothing is served there.
     pub target: Option<Target>,
-    /// When it came, since the start.
+    /// When it came in, since the start.
     pub at: Duration,
-    /// When it was answered.
+    /// When it was answered, since the start; None while it is not.
     pub ended: Option<Duration>,
-    /// The answer's code; 0 while there is none, or when it was lost.
+    /// The code of the answer; 0 without an answer, or if the answer was lost.
     pub code: u16,
 }
 
 impl Entry {
-    /// A request of this method for a path that ends so.
+    /// Whether it has this method and its path has this end.
     pub fn is(&self, method: &str, path: &str) -> bool {
         self.method == method && self.path.ends_with(path)
     }
 
-    /// A request of this method for objects of this resource (one or all, or a subresource).
+    /// Whether it has this method and is for objects of this resource (one, all, or a subresource).
     pub fn is_for(&self, method: &str, plural: &str) -> bool {
         let target = self.target.as_ref();
         self.method == method && target.is_some_and(|t| t.resource.plural == plural)
@@ -51,23 +51,23 @@ impl Entry {
         self.method == "GET" && Query::parse(&self.query).is("watch")
     }
 
-    /// Whether it only keeps something alive: a watch that is opened, or anything about a lease.
+    /// Whether it only keeps something alive: a watch, or a request for a lease.
     pub fn is_upkeep(&self) -> bool {
         let target = self.target.as_ref();
         self.is_watch() || target.is_some_and(|t| t.resource.plural == "leases")
     }
 
-    /// Whether it may change something.
+    /// Whether its method may change something.
     pub fn is_write(&self) -> bool {
         self.method != "GET"
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// One line: everything but the answer's time.
+    /// The request in one line, with everything but the time of its answer.
     pub fn line(&self) -> String {
         let mut line = format!(
             "{:.6} {} {} {}",

@@ -1,36 +1,48 @@
-//! An API server in memory: what the real one does with the resources that a DaemonSet controller meets.
+//! An API server in memory. It does what the real one does with the resources that a DaemonSet
+//! controller uses.
 //!
-//! A request goes [`http`] → [`server`] (time, log, faults) → [`core`](mod@core) (the rules) → [`store`]. The rules know no
-//! network and no clock. Held against the real API server by `tests/live/same_answers.rs`.
+//! A request passes [`http`], [`server`] (time, log, faults), `dispatch` (the verb), then `read`,
+//! `write`, `delete` or `binding` (the rules), and ends in the [`store`]. The rules know no network
+//! and no clock. `tests/live/same_answers.rs` compares its answers with those of a real API server.
 
 mod binding;
 mod body;
-pub mod core;
+mod core;
 pub mod defaults;
 mod delete;
 mod delete_options;
+pub mod deliveries;
+mod dispatch;
 pub mod events;
 pub mod faults;
+mod fields;
+mod finalizers;
+mod form;
+mod grace;
 pub mod http;
 pub mod log;
 mod options;
 pub mod patch;
 pub mod path;
 mod pods;
+mod precondition;
 mod read;
 pub mod resource;
+mod scheduling;
+mod selection;
 pub mod selector;
 pub mod server;
+mod state;
 pub mod status;
 pub mod store;
 mod token;
-pub mod told;
 pub mod validate;
+mod version;
 mod watch;
 mod write;
 
 pub use faults::{Act, Gate};
 pub use log::Entry;
 pub use resource::Resource;
-pub use server::{ApiServer, Options};
-pub use status::{FieldError, Status, Wrong};
+pub use server::{ApiServer, ServerOptions};
+pub use status::{ApiStatus, ErrorType, FieldError};

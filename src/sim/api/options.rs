@@ -1,11 +1,11 @@
-//! The rules for the parameters of requests.
+//! The rules for the parameters of requests: `CreateOptions`, `ListOptions` and so on.
 
 use serde_json::{Value, json};
 
 use super::path::Query;
-use super::status::{FieldError, Result, Status, Wrong};
+use super::status::{ApiStatus, ErrorType, FieldError, Result};
 
-/// Longest name of a field manager.
+/// The most bytes in the name of a field manager.
 const MAX_MANAGER: usize = 128;
 
 /// The rules that were broken.
@@ -13,9 +13,9 @@ const MAX_MANAGER: usize = 128;
 struct Errors(Vec<FieldError>);
 
 impl Errors {
-    fn add(&mut self, wrong: Wrong, field: &str, value: Value, detail: &str) {
+    fn add(&mut self, error_type: ErrorType, field: &str, value: Value, detail: &str) {
         self.0.push(FieldError {
-            wrong,
+            error_type,
             field: field.into(),
             value,
             detail: detail.into(),
@@ -23,19 +23,20 @@ impl Errors {
     }
 
     fn forbid(&mut self, field: &str, detail: &str) {
-        self.add(Wrong::Forbidden, field, Value::Null, detail);
+        self.add(ErrorType::Forbidden, field, Value::Null, detail);
     }
 
     fn done(self, kind: &'static str) -> Result<()> {
         if self.0.is_empty() {
             Ok(())
         } else {
-            Err(Status::invalid_options(kind, &self.0))
+            Err(ApiStatus::invalid_options(kind, &self.0))
         }
     }
 }
 
-/// Of a POST, PUT or PATCH: `kind` is `CreateOptions`, `UpdateOptions` or `PatchOptions`.
+/// Checks the parameters of a POST, PUT or PATCH. `kind` is `CreateOptions`, `UpdateOptions` or
+/// `PatchOptions`.
 pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     let mut errors = Errors::default();
     if kind == "PatchOptions" && query.has("force") {
@@ -43,12 +44,12 @@ pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     }
     if query.get("fieldManager").len() > MAX_MANAGER {
         let detail = format!("may not be more than {MAX_MANAGER} bytes");
-        errors.add(Wrong::TooLong, "fieldManager", Value::Null, &detail);
+        errors.add(ErrorType::TooLong, "fieldManager", Value::Null, &detail);
     }
     if query.has("dryRun") && !query.is_dry_run() {
         let value = json!([query.get("dryRun")]);
         errors.add(
-            Wrong::NotSupported,
+            ErrorType::NotSupported,
             "dryRun",
             value,
             "supported values: \"All\"",
@@ -58,7 +59,7 @@ pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     if !matches!(validation, "" | "Ignore" | "Strict" | "Warn") {
         let detail = "supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"";
         errors.add(
-            Wrong::NotSupported,
+            ErrorType::NotSupported,
             "fieldValidation",
             validation.into(),
             detail,
@@ -67,7 +68,7 @@ pub fn check_write(kind: &'static str, query: &Query) -> Result<()> {
     errors.done(kind)
 }
 
-/// Of a list or watch. What is no number at all is refused first.
+/// Checks the parameters of a list or watch. A text that should be a number is refused first.
 pub fn check_list(query: &Query, is_watch: bool) -> Result<()> {
     query.whole("limit")?;
     query.whole("timeoutSeconds")?;
@@ -91,7 +92,7 @@ pub fn check_list(query: &Query, is_watch: bool) -> Result<()> {
         }
         if !matches!(how, "" | "NotOlderThan") {
             errors.add(
-                Wrong::NotSupported,
+                ErrorType::NotSupported,
                 field,
                 how.into(),
                 "supported values: \"NotOlderThan\"",
@@ -120,7 +121,7 @@ pub fn check_list(query: &Query, is_watch: bool) -> Result<()> {
         }
         if !matches!(how, "Exact" | "NotOlderThan") {
             let detail = "supported values: \"Exact\", \"NotOlderThan\", \"\"";
-            errors.add(Wrong::NotSupported, field, how.into(), detail);
+            errors.add(ErrorType::NotSupported, field, how.into(), detail);
         }
         if how == "Exact" && version == "0" {
             errors.forbid(

@@ -1,70 +1,76 @@
-//! Patches: what becomes of an object. Who may patch, and whether the outcome is valid, is decided elsewhere.
+//! Patches: applies one to an object. Preconditions and validation of the outcome are not decided
+//! here.
 
+mod directives;
 mod json;
 mod lists;
+mod refusal;
 mod say;
 mod schema;
 mod strategic;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::resource::{CONTROLLER_REVISIONS, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
+use refusal::detailed;
+use say::Object;
 
-type Object = Map<String, Value>;
-
-/// How a patch is to be read, which the request's content type says.
+/// The format of a patch, which the request's content type names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PatchKind {
     /// A list of operations (RFC 6902).
     Json,
-    /// What differs, with null for what goes; lists are replaced (RFC 7386).
+    /// The fields that differ, with null for those to remove; lists are replaced (RFC 7386).
     Merge,
-    /// As [`PatchKind::Merge`], but lists of many fields are merged by a key, and `$` members direct it.
+    /// As [`PatchKind::Merge`], but many lists are merged by a key, and members with `$` direct the
+    /// merge.
     Strategic,
 }
 
 impl PatchKind {
-    /// The kind for a `Content-Type`, whose parameters do not matter. Server-side apply is not served, and is
-    /// answered like any unknown type.
+    /// The kind for a `Content-Type`, without its parameters. Server-side apply is not served, and
+    /// is answered like any unknown type.
     pub fn of(content_type: &str) -> Result<PatchKind> {
         let media = content_type.split(';').next().unwrap_or_default();
         match media.trim() {
             "application/json-patch+json" => Ok(PatchKind::Json),
             "application/merge-patch+json" => Ok(PatchKind::Merge),
             "application/strategic-merge-patch+json" => Ok(PatchKind::Strategic),
-            // The router's own words: such a request never gets as far as the list of accepted types.
+            // These are the words of the router, which refuses such a request before the accepted
+            // types are listed.
             _ => {
                 const SAID: &str = "415: Unsupported Media Type";
-                let status = Status::new(415, "UnsupportedMediaType", SAID);
+                let status = ApiStatus::new(415, "UnsupportedMediaType", SAID);
                 Err(detailed(status))
             }
         }
     }
 }
 
-/// The object after a patch. The original is an object of this resource as it is stored.
+/// Applies a patch to an object of this resource as it is stored.
 ///
-/// The outcome is what remains when the API server has read it into its type: members that are null are gone.
-/// Other members that no type knows stay, and so do identity and version: those are checked later.
+/// The outcome is what remains once the API server has decoded it into its type: members that are
+/// null are gone. Other members that the type does not have stay, and so do identity and version,
+/// which are checked later.
 pub fn apply(
     resource: &Resource,
     kind: PatchKind,
     original: &Value,
     patch: &[u8],
 ) -> Result<Value> {
-    // Whatever the kind, a body that is no JSON at all is refused before anybody reads it.
+    // A body that is not JSON is refused first, whatever the kind of patch.
     let patch: Value =
-        serde_json::from_slice(patch).map_err(|_| Status::bad_request("invalid JSON patch"))?;
+        serde_json::from_slice(patch).map_err(|_| ApiStatus::bad_request("invalid JSON patch"))?;
     let mut patched = match kind {
         PatchKind::Json => json::apply(original.clone(), patch)?,
         PatchKind::Merge => merge(original.clone(), patch)?,
         PatchKind::Strategic => strategically(resource, original, patch)?,
     };
     if let Value::Object(members) = &mut patched {
-        // The data of a revision is kept as it came: here a null is data, and so is `$patch`.
+        // The data of a revision is kept as sent: null is data there, and so is `$patch`.
         let raw = (*resource == CONTROLLER_REVISIONS)
             .then(|| members.remove("data"))
             .flatten();
@@ -77,10 +83,10 @@ pub fn apply(
 fn merge(mut original: Value, patch: Value) -> Result<Value> {
     match &patch {
         Value::Object(_) => {}
-        Value::Null => return Err(Status::bad_request("Invalid JSON Patch")),
+        Value::Null => return Err(ApiStatus::bad_request("Invalid JSON Patch")),
         other => {
             let why = format!("error decoding patch: {}", no_object(other));
-            return Err(Status::bad_request(why));
+            return Err(ApiStatus::bad_request(why));
         }
     }
     json_patch::merge(&mut original, &patch);
@@ -91,7 +97,7 @@ fn strategically(resource: &Resource, original: &Value, patch: Value) -> Result<
     let patch = match patch {
         Value::Object(patch) => patch,
         Value::Null => Object::new(),
-        other => return Err(Status::bad_request(no_object(&other))),
+        other => return Err(ApiStatus::bad_request(no_object(&other))),
     };
     let original = original.as_object().cloned().unwrap_or_default();
     strategic::merge(original, patch, schema::of(resource)).map(Value::Object)
@@ -102,8 +108,8 @@ fn no_object(value: &Value) -> String {
     format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
 }
 
-/// What decoding into a type does to members: null is absence, except among labels and annotations, where it is
-/// the empty text; and directives that no merge consumed are unknown fields, which are dropped.
+/// Does to members what decoding into a type does: null is absence, but the empty text in labels
+/// and annotations; directives that no merge consumed are unknown fields, which are dropped.
 fn read(members: &mut Object) {
     members.retain(|key, _| !key.starts_with('$'));
     for key in ["labels", "annotations"] {
@@ -123,23 +129,4 @@ fn read_value(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(read_value),
         _ => {}
     }
-}
-
-/// A failure whose details are there, but empty.
-fn detailed(status: Status) -> Status {
-    Status {
-        details: Value::Object(Object::new()),
-        ..status
-    }
-}
-
-/// A patch that is well formed, but does not apply. The reason is not passed on to clients.
-fn rejected() -> Status {
-    const SAID: &str = "the server rejected our request due to an error in our request";
-    detailed(Status::new(422, "Invalid", SAID))
-}
-
-/// Upstream has errors that it does not translate for clients: those are the server's own, without a reason.
-fn internal(message: impl Into<String>) -> Status {
-    Status::new(500, "", message)
 }

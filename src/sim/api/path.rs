@@ -1,38 +1,38 @@
-//! What a request asks for: its path and query, taken apart.
+//! The path and the query of a request, taken apart.
 
 use std::collections::BTreeMap;
 
 use super::resource::{self, Resource};
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 
-/// What a path stands for.
+/// The resource, object and subresource that a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
-    /// The resource.
+    /// One of [`resource::ALL`].
     pub resource: &'static Resource,
-    /// The namespace; empty for all of them, and for objects that are in none.
+    /// The namespace; empty for all namespaces, and for objects outside of namespaces.
     pub namespace: String,
-    /// The object; empty for the collection.
+    /// The object's name; empty for the collection.
     pub name: String,
-    /// `status`, `binding`, `finalize`; empty for the object itself.
+    /// `status`, `binding` or `finalize`; empty for the object itself.
     pub subresource: &'static str,
 }
 
-/// Reads a path.
+/// Reads a path. The error is the server's answer if nothing is served there.
 pub fn target(path: &str) -> Result<Target> {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (group, version, rest) = match &segments[..] {
         ["api", version, rest @ ..] => ("", *version, rest),
         ["apis", group, version, rest @ ..] => (*group, *version, rest),
-        _ => return Err(Status::no_page()),
+        _ => return Err(ApiStatus::no_page()),
     };
     if !group.is_empty() && !resource::ALL.iter().any(|r| r.group == group) {
-        return Err(Status::no_page());
+        return Err(ApiStatus::no_page());
     }
     let find =
-        |plural: &str| Resource::find(group, version, plural).ok_or_else(Status::no_such_path);
+        |plural: &str| Resource::find(group, version, plural).ok_or_else(ApiStatus::no_such_path);
     let (namespace, rest) = match rest {
-        // Of what follows a namespace's name, its own subresources are no resources.
+        // Behind a namespace's name these are its own subresources, and no resources in it.
         ["namespaces", name, "status" | "finalize"] | ["namespaces", name] => {
             let _ = name;
             ("", rest)
@@ -52,19 +52,19 @@ pub fn target(path: &str) -> Result<Target> {
         [plural] => (*plural, "", ""),
         [plural, name] => (*plural, *name, ""),
         [plural, name, subresource] => (*plural, *name, *subresource),
-        _ => return Err(Status::no_such_path()),
+        _ => return Err(ApiStatus::no_such_path()),
     };
     let resource = find(plural)?;
     let is_one = !name.is_empty();
     if resource.namespaced == namespace.is_empty() && (is_one || !resource.namespaced) {
-        return Err(Status::no_such_path());
+        return Err(ApiStatus::no_such_path());
     }
     let subresource = match subresource {
         "" => "",
         "status" if resource.status => "status",
         "binding" if *resource == resource::PODS => "binding",
         "finalize" if *resource == resource::NAMESPACES => "finalize",
-        _ => return Err(Status::no_such_path()),
+        _ => return Err(ApiStatus::no_such_path()),
     };
     Ok(Target {
         resource,
@@ -74,12 +74,12 @@ pub fn target(path: &str) -> Result<Target> {
     })
 }
 
-/// The parameters of a query.
+/// The parameters of a query string.
 #[derive(Clone, Default, Debug)]
 pub struct Query(BTreeMap<String, String>);
 
 impl Query {
-    /// Reads a query string; of a parameter that is given twice the first counts.
+    /// Reads a query string. Of a parameter that is given twice the first value counts.
     pub fn parse(query: &str) -> Query {
         let mut parameters = BTreeMap::new();
         for pair in query.split('&').filter(|p| !p.is_empty()) {
@@ -91,47 +91,47 @@ impl Query {
         Query(parameters)
     }
 
-    /// A parameter; empty where there is none.
+    /// The value of a parameter, empty if it is not given.
     pub fn get(&self, key: &str) -> &str {
         self.0.get(key).map_or("", String::as_str)
     }
 
-    /// Whether it is given, be it empty.
+    /// Whether a parameter is given, even without a value.
     pub fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
 
-    /// A switch: `true`, `1`, and given without a value.
+    /// Whether a switch is on: `true`, `1`, or given without a value.
     pub fn is(&self, key: &str) -> bool {
         self.has(key) && !matches!(self.get(key), "false" | "0" | "f" | "F" | "False" | "FALSE")
     }
 
-    /// A whole number, where there is one.
+    /// The value as a whole number; None if it is none.
     pub fn number(&self, key: &str) -> Option<i64> {
         self.get(key).parse().ok()
     }
 
-    /// A whole number, where it is given; the request is refused where it is none.
+    /// The value as a whole number; None if it is not given, an error if it is no number.
     pub fn whole(&self, key: &str) -> Result<Option<i64>> {
         let text = self.get(key);
         if text.is_empty() {
             return Ok(None);
         }
         let refused = |_| {
-            Status::bad_request(format!(
+            ApiStatus::bad_request(format!(
                 "strconv.ParseInt: parsing \"{text}\": invalid syntax"
             ))
         };
         text.parse().map(Some).map_err(refused)
     }
 
-    /// Whether nothing is to be kept of the write.
+    /// Whether nothing is to be written.
     pub fn is_dry_run(&self) -> bool {
         self.get("dryRun") == "All"
     }
 }
 
-/// Undoes the encoding of forms: `%2F`, and `+` for a space.
+/// Decodes the encoding of forms: `%2F`, and `+` for a space.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -1,15 +1,15 @@
-//! What the API server makes of a pod: its own defaults, and what admission adds.
+//! Pods: the API server's own defaults, and the fields that admission adds.
 
 use serde_json::{Value, json};
 
-use super::defaults::{drop_if, fill, is_hollow, times};
+use super::fields::{drop_if, fill, is_empty, times};
 use crate::stored::defaults as stored;
 use crate::stored::quantity::{billionths, canonical_resource};
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 const PREEMPTION: &str = "PreemptLowerPriority";
 
-/// Completes a pod.
+/// Completes a pod. Idempotent.
 pub fn complete(pod: &mut Value) {
     fill(pod, "spec", json!({}));
     if let Ok(raw) = serde_json::value::to_raw_value(pod)
@@ -43,14 +43,14 @@ pub fn complete(pod: &mut Value) {
     let priority = priority_of(class).unwrap_or(0);
     fill(spec, "priority", json!(priority));
     fill(spec, "preemptionPolicy", json!(PREEMPTION));
-    let class = quality(spec);
+    let class = qos_class(spec);
     let fresh = json!({"phase": "Pending", "qosClass": class});
     fill(pod, "status", fresh);
     let status = &mut pod["status"];
     drop_if(
         status,
         &["conditions", "podIP", "podIPs", "hostIP", "hostIPs"],
-        is_hollow,
+        is_empty,
     );
     times(status, &["lastProbeTime", "lastTransitionTime"]);
     if let Some(ip) = status["podIP"].as_str().map(str::to_owned) {
@@ -73,7 +73,7 @@ pub fn complete(pod: &mut Value) {
     }
 }
 
-/// What is limited and not asked for is asked for.
+/// Copies limits to requests that are missing.
 fn limits_are_requests(container: &mut Value) {
     let limits = container["resources"]["limits"].as_object().cloned();
     for (name, quantity) in limits.into_iter().flatten() {
@@ -86,13 +86,14 @@ fn host_ports(container: &mut Value) {
         return;
     };
     for port in ports {
-        if is_hollow(&port["hostPort"]) {
+        if is_empty(&port["hostPort"]) {
             port["hostPort"] = port["containerPort"].clone();
         }
     }
 }
 
-/// Pods bear a node that is not ready or not reachable for five minutes, unless they say otherwise.
+/// Adds the tolerations of a node that is not ready or unreachable for 300 seconds, unless the pod
+/// has its own.
 fn tolerations(spec: &mut Value) {
     const SECONDS: i64 = 300;
     for key in [
@@ -117,7 +118,7 @@ fn tolerations(spec: &mut Value) {
     }
 }
 
-/// The priority of a class. Only those of the system are there.
+/// The priority of a class; None if there is no such class. Only those of the system exist.
 fn priority_of(class: &str) -> Option<i64> {
     match class {
         "" => Some(0),
@@ -127,7 +128,8 @@ fn priority_of(class: &str) -> Option<i64> {
     }
 }
 
-/// Whether there is the priority class, and the priority is that of the class; else what is said.
+/// Refuses a priority class that does not exist, and a priority that is not the one of the class.
+/// The error is admission's message.
 pub fn priority_allowed(spec: &Value) -> Result<(), String> {
     let class = spec["priorityClassName"].as_str().unwrap_or_default();
     let Some(computed) = priority_of(class) else {
@@ -156,8 +158,8 @@ pub fn priority_allowed(spec: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The class of a pod's service: what it asks for and is limited to of processors and memory.
-fn quality(spec: &Value) -> &'static str {
+/// The QoS class of a pod, from its requests and limits of cpu and memory.
+fn qos_class(spec: &Value) -> &'static str {
     let mut any = false;
     let mut all_limited = true;
     for key in CONTAINERS {
@@ -181,8 +183,8 @@ fn quality(spec: &Value) -> &'static str {
     }
 }
 
-/// Writes the quantities of a list as the server does.
-pub fn respell(list: &mut Value) {
+/// Writes the quantities of a list in the server's canonical form.
+pub fn normalize_quantities(list: &mut Value) {
     for quantity in list
         .as_object_mut()
         .into_iter()

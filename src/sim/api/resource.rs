@@ -1,21 +1,21 @@
 //! The resources that the simulated API server serves.
 
-/// One resource of the API. Compared by identity: there is one of each, in [`ALL`].
+/// One resource of the API.
 #[derive(Debug)]
 pub struct Resource {
-    /// API group, empty for the core group.
+    /// The API group, empty for the core group.
     pub group: &'static str,
-    /// Version within the group.
+    /// The version within the group.
     pub version: &'static str,
-    /// `pods`.
+    /// The name in paths, such as `pods`.
     pub plural: &'static str,
-    /// `Pod`.
+    /// The kind of its objects, such as `Pod`.
     pub kind: &'static str,
-    /// Whether its objects are in namespaces.
+    /// Whether its objects belong to namespaces.
     pub namespaced: bool,
-    /// Whether it has the subresource `status`, which alone writes `.status`.
+    /// Whether it has the subresource `status`, through which alone `.status` is written.
     pub status: bool,
-    /// Whether writes of its `spec` raise `metadata.generation`, which begins with 1.
+    /// Whether writes of `spec` raise `metadata.generation`, which begins with 1.
     pub generation: bool,
 }
 
@@ -31,50 +31,50 @@ const fn core(plural: &'static str, kind: &'static str) -> Resource {
     }
 }
 
-/// Pods.
+/// `v1`, `pods`.
 pub static PODS: Resource = Resource {
     status: true,
     generation: true,
     ..core("pods", "Pod")
 };
-/// Nodes.
+/// `v1`, `nodes`.
 pub static NODES: Resource = Resource {
     namespaced: false,
     status: true,
     ..core("nodes", "Node")
 };
-/// Namespaces.
+/// `v1`, `namespaces`.
 pub static NAMESPACES: Resource = Resource {
     namespaced: false,
     status: true,
     ..core("namespaces", "Namespace")
 };
-/// Events of the core group. Those of `events.k8s.io` are the same objects in another form.
+/// `v1`, `events`. Those of `events.k8s.io` are the same objects in another form.
 pub static EVENTS: Resource = core("events", "Event");
-/// The newer form of events.
+/// `events.k8s.io/v1`, `events`: the newer form.
 pub static NEW_EVENTS: Resource = Resource {
     group: "events.k8s.io",
     ..core("events", "Event")
 };
-/// DaemonSets.
+/// `apps/v1`, `daemonsets`.
 pub static DAEMON_SETS: Resource = Resource {
     group: "apps",
     status: true,
     generation: true,
     ..core("daemonsets", "DaemonSet")
 };
-/// ControllerRevisions.
+/// `apps/v1`, `controllerrevisions`.
 pub static CONTROLLER_REVISIONS: Resource = Resource {
     group: "apps",
     ..core("controllerrevisions", "ControllerRevision")
 };
-/// Leases.
+/// `coordination.k8s.io/v1`, `leases`.
 pub static LEASES: Resource = Resource {
     group: "coordination.k8s.io",
     ..core("leases", "Lease")
 };
 
-/// All of them.
+/// All resources that are served.
 pub static ALL: [&Resource; 8] = [
     &PODS,
     &NODES,
@@ -95,13 +95,13 @@ impl PartialEq for Resource {
 impl Eq for Resource {}
 
 impl Resource {
-    /// The resource of this group, version and plural.
+    /// The resource of this group, version and plural; None if it is not served.
     pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
         let mut all = ALL.into_iter();
         all.find(|r| r.group == group && r.version == version && r.plural == plural)
     }
 
-    /// `v1`, `apps/v1`.
+    /// Group and version as objects have them: `v1`, `apps/v1`.
     pub fn api_version(&self) -> String {
         if self.group.is_empty() {
             self.version.to_owned()
@@ -110,17 +110,17 @@ impl Resource {
         }
     }
 
-    /// As messages name it: `pods`, `daemonsets.apps`.
+    /// The resource as messages name it: `pods`, `daemonsets.apps`.
     pub fn qualified(&self) -> String {
         qualified(self.plural, self.group)
     }
 
-    /// As messages about invalid objects name its kind: `Pod`, `DaemonSet.apps`.
+    /// The kind as messages about invalid objects name it: `Pod`, `DaemonSet.apps`.
     pub fn qualified_kind(&self) -> String {
         qualified(self.kind, self.group)
     }
 
-    /// The path of its collection, of one namespace or of all where that is empty.
+    /// The path of its collection in a namespace, or in all if that is empty.
     pub fn path(&self, namespace: &str) -> String {
         let root = if self.group.is_empty() {
             "/api"

@@ -1,7 +1,7 @@
-//! Which objects a list or watch is about: the parameters `labelSelector` and `fieldSelector`.
+//! The parameters `labelSelector` and `fieldSelector`.
 //!
-//! The model has label selectors too, compiled from a workload's `matchLabels` and `matchExpressions`; the text here
-//! has another grammar and the API server's messages.
+//! The model has label selectors too, compiled from a workload's `matchLabels` and
+//! `matchExpressions`. The parameters have a grammar of their own, and the API server's messages.
 
 mod field;
 mod label;

@@ -1,10 +1,10 @@
-//! The API server with time, a log and faults around it. Clones share it.
+//! The API server with time, a log and faults. Clones share its state.
 //!
-//! Every request takes at least a millisecond of tokio's time, or paused time would stand still. Time of day is a
-//! fixed moment plus tokio's, so nothing depends on the machine's clock.
+//! Every request takes at least a millisecond of tokio's time, or paused time would stand still.
+//! The time of day is a fixed moment plus tokio's time, so nothing depends on the machine's clock.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,102 +15,82 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::core::{Core, Moment, Request};
-use super::faults::{Act, Faults, Gate, Matches};
+use super::core::Moment;
+use super::dispatch::{self, Request};
+use super::faults::{Act, Gate, Matches};
 use super::log::Entry;
 use super::path::{self, Query};
 use super::resource::{self, Resource};
-use super::status::Status;
+use super::state::{Shared, State};
+use super::status::ApiStatus;
 use super::store::Store;
-use super::told::Told;
-use super::watch::{Plan, Watch};
+use super::watch::{Start, Watch};
 
 /// How long a request takes.
 const LATENCY: Duration = Duration::from_millis(1);
 
-/// How a server is made.
+/// The options of a server.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Seed of names, UIDs and all else that is random.
+pub struct ServerOptions {
+    /// The seed of names, UIDs and everything else that is random.
     pub seed: u64,
-    /// What time it is when it starts.
+    /// The time of day when it starts.
     pub epoch: Timestamp,
 }
 
-impl Default for Options {
-    /// Seed 1, and a moment in 2026.
+impl Default for ServerOptions {
+    /// Seed 1, and a fixed moment in 2026.
     fn default() -> Self {
-        Options {
+        ServerOptions {
             seed: 1,
             epoch: Timestamp::constant(1_780_000_000, 0),
         }
     }
 }
 
-/// What the clones share.
-pub struct Inner {
-    /// The server proper.
-    pub core: Core,
-    /// What goes wrong.
-    pub faults: Faults,
-    /// What watches told.
-    pub told: Told,
-    /// All requests so far.
-    pub log: Vec<Entry>,
-}
-
-/// The server.
+/// The server, with everything that its clients share.
 #[derive(Clone)]
 pub struct ApiServer {
-    inner: Arc<Mutex<Inner>>,
-    /// Not tokio's `watch`, which wakes those who wait in an order by chance.
-    changed: Arc<Notify>,
+    shared: Shared,
+    /// Notified of each request once the log has it.
     logged: Arc<Notify>,
-    start: Instant,
     epoch: Timestamp,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 pub enum Reply {
-    /// A code, an object, and `Retry-After` in seconds.
+    /// A code, a body, and `Retry-After` in seconds.
     Object(u16, Value, Option<u64>),
-    /// The lines of a watch.
+    /// The lines of a watch, which ends with them.
     Lines(BoxStream<'static, Bytes>),
-    /// The connection fails.
+    /// The connection fails without an answer.
     Broken,
 }
 
 /// A request as it comes in.
 pub struct Incoming {
-    /// `GET`, …
+    /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path of the URL.
     pub path: String,
-    /// The query string.
+    /// The query of the URL.
     pub query: String,
-    /// `Content-Type`.
+    /// The header `Content-Type`.
     pub content_type: String,
-    /// The body.
+    /// The body, as sent.
     pub body: Bytes,
 }
 
 impl ApiServer {
-    /// An empty one, but for the namespaces that every cluster has.
-    pub fn new(options: Options) -> ApiServer {
+    /// An empty server, except for the namespaces that every cluster has.
+    pub fn new(options: ServerOptions) -> ApiServer {
         let server = ApiServer {
-            inner: Arc::new(Mutex::new(Inner {
-                core: Core::new(options.seed),
-                faults: Faults::default(),
-                told: Told::default(),
-                log: Vec::new(),
-            })),
-            changed: Arc::default(),
+            shared: Shared::new(options.seed),
             logged: Arc::default(),
-            start: Instant::now(),
             epoch: options.epoch,
         };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            server.with(|inner| {
+            server.shared.with(|state| {
                 let target = path::target("/api/v1/namespaces").expect("a path");
                 let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
                 let request = Request {
@@ -121,36 +101,26 @@ impl ApiServer {
                     body: body.as_bytes(),
                 };
                 let moment = server.moment(usize::MAX);
-                let made = inner.core.answer(&request, &moment);
+                let made = dispatch::answer(&mut state.core, &request, &moment);
                 made.unwrap_or_else(|status| panic!("namespace {name}: {status}"));
             });
         }
         server
     }
 
-    /// Lends everything, locked.
-    pub fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
-        f(&mut self.lock())
+    /// Lends the state, locked.
+    pub fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        self.shared.with(f)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The oldest version that watches of this resource can begin at, where that can be told now.
-    pub(super) fn try_oldest(&self, resource: &Resource) -> Option<u64> {
-        let inner = self.inner.try_lock().ok()?;
-        Some(inner.core.store.oldest(resource))
-    }
-
-    /// Reads what it holds.
+    /// Reads the store.
     pub fn read<R>(&self, f: impl FnOnce(&Store) -> R) -> R {
-        f(&self.lock().core.store)
+        f(&self.shared.lock().core.store)
     }
 
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.shared.elapsed()
     }
 
     /// The time of day at the start.
@@ -158,13 +128,13 @@ impl ApiServer {
         self.epoch
     }
 
-    /// The time of day.
+    /// The time of day now.
     pub fn now(&self) -> Timestamp {
         let elapsed = jiff::SignedDuration::try_from(self.elapsed()).unwrap_or_default();
         self.epoch.checked_add(elapsed).unwrap_or(self.epoch)
     }
 
-    /// The time of day, for whoever wants a clock.
+    /// A clock that shows the server's time of day.
     pub fn clock(&self) -> crate::sim::Clock {
         let server = self.clone();
         Arc::new(move || server.now())
@@ -178,65 +148,63 @@ impl ApiServer {
         }
     }
 
-    /// Told of every write, and of every change of what watches tell.
-    pub fn changes(&self) -> Arc<Notify> {
-        self.changed.clone()
-    }
-
     /// All requests so far.
     pub fn log(&self) -> Vec<Entry> {
-        self.lock().log.clone()
+        self.shared.lock().log.clone()
     }
 
-    /// The requests so far that are so.
+    /// The requests so far that meet a condition.
     pub fn requests(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        let inner = self.lock();
-        inner.log.iter().filter(|e| wanted(e)).cloned().collect()
+        let state = self.shared.lock();
+        state.log.iter().filter(|e| wanted(e)).cloned().collect()
     }
 
-    /// All requests so far as text, a line each.
+    /// All requests so far as text, one line each.
     pub fn log_text(&self) -> String {
-        let inner = self.lock();
-        inner.log.iter().map(|e| e.line() + "\n").collect()
+        let state = self.shared.lock();
+        state.log.iter().map(|e| e.line() + "\n").collect()
     }
 
-    /// The next `times` requests that match go so. Later rules go before earlier ones.
+    /// The next `times` requests that match meet this fault. Later rules take precedence.
     pub fn rule(&self, times: usize, matches: impl Fn(&Entry) -> bool + Send + 'static, act: Act) {
         let matches: Matches = Box::new(matches);
-        self.with(|inner| inner.faults.rule(times, matches, act));
+        self.shared
+            .with(|state| state.faults.rule(times, matches, act));
     }
 
-    /// No rules any more.
+    /// Ends all rules.
     pub fn clear_rules(&self) {
-        self.with(|inner| inner.faults.clear_rules());
+        self.shared.with(|state| state.faults.clear_rules());
     }
 
-    /// The client's watches of this resource tell late, or nothing, or all again.
+    /// Holds up the client's watches of this resource, or (None) no longer.
     pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
         let at = self.elapsed();
-        self.with(|inner| {
-            inner.faults.gate(client, resource, gate);
-            inner.told.gate(client, resource, gate, at);
+        self.shared.with(|state| {
+            state.faults.gate(client, resource, gate);
+            state.deliveries.gate(client, resource, gate, at);
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
-    /// All open watches of this resource end.
+    /// Ends all open watches of this resource.
     pub fn end_watches(&self, resource: &Resource) {
-        self.with(|inner| inner.faults.cut(resource, false));
-        self.changed.notify_waiters();
+        self.shared.with(|state| state.faults.cut(resource, false));
+        self.shared.notify();
     }
 
-    /// History is cut: open watches of this resource end with 410, and none can begin before now.
+    /// Cuts the history: open watches of this resource end with 410, and no watch can begin before
+    /// now.
     pub fn expire(&self, resource: &Resource) {
-        self.with(|inner| {
-            inner.faults.cut(resource, true);
-            inner.core.store.cut(resource);
+        self.shared.with(|state| {
+            state.faults.cut(resource, true);
+            state.core.store.cut(resource);
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
-    /// Waits for the next request after the one numbered `after` that is wanted; None where none comes in time.
+    /// Waits for the next request that is wanted, after the one numbered `after`; None if none
+    /// comes within the horizon.
     pub async fn next_request(
         &self,
         after: usize,
@@ -249,19 +217,19 @@ impl ApiServer {
             let mut logged = pin!(self.logged.notified());
             logged.as_mut().enable();
             {
-                let inner = self.lock();
-                if let Some(found) = inner.log[seen..].iter().find(|e| wanted(e)) {
+                let state = self.shared.lock();
+                if let Some(found) = state.log[seen..].iter().find(|e| wanted(e)) {
                     return Some(found.clone());
                 }
-                seen = inner.log.len();
+                seen = state.log.len();
             }
             timeout_at(deadline, logged).await.ok()?;
         }
     }
 
-    /// How many requests there were.
+    /// How many requests came in so far.
     pub fn requests_so_far(&self) -> usize {
-        self.lock().log.len()
+        self.shared.lock().log.len()
     }
 
     /// Answers a request of a client.
@@ -304,7 +272,7 @@ impl ApiServer {
         reply
     }
 
-    fn refuse(&self, number: usize, status: &Status, retry_after: Option<u64>) -> Reply {
+    fn refuse(&self, number: usize, status: &ApiStatus, retry_after: Option<u64>) -> Reply {
         self.ended(number, status.code);
         let mut object = status.to_json();
         if let Some(seconds) = retry_after {
@@ -314,9 +282,9 @@ impl ApiServer {
     }
 
     fn note(&self, client: Arc<str>, incoming: &Incoming) -> (usize, Option<Act>) {
-        let mut inner = self.lock();
+        let mut state = self.shared.lock();
         let entry = Entry {
-            number: inner.log.len(),
+            number: state.log.len(),
             client,
             method: incoming.method.clone(),
             path: incoming.path.clone(),
@@ -327,17 +295,17 @@ impl ApiServer {
             ended: None,
             code: 0,
         };
-        let act = inner.faults.act(&entry);
+        let act = state.faults.act(&entry);
         let number = entry.number;
-        inner.log.push(entry);
-        drop(inner);
+        state.log.push(entry);
+        drop(state);
         self.logged.notify_waiters();
         (number, act)
     }
 
     fn ended(&self, number: usize, code: u16) {
         let elapsed = self.elapsed();
-        let entry = &mut self.lock().log[number];
+        let entry = &mut self.shared.lock().log[number];
         (entry.ended, entry.code) = (Some(elapsed), code);
     }
 
@@ -356,7 +324,7 @@ impl ApiServer {
         client: Arc<str>,
         incoming: Incoming,
         number: usize,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Reply, ApiStatus> {
         let target = path::target(&incoming.path)?;
         let query = Query::parse(&incoming.query);
         if incoming.method == "GET"
@@ -364,14 +332,14 @@ impl ApiServer {
             && query.is("watch")
             && target.name.is_empty()
         {
-            let (plan, length) = self.with(|inner| {
-                let plan = Plan::new(&inner.core.store, &target, &query)?;
-                let random = inner.core.rng.random_range(1_800..3_600);
+            let (start, length) = self.shared.with(|state| {
+                let start = Start::new(&state.core.store, &target, &query)?;
+                let random = state.core.rng.random_range(1_800..3_600);
                 let seconds = query.number("timeoutSeconds").filter(|s| *s > 0);
                 let seconds = seconds.map_or(random, i64::unsigned_abs);
-                Ok::<_, Status>((plan, Duration::from_secs(seconds)))
+                Ok::<_, ApiStatus>((start, Duration::from_secs(seconds)))
             })?;
-            let watch = Watch::new(self.clone(), client, target, &query, plan, length);
+            let watch = Watch::new(self.shared.clone(), client, target, &query, start, length);
             return Ok(Reply::Lines(watch.lines()));
         }
         let request = Request {
@@ -382,21 +350,21 @@ impl ApiServer {
             body: &incoming.body,
         };
         let moment = self.moment(number);
-        let (answer, changed) = self.with(|inner| {
-            let before = inner.core.store.version();
-            let answer = inner.core.answer(&request, &moment);
-            (answer, inner.core.store.version() != before)
+        let (answer, changed) = self.shared.with(|state| {
+            let before = state.core.store.version();
+            let answer = dispatch::answer(&mut state.core, &request, &moment);
+            (answer, state.core.store.version() != before)
         });
         if changed {
-            self.changed.notify_waiters();
+            self.shared.notify();
         }
         let answer = answer?;
         Ok(Reply::Object(answer.code, answer.object, None))
     }
 
-    /// Does what a request asks for at once, by all rules; no client sent it and the log does not have it. For
-    /// whatever sets a scene. Patches are JSON merge patches.
-    pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, Status> {
+    /// Carries out a request at once, by all rules. No client sent it, and the log does not have
+    /// it. Tests prepare clusters with it. Patches are JSON merge patches.
+    pub fn perform(&self, method: &str, path: &str, body: &Value) -> Result<Value, ApiStatus> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let target = path::target(path)?;
         let body = match body {
@@ -415,12 +383,14 @@ impl ApiServer {
             body: &body,
         };
         let moment = self.moment(usize::MAX);
-        let answer = self.with(|inner| inner.core.answer(&request, &moment));
-        self.changed.notify_waiters();
+        let answer = self
+            .shared
+            .with(|state| dispatch::answer(&mut state.core, &request, &moment));
+        self.shared.notify();
         answer.map(|answer| answer.object)
     }
 
-    /// Changes an object as nobody's request would, for tests: `None` takes it out.
+    /// Changes an object without any rule, for tests; `None` removes it.
     pub fn meddle(
         &self,
         resource: &'static Resource,
@@ -429,15 +399,15 @@ impl ApiServer {
         change: impl FnOnce(Value) -> Option<Value>,
     ) {
         let moment = self.moment(usize::MAX);
-        self.with(|inner| {
-            let old = inner.core.store.get(resource, namespace, name);
+        self.shared.with(|state| {
+            let old = state.core.store.get(resource, namespace, name);
             let old = old.map(|o| (**o).clone()).unwrap_or_default();
             match change(old.clone()) {
-                Some(new) => inner.core.put(resource, new, &moment),
-                None => inner.core.remove(resource, old, &moment),
+                Some(new) => state.core.put(resource, new, &moment),
+                None => state.core.remove(resource, old, &moment),
             };
         });
-        self.changed.notify_waiters();
+        self.shared.notify();
     }
 
     /// The objects of a resource, by namespace and name.
@@ -451,12 +421,12 @@ impl ApiServer {
         })
     }
 
-    /// One object.
+    /// One object; None if it does not exist.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Value> {
         self.read(|store| store.get(resource, namespace, name).map(|o| (**o).clone()))
     }
 
-    /// The pods there are.
+    /// All pods, by namespace and name.
     pub fn pods(&self) -> Vec<Value> {
         self.all(&resource::PODS)
     }

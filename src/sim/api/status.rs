@@ -1,4 +1,4 @@
-//! Errors as the API server says them: `Status` objects, in its words.
+//! Errors in the API server's words: objects of the kind `Status` (`metav1.Status`).
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 
 use super::resource::{self, Resource};
 
-/// A failure of a request.
+/// The failure of a request.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Status {
+pub struct ApiStatus {
     /// HTTP code.
     pub code: u16,
-    /// `NotFound` and so on.
+    /// `reason`, such as `NotFound`; empty for errors without one.
     pub reason: &'static str,
-    /// For people.
+    /// `message`, for people.
     pub message: String,
-    /// `details`, null where there are none.
+    /// `details`, null without any.
     pub details: Value,
 }
 
 /// A result of the API.
-pub type Result<T, E = Status> = std::result::Result<T, E>;
+pub type Result<T, E = ApiStatus> = std::result::Result<T, E>;
 
-impl Status {
-    /// One without details.
-    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status {
+impl ApiStatus {
+    /// An error without details.
+    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> ApiStatus {
+        ApiStatus {
             code,
             reason,
             message: message.into(),
@@ -33,96 +33,96 @@ impl Status {
         }
     }
 
-    fn about(mut self, resource: &Resource, name: &str) -> Status {
+    fn about(mut self, resource: &Resource, name: &str) -> ApiStatus {
         self.details = details(name, resource.group, resource.plural);
         self
     }
 
-    /// There is no such object.
-    pub fn not_found(resource: &Resource, name: &str) -> Status {
+    /// 404: there is no such object.
+    pub fn not_found(resource: &Resource, name: &str) -> ApiStatus {
         let message = format!("{} \"{name}\" not found", resource.qualified());
-        Status::new(404, "NotFound", message).about(resource, name)
+        ApiStatus::new(404, "NotFound", message).about(resource, name)
     }
 
-    /// The path means nothing.
-    pub fn no_such_path() -> Status {
+    /// 404: the path names no resource that is served.
+    pub fn no_such_path() -> ApiStatus {
         let message = "the server could not find the requested resource";
-        Status {
+        ApiStatus {
             details: json!({}),
-            ..Status::new(404, "NotFound", message)
+            ..ApiStatus::new(404, "NotFound", message)
         }
     }
 
-    /// Nothing at all is served under the path: the answer is plain text.
-    pub fn no_page() -> Status {
-        Status::new(404, "", "404 page not found\n")
+    /// 404 in plain text: nothing is served under the path.
+    pub fn no_page() -> ApiStatus {
+        ApiStatus::new(404, "", "404 page not found\n")
     }
 
-    /// The name is taken.
-    pub fn already_exists(resource: &Resource, name: &str) -> Status {
+    /// 409: an object has the name already.
+    pub fn already_exists(resource: &Resource, name: &str) -> ApiStatus {
         let message = format!("{} \"{name}\" already exists", resource.qualified());
-        Status::new(409, "AlreadyExists", message).about(resource, name)
+        ApiStatus::new(409, "AlreadyExists", message).about(resource, name)
     }
 
-    /// The write is for another state of the object, or for another object.
-    pub fn conflict(resource: &Resource, name: &str, why: &str) -> Status {
+    /// 409: the write is for another state of the object, or for another object.
+    pub fn conflict(resource: &Resource, name: &str, why: &str) -> ApiStatus {
         let message = format!(
             "Operation cannot be fulfilled on {} \"{name}\": {why}",
             resource.qualified()
         );
-        Status::new(409, "Conflict", message).about(resource, name)
+        ApiStatus::new(409, "Conflict", message).about(resource, name)
     }
 
-    /// As [`Status::conflict`], about a delete: there the kind is named.
-    pub fn conflict_of_kind(resource: &Resource, name: &str, why: &str) -> Status {
+    /// As [`ApiStatus::conflict`], for a delete, where the message names the kind.
+    pub fn conflict_of_kind(resource: &Resource, name: &str, why: &str) -> ApiStatus {
         let message = format!(
             "Operation cannot be fulfilled on {} \"{name}\": {why}",
             resource.qualified_kind()
         );
-        let mut status = Status::new(409, "Conflict", message);
+        let mut status = ApiStatus::new(409, "Conflict", message);
         status.details = details(name, resource.group, resource.kind);
         status
     }
 
-    /// The write is for an older state of the object.
-    pub fn modified(resource: &Resource, name: &str) -> Status {
+    /// 409: the write is for an older state of the object.
+    pub fn modified(resource: &Resource, name: &str) -> ApiStatus {
         const WHY: &str = "the object has been modified; please apply your changes to the latest version and try again";
-        Status::conflict(resource, name, WHY)
+        ApiStatus::conflict(resource, name, WHY)
     }
 
-    /// Not allowed.
-    pub fn forbidden(resource: &Resource, name: &str, why: &str) -> Status {
+    /// 403: admission or a rule forbids it.
+    pub fn forbidden(resource: &Resource, name: &str, why: &str) -> ApiStatus {
         let message = format!("{} \"{name}\" is forbidden: {why}", resource.qualified());
-        Status::new(403, "Forbidden", message).about(resource, name)
+        ApiStatus::new(403, "Forbidden", message).about(resource, name)
     }
 
-    /// The request makes no sense.
-    pub fn bad_request(message: impl Into<String>) -> Status {
-        Status::new(400, "BadRequest", message)
+    /// 400: the request makes no sense.
+    pub fn bad_request(message: impl Into<String>) -> ApiStatus {
+        ApiStatus::new(400, "BadRequest", message)
     }
 
-    /// The verb is not for this path.
-    pub fn not_allowed() -> Status {
+    /// 405: the verb is not served under this path.
+    pub fn not_allowed() -> ApiStatus {
         let message = "the server does not allow this method on the requested resource";
-        Status {
+        ApiStatus {
             details: json!({}),
-            ..Status::new(405, "MethodNotAllowed", message)
+            ..ApiStatus::new(405, "MethodNotAllowed", message)
         }
     }
 
-    /// History does not go back so far.
-    pub fn expired(message: impl Into<String>) -> Status {
-        Status::new(410, "Expired", message)
+    /// 410: history does not go back so far.
+    pub fn expired(message: impl Into<String>) -> ApiStatus {
+        ApiStatus::new(410, "Expired", message)
     }
 
-    /// The object breaks rules of its kind.
-    pub fn invalid(resource: &Resource, name: &str, errors: &[FieldError]) -> Status {
+    /// 422: the object breaks rules of its kind.
+    pub fn invalid(resource: &Resource, name: &str, errors: &[FieldError]) -> ApiStatus {
         let said: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         let said = match &said[..] {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        // Both forms of an event are one kind to the server, that of the core group.
+        // For the server both forms of an event are of one kind, that of the core group.
         let newer = *resource == resource::NEW_EVENTS;
         let kind = if newer {
             resource::EVENTS.qualified_kind()
@@ -132,8 +132,8 @@ impl Status {
         let group = if newer { "" } else { resource.group };
         let message = format!("{kind} \"{name}\" is invalid: {said}");
         let causes: Vec<Value> = errors.iter().map(FieldError::cause).collect();
-        let mut status = Status::new(422, "Invalid", message);
-        // Unlike other errors, this one names the kind.
+        let mut status = ApiStatus::new(422, "Invalid", message);
+        // Unlike the details of other errors, these name the kind.
         status.details = details(name, group, resource.kind);
         if !causes.is_empty() {
             status.details["causes"] = causes.into();
@@ -141,8 +141,9 @@ impl Status {
         status
     }
 
-    /// The parameters of a request break rules; `kind` is that of its options: `ListOptions` and so on.
-    pub fn invalid_options(kind: &'static str, errors: &[FieldError]) -> Status {
+    /// 422: the parameters of a request break rules. `kind` is that of its options: `ListOptions`
+    /// and so on.
+    pub fn invalid_options(kind: &'static str, errors: &[FieldError]) -> ApiStatus {
         let options = Resource {
             group: "meta.k8s.io",
             version: "v1",
@@ -152,12 +153,12 @@ impl Status {
             status: false,
             generation: false,
         };
-        Status::invalid(&options, "", errors)
+        ApiStatus::invalid(&options, "", errors)
     }
 
-    /// The object that is sent.
+    /// The object that is sent to the client.
     pub fn to_json(&self) -> Value {
-        if *self == Status::no_page() {
+        if *self == ApiStatus::no_page() {
             return self.message.clone().into();
         }
         let mut status = json!({
@@ -175,13 +176,13 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for ApiStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.code, self.reason, self.message)
     }
 }
 
-impl std::error::Error for Status {}
+impl std::error::Error for ApiStatus {}
 
 fn details(name: &str, group: &str, kind: &str) -> Value {
     let mut details = json!({});
@@ -193,9 +194,10 @@ fn details(name: &str, group: &str, kind: &str) -> Value {
     details
 }
 
-/// What is wrong with a field: the types of `k8s.io/apimachinery/pkg/util/validation/field`, as far as they are used.
+/// The types of field errors, as in `k8s.io/apimachinery/pkg/util/validation/field`, as far as they
+/// are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wrong {
+pub enum ErrorType {
     /// `FieldValueRequired`.
     Required,
     /// `FieldValueInvalid`.
@@ -217,46 +219,46 @@ pub enum Wrong {
 /// One rule that an object breaks.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FieldError {
-    /// What is wrong.
-    pub wrong: Wrong,
-    /// `spec.template.spec.containers[0].name`.
+    /// The type, which decides the reason and the beginning of the message.
+    pub error_type: ErrorType,
+    /// The path of the field, such as `spec.template.spec.containers[0].name`.
     pub field: String,
-    /// The value, where the message shows it.
+    /// The value, which the message of some types shows.
     pub value: Value,
-    /// More, or empty.
+    /// The end of the message, empty for none.
     pub detail: String,
 }
 
 impl FieldError {
-    /// The error as one of the causes of a status.
+    /// The error as an entry of `details.causes`.
     pub fn cause(&self) -> Value {
-        let reason = match self.wrong {
-            Wrong::Required => "FieldValueRequired",
-            Wrong::Invalid => "FieldValueInvalid",
-            Wrong::NotSupported => "FieldValueNotSupported",
-            Wrong::Duplicate => "FieldValueDuplicate",
-            Wrong::Forbidden => "FieldValueForbidden",
-            Wrong::TooLong => "FieldValueTooLong",
-            Wrong::TooMany => "FieldValueTooMany",
-            Wrong::NotFound => "FieldValueNotFound",
+        let reason = match self.error_type {
+            ErrorType::Required => "FieldValueRequired",
+            ErrorType::Invalid => "FieldValueInvalid",
+            ErrorType::NotSupported => "FieldValueNotSupported",
+            ErrorType::Duplicate => "FieldValueDuplicate",
+            ErrorType::Forbidden => "FieldValueForbidden",
+            ErrorType::TooLong => "FieldValueTooLong",
+            ErrorType::TooMany => "FieldValueTooMany",
+            ErrorType::NotFound => "FieldValueNotFound",
         };
         json!({"reason": reason, "message": self.body(), "field": self.field})
     }
 
-    /// The message without the field, as upstream's `ErrorBody`.
+    /// The message without the field.
     fn body(&self) -> String {
-        let what = match self.wrong {
-            Wrong::Required => "Required value",
-            Wrong::Invalid => "Invalid value",
-            Wrong::NotSupported => "Unsupported value",
-            Wrong::Duplicate => "Duplicate value",
-            Wrong::Forbidden => "Forbidden",
-            Wrong::TooLong => "Too long",
-            Wrong::TooMany => "Too many",
-            Wrong::NotFound => "Not found",
+        let what = match self.error_type {
+            ErrorType::Required => "Required value",
+            ErrorType::Invalid => "Invalid value",
+            ErrorType::NotSupported => "Unsupported value",
+            ErrorType::Duplicate => "Duplicate value",
+            ErrorType::Forbidden => "Forbidden",
+            ErrorType::TooLong => "Too long",
+            ErrorType::TooMany => "Too many",
+            ErrorType::NotFound => "Not found",
         };
-        let value = match self.wrong {
-            Wrong::Required | Wrong::Forbidden | Wrong::TooLong => String::new(),
+        let value = match self.error_type {
+            ErrorType::Required | ErrorType::Forbidden | ErrorType::TooLong => String::new(),
             _ => format!(": {}", go_json(&self.value)),
         };
         let detail = if self.detail.is_empty() {
@@ -268,10 +270,10 @@ impl FieldError {
     }
 }
 
-/// JSON as Go writes its types: their fields in the order in which they are declared. A map, which has texts only, is
-/// in the order of its keys.
+/// JSON as Go writes its types: fields in the order of their declaration. A map, which has only
+/// texts, is in the order of its keys.
 fn go_json(value: &Value) -> String {
-    /// Fields that do not stand in alphabetical order, before all others.
+    /// Fields that precede all others, which are in alphabetical order.
     const FIRST: [&str; 11] = [
         "apiVersion",
         "kind",

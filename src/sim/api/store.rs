@@ -1,4 +1,4 @@
-//! What the API server holds: objects, one version counter for all of them, and the history of every write.
+//! The store: objects, one version counter for all of them, and the history of every write.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use serde_json::Value;
 
 use super::resource::{self, Resource};
 
-/// Namespace (empty where there is none) and name.
+/// Namespace (empty outside of namespaces) and name.
 pub type Name = (String, String);
 
-/// What a write did, in the words of watch events.
+/// The type of a write, in the words of watch events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// It was created.
+    /// The object was created.
     Added,
-    /// It was changed.
+    /// The object was changed.
     Modified,
-    /// It is gone.
+    /// The object was removed.
     Deleted,
 }
 
-/// One write.
+/// One write, as the history keeps it.
 #[derive(Clone, Debug)]
 pub struct Write {
     /// The resourceVersion that it made.
     pub version: u64,
-    /// When, since the start.
+    /// The time since the start.
     pub at: Duration,
-    /// Which resource.
+    /// The resource of the object.
     pub resource: &'static Resource,
-    /// What it did.
+    /// The type of the write.
     pub change: Change,
-    /// The object after it; of one that is gone the last state, with the version of the deletion.
+    /// The object after it; of a removed object the last state, with the version of the removal.
     pub object: Arc<Value>,
-    /// The object before it.
+    /// The object before it; None if it did not exist.
     pub before: Option<Arc<Value>>,
-    /// The number of the request, in the log, that it came with.
+    /// The number of its request in the log.
     pub request: usize,
 }
 
@@ -45,11 +45,11 @@ pub struct Write {
 struct Table {
     rows: BTreeMap<Name, Arc<Value>>,
     writes: Vec<Write>,
-    /// Watches and lists cannot go back behind this version.
+    /// Watches and lists cannot go back to before this version.
     cut: u64,
 }
 
-/// All objects.
+/// All objects, with their history.
 #[derive(Debug)]
 pub struct Store {
     version: u64,
@@ -65,7 +65,7 @@ impl Default for Store {
     }
 }
 
-/// Where a resource's objects are: both forms of events are the same objects.
+/// The index of a resource's table. Both forms of events share one.
 fn table(resource: &Resource) -> usize {
     let stored = if *resource == resource::NEW_EVENTS {
         &resource::EVENTS
@@ -77,12 +77,12 @@ fn table(resource: &Resource) -> usize {
 }
 
 impl Store {
-    /// The version of the last write.
+    /// The resourceVersion of the last write.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// An object.
+    /// One object; None if it does not exist.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Arc<Value>> {
         let key = (namespace.to_owned(), name.to_owned());
         self.tables[table(resource)].rows.get(&key)
@@ -93,7 +93,8 @@ impl Store {
         &self.tables[table(resource)].rows
     }
 
-    /// The objects of a resource as they were at a version; None where history does not go back so far.
+    /// The objects of a resource at a version, by namespace and name; None if history does not go
+    /// back so far.
     pub fn at(&self, resource: &Resource, version: u64) -> Option<BTreeMap<Name, Arc<Value>>> {
         let table = &self.tables[table(resource)];
         if version < table.cut {
@@ -113,7 +114,8 @@ impl Store {
         Some(rows)
     }
 
-    /// The writes to a resource after a version, oldest first; None where history does not go back so far.
+    /// The writes to a resource after a version, oldest first; None if history does not go back so
+    /// far.
     pub fn since(&self, resource: &Resource, version: u64) -> Option<&[Write]> {
         let table = &self.tables[table(resource)];
         if version < table.cut {
@@ -123,12 +125,12 @@ impl Store {
         Some(&table.writes[first..])
     }
 
-    /// All writes to a resource, oldest first, those before the cut included.
+    /// All writes to a resource, oldest first, including those before the cut.
     pub fn history(&self, resource: &Resource) -> &[Write] {
         &self.tables[table(resource)].writes
     }
 
-    /// From now on nobody is told of what this resource was before now.
+    /// Cuts the history of a resource: no watch and no list goes back to before now.
     pub fn cut(&mut self, resource: &Resource) {
         self.tables[table(resource)].cut = self.version;
     }
@@ -138,7 +140,7 @@ impl Store {
         self.tables[table(resource)].cut
     }
 
-    /// Writes an object; its resourceVersion is set here. Gives it as it is now.
+    /// Writes an object, and sets its resourceVersion. Returns its new state.
     pub fn put(
         &mut self,
         resource: &'static Resource,
@@ -171,7 +173,7 @@ impl Store {
         object
     }
 
-    /// Takes an object out, whose last state is `object`.
+    /// Removes an object, whose last state is `object`. Returns it with the version of the removal.
     pub fn remove(
         &mut self,
         resource: &'static Resource,

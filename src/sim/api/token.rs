@@ -1,25 +1,26 @@
-//! Tokens that lead from one page of a list to the next: JSON in base64, as the server has them.
+//! Continue tokens, which lead from one page of a list to the next: JSON in base64, as the server
+//! writes them.
 
 use serde_json::{Value, json};
 
 use super::body::syntax_error;
-use super::status::{Result, Status};
+use super::status::{ApiStatus, Result};
 use super::store::Name;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// The version of the format.
+/// The version of the format, `v` in a token.
 const FORMAT: &str = "meta.k8s.io/v1";
 
-/// The token for the page that begins with this key, of the list of this version.
+/// The token for the page that begins with this key, of a list at this version.
 pub fn write(version: u64, (namespace, name): &Name) -> String {
     let token = json!({"v": FORMAT, "rv": version, "start": format!("{namespace}/{name}")});
     encode(token.to_string().as_bytes())
 }
 
-/// The version of the list and the first key of the page.
+/// Reads a token: the version of the list, and the first key of the page.
 pub fn read(token: &str) -> Result<(u64, Name)> {
     let refused = |why: &str| {
-        Status::bad_request(format!(
+        ApiStatus::bad_request(format!(
             "invalid continue token: continue key is not valid: {why}"
         ))
     };
@@ -56,7 +57,7 @@ fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// Undoes [`encode`]; the error is the place of the first letter that is wrong.
+/// Decodes [`encode`]. The error is the place of the first wrong letter.
 fn decode(text: &str) -> Result<Vec<u8>, usize> {
     let mut out = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);

@@ -1,13 +1,16 @@
-//! What the API server refuses, in its words: the rules of Kubernetes 1.37 for the kinds that are served.
+//! Validation, in the API server's words: the rules of Kubernetes 1.37 for the kinds that are
+//! served.
 //!
-//! The rules stand in the order in which the server checks them, as its message lists all that are broken. Where the
-//! server goes through a map in no order, keys are taken in theirs. What is left out is said by each file.
+//! The rules stand in the order in which the server checks them, because its message lists all that
+//! are broken. Where the server goes through a map in random order, the keys are sorted here. Each
+//! file says which rules are left out.
 
 mod container;
 mod daemon_set;
 mod decode;
 mod errors;
 mod event;
+mod fields;
 mod metadata;
 mod names;
 mod node;
@@ -27,7 +30,7 @@ use metadata::NameRule;
 use super::resource::{self, Resource};
 use super::status::FieldError;
 
-/// What is wrong with a new object, which is complete ([`super::defaults`]) and has a name.
+/// The errors of a new object, which is complete ([`super::defaults`]) and has a name.
 pub fn create(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     let rule = name_rule(resource);
@@ -53,15 +56,15 @@ pub fn create(resource: &Resource, object: &Value) -> Vec<FieldError> {
         }
         _ => event::create(&mut errors, resource, object),
     }
-    // Whatever a kind's own rules are, the name must fit into a path.
+    // Whatever the rules of its kind are, a name must fit into a path.
     if errors.is_empty() {
         metadata::create(&mut errors, object, resource.namespaced, NameRule::Path);
     }
     errors.into_vec()
 }
 
-/// What is wrong with an update of `old` to `new`, both complete; `subresource` is empty or `status`. Conflicts of
-/// uid and resourceVersion are somebody else's.
+/// The errors of an update of `old` to `new`, both complete. `subresource` is empty or `status`.
+/// Conflicts of uid and resourceVersion are not checked here.
 pub fn update(resource: &Resource, new: &Value, old: &Value, subresource: &str) -> Vec<FieldError> {
     let mut errors = Errors::default();
     metadata::update(&mut errors, new, old);
@@ -104,40 +107,12 @@ pub fn update(resource: &Resource, new: &Value, old: &Value, subresource: &str) 
     errors.into_vec()
 }
 
-/// Namespaces are labels, events anything that fits into a path, all others subdomains.
+/// Names of namespaces are labels, names of events anything that fits into a path, all others
+/// subdomains.
 fn name_rule(resource: &Resource) -> NameRule {
     if *resource == resource::NAMESPACES {
         NameRule::Label
     } else {
         NameRule::Subdomain
     }
-}
-
-/// The text under `key`, empty where there is none.
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object[key].as_str().unwrap_or_default()
-}
-
-/// The whole number under `key`.
-fn number(object: &Value, key: &str) -> Option<i64> {
-    object[key].as_i64()
-}
-
-/// What is under `key`, unless that is null.
-fn present<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
-    object.get(key).filter(|value| !value.is_null())
-}
-
-/// The items of the list under `key`, each with its path below `path`.
-fn each<'a>(object: &'a Value, path: &str, key: &str) -> Vec<(String, &'a Value)> {
-    let items = object[key].as_array().map_or(&[][..], Vec::as_slice);
-    let at = |(i, item)| (format!("{path}.{key}[{i}]"), item);
-    items.iter().enumerate().map(at).collect()
-}
-
-/// The texts of the map under `key`.
-fn texts<'a>(object: &'a Value, key: &str) -> Vec<(&'a str, &'a str)> {
-    let map = object[key].as_object().into_iter().flatten();
-    map.map(|(k, v)| (k.as_str(), v.as_str().unwrap_or_default()))
-        .collect()
 }

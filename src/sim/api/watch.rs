@@ -1,4 +1,4 @@
-//! Watches: a stream of lines that tells what happens after a version.
+//! Watches: streams of lines, one for each event after a version.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,32 +11,34 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::defaults;
+use super::deliveries::Deliveries;
 use super::faults::Gate;
+use super::form::shown;
 use super::options::check_list;
 use super::path::{Query, Target};
-use super::read::{Selection, bad_version, shown, version};
 use super::resource::{self, Resource};
-use super::server::ApiServer;
-use super::status::{Result, Status};
+use super::selection::Selection;
+use super::state::Shared;
+use super::status::{ApiStatus, Result};
 use super::store::{Change, Store, Write};
-use super::told::Told;
+use super::version::{invalid_version, version};
 
-/// How often a watch that asked for bookmarks gets one.
+/// How often a watch with bookmarks gets one.
 const BOOKMARKS: Duration = Duration::from_secs(60);
-/// How long before its end a watch that asked for bookmarks gets a last one.
+/// How long before its end a watch with bookmarks gets the last one.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
-/// A bookmark with this annotation ends the initial events.
+/// The annotation of the bookmark that ends the initial events.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
-/// A watch that was asked for.
+/// An open watch.
 pub struct Watch {
-    server: ApiServer,
+    shared: Shared,
     client: Arc<str>,
     target: Target,
     selection: Selection,
-    /// What was told of last.
+    /// The version of the last event that was delivered.
     version: u64,
-    /// Lines that wait to be sent.
+    /// Lines to be sent, the last one first.
     ready: Vec<Bytes>,
     bookmarks: bool,
     next_bookmark: Instant,
@@ -45,40 +47,40 @@ pub struct Watch {
     cuts: usize,
     changes: Arc<Notify>,
     ended: bool,
-    /// It never told anything: its version was too old.
+    /// Whether its version was too old when it began, so that it delivered nothing.
     was_expired: bool,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.was_expired {
-            self.tell_when(Told::closed);
+            self.tell_when(Deliveries::closed);
         }
     }
 }
 
-/// What is asked of a watch, after a look at the store.
-pub struct Plan {
+/// The parameters of a watch, and the events that it begins with.
+pub struct Start {
     selection: Selection,
     version: u64,
-    /// What is there already, as events.
+    /// The objects that exist already, as events.
     initial: Vec<Value>,
-    /// The version is too old.
+    /// Whether the version is too old.
     expired: bool,
 }
 
-impl Plan {
-    /// Reads the parameters.
-    pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Plan> {
+impl Start {
+    /// Reads the parameters, and the store for the initial events.
+    pub fn new(store: &Store, target: &Target, query: &Query) -> Result<Start> {
         let selection = Selection::new(target, query)?;
         check_list(query, true)?;
         let asked = query.get("resourceVersion");
-        let from = version(asked).map_err(|why| bad_version(asked, &why))?;
+        let from = version(asked).map_err(|why| invalid_version(asked, &why))?;
         let streams = query.is("sendInitialEvents");
         let wants_initial = streams || from == 0 && !query.has("sendInitialEvents");
         if !wants_initial {
             let version = if from == 0 { store.version() } else { from };
-            return Ok(Plan {
+            return Ok(Start {
                 expired: version < store.oldest(target.resource),
                 selection,
                 version,
@@ -93,7 +95,7 @@ impl Plan {
         if streams && query.is("allowWatchBookmarks") {
             initial.push(bookmark(target, store.version(), true));
         }
-        Ok(Plan {
+        Ok(Start {
             selection,
             version: store.version(),
             initial,
@@ -111,7 +113,7 @@ fn bookmark(target: &Target, version: u64, ends_initial: bool) -> Value {
     object["kind"] = target.resource.kind.into();
     object["apiVersion"] = target.resource.api_version().into();
     for (key, value) in metadata.as_object().into_iter().flatten() {
-        // Annotations may be there already.
+        // The object may have annotations already.
         match value.as_object() {
             Some(fields) => fields
                 .iter()
@@ -122,7 +124,7 @@ fn bookmark(target: &Target, version: u64, ends_initial: bool) -> Value {
     json!({"type": "BOOKMARK", "object": object})
 }
 
-/// What an object of this resource has even where nothing is set: fields that are never left out, and old notes.
+/// The object of a bookmark: the fields that are never left out, and an old annotation.
 fn empty(resource: &Resource) -> Value {
     match resource {
         r if *r == resource::CONTROLLER_REVISIONS => json!({"revision": 0}),
@@ -151,7 +153,7 @@ fn empty(resource: &Resource) -> Value {
 }
 
 fn line(event: &Value) -> Bytes {
-    // Decoders that take events apart as they come need `type` before `object`.
+    // Decoders that read an event as a stream need `type` before `object`.
     Bytes::from(format!(
         "{{\"type\":{},\"object\":{}}}\n",
         event["type"], event["object"]
@@ -159,50 +161,50 @@ fn line(event: &Value) -> Bytes {
 }
 
 impl Watch {
-    /// Begins one; `length` is how long it goes on.
+    /// Opens a watch, which lasts for `length`.
     pub fn new(
-        server: ApiServer,
+        shared: Shared,
         client: Arc<str>,
         target: Target,
         query: &Query,
-        plan: Plan,
+        start: Start,
         length: Duration,
     ) -> Watch {
         let now = Instant::now();
-        let mut ready: Vec<Bytes> = plan.initial.iter().map(line).collect();
+        let mut ready: Vec<Bytes> = start.initial.iter().map(line).collect();
         ready.reverse();
         let mut watch = Watch {
-            changes: server.changes(),
-            cuts: server.with(|inner| inner.faults.cuts()),
-            server,
+            changes: shared.changes(),
+            cuts: shared.with(|state| state.faults.cuts()),
+            shared,
             client,
             target,
-            selection: plan.selection,
-            version: plan.version,
+            selection: start.selection,
+            version: start.version,
             ready,
             bookmarks: query.is("allowWatchBookmarks"),
             next_bookmark: now + BOOKMARKS,
             end: now + length,
             ended: false,
-            was_expired: plan.expired,
+            was_expired: start.expired,
         };
-        if plan.expired {
+        if start.expired {
             watch.expire();
         } else {
-            watch.tell_when(Told::opened);
+            watch.tell_when(Deliveries::opened);
         }
         watch
     }
 
-    /// Notes that it begins, or ends, to tell.
-    fn tell_when(&self, what: impl FnOnce(&mut Told, &Arc<str>, &Resource, Duration)) {
-        let at = self.server.elapsed();
+    /// Notes that the watch was opened or closed.
+    fn tell_when(&self, what: impl FnOnce(&mut Deliveries, &Arc<str>, &Resource, Duration)) {
+        let at = self.shared.elapsed();
         let (client, resource) = (&self.client, self.target.resource);
-        self.server
-            .with(|inner| what(&mut inner.told, client, resource, at));
+        self.shared
+            .with(|state| what(&mut state.deliveries, client, resource, at));
     }
 
-    /// Its lines; the stream ends with the watch.
+    /// The lines of the watch; the stream ends with it.
     pub fn lines(self) -> BoxStream<'static, Bytes> {
         stream::unfold(self, |mut watch| async move {
             let line = watch.next().await?;
@@ -254,18 +256,18 @@ impl Watch {
         }
     }
 
-    /// Takes what may be told now; says when there may be more because a lag ends.
+    /// Takes the events that may be delivered now. Returns when more may be, because a lag ends.
     fn look(&mut self) -> Option<Instant> {
-        let server = self.server.clone();
-        server.with(|inner| {
-            if let Some(expired) = inner.faults.cut_since(self.cuts, self.target.resource) {
+        let shared = self.shared.clone();
+        shared.with(|state| {
+            if let Some(expired) = state.faults.cut_since(self.cuts, self.target.resource) {
                 if expired {
                     self.expire();
                 }
                 self.ended = true;
                 return None;
             }
-            let gate = inner.faults.gate_of(&self.client, self.target.resource);
+            let gate = state.faults.gate_of(&self.client, self.target.resource);
             if gate == Some(Gate::Shut) {
                 return None;
             }
@@ -273,8 +275,8 @@ impl Watch {
                 Some(Gate::Lag(lag)) => lag,
                 _ => Duration::ZERO,
             };
-            let elapsed = server.elapsed();
-            let Some(writes) = inner.core.store.since(self.target.resource, self.version) else {
+            let elapsed = shared.elapsed();
+            let Some(writes) = state.core.store.since(self.target.resource, self.version) else {
                 self.expire();
                 return None;
             };
@@ -290,15 +292,16 @@ impl Watch {
                 }
             }
             if writes.is_empty() && gate.is_none() {
-                // Bookmarks are of the whole store.
-                self.version = self.version.max(inner.core.store.version());
+                // The version of a bookmark is that of the whole store.
+                self.version = self.version.max(state.core.store.version());
             }
             self.ready.reverse();
             later
         })
     }
 
-    /// A write as this watch sees it: objects come and go as they begin and cease to be selected.
+    /// A write as this watch delivers it: an object is added and deleted as it begins and ceases to
+    /// be selected.
     fn event(&self, write: &Write) -> Option<Value> {
         let was = write.before.as_ref().is_some_and(|o| self.selection.has(o));
         let is = write.change != Change::Deleted && self.selection.has(&write.object);
@@ -310,7 +313,7 @@ impl Watch {
                 ("DELETED", (*write.object).clone())
             }
             (true, false) => {
-                // The last state that was selected, with the version at which it ceased to be.
+                // The last state that was selected, with the version of this write.
                 let mut last = write.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = write.version.to_string().into();
                 ("DELETED", last)
@@ -321,11 +324,11 @@ impl Watch {
 
     fn expire(&mut self) {
         let oldest = self
-            .server
+            .shared
             .try_oldest(self.target.resource)
             .unwrap_or(self.version + 1);
         let why = format!("too old resource version: {} ({oldest})", self.version);
-        let status = Status::expired(why);
+        let status = ApiStatus::expired(why);
         self.ready = vec![line(&json!({"type": "ERROR", "object": status.to_json()}))];
         self.ended = true;
     }

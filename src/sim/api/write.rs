@@ -1,22 +1,23 @@
-//! Creating, updating and patching.
+//! Writes: create, update and patch.
 
 use rand::Rng;
 use serde_json::{Value, json};
 
 use super::body::{self, bare, read, without_nulls};
 use super::core::{Answer, Core, Moment};
-use super::delete;
-use super::events;
+use super::fields::{copy, name, remove, text};
+use super::finalizers::can_be_removed;
+use super::form::{item, shown, shown_as_is, stored};
 use super::patch::{self, PatchKind};
 use super::path::{Query, Target};
-use super::read::{item, shown, shown_as_is};
+use super::precondition::{check_namespace, precondition_failed};
 use super::resource::{self, Resource};
-use super::status::{FieldError, Result, Status, Wrong};
-use super::{defaults, validate};
+use super::status::{ApiStatus, ErrorType, FieldError, Result};
+use super::{defaults, scheduling, validate, version};
 
-/// Kubernetes' alphabet for generated names.
+/// The alphabet of generated names.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-/// Where the base of a generated name is cut: 63 less the five characters that are added.
+/// The base of a generated name is cut here: 63 less the five characters that are added.
 const MAX_BASE: usize = 58;
 
 /// POST to a collection.
@@ -43,7 +44,7 @@ fn make(
     let resource = target.resource;
     in_namespace(target, &mut object)?;
     if resource.namespaced {
-        namespace_takes(core, resource, &target.namespace, &object)?;
+        check_namespace(core, resource, &target.namespace, &object)?;
     }
     defaults::admit(resource, &object)?;
     let uid = core.uid();
@@ -61,19 +62,19 @@ fn make(
     metadata["creationTimestamp"] = moment.seconds().into();
     defaults::create(resource, &mut object);
     if *resource == resource::PODS {
-        super::binding::gated(&mut object, moment);
+        scheduling::set_gated_condition(&mut object, moment);
     }
     let name = name(&object).to_owned();
     let errors = validate::create(resource, &object);
     if !errors.is_empty() {
-        return Err(Status::invalid(resource, &name, &errors));
+        return Err(ApiStatus::invalid(resource, &name, &errors));
     }
     if !text(&object["metadata"], "resourceVersion").is_empty() {
         let message = "resourceVersion should not be set on objects to be created";
-        return Err(Status::new(500, "", message));
+        return Err(ApiStatus::new(500, "", message));
     }
     if let Some(holder) = core.store.get(resource, &target.namespace, &name) {
-        let mut status = Status::already_exists(resource, &name);
+        let mut status = ApiStatus::already_exists(resource, &name);
         if holder["metadata"]["deletionTimestamp"].is_string() {
             status.message = format!("object is being deleted: {}", status.message);
         }
@@ -100,20 +101,20 @@ pub fn update(
     in_namespace(target, &mut object)?;
     let sent = name(&object).to_owned();
     if sent.is_empty() {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({} based on URL) was undeterminable: name must be provided",
             target.name
         )));
     }
     if sent != target.name {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({sent}) does not match the name on the URL ({})",
             target.name
         )));
     }
-    let refused = |mut status: Status| {
+    let refused = |mut status: ApiStatus| {
         if query.is_dry_run() {
-            // It is another layer that says so then.
+            // Under a dry run another layer of the server reports this.
             status.message = status.message.replace("Key: /registry", "Key: ");
         }
         status
@@ -126,26 +127,36 @@ pub fn update(
         if may_create && target.subresource.is_empty() {
             let uid = text(&object["metadata"], "uid");
             if !uid.is_empty() {
-                return Err(refused(not_that(target, &sent, "UID", (&uid, ""))));
+                return Err(refused(precondition_failed(
+                    target,
+                    &sent,
+                    "UID",
+                    (&uid, ""),
+                )));
             }
             remove(&mut object["metadata"], "resourceVersion");
             return make(core, target, query, object, moment);
         }
-        return Err(Status::not_found(resource, &sent));
+        return Err(ApiStatus::not_found(resource, &sent));
     };
     let uid = text(&object["metadata"], "uid");
     if !uid.is_empty() && object["metadata"]["uid"] != old["metadata"]["uid"] {
         let is = text(&old["metadata"], "uid");
-        return Err(refused(not_that(target, &sent, "UID", (&uid, &is))));
+        return Err(refused(precondition_failed(
+            target,
+            &sent,
+            "UID",
+            (&uid, &is),
+        )));
     }
     if text(&object["metadata"], "resourceVersion").is_empty() && *resource == resource::LEASES {
         let error = FieldError {
-            wrong: Wrong::Invalid,
+            error_type: ErrorType::Invalid,
             field: "metadata.resourceVersion".into(),
             value: json!(0),
             detail: "must be specified for an update".into(),
         };
-        let mut status = Status::invalid(resource, &sent, &[error]);
+        let mut status = ApiStatus::invalid(resource, &sent, &[error]);
         // Unlike other errors of this kind, this one names the resource.
         let (kind, plural) = (resource.qualified_kind(), resource.qualified());
         status.message = status.message.replacen(&kind, &plural, 1);
@@ -153,24 +164,6 @@ pub fn update(
         return Err(status);
     }
     save(core, target, query, &old, object, moment)
-}
-
-/// The write is for another object of this name, or another state of it: `what` it names, and how that differs.
-pub fn not_that(target: &Target, name: &str, what: &str, (sent, is): (&str, &str)) -> Status {
-    // The server says the key in its own store, where nodes have their first name.
-    let plural = match *target.resource == resource::NODES {
-        true => "minions",
-        false => target.resource.plural,
-    };
-    let key = match target.namespace.as_str() {
-        "" => format!("/registry/{plural}/{name}"),
-        namespace => format!("/registry/{plural}/{namespace}/{name}"),
-    };
-    let why = format!(
-        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
-         {what} in precondition: {sent}, {what} in object meta: {is}"
-    );
-    Status::conflict(target.resource, name, &why)
 }
 
 /// PATCH of an object or its subresource.
@@ -190,7 +183,7 @@ pub fn patch(
         .get(resource, &target.namespace, &target.name)
         .map(|old| item(resource, old));
     let Some(old) = old else {
-        return Err(Status::not_found(resource, &target.name));
+        return Err(ApiStatus::not_found(resource, &target.name));
     };
     let patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
     let of_another_kind = [
@@ -200,16 +193,16 @@ pub fn patch(
     .iter()
     .any(|(field, wanted)| patched[*field] != wanted.as_str());
     if of_another_kind {
-        return Err(senseless(
+        return Err(invalid_patch(
             &patched,
             &body::not_this_kind(resource, &patched),
         ));
     }
-    validate::check_types(resource, &patched).map_err(|why| senseless(&patched, &why))?;
+    validate::check_types(resource, &patched).map_err(|why| invalid_patch(&patched, &why))?;
     let mut object = bare(validate::without_unknown(resource, patched));
     in_namespace(target, &mut object)?;
     if name(&object) != target.name {
-        return Err(Status::bad_request(format!(
+        return Err(ApiStatus::bad_request(format!(
             "the name of the object ({}) does not match the name on the URL ({})",
             name(&object),
             target.name
@@ -218,21 +211,21 @@ pub fn patch(
     save(core, target, query, &old, object, moment)
 }
 
-/// A patch after which the object is none of this kind.
-fn senseless(patched: &Value, why: &str) -> Status {
+/// The refusal of a patch after which the object is no longer of this kind.
+fn invalid_patch(patched: &Value, why: &str) -> ApiStatus {
     let error = FieldError {
-        wrong: Wrong::Invalid,
+        error_type: ErrorType::Invalid,
         field: "patch".into(),
         value: patched.to_string().into(),
         detail: why.into(),
     };
-    let mut status = Status::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
+    let mut status = ApiStatus::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
     status.details = json!({"causes": [error.cause()]});
     status
 }
 
-/// Puts a new state in the place of an old one, as far as this resource and subresource may change it. Both are in this
-/// resource's form.
+/// Replaces the old state by a new one, as far as this resource and subresource may change it. Both
+/// states are in the form of this resource.
 fn save(
     core: &mut Core,
     target: &Target,
@@ -243,18 +236,18 @@ fn save(
 ) -> Result<Answer> {
     let resource = target.resource;
     let version = text(&object["metadata"], "resourceVersion");
-    if let Err(why) = super::read::version(&version) {
-        return Err(Status::new(500, "", why));
+    if let Err(why) = version::version(&version) {
+        return Err(ApiStatus::new(500, "", why));
     }
     let is_other = object["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"];
     if !version.is_empty() && version != "0" && is_other {
-        return Err(Status::modified(resource, &target.name));
+        return Err(ApiStatus::modified(resource, &target.name));
     }
     object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
     carry_over(resource, target.subresource, old, &mut object);
     let errors = validate::update(resource, &object, old, target.subresource);
     if !errors.is_empty() {
-        return Err(Status::invalid(resource, &target.name, &errors));
+        return Err(ApiStatus::invalid(resource, &target.name, &errors));
     }
     if object == *old {
         return Ok(Answer::ok(shown_as_is(resource, old)));
@@ -262,8 +255,8 @@ fn save(
     if query.is_dry_run() {
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
-    if delete::is_released(resource, old, &object) {
-        // Watches are told the state before this write; whoever wrote gets what it wrote.
+    if can_be_removed(resource, old, &object) {
+        // Watches deliver the state before this write; the client gets its own.
         core.remove(resource, stored(resource, old.clone()), moment);
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
@@ -271,7 +264,7 @@ fn save(
     Ok(Answer::ok(shown(resource, &kept)))
 }
 
-/// What a write of this subresource cannot change comes from the old state.
+/// Copies the fields that a write of this subresource cannot change from the old state.
 fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, object: &mut Value) {
     copy(
         &old["metadata"],
@@ -305,19 +298,10 @@ fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, objec
     defaults::update(resource, object, old, subresource);
 }
 
-/// An object in the form in which it is stored.
-fn stored(resource: &Resource, object: Value) -> Value {
-    if *resource == resource::NEW_EVENTS {
-        events::to_old(&object)
-    } else {
-        object
-    }
-}
-
 fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
     let sent = text(&object["metadata"], "namespace");
     if target.resource.namespaced && !sent.is_empty() && sent != target.namespace {
-        return Err(Status::bad_request(
+        return Err(ApiStatus::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
         ));
     }
@@ -327,36 +311,6 @@ fn in_namespace(target: &Target, object: &mut Value) -> Result<()> {
         remove(&mut object["metadata"], "namespace");
     }
     Ok(())
-}
-
-/// Nothing is created in a namespace that is gone or going.
-pub fn namespace_takes(
-    core: &Core,
-    resource: &Resource,
-    namespace: &str,
-    object: &Value,
-) -> Result<()> {
-    let Some(found) = core.store.get(&resource::NAMESPACES, "", namespace) else {
-        return Err(Status::not_found(&resource::NAMESPACES, namespace));
-    };
-    if found["status"]["phase"] != "Terminating" {
-        return Ok(());
-    }
-    let why = format!(
-        "unable to create new content in namespace {namespace} because it is being terminated"
-    );
-    // What has no name yet goes by what its name will begin with.
-    let name = match name(object) {
-        "" => object["metadata"]["generateName"]
-            .as_str()
-            .unwrap_or_default(),
-        name => name,
-    };
-    let mut status = Status::forbidden(resource, name, &why);
-    status.details["causes"] = json!([{
-        "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"), "field": "metadata.namespace",
-    }]);
-    Err(status)
 }
 
 fn generate_name(core: &mut Core, object: &mut Value) {
@@ -370,29 +324,4 @@ fn generate_name(core: &mut Core, object: &mut Value) {
         made.push(char::from(ALPHABET[at]));
     }
     object["metadata"]["name"] = made.into();
-}
-
-/// An object's name.
-pub fn name(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or("")
-}
-
-/// A text; empty where there is none.
-pub fn text(object: &Value, field: &str) -> String {
-    object[field].as_str().unwrap_or("").to_owned()
-}
-
-/// Takes a field out.
-pub fn remove(object: &mut Value, field: &str) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove(field);
-    }
-}
-
-/// Makes a field what it is there.
-fn copy(from: &Value, to: &mut Value, field: &str) {
-    match &from[field] {
-        Value::Null => remove(to, field),
-        value => to[field] = value.clone(),
-    }
 }

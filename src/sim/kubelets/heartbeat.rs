@@ -1,4 +1,4 @@
-//! The signs of life that kubelets give for their nodes.
+//! Heartbeats: kubelets renew the leases of their nodes.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::node::healthy;
 
-/// Where the leases are that say a node is alive.
+/// The collection of the leases of nodes.
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
 
-/// Renews a node's lease (creates it where there is none), and says that the node is ready where that is not
-/// known any more.
+/// Renews a node's lease (creates it if there is none). If `ready` is false, also reports the node
+/// as ready again.
 pub(super) async fn renew(
     client: &kube::Client,
     node: &str,

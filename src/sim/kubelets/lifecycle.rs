@@ -1,7 +1,7 @@
-//! The life of one simulated pod: what its kubelet does next, decided from what is known of it.
+//! The life of one simulated pod: decides what its kubelet does next.
 //!
-//! In: a [`Pod`] as last seen, the [`Script`] its annotations (and its node's) ask for, when things were first
-//! seen, and the time. Out: a [`Next`]. No IO here; `kubelet` carries it out.
+//! In: a [`Pod`] as last seen, the [`Script`] that its annotations (and its node's) ask for, when
+//! things were first seen, and the time. Out: a [`Next`]. No IO here; `serve` carries it out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,78 +12,79 @@ use tokio::time::Instant;
 
 use crate::sim::follow::Followed;
 
-/// What every annotation that scripts a pod begins with.
+/// The prefix of all annotations that script a pod.
 pub const PREFIX: &str = "sim.daemonset-controller.io/";
 
-/// What a kubelet needs of a pod.
+/// The fields of a pod that a kubelet reads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Pod {
-    /// Identity, deletion and annotations.
+    /// `metadata`.
     pub metadata: Metadata,
-    /// Node and containers.
+    /// `spec`.
     pub spec: PodSpec,
-    /// Phase and conditions.
+    /// `status`.
     pub status: PodStatus,
 }
 
-/// The part of an object's metadata that the simulation reads.
+/// The fields of `metadata` that kubelets read, of pods and of nodes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
-    /// Name.
+    /// `metadata.name`.
     pub name: String,
-    /// Namespace, empty for nodes.
+    /// `metadata.namespace`, empty for nodes.
     pub namespace: String,
-    /// UID.
+    /// `metadata.uid`, a precondition of every write.
     pub uid: String,
-    /// Version, a decimal number.
+    /// `metadata.resourceVersion`, a decimal number.
     pub resource_version: String,
-    /// Set once somebody asked for deletion.
+    /// Set once the object is terminating.
     pub deletion_timestamp: Option<String>,
-    /// How long its deletion may take; 0 once its kubelet, or force, has asked for its removal.
+    /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
+    /// removal.
     pub deletion_grace_period_seconds: Option<i64>,
-    /// Annotations.
+    /// `metadata.annotations`; those under [`PREFIX`] make the [`Script`].
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The part of a pod's spec that the simulation reads.
+/// The fields of a pod's `spec` that kubelets read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSpec {
-    /// The node it is bound to.
+    /// `spec.nodeName`: the node that it is bound to, empty before that.
     pub node_name: String,
-    /// Whether it shares its node's address.
+    /// `spec.hostNetwork`: the pod has its node's address.
     pub host_network: bool,
-    /// Its containers.
+    /// `spec.containers`, for their statuses.
     pub containers: Vec<Container>,
 }
 
-/// A container's name and image.
+/// One of `spec.containers`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Container {
-    /// Name.
+    /// `name`.
     pub name: String,
-    /// Image.
+    /// `image`.
     pub image: String,
 }
 
-/// The part of a pod's status that the simulation reads.
+/// The fields of a pod's `status` that kubelets read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PodStatus {
-    /// Pending, Running, Succeeded or Failed.
+    /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
-    /// Conditions.
+    /// `status.conditions`; only `Ready` is read.
     pub conditions: Vec<Condition>,
 }
 
-/// A condition's type and status.
+/// One of `status.conditions`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Condition {
-    /// Type.
+    /// `Ready` and so on.
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
@@ -106,7 +107,7 @@ impl Pod {
     }
 }
 
-/// How a pod is to behave: each delay is counted from the step before, `None` means never.
+/// The behaviour of a pod. Each delay is counted from the moment in the table; `None` means never.
 ///
 /// | annotation | counted from | default |
 /// |---|---|---|
@@ -117,27 +118,28 @@ impl Pod {
 /// | `succeed-after` | it runs | `never` |
 /// | `terminate-after` | its deletion is asked for | `0s` |
 ///
-/// Values are `never` or a number with `ms`, `s`, `m` or `h`. With `start-after` and `ready-after` both zero
-/// the pod goes from Pending to Running and Ready in one write, as a quick kubelet's does.
+/// Values are `never` or a number with `ms`, `s`, `m` or `h`. With `start-after` and `ready-after`
+/// both zero the pod goes from Pending to Running and Ready in one write, as a quick kubelet
+/// reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
     /// From bound to Running.
     pub start: Option<Duration>,
     /// From Running to Ready.
     pub ready: Option<Duration>,
-    /// From Running to not Ready any more.
+    /// From Running to no longer Ready.
     pub unready: Option<Duration>,
     /// From Running to Failed.
     pub fail: Option<Duration>,
     /// From Running to Succeeded.
     pub succeed: Option<Duration>,
-    /// From the request to delete to being gone.
+    /// From the request to delete to the removal.
     pub terminate: Option<Duration>,
 }
 
 impl Script {
-    /// Reads the annotations of the pod, then for what they leave open those of its node. What cannot be
-    /// read counts as not given, and is logged.
+    /// Reads the annotations of the pod, and for those that it does not have the ones of its node.
+    /// An annotation that cannot be read is logged and ignored.
     pub fn read(pod: &BTreeMap<String, String>, node: &BTreeMap<String, String>) -> Self {
         let get = |key: &str, default| {
             let key = format!("{PREFIX}{key}");
@@ -164,7 +166,7 @@ impl Script {
     }
 }
 
-/// `Some(None)` is never, `None` is unreadable.
+/// Reads a delay. `Some(None)` is `never`, `None` is not a delay.
 fn delay(text: &str) -> Option<Option<Duration>> {
     if text == "never" {
         return Some(None);
@@ -182,20 +184,20 @@ fn delay(text: &str) -> Option<Option<Duration>> {
     Some(Some(Duration::from_millis(number.checked_mul(millis)?)))
 }
 
-/// When the kubelet first saw what the delays are counted from.
+/// When the kubelet first saw the events that delays are counted from.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
-    /// The pod, bound to this node.
+    /// The pod was bound to this node.
     pub bound: Instant,
-    /// The pod running.
+    /// The pod was running.
     pub running: Option<Instant>,
-    /// The request to delete it.
+    /// The pod was terminating.
     pub deleting: Option<Instant>,
-    /// Whether `unready-after` has come true already.
+    /// Whether `unready-after` has passed already.
     pub lost_readiness: bool,
 }
 
-/// What the kubelet does to a pod.
+/// An action of the kubelet on a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Report it Running, and Ready too if `ready`.
@@ -203,26 +205,27 @@ pub enum Step {
         /// Whether it is ready at once.
         ready: bool,
     },
-    /// Report it Ready, or no longer.
+    /// Report it Ready, or no longer Ready.
     Ready(bool),
     /// Report it Failed.
     Fail,
     /// Report it Succeeded.
     Succeed,
-    /// Remove it from the API: its containers are gone.
+    /// Remove it from the API: its containers have ended.
     Remove,
 }
 
 /// When the kubelet turns to a pod again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Take this step at this moment (or at once, if it is past).
+    /// Take this step at this moment, or at once if the moment has passed.
     At(Instant, Step),
-    /// Nothing until the pod changes.
+    /// Wait until the pod changes.
     Rest,
 }
 
-/// What comes next in the life of `pod`. Ties go to the earlier line of the table: fail, succeed, unready, ready.
+/// The next step in the life of `pod`. Of steps that are due at the same moment the first in this
+/// order is taken: fail, succeed, unready, ready.
 pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
     let at = |from: Instant, delay: Option<Duration>, step| match delay {
         Some(delay) => Next::At(from + delay, step),
@@ -258,9 +261,10 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
     }
 }
 
-/// The strategic merge patch of `status` that reports `step` (`None` for [`Step::Remove`]). It carries the
-/// UID, so it never hits another pod of the same name, and the version: a pod that somebody else has made Failed is
-/// never brought back to life, as a real kubelet never does. `now` is RFC 3339, `node_ip` and `pod_ip` are addresses.
+/// The strategic merge patch of `status` that reports `step` (`None` for [`Step::Remove`]). It
+/// carries the UID, so that it never reaches another pod of the same name, and the version: like a
+/// real kubelet it never brings back a pod that somebody else has marked Failed. `now` is RFC 3339,
+/// `node_ip` and `pod_ip` are addresses.
 pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> Option<Value> {
     let (phase, ready) = match step {
         Step::Run { ready } => ("Running", ready),

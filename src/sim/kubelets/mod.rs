@@ -1,74 +1,40 @@
 //! Simulated kubelets: one task that serves any number of nodes.
 //!
-//! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed and
-//! Succeeded, as [`Script`](lifecycle::Script)s in annotations say), and removes pods that are being deleted. One watch over pods
-//! and one over nodes serve them all, and at most [`Options::in_flight`] requests are under way at once.
+//! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
+//! and Succeeded, as the [`Script`](lifecycle::Script)s in annotations say), and removes pods that
+//! are terminating. One watch over pods and one over nodes serve them all, and at most
+//! [`KubeletOptions::in_flight`] requests are under way at once.
 //!
-//! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve just the nodes of their group, so
-//! several can share a cluster. A node that is deleted is no longer served; neither are its pods (the pod
-//! garbage collector's work). A node with the annotation `sim.daemonset-controller.io/silent: "true"` is
-//! partitioned from the API: its pods rest and its heartbeat stops until the annotation goes.
+//! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve only the nodes of their
+//! group, so several can share a cluster. A node that is deleted is no longer served, and neither
+//! are its pods (they are the pod garbage collector's work). A node with the annotation
+//! `sim.daemonset-controller.io/silent: "true"` is partitioned from the API: its pods do not change
+//! and its heartbeat stops until the annotation is removed.
 //!
-//! All that decides an action is kept in ordered maps, so on a runtime with one thread the same events lead to
-//! the same requests in the same order.
+//! Everything that decides an action is kept in ordered maps. On a runtime with one thread the same
+//! events lead to the same requests in the same order.
 
 mod heartbeat;
 pub mod lifecycle;
 mod node;
+mod options;
 mod serve;
 mod step;
-
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kube::api::PostParams;
 use kube::core::Request;
 use tokio::task::JoinHandle;
 
-use self::serve::{Server, timestamp};
-use super::{Clock, wall_clock};
-
 pub use self::node::NodeSpec;
+pub use self::options::{GROUP_LABEL, KubeletOptions};
+use self::serve::{Server, timestamp};
 pub use self::step::step;
 
-/// The label that says which kubelets serve a node.
-pub const GROUP_LABEL: &str = "sim.daemonset-controller.io/kubelets";
-
-/// How kubelets behave.
-#[derive(Clone)]
-pub struct Options {
-    /// The group of nodes to serve: the value of [`GROUP_LABEL`].
-    pub group: String,
-    /// Watch the pods of this namespace only.
-    pub namespace: Option<String>,
-    /// Requests under way at once.
-    pub in_flight: usize,
-    /// Room for pods on a node that is registered.
-    pub pods_per_node: u32,
-    /// How often a node's lease is renewed, where somebody looks at it (the node lifecycle controller).
-    pub heartbeat: Option<Duration>,
-    /// The time for timestamps.
-    pub clock: Clock,
-}
-
-impl Options {
-    /// For the nodes of `group`: all namespaces, 16 requests at once, 110 pods a node, no heartbeat, wall clock.
-    pub fn new(group: impl Into<String>) -> Self {
-        Self {
-            group: group.into(),
-            namespace: None,
-            in_flight: 16,
-            pods_per_node: 110,
-            heartbeat: None,
-            clock: wall_clock(),
-        }
-    }
-}
-
-/// Running kubelets. Dropping it stops them; what they registered stays.
+/// Running kubelets. Dropping them stops them; the nodes that they registered stay.
 pub struct Kubelets {
     client: kube::Client,
-    options: Options,
+    options: KubeletOptions,
     registered: u32,
     task: JoinHandle<()>,
 }
@@ -80,8 +46,8 @@ impl Drop for Kubelets {
 }
 
 impl Kubelets {
-    /// Starts serving the nodes of the group, those that exist and those to come, as a task on this runtime.
-    pub fn start(client: kube::Client, options: Options) -> Self {
+    /// Starts serving the nodes of the group, present and future ones, as a task on this runtime.
+    pub fn start(client: kube::Client, options: KubeletOptions) -> Self {
         let task = tokio::spawn(Server::new(client.clone(), options.clone()).run());
         Self {
             client,
@@ -91,7 +57,8 @@ impl Kubelets {
         }
     }
 
-    /// Creates these nodes; they are served from now on. Fails on the first that cannot be created.
+    /// Creates these nodes, which are served from now on. Fails on the first that cannot be
+    /// created.
     pub async fn register(
         &mut self,
         nodes: impl IntoIterator<Item = NodeSpec>,
@@ -134,8 +101,8 @@ impl Kubelets {
     "cannot register node {name}: {source}; is a node of this name left over, or may this user not create nodes?"
 )]
 pub struct RegisterError {
-    /// The node.
+    /// The node's name.
     pub name: String,
-    /// What the API said.
+    /// The failure of the request that creates it.
     pub source: kube::Error,
 }

@@ -1,4 +1,4 @@
-//! Simulated nodes: what is asked for, and the Node object that registers one.
+//! Simulated nodes: their specification, and the Node object that registers one.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,19 @@ use crate::sim::follow::Followed;
 /// A node to register.
 #[derive(Debug, Clone, Default)]
 pub struct NodeSpec {
-    /// Its name.
+    /// `metadata.name`.
     pub name: String,
-    /// Labels besides the usual hostname, operating system and architecture.
+    /// `metadata.labels`, besides the usual hostname, operating system and architecture.
     pub labels: BTreeMap<String, String>,
-    /// Annotations; those under [`super::lifecycle::PREFIX`] script every pod on it.
+    /// `metadata.annotations`; those under [`super::lifecycle::PREFIX`] script every pod on the
+    /// node.
     pub annotations: BTreeMap<String, String>,
-    /// Taints.
+    /// `spec.taints`.
     pub taints: Vec<Taint>,
 }
 
 impl NodeSpec {
-    /// A node called `name`, with nothing special about it.
+    /// A node of this name without labels, annotations and taints of its own.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -31,19 +32,19 @@ impl NodeSpec {
         }
     }
 
-    /// With one more label.
+    /// Adds a label.
     pub fn label(mut self, key: &str, value: &str) -> Self {
         self.labels.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// With one more annotation.
+    /// Adds an annotation.
     pub fn annotation(mut self, key: &str, value: &str) -> Self {
         self.annotations.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// With one more taint.
+    /// Adds a taint.
     pub fn taint(mut self, key: &str, value: &str, effect: &str) -> Self {
         self.taints.push(Taint {
             key: key.to_owned(),
@@ -54,14 +55,15 @@ impl NodeSpec {
         self
     }
 
-    /// The Node object to create: ready, with room for `pods` pods. `index` makes its address; `now` is RFC 3339.
+    /// The Node object to create: ready, with room for `pods` pods. `index` decides its address;
+    /// `now` is RFC 3339.
     pub(crate) fn object(&self, group: &str, index: u32, pods: u32, now: &str) -> Value {
         let mut labels = self.labels.clone();
         for (key, value) in [
             ("kubernetes.io/hostname", self.name.as_str()),
             ("kubernetes.io/os", "linux"),
             ("kubernetes.io/arch", "amd64"),
-            (super::GROUP_LABEL, group),
+            (super::options::GROUP_LABEL, group),
         ] {
             labels
                 .entry(key.to_owned())
@@ -91,7 +93,7 @@ impl NodeSpec {
     }
 }
 
-/// The conditions that the kubelet of a node in good health reports.
+/// The conditions that the kubelet of a healthy node reports.
 pub(super) fn healthy(now: &str) -> Value {
     let condition = |kind: &str, status: &str, reason: &str| {
         json!({
@@ -107,13 +109,13 @@ pub(super) fn healthy(now: &str) -> Value {
     ])
 }
 
-/// An address out of the /8 network `first`, for the thing numbered `index`.
+/// An address in the /8 network `first`; `index` makes it unique.
 pub(super) fn address(first: u8, index: u32) -> String {
     let [_, b, c, d] = (index % 0xff_fffe + 1).to_be_bytes();
     format!("{first}.{b}.{c}.{d}")
 }
 
-/// What a kubelet needs of its node.
+/// The fields of a node that a kubelet reads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Node {
@@ -137,7 +139,8 @@ struct NodeAddress {
 }
 
 impl Node {
-    /// Whether its Ready condition is true; the node lifecycle controller sets it to unknown after a silence.
+    /// Whether its Ready condition is true; the node lifecycle controller sets it to unknown after
+    /// a silence.
     pub fn ready(&self) -> bool {
         self.status
             .conditions
@@ -145,7 +148,7 @@ impl Node {
             .any(|c| c.kind == "Ready" && c.status == "True")
     }
 
-    /// Its internal address, or an empty text.
+    /// Its internal address, empty if it has none.
     pub fn ip(&self) -> &str {
         self.status
             .addresses

@@ -1,5 +1,5 @@
-//! The task behind `kubelet`: keeps what is known of nodes and pods, and carries out the steps that
-//! `lifecycle` decides on, each when it is due.
+//! The task behind [`Kubelets`](super::Kubelets): keeps nodes and pods as last seen, and carries
+//! out the steps that `lifecycle` decides on, each when it is due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,64 +13,65 @@ use tokio::time::{Instant, timeout};
 use super::heartbeat::renew;
 use super::lifecycle::{Metadata, Next, PREFIX, Pod, Script, Seen, Step, next, report};
 use super::node::{Node, address};
-use super::{GROUP_LABEL, Options};
+use super::options::{GROUP_LABEL, KubeletOptions};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
 
-/// How long a failed request rests before it is tried again.
+/// How long a failed request rests before it is repeated.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A request without an answer for so long has failed: an API server that went away may never say so.
+/// A request without an answer for so long has failed: the end of an API server is not always
+/// noticed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Node, namespace, name: ordered so that the pods of a node stand together.
+/// Node, namespace, name: the pods of a node are neighbours.
 type PodKey = (String, String, String);
 
-/// What is to be done at a certain time.
+/// An action with a timer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Job {
     Pod(PodKey),
     Heartbeat(String),
 }
 
-/// What came of a request.
+/// The outcome of a request.
 enum Done {
-    /// The pod's new state.
+    /// The request was carried out; this is the pod's new state.
     Updated(Box<Pod>),
-    /// It was asked to go, or is no longer there: nothing to be done until the watch says more.
+    /// The removal was asked for, or the pod is gone: nothing to do until the watch says more.
     Settled,
-    /// The pod is no longer as it was at this version, from which the step was decided.
+    /// The pod has changed since this version, from which the step was decided.
     Outdated(u64),
-    /// Try again later.
+    /// The request failed and is repeated later.
     Failed,
 }
 
 struct Row {
     pod: Pod,
     seen: Seen,
-    /// When its next step is due; `None` while it rests or a request is under way.
+    /// When its next step is due; `None` while it waits for a change or a request is under way.
     due: Option<Instant>,
-    /// A request is under way.
+    /// Whether a request is under way.
     busy: bool,
-    /// Its removal was carried out; finalizers may hold it, but the kubelet is done.
+    /// Its removal was carried out; finalizers may hold it, but the kubelet has finished.
     settled: bool,
 }
 
-/// What the kubelets know and do: see `super`.
+/// The nodes and pods that the kubelets serve, with their timers.
 pub(super) struct Server {
     client: kube::Client,
-    options: Options,
+    options: KubeletOptions,
     nodes: BTreeMap<String, Node>,
     pods: BTreeMap<PodKey, Row>,
-    /// The timers, in the order in which they go off.
+    /// The timers, earliest first.
     due: BTreeSet<(Instant, Job)>,
-    /// How many pods were started, for their addresses.
+    /// How many pods were started; it decides their addresses.
     started: u32,
     work: FuturesUnordered<BoxFuture<'static, (Job, String, Step, Done)>>,
 }
 
 impl Server {
-    pub fn new(client: kube::Client, options: Options) -> Self {
+    pub fn new(client: kube::Client, options: KubeletOptions) -> Self {
         Self {
             client,
             options,
@@ -82,7 +83,7 @@ impl Server {
         }
     }
 
-    /// Serves until dropped.
+    /// Serves until it is dropped.
     pub async fn run(mut self) {
         let pods = match &self.options.namespace {
             Some(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
@@ -225,7 +226,7 @@ impl Server {
             settled: false,
         });
         if version(&pod) < version(&row.pod) {
-            return; // our own write was read back already
+            return; // the watch has read back our own write already
         }
         if pod.status.phase == "Running" {
             row.seen.running.get_or_insert(now);
@@ -237,7 +238,7 @@ impl Server {
         self.replan(&key);
     }
 
-    /// Sets the timer of a pod anew, from what is known now.
+    /// Sets the timer of a pod again, from its present state.
     fn replan(&mut self, key: &PodKey) {
         let Some(row) = self.pods.get_mut(key) else {
             return;
@@ -340,7 +341,7 @@ impl Server {
                 self.replan(&key);
             }
             Done::Settled => row.settled = true,
-            // The watch told of the newer state already, or will.
+            // The watch has delivered the newer state already, or will.
             Done::Outdated(sent) if version(&row.pod) > sent => self.replan(&key),
             Done::Outdated(_) => {}
             Done::Failed => {
@@ -351,7 +352,7 @@ impl Server {
         }
     }
 
-    /// A sign of life for a node, unless it is silent.
+    /// Renews the lease of a node, unless the node is silent.
     fn beat(&mut self, node: String) {
         let client = self.client.clone();
         let silent = self.nodes.get(&node).is_none_or(silent);
@@ -410,9 +411,10 @@ pub(super) fn request(
     request.map_err(kube::Error::BuildRequest)
 }
 
-/// What the answer to `step`, decided for a pod of version `sent`, means. A pod that is not there, or a removal of a pod
-/// that is another by now, is done with, and one that is in another state is looked at again: the watch will say more.
-/// Everything else is tried again.
+/// The meaning of the answer to `step`, which was decided for a pod of version `sent`. If the pod
+/// is gone, or a removal meets another pod of this name, nothing is left to do. If the pod is in
+/// another state, the step is decided again once the watch delivers it. Every other failure is
+/// retried.
 fn settle(answer: kube::Result<Done>, step: Step, sent: u64) -> Done {
     match answer {
         Ok(done) => done,

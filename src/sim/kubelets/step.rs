@@ -1,4 +1,4 @@
-//! One step of the kubelets, for tests that choose the order of all that happens.
+//! One step of the kubelets, for tests that choose the order of events.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,15 @@ use tokio::time::Instant;
 
 use super::lifecycle::{Next, Pod, Script, Seen, Step, next};
 use super::node::{Node, address};
+use super::options::{GROUP_LABEL, KubeletOptions};
 use super::serve::{request, silent, timestamp};
-use super::{GROUP_LABEL, Options};
 
-/// Does for the first pod, by node, namespace and name, what its kubelet would do next, however long that would
-/// take to come. In words what that was; `None` where all pods rest. Nodes that are silent are passed over.
+/// Does what the kubelet of the first pod (by node, namespace and name) would do next, however long
+/// its delay is. Returns what that was, in words; `None` if no pod has a next step. Silent nodes
+/// are skipped.
 ///
-/// A pod that is not ready although it runs, and that is scripted to lose its readiness, has lost it.
-pub async fn step(client: &kube::Client, options: &Options) -> kube::Result<Option<String>> {
+/// A pod that runs, is not ready, and is scripted to lose its readiness counts as having lost it.
+pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Result<Option<String>> {
     let group = format!("{GROUP_LABEL}={}", options.group);
     let nodes: Vec<Node> = list(
         client,
@@ -46,7 +47,7 @@ pub async fn step(client: &kube::Client, options: &Options) -> kube::Result<Opti
         };
         let pod_ip = match pod.spec.host_network {
             true => node.ip().to_owned(),
-            // Versions are unique, so addresses are for as long as it matters.
+            // Versions are unique, so addresses are unique for as long as it matters.
             false => address(11, pod.metadata.resource_version.parse().unwrap_or(0)),
         };
         let request = request(pod, step, &now, node.ip(), &pod_ip)?;
@@ -71,7 +72,7 @@ fn place(pod: &Pod) -> (&str, &str, &str) {
     (&pod.spec.node_name, &metadata.namespace, &metadata.name)
 }
 
-/// What comes next for a pod, delays aside.
+/// The next step of a pod, without its delay.
 fn due(pod: &Pod, node: &Node) -> Option<Step> {
     let deleting = pod.metadata.deletion_timestamp.is_some();
     if deleting && pod.metadata.deletion_grace_period_seconds == Some(0) {

@@ -1,4 +1,4 @@
-//! L1: how the cluster should be once nothing goes wrong any more.
+//! L1: the state of the cluster once all faults have ended and the controller is at rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::facts::{
-    self, age, current_hash, hash, is_deleting, is_live, is_terminal, owner, ready_since, said,
+    self, age, current_hash, hash, is_live, is_terminal, is_terminating, owner, ready_since, said,
     target, text,
 };
 use crate::model::{DaemonSet, Selector};
@@ -16,15 +16,16 @@ use crate::sim::api::store::{Name, Store};
 
 type Rows = BTreeMap<Name, Arc<Value>>;
 
-/// What is not so.
+/// Everything that is not in its desired state, in words.
 pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
     let mut wrong = Vec::new();
     let going = |daemon_set: &Value| {
         let namespace = store.get(&NAMESPACES, "", text(daemon_set, "namespace"));
-        is_deleting(daemon_set) || namespace.is_some_and(|n| is_deleting(n))
+        is_terminating(daemon_set) || namespace.is_some_and(|n| is_terminating(n))
     };
     for object in store.all(&DAEMON_SETS).values().filter(|d| !going(d)) {
-        // What cannot be read, and selectors that select all or nothing, are left alone.
+        // DaemonSets that cannot be decoded, and selectors that match everything or nothing, are
+        // left alone.
         let Some(read) = facts::read(object) else {
             continue;
         };
@@ -37,7 +38,7 @@ pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
     wrong
 }
 
-/// What is counted for the status.
+/// The counts of the status.
 #[derive(Default)]
 struct Counts {
     desired: i64,
@@ -63,7 +64,7 @@ fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec
         let name = text(node, "name");
         let here = ours.iter().filter(|p| target(p) == name);
         let mut here: Vec<&Value> = here.map(|p| &***p).collect();
-        here.retain(|p| !(is_terminal(p) && is_deleting(p)));
+        here.retain(|p| !(is_terminal(p) && is_terminating(p)));
         here.sort_by_key(|pod| age(pod));
         let Some(verdict) = facts::verdict(read, node) else {
             continue;
@@ -97,12 +98,12 @@ fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec
     wrong
 }
 
-/// What matches the selector and has no controller should have been adopted.
+/// Adds the objects that match the selector, have no controller, and should have been adopted.
 fn orphans(object: &Value, read: &DaemonSet, rows: &Rows, wrong: &mut Vec<String>) {
     let namespace = text(object, "namespace");
     for orphan in rows.values() {
         if !owner(orphan).is_empty()
-            || is_deleting(orphan)
+            || is_terminating(orphan)
             || text(orphan, "namespace") != namespace
         {
             continue;

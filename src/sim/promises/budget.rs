@@ -1,18 +1,23 @@
-//! S2: pods that a controller deletes for an update never make more than `maxUnavailable` nodes unavailable.
+//! S2: pods that a controller deletes for a rollout never make more than `maxUnavailable` nodes
+//! unavailable.
 //!
-//! Upstream's rule, said of one delete: an available pod that is the only one on a node where it may stay goes only if,
-//! before, fewer nodes than `maxUnavailable` were without an available pod. With `maxSurge` it goes when a newer pod on its
-//! node is available; alone it goes only from a node that is no longer eligible, and only while more pods are available
-//! than nodes are. With `OnDelete` it does not go at all. All else is upkeep, which no budget limits: pods that are not
-//! available, duplicates, and pods where none may be. Pods of the current revision are S3's.
+//! The rule, stated for one delete: an available pod that is the only one on a node where it may
+//! stay is deleted only if, before the delete, fewer nodes than `maxUnavailable` were without an
+//! available pod. With `maxSurge` it is deleted when a newer pod on its node is available; without
+//! one it is deleted only from a node that is no longer eligible, and only while more pods are
+//! available than nodes are. With `OnDelete` it is not deleted at all. All other deletes are
+//! upkeep, which no budget limits: pods that are not available, duplicates, and pods where none may
+//! be. Pods of the current revision are S3's.
 //!
-//! A controller is charged for what it must have known. A node counts as without an available pod where no pod on it was
-//! available at any moment that the plan may have been made from. A pod that the controller itself asked to delete is
-//! out in any case: its own writes it knows at once. So with one controller and watches that do not lag, this is the rule
-//! as it stands; what others did a moment ago excuses a delete, and what the controller did never does. Of settings that
-//! changed meanwhile, whichever allows the delete excuses it.
+//! A controller is charged for what it must have known. A node counts as without an available pod
+//! if no pod on it was available at any moment from which the plan may have been made. A pod that
+//! the controller itself asked to delete does not count as available in any case, because it knows
+//! its own writes at once. So with one controller and watches that do not lag, the rule holds as
+//! stated. Changes that others made a moment before excuse a delete; changes that the controller
+//! made never do. If settings changed meanwhile, any of them that allows the delete excuses it.
 //!
-//! What is not counted, though upstream counts it: a node with several pods of which one is available.
+//! One case that upstream counts is not counted: a node with several pods of which one is
+//! available.
 
 use std::time::Duration;
 
@@ -20,13 +25,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::facts::{current_hash, is_live, owner, said, target, text};
+use super::past::Past;
 use super::past::{Life, Set, is_available};
-use super::{Entry, Past, Promise, Step};
+use super::promise::Promise;
+use super::step::Step;
 use crate::model::{DaemonSet, Node, UpdateStrategy};
+use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
 
-/// S2.
+/// S2. It needs no memory besides [`Past`].
 #[derive(Default)]
 pub struct Budget;
 
@@ -54,27 +62,28 @@ impl Promise for Budget {
     }
 }
 
-/// What a controller may have seen when it made the plan that a delete is of.
+/// The states that a controller may have seen when it made the plan that a delete belongs to.
 struct View<'a> {
     past: &'a Past,
     request: &'a Entry,
     owner: &'a str,
-    /// The pod as the delete found it. Whoever asked for that had seen this very state.
+    /// The pod as the delete found it. The controller had seen this very state.
     found: &'a Value,
-    /// The DaemonSet, in each of its states.
+    /// The states of the DaemonSet.
     sets: Vec<(&'a Set, &'a DaemonSet)>,
-    /// The plan was made from what was true at some moment from here on.
+    /// The plan was made from the state at some moment since then.
     since: Duration,
     /// The time of day at the delete.
     now: Timestamp,
-    /// The plan was made no earlier.
+    /// The plan was made no earlier than this.
     planned: Duration,
     /// The time of day at `planned`.
     planned_at: Timestamp,
 }
 
 impl<'a> View<'a> {
-    /// None where it is nobody's pod, or the DaemonSet was not always there or could not be read.
+    /// None if the pod has no controller, or the DaemonSet was not there all the time or could not
+    /// be decoded.
     fn new(
         step: &Step<'_>,
         request: &'a Entry,
@@ -100,10 +109,10 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What is wrong with deleting this pod.
+    /// Why this pod must not be deleted, if so.
     fn judge(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
         if self.currents(step).all(|hash| hash == Some(&pod.hash)) {
-            return None; // S3's
+            return None; // a case of S3
         }
         let stays = |set: &Set, node: &Node| set.verdict(node).should_continue_running();
         if !self.always(&pod.node, stays) {
@@ -138,7 +147,7 @@ impl<'a> View<'a> {
             .partition(|node| *node == pod.node || self.may_be_available(node));
         let without = without.into_iter().filter(|node| {
             let mut pods = self.on(node);
-            // Nodes that are not eligible, or gone, take part while they have pods.
+            // Nodes that are not eligible or gone are counted while they have pods.
             self.always(node, eligible) || pods.any(|p| p.came <= self.since && !p.ended)
         });
         let without = without.count();
@@ -181,13 +190,13 @@ impl<'a> View<'a> {
 
     fn judge_beside(&self, step: &Step<'_>, pod: &Life, beside: &[&Life]) -> Option<String> {
         let surges = |(_, ds): &(&Set, &DaemonSet)| ds.update_strategy.allows_surge();
-        // One pod of the current revision stays, and one of all others.
+        // One pod of the current revision stays, and one of all other revisions.
         let is_duplicate = self.currents(step).any(|hash| {
             let is_new = |pod: &Life| hash == Some(&pod.hash);
             beside.iter().any(|other| is_new(other) == is_new(pod))
         });
         if is_duplicate || !self.sets.iter().all(surges) {
-            return None; // S3's
+            return None; // a case of S3
         }
         let is_ready = self.was_available_when_planned(0);
         let replaced = beside
@@ -196,7 +205,7 @@ impl<'a> View<'a> {
         (is_ready && !replaced).then(|| "goes before a newer pod there is available".to_owned())
     }
 
-    /// The hashes of the current revision.
+    /// The hash of the current revision, by each state of the DaemonSet.
     fn currents<'s>(&self, step: &Step<'s>) -> impl Iterator<Item = Option<&'s str>> {
         self.sets.iter().map(|(set, _)| {
             let revisions = step.before.all(&CONTROLLER_REVISIONS);
@@ -204,7 +213,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Whether the plan must have taken the pod for available.
+    /// Whether the controller must have taken the pod for available when it planned.
     fn was_available_when_planned(&self, min_ready: i32) -> bool {
         is_available(self.found, min_ready, self.planned_at)
     }

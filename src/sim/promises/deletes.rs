@@ -1,8 +1,9 @@
-//! S3: the only ready pod of the current revision on an eligible node is never deleted; of duplicates the oldest
-//! scheduled one stays.
+//! S3: the only ready pod of the current revision on an eligible node is never deleted; of
+//! duplicates the oldest scheduled one stays.
 //!
-//! A delete hits the state of the pod that was judged, but nodes, DaemonSets and other pods may have changed while the
-//! request was under way. So it is excused by whatever was true as long ago as the controller may be behind.
+//! A delete reaches the pod in the state that was judged, but nodes, DaemonSets and other pods may
+//! have changed while the request was under way. So a delete is excused by any state of these as
+//! old as the controller may be behind.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,15 +12,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::facts::{self, age, hash, is_live, owner, ready_since, said, target, text};
-use super::{Entry, Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::model::DaemonSet;
+use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
 
 /// S3.
 #[derive(Default)]
 pub struct Deletes {
-    /// By owner and node: when a live pod last ceased to be one.
+    /// By owner and node: when a live pod last became terminating or terminal.
     ended: BTreeMap<(String, String), Duration>,
 }
 
@@ -66,19 +70,19 @@ impl Deletes {
             sets.push((set.read.as_ref()?, &set.object));
         }
         if sets.is_empty() {
-            return None; // nobody's, which is S5's
+            return None; // no owner: a case of S5
         }
         let place = (owner(pod).to_owned(), target(pod).to_owned());
         let current = sets.iter().all(|(_, daemon_set)| {
             let revisions = step.before.all(&CONTROLLER_REVISIONS);
             facts::current_hash(daemon_set, revisions) == Some(hash(pod))
         });
-        // Where a pod ceased to be live not long ago, this one may have been a duplicate.
+        // If a pod ceased to be live shortly before, this one may have been a duplicate.
         let was_alone = self.ended.get(&place).is_none_or(|at| *at < since);
         let may_be_the_only = was_alone && current && ready_since(pod).is_some();
         let mut wrong = None;
         for surges in [false, true] {
-            // Of strategies that changed meanwhile, whichever allows the delete excuses it.
+            // If the strategy changed meanwhile, either strategy that allows the delete excuses it.
             if sets
                 .iter()
                 .any(|(ds, _)| ds.update_strategy.allows_surge() == surges)
@@ -90,8 +94,8 @@ impl Deletes {
     }
 }
 
-/// What is wrong with deleting this pod, which may stay where it is, as a duplicate; while surging only pods of one revision
-/// are.
+/// Why this pod, which may stay where it is, must not be deleted as a duplicate. While surging,
+/// only pods of the same revision are duplicates.
 fn judge_duplicate(
     step: &Step<'_>,
     pod: &Arc<Value>,

@@ -1,4 +1,5 @@
-//! What promises ask of objects, read from their JSON; shared with no controller but the rule of eligibility.
+//! Facts about objects, read from their JSON. Promises share no code with the controller except the
+//! rule of eligibility.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::model::{DaemonSet, FeatureGates, Interner, Verdict};
 use crate::plan::eligibility::Eligibility;
 use crate::wire;
 
-/// A text of the metadata; empty where there is none.
+/// A field of `metadata`, empty if it is not set.
 pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object["metadata"][field].as_str().unwrap_or("")
 }
@@ -21,7 +22,7 @@ pub fn said(object: &Value) -> String {
     }
 }
 
-/// The UID of its controller; empty where it has none.
+/// The UID of its controller, empty without one.
 pub fn owner(object: &Value) -> &str {
     let owners = object["metadata"]["ownerReferences"].as_array();
     let mut owners = owners.into_iter().flatten();
@@ -29,7 +30,7 @@ pub fn owner(object: &Value) -> &str {
     owner.and_then(|owner| owner["uid"].as_str()).unwrap_or("")
 }
 
-/// The node that a pod is on, or may only go to; empty where there is none.
+/// The node that a pod is bound or pinned to, empty without one.
 pub fn target(pod: &Value) -> &str {
     if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|n| !n.is_empty()) {
         return node;
@@ -45,7 +46,7 @@ pub fn target(pod: &Value) -> &str {
     pinned.unwrap_or("")
 }
 
-/// Whether it ended.
+/// Whether its phase is Failed or Succeeded.
 pub fn is_terminal(pod: &Value) -> bool {
     matches!(
         pod["status"]["phase"].as_str(),
@@ -53,17 +54,17 @@ pub fn is_terminal(pod: &Value) -> bool {
     )
 }
 
-/// Whether its deletion was asked for.
-pub fn is_deleting(object: &Value) -> bool {
+/// Whether it has a deletionTimestamp.
+pub fn is_terminating(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
 }
 
-/// Whether it counts against "one on a node".
+/// Whether it is neither terminating nor terminal, and so counts for S1.
 pub fn is_live(pod: &Value) -> bool {
-    !is_deleting(pod) && !is_terminal(pod)
+    !is_terminating(pod) && !is_terminal(pod)
 }
 
-/// Since when its condition Ready has been true.
+/// `lastTransitionTime` of its Ready condition; None unless that is true.
 pub fn ready_since(pod: &Value) -> Option<&str> {
     let conditions = pod["status"]["conditions"].as_array();
     let mut conditions = conditions.into_iter().flatten();
@@ -71,7 +72,7 @@ pub fn ready_since(pod: &Value) -> Option<&str> {
     Some(ready["lastTransitionTime"].as_str().unwrap_or(""))
 }
 
-/// The label that says which revision it is of.
+/// The label with the hash of its revision.
 pub fn hash(object: &Value) -> &str {
     let hash = object["metadata"]["labels"]["controller-revision-hash"].as_str();
     hash.unwrap_or("")
@@ -89,13 +90,13 @@ pub fn age(pod: &Value) -> (bool, &str, &str) {
     )
 }
 
-/// A DaemonSet as decisions see it; None where it cannot be read.
+/// A DaemonSet as decisions see it; None if it cannot be decoded.
 pub fn read(daemon_set: &Value) -> Option<DaemonSet> {
     let raw = to_raw_value(daemon_set).ok()?;
     wire::daemon_set::decode(&raw, &mut Interner::default()).ok()
 }
 
-/// What the DaemonSet says to a node; None where the node cannot be read.
+/// The DaemonSet's verdict on a node; None if the node cannot be decoded.
 pub fn verdict(daemon_set: &DaemonSet, node: &Value) -> Option<Verdict> {
     let raw = to_raw_value(node).ok()?;
     let node = wire::node::decode(&raw, &mut Interner::default()).ok()?;
@@ -103,7 +104,7 @@ pub fn verdict(daemon_set: &DaemonSet, node: &Value) -> Option<Verdict> {
     Some(eligibility.of(&node))
 }
 
-/// Whether a revision is one of a DaemonSet's, and of its template as it is.
+/// Whether a revision belongs to a DaemonSet and holds its present template.
 pub fn is_of_template(revision: &Value, daemon_set: &Value) -> bool {
     owner(revision) == text(daemon_set, "uid")
         && template_of(revision) == without_timestamp(&daemon_set["spec"]["template"])
@@ -118,7 +119,8 @@ pub fn template_of(revision: &Value) -> Value {
     template
 }
 
-/// The hash of the revision that a DaemonSet's template is: of its own with equal data the one with the highest number.
+/// The hash of the DaemonSet's current revision: of its revisions with the present template the one
+/// with the highest number.
 pub fn current_hash<'a>(
     daemon_set: &Value,
     revisions: impl Iterator<Item = &'a Arc<Value>>,
@@ -129,7 +131,7 @@ pub fn current_hash<'a>(
         .map(|r| hash(r))
 }
 
-/// A template without the null that older API servers write.
+/// A template without the null that older API servers write as `creationTimestamp`.
 fn without_timestamp(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(metadata) = template["metadata"].as_object_mut() {

@@ -1,25 +1,38 @@
-//! What a controller knew at the least when it asked for something.
+//! The knowledge that a controller must have had when it sent a request.
 //!
-//! It acts on a plan, and a plan is made at one moment from all that its watches told until then. Between that moment
-//! and a request of the plan other requests of it are under way, without a pause. So the plan is not older than the
-//! unbroken row of requests before this one, and never older than plans may become.
+//! A request belongs to a plan, and a plan is made at one moment from everything that watches
+//! delivered until then. Between that moment and the request other requests of the plan are under
+//! way without a pause. So the plan is no older than the unbroken sequence of requests before this
+//! one, and never older than plans may become.
 
 use std::time::Duration;
 
-use super::RESOURCES;
 use crate::apply::carry_out::MAX_PLAN_AGE;
-use crate::sim::api::{Entry, told::Told};
+use crate::sim::api::resource::{
+    CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, NAMESPACES, NODES, PODS,
+};
+use crate::sim::api::{Entry, Resource, deliveries::Deliveries};
 
-/// Where so little is between the end of one request and the next one, both may be of one plan.
+/// The resources that promises look at. Events are none of them: no decision rests on events.
+pub static RESOURCES: [&Resource; 6] = [
+    &PODS,
+    &NODES,
+    &DAEMON_SETS,
+    &CONTROLLER_REVISIONS,
+    &NAMESPACES,
+    &LEASES,
+];
+
+/// Two requests with at most this long between them may belong to one plan.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// For how long a request that was never answered was waited for at most.
+/// How long a controller waits at most for the answer to a request.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-/// How long it takes until what a watch told is known.
+/// The longest time between the delivery of an event by a watch and its use in a plan.
 const DELIVERY: Duration = Duration::from_millis(3);
 
-/// The moment before which the plan that led to this request was not made.
+/// The plan that this request belongs to was made no earlier than this.
 pub fn planned(log: &[Entry], request: &Entry) -> Duration {
     let oldest = request.at.saturating_sub(MAX_PLAN_AGE);
     let mut begun = request.at;
@@ -36,10 +49,10 @@ pub fn planned(log: &[Entry], request: &Entry) -> Duration {
     begun.max(oldest)
 }
 
-/// The moment up to which everything was known to whoever made a plan then.
-pub fn known(told: &Told, request: &Entry, planned: Duration) -> Duration {
+/// The moment up to which the sender knew everything when it made its plan at `planned`.
+pub fn known(deliveries: &Deliveries, request: &Entry, planned: Duration) -> Duration {
     let known = RESOURCES
         .iter()
-        .map(|resource| told.known(&request.client, resource, planned));
+        .map(|resource| deliveries.known(&request.client, resource, planned));
     known.min().unwrap_or(planned).saturating_sub(DELIVERY)
 }

@@ -1,14 +1,17 @@
-//! S1: at most one live pod of a DaemonSet on a node; two, of different revisions, while surging.
+//! S1: at most one live pod of a DaemonSet on a node; two of different revisions while surging.
 //!
-//! Judged where a controller creates a pod. Nobody else gives pods a DaemonSet's owner reference, but people may, and
-//! an orphan may be adopted where there is a pod already: the duplicate then goes, by S3's rule.
+//! It is judged at each create by a controller. People may also give a pod a DaemonSet's owner
+//! reference, and an orphan may be adopted on a node that has a pod already: the duplicate is then
+//! deleted by S3's rule.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::facts::{self, hash, is_live, owner, said, target, text};
-use super::{Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::sim::api::resource::{DAEMON_SETS, PODS};
 use crate::sim::api::store::Change;
 
@@ -19,7 +22,7 @@ type Place = BTreeMap<String, (String, String)>;
 #[derive(Default)]
 pub struct OnePod {
     places: BTreeMap<(String, String), Place>,
-    /// DaemonSets that let two pods be on a node, by UID.
+    /// By UID: whether the DaemonSet allows two pods on a node.
     surging: BTreeMap<String, bool>,
 }
 
@@ -33,7 +36,7 @@ impl Promise for OnePod {
         if step.is_for(&DAEMON_SETS) {
             let read = facts::read(&write.object);
             let surges = read.is_some_and(|ds| ds.update_strategy.allows_surge());
-            // Once two were allowed, the second may be under way.
+            // Once two were allowed, the create of the second may be under way.
             let known = self.surging.entry(text(&write.object, "uid").to_owned());
             *known.or_default() |= surges;
         }

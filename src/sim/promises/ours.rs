@@ -1,19 +1,21 @@
-//! S5: a controller writes to pods and revisions that its DaemonSet controls by UID, adopts what nobody controls, and of
-//! DaemonSets it writes the status. It writes to nothing else.
+//! S5: a controller writes to pods and revisions that its DaemonSet controls by UID, adopts objects
+//! without a controller, and writes the status of DaemonSets. It writes to nothing else.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::facts::{owner, said, text};
-use super::{Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, LEASES, PODS};
 use crate::sim::api::store::Change;
 
 /// S5.
 #[derive(Default)]
 pub struct Ours {
-    /// The namespaces of all DaemonSets that ever were, by UID.
+    /// By UID: the namespaces of all DaemonSets, deleted ones included.
     namespaces: BTreeMap<String, String>,
 }
 
@@ -70,7 +72,7 @@ impl Ours {
     }
 }
 
-/// An object without this field, at the top or in the metadata, and without its version.
+/// An object without this field, at the top or in the metadata, and without its resourceVersion.
 fn without(object: &Value, field: &str) -> Value {
     let mut object = object.clone();
     if let Some(metadata) = object["metadata"].as_object_mut() {

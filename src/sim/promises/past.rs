@@ -1,5 +1,5 @@
-//! What was: the states of DaemonSets and nodes over time, and the lives of pods. Promises excuse a controller by what it
-//! may still have taken for true.
+//! The past: the states of DaemonSets and nodes over time, and the lives of pods. Promises excuse a
+//! controller by states that it may still have believed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, value::to_raw_value};
 
-use super::Step;
 use super::facts::{
-    self, hash, is_deleting, is_live, is_terminal, owner, ready_since, target, text,
+    self, hash, is_live, is_terminal, is_terminating, owner, ready_since, target, text,
 };
+use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
 use crate::sim::api::resource::{DAEMON_SETS, NODES, PODS};
 use crate::sim::api::store::{Change, Write};
 use crate::wire;
 
-/// The states of a thing, with the moments at which they began; None while it is not there.
+/// The states of an object, with the moments at which they began; None while it does not exist.
 type States<T> = Vec<(Duration, Option<T>)>;
 
-/// A DaemonSet as it was.
+/// A state of a DaemonSet.
 pub struct Set {
-    /// As the API server had it.
+    /// The object in the API server.
     pub object: Arc<Value>,
-    /// As decisions see it; None where it cannot be read.
+    /// The DaemonSet as decisions see it; None if it cannot be decoded.
     pub read: Option<DaemonSet>,
     eligibility: Option<Eligibility>,
 }
@@ -41,51 +41,52 @@ impl Set {
         }
     }
 
-    /// What it says to a node; where it cannot be read, that it cannot be.
+    /// Its verdict on a node; if it cannot be decoded, the verdict that says so.
     pub fn verdict(&self, node: &Node) -> Verdict {
         let eligibility = self.eligibility.as_ref();
         eligibility.map_or(Verdict::Unreadable, |e| e.of(node))
     }
 }
 
-/// While a pod was ready.
+/// A time during which a pod was ready.
 struct Ready {
     until: Option<Duration>,
-    /// `lastTransitionTime`; None where that is no time.
+    /// `lastTransitionTime` of the Ready condition; None if that is no time.
     since: Option<Timestamp>,
 }
 
 /// The life of a pod.
 pub struct Life {
-    /// Namespace and name.
+    /// `namespace/name`.
     pub name: String,
-    /// The UID of its controller; empty where it has none.
+    /// The UID of its controller, empty without one.
     pub owner: String,
-    /// The node that it is on, or may only go to.
+    /// The node that it is bound or pinned to.
     pub node: String,
-    /// Its revision.
+    /// The hash of its revision, by its label.
     pub hash: String,
-    /// Since when it has been of this revision.
+    /// Since when it has had that hash.
     pub labelled: Duration,
-    /// When it came.
+    /// When it was created.
     pub came: Duration,
-    /// When its deletion was asked for, or it was gone without that.
+    /// When it became terminating, or was gone without that.
     pub left: Option<Duration>,
-    /// Whether it is gone, or ended and is about to be.
+    /// Whether it is gone, or both terminating and terminal.
     pub ended: bool,
-    /// The clients that asked for its deletion and were answered. They know.
+    /// The clients that asked for its deletion and were answered: they know of it.
     pub deleted_by: Vec<Arc<str>>,
     ready: Vec<Ready>,
 }
 
 impl Life {
-    /// Whether it was ready at some moment since then, and has been for so long by `now`.
+    /// Whether it was ready at some moment since `since`, and has been ready for `min_ready`
+    /// seconds by `now`.
     pub fn was_available(&self, since: Duration, min_ready: i32, now: Timestamp) -> bool {
         let mut ready = self.ready.iter();
         ready.any(|r| r.until.is_none_or(|until| until >= since) && r.is_old(min_ready, now))
     }
 
-    /// Whether it was there, and not asked to go, at some moment since then.
+    /// Whether it existed and was not terminating at some moment since `since`.
     pub fn stayed(&self, since: Duration) -> bool {
         self.left.is_none_or(|left| left >= since)
     }
@@ -94,12 +95,12 @@ impl Life {
 impl Ready {
     fn is_old(&self, min_ready: i32, now: Timestamp) -> bool {
         let wait = SignedDuration::from_secs(min_ready.into());
-        // Without minReadySeconds nobody asks since when.
+        // Without minReadySeconds the time does not matter.
         min_ready == 0 || self.since.is_some_and(|at| at.duration_until(now) >= wait)
     }
 }
 
-/// Whether a pod in this state has been ready for so long.
+/// Whether a pod in this state is ready and has been for `min_ready` seconds.
 pub fn is_available(pod: &Value, min_ready: i32, now: Timestamp) -> bool {
     let ready = ready_since(pod).map(|since| Ready {
         until: None,
@@ -108,14 +109,14 @@ pub fn is_available(pod: &Value, min_ready: i32, now: Timestamp) -> bool {
     ready.is_some_and(|ready| ready.is_old(min_ready, now))
 }
 
-/// All of it.
+/// The past of a cluster.
 #[derive(Default)]
 pub struct Past {
-    /// By UID.
+    /// DaemonSets by UID.
     sets: BTreeMap<String, States<Set>>,
-    /// By name.
+    /// Nodes by name.
     nodes: BTreeMap<String, States<Node>>,
-    /// By UID.
+    /// Pods by UID.
     pods: BTreeMap<String, Life>,
 }
 
@@ -129,7 +130,7 @@ impl Past {
             let states = self.sets.entry(uid).or_default();
             let last = states.last().and_then(|(_, set)| set.as_ref());
             if is_there && last.is_some_and(|set| set.object["spec"] == write.object["spec"]) {
-                return; // a status
+                return; // a write of the status
             }
             states.push((write.at, is_there.then(|| Set::new(&write.object))));
         } else if step.is_for(&NODES) {
@@ -143,7 +144,7 @@ impl Past {
             if let (Some(last), Some(node)) = (last, &node)
                 && same(last, node)
             {
-                return; // a sign of life
+                return; // a heartbeat
             }
             states.push((write.at, node));
         } else if step.is_for(&PODS) {
@@ -172,10 +173,10 @@ impl Past {
             hash(pod).clone_into(&mut life.hash);
             life.labelled = at;
         }
-        if gone || is_deleting(pod) {
+        if gone || is_terminating(pod) {
             life.left.get_or_insert(at);
         }
-        life.ended = gone || is_deleting(pod) && is_terminal(pod);
+        life.ended = gone || is_terminating(pod) && is_terminal(pod);
         if let Some(request) = step.request
             && request.method == "DELETE"
             && request.ended.is_some()
@@ -195,7 +196,7 @@ impl Past {
             .extend(since.map(|since| Ready { until: None, since }));
     }
 
-    /// The states of a DaemonSet since a moment, the one that was there then included.
+    /// The states of a DaemonSet since a moment, including the state at that moment.
     pub fn sets(&self, uid: &str, since: Duration) -> Vec<Option<&Set>> {
         self.sets
             .get(uid)
@@ -203,7 +204,7 @@ impl Past {
             .unwrap_or_default()
     }
 
-    /// The states of a node.
+    /// The states of a node since a moment, including the state at that moment.
     pub fn node(&self, name: &str, since: Duration) -> Vec<Option<&Node>> {
         self.nodes
             .get(name)
@@ -211,17 +212,17 @@ impl Past {
             .unwrap_or_default()
     }
 
-    /// The names of all nodes that ever were.
+    /// The names of all nodes, deleted ones included.
     pub fn nodes(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)
     }
 
-    /// A pod that there ever was.
+    /// The life of a pod, which may be deleted.
     pub fn pod_of(&self, uid: &str) -> Option<&Life> {
         self.pods.get(uid)
     }
 
-    /// The pods that a DaemonSet ever had.
+    /// All pods of a DaemonSet, deleted ones included.
     pub fn pods(&self, owner: &str) -> impl Iterator<Item = &Life> {
         self.pods.values().filter(move |life| life.owner == owner)
     }
@@ -232,7 +233,7 @@ fn recent<T>(states: &States<T>, since: Duration) -> Vec<Option<&T>> {
     let first = later.saturating_sub(1);
     let mut found: Vec<Option<&T>> = states[first..].iter().map(|(_, s)| s.as_ref()).collect();
     if later == 0 {
-        found.insert(0, None); // it came later
+        found.insert(0, None); // it was created later
     }
     found
 }

@@ -1,16 +1,21 @@
 //! S4: no new revision without a real change of the template.
 //!
-//! A revision that a controller creates is of a template that its DaemonSet has, or had when the plan was made, and of
-//! which there is no revision yet. What a revision holds is never changed. The revision of the present template is never
-//! deleted unless an equal one stays, nor one whose hash a pod carries: of such pods nobody could tell any more what they
-//! are, or roll back to it.
+//! A revision that a controller creates holds a template that its DaemonSet has, or had when the
+//! plan was made, and that no other revision holds. The content of a revision is never changed. The
+//! revision of the present template is never deleted unless an equal one stays, and a revision
+//! whose hash a pod carries is never deleted: nothing else says what such a pod runs, and a
+//! rollback needs it.
 //!
-//! A pod counts where whoever deletes knew of it: it has been there, with that hash, since before the plan was made.
+//! A pod counts if the controller knew of it: it has existed, with that hash, since before the plan
+//! was made.
 
 use serde_json::Value;
 
 use super::facts::{hash, is_of_template, owner, said, template_of, text};
-use super::{Entry, Past, Promise, Step};
+use super::past::Past;
+use super::promise::Promise;
+use super::step::Step;
+use crate::sim::api::Entry;
 use crate::sim::api::resource::CONTROLLER_REVISIONS;
 use crate::sim::api::store::Change;
 
@@ -71,7 +76,7 @@ fn deleted(step: &Step<'_>, request: &Entry, revision: &Value, past: &Past) -> O
     Some(format!("pod {} carries its hash", carrier.name))
 }
 
-/// The other revisions of the same DaemonSet that there were before.
+/// The other revisions of the same DaemonSet before the write.
 fn others<'a>(step: &Step<'a>, revision: &'a Value) -> impl Iterator<Item = &'a Value> {
     let all = step.before.all(&CONTROLLER_REVISIONS).map(|r| &**r);
     let uid = text(revision, "uid");

@@ -1,4 +1,4 @@
-//! Each promise can be broken, and is found to be.
+//! Each promise can be broken, and its violation is found.
 
 mod budget;
 mod revisions;
@@ -6,17 +6,18 @@ mod revisions;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::sim::api::{Gate, path};
+use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
+use crate::sim::api::{Gate, Resource, path};
 
-/// A history that is made up.
+/// A made-up history.
 #[derive(Default)]
 struct Story {
     store: Store,
     log: Vec<Entry>,
-    told: Told,
+    deliveries: Deliveries,
 }
 
 const POD: &str = "/api/v1/namespaces/d/pods/";
@@ -60,7 +61,7 @@ impl Story {
         Duration::from_secs(10 * self.store.version())
     }
 
-    /// A write; with a request of this client, method and path where there is one.
+    /// Writes an object, by a request of this client, method and path if there is one.
     fn put(&mut self, resource: &'static Resource, object: Value, by: Option<(&str, &str, &str)>) {
         let request = self.request(by);
         self.store.put(resource, object, self.now(), request);
@@ -113,7 +114,7 @@ impl Story {
         self
     }
 
-    /// Its deletion is asked for, and it goes on for its grace period.
+    /// Marks the pod as terminating; it stays for its grace period.
     fn deleted_gracefully(mut self, name: &str) -> Story {
         let mut pod = (**self.store.get(&PODS, "d", name).unwrap()).clone();
         pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
@@ -150,7 +151,7 @@ impl Story {
             store: &self.store,
             log: &self.log,
             controllers: &["us"],
-            told: &self.told,
+            deliveries: &self.deliveries,
             epoch: Timestamp::UNIX_EPOCH,
         })
     }
@@ -170,7 +171,7 @@ fn owned(uid: &str) -> Value {
     json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "uid": uid, "controller": true}])
 }
 
-/// A pod on the node `n`, ready, of the current revision. Names tell the age.
+/// A pod on the node `n`, ready, of the current revision. The later in the alphabet, the younger.
 fn pod(name: &str) -> Value {
     json!({
         "metadata": {
@@ -353,14 +354,16 @@ fn by_table() {
 
 #[test]
 fn a_delete_is_excused_by_what_the_controller_may_not_know_yet_and_by_nothing_else() {
-    // Everything here is ten seconds after what comes before it.
+    // Each step here comes ten seconds after the one before.
     for (lag, expected) in [(0, vec!["S3"]), (5, vec!["S3"]), (15, vec![])] {
         let mut story = Story::new().there(pod("a")).tainted("NoExecute");
         story.put(&NODES, json!({"metadata": {"name": "n"}}), None);
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &NODES, Duration::ZERO);
+        story.deliveries.opened(&us, &NODES, Duration::ZERO);
         let gate = Gate::Lag(Duration::from_secs(lag));
-        story.told.gate("us", &NODES, Some(gate), Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &NODES, Some(gate), Duration::ZERO);
         assert_eq!(story.deleted("a").history(), expected, "a lag of {lag} s");
     }
 }
@@ -477,11 +480,13 @@ fn a_strategy_that_changed_a_moment_ago_excuses_whoever_acts_on_either() {
         || json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
     let us: Arc<str> = Arc::from("us");
     for lag in [0, 15] {
-        // While surging pods of two revisions stay; after that only the older one does.
+        // Pods of two revisions stay while surging; afterwards only the older pod stays.
         let mut story = pair().with_daemon_set(surge()).with_daemon_set(on_delete());
-        story.told.opened(&us, &DAEMON_SETS, Duration::ZERO);
+        story.deliveries.opened(&us, &DAEMON_SETS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &DAEMON_SETS, gate, Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &DAEMON_SETS, gate, Duration::ZERO);
         let found = story.deleted("b").history();
         assert!(found.is_empty(), "a lag of {lag} s: {found:?}");
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use daemonset_controller::sim::api::{ApiServer, Options};
+use daemonset_controller::sim::api::{ApiServer, ServerOptions};
 
 use super::normal::Normal;
 use super::play::{Answer, Pace, Player};
@@ -24,7 +24,7 @@ pub fn simulated(sequence: &Sequence) -> Vec<Answer> {
         .build()
         .expect("a runtime can be made");
     runtime.block_on(async {
-        let server = ApiServer::new(Options::default());
+        let server = ApiServer::new(ServerOptions::default());
         let client = server.client("test");
         let mut player = Player::new(&client, PACE, "run");
         let answers = player.play(&sequence.steps).await;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemonset_controller::sim::kubelets::{Kubelets, NodeSpec, Options as KubeletOptions};
+use daemonset_controller::sim::kubelets::{KubeletOptions, Kubelets, NodeSpec};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;

@@ -1,22 +1,23 @@
-//! JSON patch (RFC 6902), as lenient as the API server's library is.
+//! JSON patch (RFC 6902), as lenient as the API server's library.
 //!
-//! That one goes beyond the RFC: `replace`, `test` and `copy` take a member that is not there for null, an absent
-//! `value` is null, and negative indices count from the end.
+//! The library goes beyond the RFC: `replace`, `test` and `copy` read a missing member as null, an
+//! absent `value` is null, and negative indices count from the end.
 
 use serde_json::{Value, json};
 
-use super::super::status::{Result, Status};
-use super::{rejected, say};
+use super::super::status::{ApiStatus, Result};
+use super::refusal::rejected;
+use super::say;
 
-/// More operations than this are refused.
+/// A patch with more operations is refused.
 const MOST: usize = 10_000;
 
-/// The document after all operations of a patch, in order. Any that fails fails the whole patch.
+/// Applies all operations of a patch in order. If one fails, the whole patch fails.
 pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
     let bad = |value: &Value, into: &str| {
         let kind = say::json_kind(value);
         let why = format!("error decoding patch: json: cannot unmarshal {kind} into Go {into}");
-        Err(Status::bad_request(why))
+        Err(ApiStatus::bad_request(why))
     };
     let operations = match patch {
         Value::Array(operations) => operations,
@@ -42,7 +43,7 @@ pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
             "Request entity too large: The allowed maximum operations in a JSON patch is {MOST}, got {}",
             operations.len()
         );
-        return Err(Status::new(413, "RequestEntityTooLarge", message));
+        return Err(ApiStatus::new(413, "RequestEntityTooLarge", message));
     }
     for operation in &operations {
         one(&mut document, operation).ok_or_else(rejected)?;
@@ -50,7 +51,7 @@ pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
     Ok(document)
 }
 
-/// One operation. None where it does not apply.
+/// Applies one operation. None if it cannot be applied.
 fn one(document: &mut Value, operation: &Value) -> Option<()> {
     let op = operation["op"].as_str()?;
     let path = operation["path"].as_str()?;
@@ -79,7 +80,7 @@ fn one(document: &mut Value, operation: &Value) -> Option<()> {
     }
 }
 
-/// Where a path leads: what contains it, which is there, and the last key, which need not be.
+/// The end of a path: the container, which exists, and the last key, which may be missing in it.
 struct Place<'a> {
     container: &'a mut Value,
     key: String,
@@ -87,7 +88,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn find(document: &'a mut Value, path: &str) -> Option<Place<'a>> {
-        // What is before the first slash does not matter, but there must be one.
+        // There must be a slash; anything before the first one is ignored.
         let (_, path) = path.split_once('/')?;
         let mut keys: Vec<String> = path.split('/').map(unescaped).collect();
         let key = keys.pop()?;
@@ -105,7 +106,7 @@ impl<'a> Place<'a> {
         Some(Place { container, key })
     }
 
-    /// The value, or null where an object has none.
+    /// The value, or null if an object does not have it.
     fn get(&self) -> Option<Value> {
         match &*self.container {
             Value::Object(members) => Some(members.get(&self.key).cloned().unwrap_or(json!(null))),
@@ -119,7 +120,8 @@ impl<'a> Place<'a> {
             Value::Object(members) => drop(members.insert(self.key, value)),
             Value::Array(items) if self.key == "-" => items.push(value),
             Value::Array(items) => {
-                // One more than there are: negative ones count from behind the last.
+                // The length is one more here, because negative indices count from behind the last
+                // item.
                 let at = index(&self.key, items.len() + 1).filter(|at| *at <= items.len())?;
                 items.insert(at, value);
             }
@@ -152,7 +154,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The index that a key of a path means in a list of this length. It may be beyond the end.
+/// The index that a key means in a list of this length. It may be beyond the end.
 fn index(key: &str, length: usize) -> Option<usize> {
     let at: i64 = key.parse().ok()?;
     if at < 0 {
@@ -163,7 +165,7 @@ fn index(key: &str, length: usize) -> Option<usize> {
 }
 
 fn unescaped(key: &str) -> String {
-    // In one pass, as `~01` is `~1`.
+    // Unescaped in one pass, because `~01` means `~1`.
     let mut parts = key.split('~');
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {

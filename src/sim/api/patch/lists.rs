@@ -1,78 +1,18 @@
-//! Strategic merge patches: lists, and the order of what is in them.
+//! Strategic merge patches: the elements of lists, and their order.
 //!
-//! The order follows upstream to the letter: elements that the patch names come in the patch's order, the others in
-//! theirs, and the two are interleaved by where they were before.
+//! The order is exactly upstream's: elements that the patch names come in the patch's order, the
+//! others in their own, and the two are interleaved by their former places.
 
 use serde_json::{Value, json};
 
 use super::super::status::Result;
-use super::schema::Merging;
-use super::strategic::{self, DIRECTIVE, unknown};
-use super::{Object, internal, rejected, say};
+use super::directives::{DIRECTIVE, unknown};
+use super::refusal::{internal, rejected};
+use super::say::{self, Object};
 
-/// A list with a patch's list merged into it; or, if the patch's is a list of deletions, without what it names.
-pub fn merge(
-    mut original: Vec<Value>,
-    patch: Vec<Value>,
-    how: Merging,
-    deletes: bool,
-) -> Result<Vec<Value>> {
-    merge_in_place(&mut original, patch, how, deletes)
-}
-
-/// As [`merge`], and leaves the original as upstream does.
-///
-/// Upstream's merge writes into the array that it reads: an element that is deleted makes those behind it move up,
-/// and elements that are new take the free places at the end. Whoever looks at the original afterwards, as
-/// `$setElementOrder` does for the order that was, sees that.
-pub fn merge_in_place(
-    original: &mut [Value],
-    patch: Vec<Value>,
-    how: Merging,
-    deletes: bool,
-) -> Result<Vec<Value>> {
-    if !how.merged && !deletes {
-        return Ok(patch);
-    }
-    if original.is_empty() && patch.is_empty() {
-        return Ok(Vec::new());
-    }
-    if element_type(&[original, &patch])? != say::go_type(&Value::Object(Object::new())) {
-        let mut both = original.to_vec();
-        if deletes {
-            both.retain(|item| !patch.contains(item));
-            return Ok(both);
-        }
-        both.extend(patch.iter().cloned());
-        return order(deduplicated(both), &patch, original, how.key);
-    }
-    if how.key.is_empty() {
-        let of = if how.merged { "string" } else { "struct" };
-        let why = format!("cannot merge lists without merge key for {of}");
-        return Err(internal(why));
-    }
-    let (old, patch) = directed(original, patch, how.key)?;
-    let mut merged = old.clone();
-    for item in &patch {
-        let item = members(item)?;
-        match position(&merged, how.key, key_of(item, how.key)?)? {
-            Some(at) => {
-                let old = members(&merged[at])?.clone();
-                merged[at] = strategic::merge(old, item.clone(), how.of)?.into();
-            }
-            None => {
-                if let Some(free) = original.get_mut(merged.len()) {
-                    *free = item.clone().into();
-                }
-                merged.push(item.clone().into());
-            }
-        }
-    }
-    order(merged, &patch, &old, how.key)
-}
-
-/// Carries out the elements that are directives: what remains of the original, and the patch without them.
-fn directed(
+/// Carries out the elements that are directives. Returns the rest of the original, and the patch
+/// without them.
+pub fn directed(
     original: &mut [Value],
     patch: Vec<Value>,
     key: &str,
@@ -88,7 +28,7 @@ fn directed(
             Some((Some("delete"), _)) => {
                 let gone = key_of(directed, key)?;
                 while let Some(at) = position(&original[..length], key, gone)? {
-                    // The others move up, and the last one also stays where it was.
+                    // The elements behind it move up, and the last one also stays where it was.
                     let last = original[length - 1].clone();
                     original[at..length].rotate_left(1);
                     length -= 1;
@@ -109,8 +49,8 @@ fn directed(
     }
 }
 
-/// Orders a merged list: what `wanted` names as there, the rest as in `old`. Elements are told apart by the key, or
-/// are texts if that is empty.
+/// Orders a merged list: the elements in `wanted` as they are there, the others as in `old`. The
+/// key tells elements apart; if it is empty, they are texts.
 pub fn order(merged: Vec<Value>, wanted: &[Value], old: &[Value], key: &str) -> Result<Vec<Value>> {
     let mut named = Vec::new();
     let mut others = Vec::new();
@@ -131,8 +71,8 @@ pub fn order(merged: Vec<Value>, wanted: &[Value], old: &[Value], key: &str) -> 
     Ok(interleaved(others, named, old, key))
 }
 
-/// Sorts by the place in a list. Upstream's comparison says yes whenever one of two is not in it, so the outcome
-/// depends on how one sorts: by insertion, as Go does with short lists.
+/// Sorts by the place in a list. Upstream's comparison is true whenever one of two elements is not
+/// in the list, so the outcome depends on the algorithm: insertion, as Go sorts short lists.
 fn sorted(items: Vec<Value>, by: &[Value], key: &str) -> Result<Vec<Value>> {
     if !key.is_empty() {
         for item in items.iter().chain(by) {
@@ -155,7 +95,8 @@ fn sorted(items: Vec<Value>, by: &[Value], key: &str) -> Result<Vec<Value>> {
     Ok(placed.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Two sorted lists as one: of two heads the left one goes first only if it was before the right one.
+/// Merges two sorted lists. Of two heads the left one goes first only if it was before the right
+/// one in `old`.
 fn interleaved(left: Vec<Value>, right: Vec<Value>, old: &[Value], key: &str) -> Vec<Value> {
     let mut all = Vec::with_capacity(left.len() + right.len());
     let mut left = left.into_iter().peekable();
@@ -180,7 +121,8 @@ fn place(list: &[Value], item: &Value, key: &str) -> Option<usize> {
     }
 }
 
-/// Checks a patch's list against its `$setElementOrder`: all that it does not delete, in this order.
+/// Checks a patch's list against its `$setElementOrder`: it must name all elements that are not
+/// deleted, in this order.
 pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     if patch.is_empty() || order.is_empty() {
         return Ok(());
@@ -195,7 +137,7 @@ pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     let (mut at, mut place) = (0, 0);
     while at < checked.len() && place < order.len() {
         let item = checked[at];
-        // Other directives are passed over, but one that is left at the end counts as out of order.
+        // Other directives are skipped, but one that is left at the end counts as out of order.
         if item.get(DIRECTIVE).is_some() {
             at += 1;
             continue;
@@ -218,7 +160,7 @@ pub fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<()> {
     )))
 }
 
-/// The type of all elements of some lists, which must be the same for all, and no list.
+/// The type of all elements of some lists. It must be one type, and not a list.
 pub fn element_type(lists: &[&[Value]]) -> Result<&'static str> {
     let mut found = None;
     for item in lists.iter().copied().flatten() {
@@ -239,8 +181,8 @@ pub fn element_type(lists: &[&[Value]]) -> Result<&'static str> {
     found.ok_or_else(|| internal("no elements in any of the given slices"))
 }
 
-/// Without repetitions. The place of one that goes is taken by the last.
-fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
+/// Removes repetitions. The last element takes the place of one that is removed.
+pub fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
     let mut at = 0;
     while at < items.len() {
         let mut other = at + 1;
@@ -256,8 +198,8 @@ fn deduplicated(mut items: Vec<Value>) -> Vec<Value> {
     items
 }
 
-/// Where the element with this value of the key is.
-fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
+/// The place of the element with this value of the key.
+pub fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
     for (at, item) in list.iter().enumerate() {
         let Value::Object(item) = item else {
             return Err(internal(format!("value for key {at} is not a map")));
@@ -269,7 +211,7 @@ fn position(list: &[Value], key: &str, value: &Value) -> Result<Option<usize>> {
     Ok(None)
 }
 
-fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
+pub fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
     item.get(key).ok_or_else(|| {
         internal(format!(
             "map: {} does not contain declared merge key: {key}",
@@ -278,7 +220,7 @@ fn key_of<'a>(item: &'a Object, key: &str) -> Result<&'a Value> {
     })
 }
 
-fn members(item: &Value) -> Result<&Object> {
+pub fn members(item: &Value) -> Result<&Object> {
     item.as_object().ok_or_else(|| {
         internal(format!(
             "expected a map[string]interface {{}}, but received a {}",

@@ -1,10 +1,11 @@
-//! How Go prints values: upstream's messages about patches show them this way.
+//! Values as Go prints them in upstream's messages about patches.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Object;
+/// The members of a JSON object.
+pub type Object = Map<String, Value>;
 
-/// As `%v` prints it: `map[a:1 b:[x y]]`.
+/// A value as `%v` prints it: `map[a:1 b:[x y]]`.
 pub fn value(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
@@ -16,7 +17,7 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// A map, its keys sorted.
+/// A map as `%v` prints it, its keys sorted.
 pub fn map(members: &Object) -> String {
     let mut keys: Vec<&String> = members.keys().collect();
     keys.sort();
@@ -27,13 +28,13 @@ pub fn map(members: &Object) -> String {
     format!("map[{}]", said.join(" "))
 }
 
-/// A list.
+/// A list as `%v` prints it.
 pub fn list(items: &[Value]) -> String {
     let said: Vec<String> = items.iter().map(value).collect();
     format!("[{}]", said.join(" "))
 }
 
-/// The type that a value is decoded into.
+/// The Go type that a value is decoded into.
 pub fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "%!s(<nil>)",
@@ -46,7 +47,7 @@ pub fn go_type(value: &Value) -> &'static str {
     }
 }
 
-/// What Go's decoder calls a piece of JSON.
+/// The word of Go's decoder for a JSON value.
 pub fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

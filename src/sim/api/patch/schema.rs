@@ -1,21 +1,21 @@
-//! Which lists a strategic merge patch merges, and by which key: the `patchStrategy` and `patchMergeKey` of the
-//! Go types of 1.37. Every list that is not here is replaced.
+//! The lists that a strategic merge patch merges, and their keys: `patchStrategy` and
+//! `patchMergeKey` of the Go types of 1.37. Every list that is not here is replaced.
 //!
-//! That a type also has the strategy `retainKeys` matters to whoever makes patches, not to who applies them.
+//! The strategy `retainKeys` is left out: it matters only where patches are made.
 
 use super::super::resource::{
     CONTROLLER_REVISIONS, DAEMON_SETS, NAMESPACES, NODES, PODS, Resource,
 };
 
-/// A type: what a patch must know of its fields.
+/// A type, as far as patches need it.
 pub struct Type {
-    /// Those that are merged lists, or lead to some.
+    /// The fields that are merged lists or contain some.
     fields: &'static [(&'static str, Field)],
-    /// A type without fields, so that every look-up is an error with this name.
+    /// The name of a type whose fields cannot be looked up; looking one up is an error.
     opaque: Option<&'static str>,
 }
 
-/// What a patch must know of one field.
+/// A field, as far as patches need it.
 pub enum Field {
     /// A struct, or a map.
     Struct(&'static Type),
@@ -25,14 +25,14 @@ pub enum Field {
     Set,
 }
 
-/// How to merge one list.
+/// The way in which a list is merged.
 #[derive(Clone, Copy)]
 pub struct Merging {
-    /// Whether it is merged at all.
+    /// Whether it is merged; otherwise it is replaced.
     pub merged: bool,
-    /// By which key, or empty for texts.
+    /// The key of its elements; empty for texts.
     pub key: &'static str,
-    /// Of its elements.
+    /// The type of its elements.
     pub of: &'static Type,
 }
 
@@ -50,7 +50,7 @@ impl Type {
         }
     }
 
-    /// How to merge a field that is a list.
+    /// The way in which a field that is a list is merged.
     pub fn list(&'static self, name: &str) -> Result<Merging, String> {
         let (merged, key, of) = match self.look_up(name)? {
             Some(Field::List(key, of)) => (true, *key, *of),
@@ -88,10 +88,11 @@ pub fn of(resource: &Resource) -> &'static Type {
     &OBJECT
 }
 
-/// One in which nothing is merged.
+/// A type without merged lists.
 static PLAIN: Type = fields(&[]);
 
-/// `runtime.RawExtension`: a patch may add or take whole members of it, but not reach into one.
+/// `runtime.RawExtension`: a patch may add or remove whole members of it, but not change the inside
+/// of one.
 static RAW: Type = Type {
     fields: &[],
     opaque: Some("RawExtension"),
@@ -123,7 +124,7 @@ static POD_SPEC: Type = fields(&[
     ("evictionResponders", List("name", &PLAIN)),
 ]);
 
-/// Ephemeral containers have the same lists.
+/// The type of all containers; ephemeral ones have the same lists.
 static CONTAINER: Type = fields(&[
     ("ports", List("containerPort", &PLAIN)),
     ("env", List("name", &PLAIN)),
@@ -151,7 +152,7 @@ static CLAIM_STATUS: Type = fields(&[
     ("overhead", List("name", &PLAIN)),
 ]);
 
-/// `spec.taints` is not merged: whoever patches taints sends all of them.
+/// `spec.taints` is not merged: a patch of taints replaces all of them.
 static NODE: Type = fields(&[
     ("metadata", Struct(&META)),
     ("spec", Struct(&NODE_SPEC)),

@@ -1,21 +1,17 @@
-//! Strategic merge patches: objects. What becomes of lists is in `lists`.
+//! Strategic merge patches: merges objects, and the lists in them.
 
 use serde_json::Value;
 
-use super::super::status::{Result, Status};
-use super::schema::Type;
-use super::{Object, internal, lists, say};
+use super::super::status::{ApiStatus, Result};
+use super::directives::{
+    DELETE, DIRECTIVE, ORDER, RETAIN, named, unknown, without_directives, without_directives_in,
+};
+use super::lists;
+use super::refusal::internal;
+use super::say::{self, Object};
+use super::schema::{Merging, Type};
 
-/// Directs the map or list element it is in.
-pub const DIRECTIVE: &str = "$patch";
-/// Says which members stay.
-const RETAIN: &str = "$retainKeys";
-/// Before `/` and the name of a list: texts to take out of it.
-const DELETE: &str = "$deleteFromPrimitiveList";
-/// Before `/` and the name of a list: how it is to be ordered.
-const ORDER: &str = "$setElementOrder";
-
-/// The original with the patch merged into it.
+/// Merges a patch into the original.
 pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Result<Object> {
     match patch.get(DIRECTIVE).map(|d| (d.as_str(), d)) {
         None => {}
@@ -36,7 +32,7 @@ pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Resu
             continue;
         }
         let added = match original.remove(key) {
-            // Nothing to take anything out of.
+            // There is no list to delete from.
             None if deletes => None,
             Some(old) if deletes && say::go_type(&old) != say::go_type(&value) => Some(old),
             Some(Value::Object(old)) if value.is_object() => {
@@ -46,7 +42,7 @@ pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Resu
             Some(Value::Array(old)) if value.is_array() => {
                 let how = of.list(key).map_err(internal)?;
                 let value = into_array(value);
-                Some(lists::merge(old, value, how, deletes)?.into())
+                Some(merge_lists(old, value, how, deletes)?.into())
             }
             _ => without_directives(without_nulls(value)),
         };
@@ -55,12 +51,75 @@ pub fn merge(mut original: Object, mut patch: Object, of: &'static Type) -> Resu
     Ok(original)
 }
 
-/// Applies `$retainKeys`: all other members of the original go, and the patch must not have others.
+/// Merges a patch's list into a list. If `deletes`, the patch is a list of deletions, which are
+/// carried out.
+fn merge_lists(
+    mut original: Vec<Value>,
+    patch: Vec<Value>,
+    how: Merging,
+    deletes: bool,
+) -> Result<Vec<Value>> {
+    merge_in_place(&mut original, patch, how, deletes)
+}
+
+/// As [`merge_lists`], and leaves the original as upstream does.
+///
+/// Upstream merges into the array that it reads: a deleted element makes those behind it move up,
+/// and new elements take the free places at the end. `$setElementOrder`, which reads the original
+/// afterwards for the former order, sees that.
+fn merge_in_place(
+    original: &mut [Value],
+    patch: Vec<Value>,
+    how: Merging,
+    deletes: bool,
+) -> Result<Vec<Value>> {
+    if !how.merged && !deletes {
+        return Ok(patch);
+    }
+    if original.is_empty() && patch.is_empty() {
+        return Ok(Vec::new());
+    }
+    if lists::element_type(&[original, &patch])? != say::go_type(&Value::Object(Object::new())) {
+        let mut both = original.to_vec();
+        if deletes {
+            both.retain(|item| !patch.contains(item));
+            return Ok(both);
+        }
+        both.extend(patch.iter().cloned());
+        return lists::order(lists::deduplicated(both), &patch, original, how.key);
+    }
+    if how.key.is_empty() {
+        let of = if how.merged { "string" } else { "struct" };
+        let why = format!("cannot merge lists without merge key for {of}");
+        return Err(internal(why));
+    }
+    let (old, patch) = lists::directed(original, patch, how.key)?;
+    let mut merged = old.clone();
+    for item in &patch {
+        let item = lists::members(item)?;
+        match lists::position(&merged, how.key, lists::key_of(item, how.key)?)? {
+            Some(at) => {
+                let old = lists::members(&merged[at])?.clone();
+                merged[at] = merge(old, item.clone(), how.of)?.into();
+            }
+            None => {
+                if let Some(free) = original.get_mut(merged.len()) {
+                    *free = item.clone().into();
+                }
+                merged.push(item.clone().into());
+            }
+        }
+    }
+    lists::order(merged, &patch, &old, how.key)
+}
+
+/// Applies `$retainKeys`: removes all other members of the original; the patch must not have
+/// others.
 fn retain(original: &mut Object, patch: &mut Object) -> Result<()> {
     let Some(keys) = patch.remove(RETAIN) else {
         return Ok(());
     };
-    let bad = || Status::bad_request("invalid patch format of retainKeys");
+    let bad = || ApiStatus::bad_request("invalid patch format of retainKeys");
     let keys = keys.as_array().ok_or_else(bad)?;
     let retained = |key: &str| keys.iter().any(|k| k.as_str() == Some(key));
     for (key, value) in &*patch {
@@ -73,7 +132,7 @@ fn retain(original: &mut Object, patch: &mut Object) -> Result<()> {
     Ok(())
 }
 
-/// Applies every `$setElementOrder`, together with the list it is for, which leaves the patch.
+/// Applies every `$setElementOrder`, and the list that it is for, which is removed from the patch.
 fn order(original: &mut Object, patch: &mut Object, of: &'static Type) -> Result<()> {
     let directives: Vec<String> = patch
         .keys()
@@ -97,7 +156,7 @@ fn order(original: &mut Object, patch: &mut Object, of: &'static Type) -> Result
             (None, None) => continue,
             (Some(old), None) => old.clone(),
             (None, Some(new)) => without_directives_in(new),
-            (Some(old), Some(new)) => lists::merge_in_place(old, new, how, false)?,
+            (Some(old), Some(new)) => merge_in_place(old, new, how, false)?,
         };
         let old = old.unwrap_or_default();
         lists::element_type(&[&old, &new.unwrap_or_default()])?;
@@ -108,18 +167,6 @@ fn order(original: &mut Object, patch: &mut Object, of: &'static Type) -> Result
     Ok(())
 }
 
-/// The list's name in a member like `$setElementOrder/containers`. None if it is another kind of member.
-fn named<'a>(key: &'a str, directive: &str, bad: &str) -> Result<Option<&'a str>> {
-    match key
-        .strip_prefix(directive)
-        .map(|rest| rest.strip_prefix('/'))
-    {
-        None => Ok(None),
-        Some(Some(name)) => Ok(Some(name)),
-        Some(None) => Err(Status::bad_request(bad)),
-    }
-}
-
 fn list_of(members: &Object, name: &str) -> Result<Option<Vec<Value>>> {
     match members.get(name) {
         None => Ok(None),
@@ -128,21 +175,12 @@ fn list_of(members: &Object, name: &str) -> Result<Option<Vec<Value>>> {
     }
 }
 
-fn no_list(value: &Value) -> Status {
+fn no_list(value: &Value) -> ApiStatus {
     let got = say::go_type(value);
     internal(format!("expected a []interface {{}}, but received a {got}"))
 }
 
-/// A `$patch` that means nothing.
-pub fn unknown(directive: &Value, patch: &Object) -> Status {
-    internal(format!(
-        "unknown patch type: {} in map: {}",
-        say::value(directive),
-        say::map(patch)
-    ))
-}
-
-/// What is new is taken as it is, but nulls in it would delete what is not there.
+/// Removes nulls from a new value, where they would delete something that does not exist.
 fn without_nulls(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
@@ -159,25 +197,6 @@ fn without_nulls(mut value: Value) -> Value {
         _ => {}
     }
     value
-}
-
-/// The value without the maps in it that are directives. None if it is one itself.
-fn without_directives(value: Value) -> Option<Value> {
-    match value {
-        Value::Object(members) if members.contains_key(DIRECTIVE) => None,
-        Value::Object(members) => Some(Value::Object(
-            members
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, without_directives(value)?)))
-                .collect(),
-        )),
-        Value::Array(items) => Some(without_directives_in(items).into()),
-        other => Some(other),
-    }
-}
-
-fn without_directives_in(items: Vec<Value>) -> Vec<Value> {
-    items.into_iter().filter_map(without_directives).collect()
 }
 
 fn into_object(value: Value) -> Object {

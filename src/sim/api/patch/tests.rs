@@ -1,5 +1,5 @@
-//! What a real API server 1.37.1 answered to these requests. Strategic merges have a table of their own in
-//! `tests/server/strategic_merge.rs`.
+//! The answers of a real API server 1.37.1 to these requests. Strategic merges have a table of
+//! their own in `tests/server/strategic_merge.rs`.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn patched(kind: PatchKind, patch: &str) -> Result<Value> {
     apply(&PODS, kind, &pod(), patch.as_bytes())
 }
 
-/// Patches the pod, and says how metadata differs by what is expected there.
+/// Patches the pod, and compares the metadata at `path`.
 #[track_caller]
 fn check(kind: PatchKind, patch: &str, path: &str, expected: Value) {
     let mut pod = patched(kind, patch).expect(patch);
@@ -82,7 +82,7 @@ fn json_patches_by_table() {
             labels,
             json!({"a": "b", "q": "1"}),
         ),
-        // More lenient than the RFC.
+        // The server is more lenient than the RFC.
         (
             r#"[{"op":"replace","path":"/metadata/labels/z","value":"1"}]"#,
             labels,

@@ -3,36 +3,36 @@
 use serde_json::Value;
 
 use super::super::resource::{EVENTS, NAMESPACES, NEW_EVENTS, NODES, PODS, Resource};
-use super::super::status::{Result, Status};
+use super::super::status::{ApiStatus, Result};
 
-/// A parsed `fieldSelector`: all terms hold. Without any it selects everything.
+/// A parsed `fieldSelector`, all of whose terms must hold. Without terms it selects everything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FieldSelector(Vec<Term>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Term {
-    /// By the name that [`value`] knows.
+    /// The field, by the name that [`value`] knows.
     field: String,
     value: String,
     equal: bool,
 }
 
 impl FieldSelector {
-    /// Parses the parameter. What is malformed, or names a field that the resource cannot be selected by, is a
-    /// `BadRequest`.
+    /// Parses the parameter. A malformed one, or a field by which the resource cannot be selected,
+    /// is a `BadRequest`.
     pub fn parse(resource: &Resource, text: &str) -> Result<FieldSelector> {
         let mut parts = split(text);
-        // Which of several errors is told depends on it.
+        // The order decides which of several errors is reported.
         parts.sort_unstable();
         let mut terms = Vec::new();
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             let Some((field, equal, value)) = term(part) else {
                 let why = format!("invalid selector: '{text}'; can't understand '{part}'");
-                return Err(Status::bad_request(why));
+                return Err(ApiStatus::bad_request(why));
             };
             let value = unescaped(value)
-                .map_err(|why| Status::bad_request(format!("invalid field selector: {why}")))?;
-            // Nothing is nothing: upstream drops such a term before it asks which fields there are.
+                .map_err(|why| ApiStatus::bad_request(format!("invalid field selector: {why}")))?;
+            // Upstream drops a term without field and value before it looks up the field.
             if !(field.is_empty() && value.is_empty()) {
                 terms.push((field, equal, value));
             }
@@ -48,14 +48,15 @@ impl FieldSelector {
         Ok(FieldSelector(terms.collect::<Result<_>>()?))
     }
 
-    /// Whether the object satisfies it. A field that is absent is the empty text, a flag `false`.
+    /// Whether the object matches. A missing field is the empty text, a missing flag `false`.
     pub fn matches(&self, object: &Value) -> bool {
         self.0
             .iter()
             .all(|term| (value(object, &term.field) == term.value) == term.equal)
     }
 
-    /// The value that it requires of a field, if it does: lists of one name or one namespace need not look further.
+    /// The value that it requires of a field, if any: lists of one name or one namespace need to
+    /// look at nothing else.
     pub fn required(&self, field: &str) -> Option<&str> {
         let mut terms = self.0.iter();
         terms
@@ -64,7 +65,7 @@ impl FieldSelector {
     }
 }
 
-/// At each comma that has no backslash before it.
+/// Splits at each comma that has no backslash before it.
 fn split(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -84,7 +85,8 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Field, whether it must be equal, and value. Fields know no escapes, so the first operator is the one.
+/// Field, whether it must be equal, and value. Fields have no escapes, so the first operator
+/// counts.
 fn term(part: &str) -> Option<(&str, bool, &str)> {
     part.char_indices().find_map(|(at, _)| {
         let rest = &part[at..];
@@ -107,7 +109,7 @@ fn unescaped(text: &str) -> Result<String, String> {
                 Some(c) => return Err(format!("invalid escape sequence: \\{c}")),
                 None => return Err("invalid escape sequence: \\".to_owned()),
             },
-            // As a number: so it is printed.
+            // The message has the character's number.
             ',' | '=' => return Err(format!("unescaped character in value: {}", u32::from(c))),
             c => whole.push(c),
         }
@@ -118,7 +120,7 @@ fn unescaped(text: &str) -> Result<String, String> {
 const NAME: &str = "metadata.name";
 const NAMESPACE: &str = "metadata.namespace";
 
-/// The fields of these resources. All others have only those that every object has.
+/// The fields of these resources. All others have only the fields that every object has.
 const FIELDS: &[(&Resource, &[&str])] = &[
     (
         &PODS,
@@ -175,11 +177,11 @@ const FIELDS: &[(&Resource, &[&str])] = &[
     ),
 ];
 
-/// The name that [`value`] knows a field by, if the resource can be selected by it.
+/// The name by which [`value`] knows a field. An error if the resource cannot be selected by it.
 fn known(resource: &Resource, field: &str) -> Result<String> {
     let of_its_own = FIELDS.iter().find(|(r, _)| *r == resource);
     let why = match of_its_own {
-        // An old name.
+        // The old name of `spec.nodeName`.
         Some((r, _)) if **r == PODS && field == "spec.host" => {
             return Ok("spec.nodeName".to_owned());
         }
@@ -190,10 +192,10 @@ fn known(resource: &Resource, field: &str) -> Result<String> {
             format!("{field:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}")
         }
     };
-    Err(Status::bad_request(why))
+    Err(ApiStatus::bad_request(why))
 }
 
-/// A field as text. Events may be in either of their forms.
+/// The text of a field. Events may be in either form.
 fn value(object: &Value, field: &str) -> String {
     let at = |path: &str| {
         let pointer = format!("/{}", path.replace('.', "/"));
@@ -208,9 +210,9 @@ fn value(object: &Value, field: &str) -> String {
     let reporter = || at("reportingComponent").or_else(|| at("reportingController"));
     let found = match field {
         "spec.hostNetwork" | "spec.unschedulable" => return flag(field),
-        // Of several addresses the first one.
+        // The first of several addresses.
         "status.podIP" => at("status.podIPs.0.ip"),
-        // May be asked for, but nothing ever has it.
+        // The field is allowed, but no object has a value.
         "status.podIPs" => None,
         "reportingComponent" | "reportingController" => reporter(),
         "source" => at("source.component")

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::status::{FieldError, Result, Status, Wrong};
+use super::super::status::{ApiStatus, ErrorType, FieldError, Result};
 
-/// A parsed `labelSelector`: all requirements hold. Without any it selects everything.
+/// A parsed `labelSelector`, all of whose requirements must hold. Without requirements it selects
+/// everything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LabelSelector(Vec<Requirement>);
 
@@ -27,16 +28,19 @@ enum Test {
 }
 
 impl LabelSelector {
-    /// Parses the parameter. What is malformed is a `BadRequest`.
+    /// Parses the parameter. A malformed one is a `BadRequest`.
     pub fn parse(text: &str) -> Result<LabelSelector> {
         let mut parser = Parser {
             tokens: tokens(text),
             at: 0,
         };
-        parser.all().map(LabelSelector).map_err(Status::bad_request)
+        parser
+            .all()
+            .map(LabelSelector)
+            .map_err(ApiStatus::bad_request)
     }
 
-    /// Whether the object's labels satisfy it.
+    /// Whether the object's labels match.
     pub fn matches(&self, object: &Value) -> bool {
         let labels = &object["metadata"]["labels"];
         self.0.iter().all(|requirement| {
@@ -54,8 +58,8 @@ impl LabelSelector {
     }
 }
 
-/// A piece of the text: a symbol, or a word, or empty at the end. Any other character but white space is part of a
-/// word.
+/// The tokens of the text: symbols and words, and an empty one at the end. Every character but
+/// symbols and white space is part of a word.
 fn tokens(text: &str) -> Vec<&str> {
     const SYMBOLS: [char; 7] = ['=', '!', '(', ')', ',', '>', '<'];
     const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -140,7 +144,7 @@ impl<'a> Parser<'a> {
             Ok(Requirement { key, test })
         };
         if absent {
-            // Whatever follows a requirement that is complete is the caller's to judge.
+            // The caller checks what follows a complete requirement.
             return with(Test::DoesNotExist);
         }
         if matches!(self.peek(), "" | ",") {
@@ -164,7 +168,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// After `=` and its like: one word, or none, which is the empty text.
+    /// The value after `=`, `==` and `!=`: one word, or the empty text.
     fn value(&mut self) -> Result<String, String> {
         match self.peek() {
             "" | "," => Ok(String::new()),
@@ -173,7 +177,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// After `in` and `notin`: words in parentheses. Where a word is left out, it is the empty text.
+    /// The values after `in` and `notin`: words in parentheses. A missing word is the empty text.
     fn values(&mut self) -> Result<BTreeSet<String>, String> {
         let mut values = BTreeSet::new();
         match self.next() {
@@ -256,7 +260,7 @@ fn check_key(key: &str) -> Result<(), String> {
     Err(invalid("<nil>".to_owned(), key, wrong.join("; ")).to_string())
 }
 
-/// Checks the values of a requirement. Out comes the bound where the operator has one.
+/// Checks the values of a requirement. Returns the bound, for operators with one.
 fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<i64, String> {
     let mut errors = Vec::new();
     let mut bound = 0;
@@ -293,14 +297,14 @@ fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<
 
 fn invalid(field: String, value: &str, detail: String) -> FieldError {
     FieldError {
-        wrong: Wrong::Invalid,
+        error_type: ErrorType::Invalid,
         field,
         value: json!(value),
         detail,
     }
 }
 
-/// Alphanumeric at both ends, and nothing odd between them.
+/// Whether it is alphanumeric at both ends, and has only permitted characters between.
 fn is_label_text(text: &str) -> bool {
     let ends = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::super::resource::*;
-use super::super::status::Status;
+use super::super::status::ApiStatus;
 use super::*;
 
 const VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const NAME: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
-fn said(result: Result<impl std::fmt::Debug, Status>) -> String {
+fn said(result: Result<impl std::fmt::Debug, ApiStatus>) -> String {
     let status = result.unwrap_err();
     assert_eq!((status.code, status.reason), (400, "BadRequest"));
     status.message

@@ -1,15 +1,16 @@
-//! The rules of containers. Left out: security contexts, devices, hooks, resize policies, rules for restarts, and
-//! what a variable takes from config maps, secrets and files.
+//! The rules of containers. Left out: security contexts, devices, hooks, resize policies, restart
+//! rules, and the parts of variables' sources (config maps, secrets, files).
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::volume::Volumes;
-use super::{each, names, number, present, resources, text, volume};
+use super::{names, resources, volume};
 
-/// The containers of a pod.
+/// Checks `containers` of a pod.
 pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     let containers = each(spec, path, "containers");
     if containers.is_empty() {
@@ -29,7 +30,7 @@ pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     }
 }
 
-/// The init containers of a pod.
+/// Checks `initContainers` of a pod.
 pub fn init(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     let others = each(spec, path, "containers").into_iter();
     let mut known: BTreeSet<&str> = others.map(|(_, c)| text(c, "name")).collect();
@@ -43,7 +44,7 @@ pub fn init(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
         } else if !name.is_empty() {
             known.insert(name);
         }
-        // They run one by one, and the server finds each in the first place.
+        // They run one by one, so the server checks each as if it were the first.
         let first = format!("{at}[0]");
         host_ports(errors, container, &first, &mut BTreeSet::new());
         if restarts {
@@ -177,7 +178,8 @@ fn value_from(errors: &mut Errors, variable: &Value, from: &Value, path: &str) {
     }
 }
 
-/// What variables may take from a pod. Left out: what the server can convert but then does not support here.
+/// Whether a variable may take its value from this field. Left out: fields that the server can
+/// convert but does not support here.
 fn is_field_of_pod(path: &str) -> bool {
     const FIELDS: [&str; 9] = [
         "metadata.name",
@@ -263,7 +265,7 @@ fn handler(errors: &mut Errors, probe: &Value, path: &str) {
     }
 }
 
-/// The port of a probe, by number or name.
+/// Checks the port of a probe, by number or name.
 fn port(errors: &mut Errors, handler: &Value, path: &str) {
     let path = format!("{path}.port");
     match &handler["port"] {

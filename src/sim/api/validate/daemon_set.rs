@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::errors::Errors;
-use super::{each, metadata, names, number, placement, pod, present, text, texts};
+use super::fields::{each, number, present, text, texts};
+use super::{metadata, names, placement, pod};
 
-/// The spec of a DaemonSet, new or updated.
+/// Checks `spec`, new or updated.
 pub fn spec(errors: &mut Errors, object: &Value) {
     let spec = &object["spec"];
     let template = &spec["template"];
@@ -56,7 +57,8 @@ pub fn spec(errors: &mut Errors, object: &Value) {
     );
 }
 
-/// Whether a selector, whose form is good, selects these labels. No selector selects nothing, the empty one all.
+/// Whether a selector of valid form selects these labels. A missing selector selects nothing, an
+/// empty one everything.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let has = |key: &str| labels[key].as_str();
     let exact = texts(selector, "matchLabels")
@@ -86,7 +88,7 @@ fn strategy(errors: &mut Errors, strategy: &Value) {
         "OnDelete" => return,
         "RollingUpdate" => {}
         other => {
-            // Printed as the server's own type, whose fields have capitals.
+            // The message prints the server's internal type, whose fields have capitals.
             let shown = json!({"Type": other, "RollingUpdate": null});
             let known = ["RollingUpdate", "OnDelete"];
             return errors.not_supported("spec.updateStrategy", shown, &known);
@@ -110,7 +112,7 @@ fn strategy(errors: &mut Errors, strategy: &Value) {
         }
     }
     let set = |key: &str| match &rolling[key] {
-        // A text that is no share may still be a number.
+        // A text that is no percentage may still be a number.
         Value::String(text) => {
             let number = names::share(text).or_else(|| text.parse().ok());
             number.is_some_and(|n| n != 0)
@@ -130,12 +132,12 @@ fn strategy(errors: &mut Errors, strategy: &Value) {
     }
 }
 
-/// Selectors stay as they are.
+/// Checks that the selector does not change.
 pub fn selector_stays(errors: &mut Errors, new: &Value, old: &Value) {
     errors.immutable("spec.selector", &new["spec"], &old["spec"], "selector");
 }
 
-/// The status: counts, none below zero.
+/// Checks `status`: no count is negative.
 pub fn status(errors: &mut Errors, new: &Value, old: &Value) {
     let status = &new["status"];
     for key in [

@@ -1,8 +1,9 @@
-//! Whether an object's fields have the types that they need, in the words of the server.
+//! Decoding: checks that an object's fields have the types of its kind, in the server's words.
 //!
-//! The types are those of k8s-openapi. Its decoder says at which line of the text it stopped; the object is written
-//! with one field a line, so the line is a field. What the server's types are called is known for pods and
-//! DaemonSets (`wire`); elsewhere the message names the field's type alone.
+//! The types are those of k8s-openapi. Its decoder reports the line at which it stopped; the object
+//! is written with one field a line, so the line identifies the field. The names of the server's
+//! types are known for pods and DaemonSets (`wire`); elsewhere the message has only the field's
+//! type.
 
 use k8s_openapi::api::{apps, coordination, core, events};
 use serde::Serialize;
@@ -10,15 +11,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
-use super::super::status::Status;
+use super::super::status::ApiStatus;
 use crate::stored::{field_type, quantity};
 
-/// Refuses an object that cannot be decoded. Fields that are not known are no error.
-pub fn decode(resource: &Resource, object: &Value) -> Result<(), Status> {
+/// Refuses an object that cannot be decoded. Unknown fields are no error.
+pub fn decode(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
     check_types(resource, object).map_err(|why| refusal(resource, &why))
 }
 
-/// As [`decode`], but for the words around the reason.
+/// As [`decode`]; the error is only the reason.
 pub fn check_types(resource: &Resource, object: &Value) -> Result<(), String> {
     if !object.is_object() {
         return Err("json: cannot unmarshal into Go value".to_owned());
@@ -44,14 +45,14 @@ pub fn check_types(resource: &Resource, object: &Value) -> Result<(), String> {
     read(&object).map_err(|error| explain(resource, &object, &error))
 }
 
-/// The object without fields that its type does not have: the server reads over them.
+/// Removes the fields that its type does not have: the server ignores them.
 pub fn without_unknown(resource: &Resource, object: Value) -> Value {
     fn known<T: DeserializeOwned + Serialize>(object: &Value) -> Option<Value> {
         serde_json::to_value(T::deserialize(object).ok()?).ok()
     }
     let mut plain = object.clone();
     for key in ["spec", "status"] {
-        let _ = quantities(&mut plain[key]); // `decode` has said what is wrong
+        let _ = quantities(&mut plain[key]); // `decode` has reported the error
     }
     let known = match resource {
         r if *r == resource::PODS => known::<core::v1::Pod>,
@@ -71,7 +72,7 @@ pub fn without_unknown(resource: &Resource, object: Value) -> Value {
     object
 }
 
-/// Takes out what has no place in `known`, which has the same form.
+/// Removes the parts that `known`, which has the same form, does not have.
 fn prune(value: &mut Value, known: &Value) {
     match (value, known) {
         (Value::Object(fields), Value::Object(known)) => {
@@ -91,25 +92,25 @@ fn prune(value: &mut Value, known: &Value) {
     }
 }
 
-fn refusal(resource: &Resource, why: &str) -> Status {
+fn refusal(resource: &Resource, why: &str) -> ApiStatus {
     let (kind, version) = (resource.kind, resource.version);
-    Status::bad_request(format!(
+    ApiStatus::bad_request(format!(
         "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
     ))
 }
 
-/// The fields that list quantities by resource.
+/// The fields whose values are quantities by resource.
 const LISTS: [&str; 5] = ["requests", "limits", "capacity", "allocatable", "overhead"];
 
 fn read<T: DeserializeOwned>(object: &Value) -> serde_json::Result<()> {
     if T::deserialize(object).is_ok() {
-        return Ok(()); // as nearly always; only an error needs a line
+        return Ok(()); // the usual case: only an error needs a line
     }
     let text = serde_json::to_string_pretty(object)?;
     serde_json::from_str::<T>(&text).map(|_| ())
 }
 
-/// Checks quantities, and makes texts of those that are numbers, which the server takes.
+/// Checks quantities, and turns numbers, which the server accepts, into texts.
 fn quantities(value: &mut Value) -> Result<(), String> {
     match value {
         Value::Array(items) => items.iter_mut().try_for_each(quantities),
@@ -143,7 +144,7 @@ fn one(quantity: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Times of Leases and events have six places after the point: the server takes no others.
+/// Checks the times of Leases and events, which must have six decimal places.
 fn micro_times(object: &Value) -> Result<(), String> {
     let (spec, series) = (&object["spec"], &object["series"]);
     for (owner, key) in [
@@ -177,14 +178,14 @@ fn micro_times(object: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// One step into an object.
+/// One step of a path in an object.
 #[derive(Clone)]
 enum Step {
     Field(String),
     Item,
 }
 
-/// The value that begins at line `wanted` of the object's text, and the way to it.
+/// The value that begins at line `wanted` of the object's text, and its path.
 fn locate<'a>(
     value: &'a Value,
     at: &mut usize,
@@ -215,7 +216,7 @@ fn locate<'a>(
     None
 }
 
-/// What Go says of it.
+/// The error in Go's words.
 fn explain(resource: &Resource, object: &Value, error: &serde_json::Error) -> String {
     let mut way = Vec::new();
     let said = error.to_string();
@@ -264,8 +265,8 @@ fn explain(resource: &Resource, object: &Value, error: &serde_json::Error) -> St
     format!("json: cannot unmarshal {got} into Go struct field {owner}.{path} of type {wanted}")
 }
 
-/// The type that has the field, the path to it as Go names it (without positions, and no further than a map), and
-/// the type of the items where it is a list.
+/// The type that has the field; the path to the field as Go names it (without positions, and no
+/// further than a map); and the type of the items if the field is a list.
 fn names(resource: &Resource, way: &[Step]) -> (String, String, String) {
     let mut owner = resource.kind.to_owned();
     let mut next = Some(owner.clone());
@@ -273,7 +274,7 @@ fn names(resource: &Resource, way: &[Step]) -> (String, String, String) {
     for step in way {
         let Step::Field(key) = step else { continue };
         let Some(this) = next else {
-            // Inside of a map or of a type that is not known: the path ends before it.
+            // The path ends inside of a map, and of a type that is not known.
             break;
         };
         next = type_of(resource, &this, key);
@@ -287,7 +288,7 @@ fn names(resource: &Resource, way: &[Step]) -> (String, String, String) {
     (owner, path.join("."), element)
 }
 
-/// The type of the object, or of the items of the list, in the field `key` of the type `owner`.
+/// The type of the value (of the items, if it is a list) in the field `key` of the type `owner`.
 fn type_of(resource: &Resource, owner: &str, key: &str) -> Option<String> {
     if owner == resource.kind {
         let name = match key {

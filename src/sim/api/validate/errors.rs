@@ -1,66 +1,72 @@
-//! Collecting what is wrong.
+//! The errors of an object, as the rules collect them.
 
 use serde_json::{Value, json};
 
-use super::super::status::{FieldError, Wrong};
-use super::present;
+use super::super::status::{ErrorType, FieldError};
+use super::fields::present;
 
-/// What is wrong so far, in order.
+/// The errors so far, in order.
 #[derive(Default)]
 pub struct Errors(Vec<FieldError>);
 
 impl Errors {
-    /// Whether nothing is wrong.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How much is wrong.
+    /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// All of it.
+    /// The errors, in order.
     pub fn into_vec(self) -> Vec<FieldError> {
         self.0
     }
 
-    fn push(&mut self, wrong: Wrong, field: impl Into<String>, value: Value, detail: String) {
+    fn push(
+        &mut self,
+        error_type: ErrorType,
+        field: impl Into<String>,
+        value: Value,
+        detail: String,
+    ) {
         let error = FieldError {
-            wrong,
+            error_type,
             field: field.into(),
             value,
             detail,
         };
-        // Some rules are looked at more than once; what they say is said once.
+        // Some rules are checked more than once; their errors are reported once.
         if !self.0.contains(&error) {
             self.0.push(error);
         }
     }
 
-    /// A field is missing or empty.
+    /// Reports a field that is missing or empty.
     pub fn required(&mut self, field: impl Into<String>, detail: &str) {
-        self.push(Wrong::Required, field, Value::Null, detail.to_owned());
+        self.push(ErrorType::Required, field, Value::Null, detail.to_owned());
     }
 
-    /// A value breaks a rule.
+    /// Reports a value that breaks a rule.
     pub fn invalid(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
-        self.push(Wrong::Invalid, field, value.into(), detail.to_owned());
+        self.push(ErrorType::Invalid, field, value.into(), detail.to_owned());
     }
 
-    /// A text breaks these rules.
+    /// Reports a text that breaks these rules.
     pub fn all_invalid(&mut self, field: &str, value: &str, details: Vec<String>) {
         for detail in details {
             self.invalid(field, value, &detail);
         }
     }
 
-    /// A field must not be there.
+    /// Reports a field that must not be set.
     pub fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
-        self.push(Wrong::Forbidden, field, Value::Null, detail.to_owned());
+        self.push(ErrorType::Forbidden, field, Value::Null, detail.to_owned());
     }
 
-    /// A value is none of those that there are.
+    /// Reports a value that is not one of the supported ones.
     pub fn not_supported(
         &mut self,
         field: impl Into<String>,
@@ -69,10 +75,10 @@ impl Errors {
     ) {
         let quoted: Vec<_> = supported.iter().map(|s| format!("\"{s}\"")).collect();
         let detail = format!("supported values: {}", quoted.join(", "));
-        self.push(Wrong::NotSupported, field, value.into(), detail);
+        self.push(ErrorType::NotSupported, field, value.into(), detail);
     }
 
-    /// Unless a text is one of these: it is required, or not supported.
+    /// Checks that a text is one of these. An empty one is reported as missing.
     pub fn one_of(&mut self, field: impl Into<String>, value: &str, supported: &[&str]) {
         if value.is_empty() {
             self.required(field, "");
@@ -81,30 +87,30 @@ impl Errors {
         }
     }
 
-    /// A value occurs twice.
+    /// Reports a value that occurs twice.
     pub fn duplicate(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
-        self.push(Wrong::Duplicate, field, value.into(), detail.to_owned());
+        self.push(ErrorType::Duplicate, field, value.into(), detail.to_owned());
     }
 
-    /// What a value names is not there.
+    /// Reports a value that names something that does not exist.
     pub fn not_found(&mut self, field: impl Into<String>, value: &str) {
-        self.push(Wrong::NotFound, field, json!(value), String::new());
+        self.push(ErrorType::NotFound, field, json!(value), String::new());
     }
 
-    /// More bytes than allowed.
+    /// Reports a value of more bytes than allowed.
     pub fn too_long(&mut self, field: impl Into<String>, most: usize) {
         let detail = format!("may not be more than {most} bytes");
-        self.push(Wrong::TooLong, field, Value::Null, detail);
+        self.push(ErrorType::TooLong, field, Value::Null, detail);
     }
 
-    /// A number below zero.
+    /// Checks that a number is not negative.
     pub fn not_negative(&mut self, field: impl Into<String>, value: Option<i64>) {
         if let Some(value) = value.filter(|v| *v < 0) {
             self.invalid(field, value, "must be greater than or equal to 0");
         }
     }
 
-    /// A number outside of these bounds.
+    /// Checks that a number is between these bounds, inclusive.
     pub fn between(&mut self, field: impl Into<String>, value: i64, least: i64, most: i64) {
         if value < least || value > most {
             let detail = format!("must be between {least} and {most}, inclusive");
@@ -112,7 +118,7 @@ impl Errors {
         }
     }
 
-    /// What is under `key` must stay as it was.
+    /// Checks that the field under `key` has not changed.
     pub fn immutable(&mut self, field: &str, new: &Value, old: &Value, key: &str) {
         let (new, old) = (present(new, key), present(old, key));
         let hollow = |value: Option<&Value>| match value {

@@ -1,13 +1,14 @@
-//! The rules of events, which are older than their newer form: it is stricter.
+//! The rules of events. Those of the newer form are stricter.
 
 use serde_json::Value;
 
 use super::super::resource::{self, Resource};
 use super::errors::Errors;
+use super::fields::{number, present, text};
 use super::metadata::{self, NameRule};
-use super::{names, number, present, text};
+use super::names;
 
-/// How the two forms of an event call the same things.
+/// The names of the fields in one of the two forms of an event.
 struct Form {
     newer: bool,
     object: &'static str,
@@ -49,7 +50,7 @@ fn form(resource: &Resource) -> &'static Form {
     }
 }
 
-/// A new event.
+/// Checks a new event.
 pub fn create(errors: &mut Errors, resource: &Resource, event: &Value) {
     let form = form(resource);
     common(errors, form, event);
@@ -81,7 +82,7 @@ pub fn create(errors: &mut Errors, resource: &Resource, event: &Value) {
     }
 }
 
-/// An update of an event.
+/// Checks an update of an event.
 pub fn update(errors: &mut Errors, resource: &Resource, new: &Value, old: &Value) {
     let form = form(resource);
     common(errors, form, new);
@@ -92,7 +93,7 @@ pub fn update(errors: &mut Errors, resource: &Resource, new: &Value, old: &Value
     if new["series"] != old["series"] {
         series(errors, new);
     }
-    // The messages name the fields as the older form does.
+    // The messages have the names of the older form.
     for (field, key) in [
         ("involvedObject", form.object),
         ("reason", "reason"),

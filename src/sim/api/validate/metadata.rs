@@ -1,19 +1,20 @@
-//! The rules of metadata. Left out: managedFields, and what the server sets itself before it looks.
+//! The rules of metadata. Left out: managedFields, and fields that the server sets itself before it
+//! checks them.
 
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, text, texts};
 use super::names::{self, Rule};
-use super::{each, text, texts};
 
-/// What names a kind may have.
+/// The names that a kind may have.
 #[derive(Clone, Copy, PartialEq)]
 pub enum NameRule {
-    /// A label of DNS.
+    /// A DNS label.
     Label,
-    /// A subdomain of DNS.
+    /// A DNS subdomain.
     Subdomain,
-    /// Whatever fits into a path.
+    /// Any name that fits into a path.
     Path,
 }
 
@@ -27,13 +28,14 @@ impl NameRule {
     }
 }
 
-/// The metadata of a new object.
+/// Checks the metadata of a new object.
 pub fn create(errors: &mut Errors, object: &Value, namespaced: bool, names: NameRule) {
     let metadata = &object["metadata"];
     let rule = names.rule();
     let prefix = text(metadata, "generateName");
     if !prefix.is_empty() {
-        // A dash at its end is not the name's end. The server's mask takes off one character more.
+        // A dash at the end of a prefix does not end the name. The server's mask removes one more
+        // character.
         let masked = match prefix.strip_suffix('-') {
             Some(rest) if !rest.is_empty() && names != NameRule::Path => {
                 let mut kept = rest.to_owned();
@@ -64,20 +66,20 @@ pub fn create(errors: &mut Errors, object: &Value, namespaced: bool, names: Name
     finalizers(errors, metadata);
 }
 
-/// The metadata of a new object, and that its finalizers are known or qualified: not asked of Leases and of the
-/// older form of events.
+/// Checks the metadata of a new object, and that its finalizers are known or qualified. The server
+/// does not require that of Leases and of the older form of events.
 pub fn create_strictly(errors: &mut Errors, object: &Value, namespaced: bool, names: NameRule) {
     create(errors, object, namespaced, names);
     standard_finalizers(errors, &object["metadata"]);
 }
 
-/// The metadata of an update, likewise.
+/// Checks the metadata of an update, and its finalizers as [`create_strictly`].
 pub fn update_strictly(errors: &mut Errors, new: &Value, old: &Value) {
     update(errors, new, old);
     standard_finalizers(errors, &new["metadata"]);
 }
 
-/// The metadata of an update.
+/// Checks the metadata of an update.
 pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     let (new, old) = (&new["metadata"], &old["metadata"]);
     if old["deletionTimestamp"].is_string() {
@@ -91,7 +93,7 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
         added.sort();
         added.dedup();
         if !added.is_empty() {
-            // The list is printed as Go's source.
+            // The list is printed as Go source.
             let list: Vec<_> = added.iter().map(|f| format!("\"{f}\"")).collect();
             let list = list.join(", ");
             let why = format!(
@@ -105,7 +107,8 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     common(errors, new);
 }
 
-/// What an update cannot change. The server declares these rules, and looks at what it declares last.
+/// Checks the fields that no update may change. The server has these rules as declarations, and
+/// checks declarations last.
 pub fn fixed(errors: &mut Errors, new: &Value, old: &Value) {
     for key in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let field = format!("metadata.{key}");
@@ -119,7 +122,7 @@ fn common(errors: &mut Errors, metadata: &Value) {
     owners(errors, metadata);
 }
 
-/// The labels under `key`.
+/// Checks the labels under `key`.
 pub fn labels(errors: &mut Errors, object: &Value, path: &str, key: &str) {
     for (key, value) in texts(object, key) {
         errors.all_invalid(path, key, names::label_key(key));
@@ -127,7 +130,7 @@ pub fn labels(errors: &mut Errors, object: &Value, path: &str, key: &str) {
     }
 }
 
-/// The annotations of some metadata.
+/// Checks the annotations of some metadata.
 pub fn annotations(errors: &mut Errors, metadata: &Value, path: &str) {
     const MOST: usize = 256 * 1024;
     let all = texts(metadata, "annotations");
@@ -188,7 +191,7 @@ fn finalizers(errors: &mut Errors, metadata: &Value) {
     }
 }
 
-/// Of names without a prefix only Kubernetes' own will do.
+/// Checks finalizers without a prefix: only Kubernetes' own are allowed.
 fn standard_finalizers(errors: &mut Errors, metadata: &Value) {
     for (path, finalizer) in each(metadata, "metadata", "finalizers") {
         let name = finalizer.as_str().unwrap_or_default();
@@ -199,7 +202,7 @@ fn standard_finalizers(errors: &mut Errors, metadata: &Value) {
     }
 }
 
-/// Whether a finalizer's name has a prefix or is one of Kubernetes' own.
+/// Whether a finalizer has a prefix, or is one of Kubernetes' own.
 pub fn is_standard_finalizer(name: &str) -> bool {
     name.contains('/') || matches!(name, "kubernetes" | "orphan" | "foregroundDeletion")
 }

@@ -1,6 +1,6 @@
-//! The forms that names, labels and the like must have, and what is said of those that have not.
+//! The forms of names, labels and so on, and the messages about texts that break them.
 
-/// A rule by which a text is judged: all that is wrong with it.
+/// A rule for a text: returns the messages about it, none if it is valid.
 pub type Rule = fn(&str) -> Vec<String>;
 
 const LABEL_PATTERN: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
@@ -13,7 +13,8 @@ fn with_pattern(what: &str, examples: &[&str], pattern: &str) -> String {
     format!("{what} (e.g. {examples}regex used for validation is '{pattern}')")
 }
 
-/// Whether `text` begins and ends with an alphanumeric character, and has nothing else or `inside` between.
+/// Whether `text` begins and ends with an alphanumeric character, and has only these and `inside`
+/// between.
 fn framed(text: &str, alphanumeric: fn(&u8) -> bool, inside: &[u8]) -> bool {
     let bytes = text.as_bytes();
     let ends = bytes.first().is_some_and(alphanumeric) && bytes.last().is_some_and(alphanumeric);
@@ -40,7 +41,7 @@ fn no_more_than(most: usize, unit: &str) -> String {
     format!("must be no more than {most} {unit}")
 }
 
-/// A label of DNS (RFC 1123).
+/// A DNS label (RFC 1123).
 pub fn dns_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
@@ -57,12 +58,12 @@ pub fn dns_label(text: &str) -> Vec<String> {
     wrong
 }
 
-/// A subdomain of DNS (RFC 1123).
+/// A DNS subdomain (RFC 1123).
 pub fn dns_subdomain(text: &str) -> Vec<String> {
     subdomain(text, "characters")
 }
 
-/// The older and the newer code say the length in different words.
+/// The older and the newer code report the length in different words.
 fn subdomain(text: &str, unit: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 253 {
@@ -169,7 +170,7 @@ pub fn env_name(text: &str) -> Vec<String> {
     }
 }
 
-/// A share, such as `10%`.
+/// A percentage, such as `10%`.
 pub fn percent(text: &str) -> Vec<String> {
     if share(text).is_some() {
         return Vec::new();
@@ -178,7 +179,7 @@ pub fn percent(text: &str) -> Vec<String> {
     vec![with_pattern(WHAT, &["1%", "93%"], "[0-9]+%")]
 }
 
-/// The number of a share; more than fits is the most there is.
+/// The number of a percentage, at most the largest number.
 pub fn share(text: &str) -> Option<i64> {
     let digits = text.strip_suffix('%')?;
     let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());

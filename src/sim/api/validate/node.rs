@@ -1,12 +1,13 @@
-//! The rules of nodes. Left out: pod CIDRs' form, swap, declared features.
+//! The rules of nodes. Left out: the form of pod CIDRs, swap, declared features.
 
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, text, texts};
 use super::metadata::{self, NameRule};
-use super::{each, placement, resources, text, texts};
+use super::{placement, resources};
 
-/// A node as such.
+/// Checks a node.
 pub fn create(errors: &mut Errors, node: &Value) {
     metadata::create_strictly(errors, node, false, NameRule::Subdomain);
     placement::taints(errors, &node["spec"]);
@@ -22,7 +23,7 @@ fn capacity(errors: &mut Errors, node: &Value) {
     }
 }
 
-/// An update of a node, or of its status.
+/// Checks an update of a node, or of its status.
 pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     metadata::update_strictly(errors, new, old);
     capacity(errors, new);

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::metadata::is_standard_finalizer;
-use super::{each, names, number, present, text};
+use super::names;
 
-/// The finalizers of a new namespace.
+/// Checks the finalizers of a new namespace.
 pub fn namespace(errors: &mut Errors, namespace: &Value) {
     const PATH: &str = "spec.finalizers";
     for (_, finalizer) in each(&namespace["spec"], "spec", "finalizers") {
@@ -19,7 +20,7 @@ pub fn namespace(errors: &mut Errors, namespace: &Value) {
     }
 }
 
-/// The phase of a namespace follows from its deletion.
+/// Checks that the phase of a namespace agrees with its deletionTimestamp.
 pub fn namespace_status(errors: &mut Errors, namespace: &Value) {
     let phase = text(&namespace["status"], "phase");
     let (wanted, not) = match present(&namespace["metadata"], "deletionTimestamp") {
@@ -32,12 +33,12 @@ pub fn namespace_status(errors: &mut Errors, namespace: &Value) {
     }
 }
 
-/// The number of a revision.
+/// Checks the number of a revision.
 pub fn revision(errors: &mut Errors, revision: &Value) {
     errors.not_negative("revision", number(revision, "revision"));
 }
 
-/// The data of a new revision.
+/// Checks the data of a new revision.
 pub fn revision_data(errors: &mut Errors, revision: &Value) {
     match present(revision, "data") {
         None => errors.required("data", "data is mandatory"),
@@ -46,7 +47,7 @@ pub fn revision_data(errors: &mut Errors, revision: &Value) {
     }
 }
 
-/// A Lease's spec.
+/// Checks the spec of a Lease.
 pub fn lease(errors: &mut Errors, lease: &Value) {
     let spec = &lease["spec"];
     let duration = number(spec, "leaseDurationSeconds");

@@ -1,18 +1,19 @@
-//! The rules of what decides where a pod runs: selectors, affinity, taints and tolerations, spreading. Left out:
-//! matchLabelKeys and their like.
+//! The rules of placement: selectors, affinity, taints and tolerations, spreading. Left out:
+//! matchLabelKeys and mismatchLabelKeys.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::errors::Errors;
-use super::{each, metadata, names, number, present, text};
+use super::fields::{each, number, present, text};
+use super::{metadata, names};
 
 const NOT_AN_OPERATOR: &str = "not a valid selector operator";
 const NEEDS_VALUES: &str = "must be specified when `operator` is 'In' or 'NotIn'";
 const NEEDS_NO_VALUES: &str = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
 
-/// A selector of labels, if there is one.
+/// Checks a label selector, if there is one.
 pub fn label_selector(errors: &mut Errors, selector: &Value, path: &str) {
     let labels = format!("{path}.matchLabels");
     metadata::labels(errors, selector, &labels, "matchLabels");
@@ -21,7 +22,7 @@ pub fn label_selector(errors: &mut Errors, selector: &Value, path: &str) {
     }
 }
 
-/// A requirement on a label. Those of node selectors also know `Gt` and `Lt`.
+/// Checks a requirement on a label. Node selectors also have `Gt` and `Lt`.
 fn expression(errors: &mut Errors, e: &Value, path: &str, of_node: bool, values_matter: bool) {
     let values = each(e, path, "values");
     let at = format!("{path}.values");
@@ -45,7 +46,7 @@ fn expression(errors: &mut Errors, e: &Value, path: &str, of_node: bool, values_
     }
 }
 
-/// Affinity to nodes.
+/// Checks node affinity.
 pub fn affinity(errors: &mut Errors, spec: &Value, path: &str) {
     let nodes = &spec["affinity"]["nodeAffinity"];
     let path = format!("{path}.affinity.nodeAffinity");
@@ -69,7 +70,7 @@ pub fn affinity(errors: &mut Errors, spec: &Value, path: &str) {
     }
 }
 
-/// Affinity to other pods, and what keeps away from them.
+/// Checks pod affinity and anti-affinity.
 pub fn pod_affinity(errors: &mut Errors, spec: &Value, path: &str) {
     for key in ["podAffinity", "podAntiAffinity"] {
         let terms = &spec["affinity"][key];
@@ -142,7 +143,7 @@ fn node_term(errors: &mut Errors, term: &Value, path: &str, values_matter: bool)
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
-/// The tolerations of a pod. `Gt` and `Lt` are behind a gate that is off.
+/// Checks the tolerations of a pod. `Gt` and `Lt` are behind a feature gate that is off.
 pub fn tolerations(errors: &mut Errors, spec: &Value, path: &str) {
     for (path, toleration) in each(spec, path, "tolerations") {
         let key = text(toleration, "key");
@@ -185,7 +186,7 @@ pub fn tolerations(errors: &mut Errors, spec: &Value, path: &str) {
     }
 }
 
-/// The taints of a node, which the server finds under a path of its own.
+/// Checks the taints of a node, which the server names by a path of its own.
 pub fn taints(errors: &mut Errors, spec: &Value) {
     let mut seen = BTreeSet::new();
     for (path, taint) in each(spec, "metadata", "taints") {
@@ -207,7 +208,7 @@ pub fn taints(errors: &mut Errors, spec: &Value) {
     }
 }
 
-/// Spreading over topologies. Left out: minDomains, policies, matchLabelKeys.
+/// Checks topology spread constraints. Left out: minDomains, policies, matchLabelKeys.
 pub fn spread(errors: &mut Errors, spec: &Value, path: &str) {
     let all = each(spec, path, "topologySpreadConstraints");
     let kind = |c: &Value| -> (String, String) {

@@ -1,18 +1,19 @@
-//! The rules of pods. Left out: resource claims, security contexts, ephemeral containers, DNS settings, Windows,
-//! host aliases and overhead.
+//! The rules of pods. Left out: resource claims, security contexts, ephemeral containers, DNS
+//! settings, Windows, host aliases and overhead.
 
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields::{each, number, present, text};
 use super::metadata::{self, NameRule};
-use super::{container, each, names, number, placement, present, text, volume};
+use super::{container, names, placement, volume};
 
-/// A new pod.
+/// Checks a new pod.
 pub fn create(errors: &mut Errors, pod: &Value) {
     whole(errors, pod);
 }
 
-/// Metadata and spec, of new pods and updated ones.
+/// Checks metadata and spec, of new pods and updated ones.
 pub fn whole(errors: &mut Errors, pod: &Value) {
     metadata::create_strictly(errors, pod, true, NameRule::Subdomain);
     spec(errors, &pod["spec"], "spec", true);
@@ -29,7 +30,7 @@ pub fn whole(errors: &mut Errors, pod: &Value) {
     }
 }
 
-/// The spec of a pod or of a template at `path`.
+/// Checks the spec of a pod or of a template at `path`.
 pub fn spec(errors: &mut Errors, spec: &Value, path: &str, of_pod: bool) {
     let at = |key: &str| format!("{path}.{key}");
     if number(spec, "terminationGracePeriodSeconds").is_none() {
@@ -102,7 +103,8 @@ fn scheduling_gates(errors: &mut Errors, spec: &Value, path: &str) {
     }
 }
 
-/// On the network of the host a port is the host's. Templates may leave that unsaid.
+/// Checks that container ports are host ports if the pod uses the host's network. Templates may
+/// leave the host port out.
 fn host_network(errors: &mut Errors, spec: &Value, path: &str, of_pod: bool) {
     if spec["hostNetwork"] != true {
         return;
@@ -119,7 +121,7 @@ fn host_network(errors: &mut Errors, spec: &Value, path: &str, of_pod: bool) {
     }
 }
 
-/// An update of the status.
+/// Checks an update of the status.
 pub fn status(errors: &mut Errors, new: &Value, old: &Value) {
     metadata::update_strictly(errors, new, old);
     for (path, condition) in each(&new["status"], "status", "conditions") {

@@ -1,17 +1,18 @@
-//! What of a pod may be changed. Left out: what may be changed while scheduling gates stand.
+//! The fields of a pod that may be changed. Left out: changes that scheduling gates allow.
 
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{each, metadata, number, placement, pod, present, text};
+use super::fields::{each, number, present, text};
+use super::{metadata, placement, pod};
 
-/// What cannot be changed. The server adds the difference of the two states, printed as Go types, from which nobody
-/// can read anything but that; here there is none, and the text ends with the line.
+/// The message about a field that cannot be changed. The server adds the difference of the two
+/// states, printed as Go types; it is left out here, and the text ends with the line.
 const FIXED: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].\
                      image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
                      `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n";
 
-/// An update of a pod's metadata or spec.
+/// Checks an update of a pod's metadata or spec.
 pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     metadata::update_strictly(errors, new, old);
     pod::whole(errors, new);
@@ -30,7 +31,8 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     }
 }
 
-/// Images may change, containers neither come nor go. False where nothing else is looked at.
+/// Checks containers: images may change, containers are neither added nor removed. False if the
+/// server checks nothing else then.
 fn images(errors: &mut Errors, spec: &Value, before: &Value, key: &str) -> bool {
     let containers = each(spec, "spec", key);
     if containers.len() != each(before, "spec", key).len() {
@@ -51,7 +53,8 @@ fn images(errors: &mut Errors, spec: &Value, before: &Value, key: &str) -> bool 
     true
 }
 
-/// A deadline may come, and come nearer. False where nothing else is looked at.
+/// Checks the deadline: it may be set, and become earlier. False if the server checks nothing else
+/// then.
 fn deadline(errors: &mut Errors, spec: &Value, before: &Value) -> bool {
     const KEY: &str = "activeDeadlineSeconds";
     let path = format!("spec.{KEY}");
@@ -75,7 +78,7 @@ fn deadline(errors: &mut Errors, spec: &Value, before: &Value) -> bool {
     true
 }
 
-/// Tolerations stay, but for their time; others may come.
+/// Checks tolerations: they stay, except for their time, and others may be added.
 fn tolerations(errors: &mut Errors, spec: &Value, before: &Value) {
     let timeless = |toleration: &Value| {
         let mut toleration = toleration.clone();
@@ -99,7 +102,7 @@ fn tolerations(errors: &mut Errors, spec: &Value, before: &Value) {
     placement::tolerations(errors, spec, "spec");
 }
 
-/// The new spec with everything that may change as it was.
+/// The new spec, with everything that may change as it was before.
 fn comparable(spec: &Value, before: &Value) -> Value {
     let mut same = spec.clone();
     for key in ["containers", "initContainers"] {

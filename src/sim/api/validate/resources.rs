@@ -1,15 +1,16 @@
-//! The rules of what containers ask for and nodes have. Left out: huge pages in detail, and claims.
+//! The rules of the resources of containers and nodes. Left out: huge pages in detail, and claims.
 
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{names, texts};
+use super::fields::texts;
+use super::names;
 use crate::stored::quantity::billionths;
 
-/// One, in billionths.
+/// One whole unit, in billionths.
 const ONE: i128 = 1_000_000_000;
 
-/// Requests and limits of a container.
+/// Checks requests and limits of a container.
 pub fn requirements(errors: &mut Errors, resources: &Value, path: &str) {
     let limits = texts(resources, "limits");
     for (name, quantity) in &limits {
@@ -45,7 +46,7 @@ fn is_huge_pages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
-/// Whether more may be promised than there is: Kubernetes' own resources but huge pages.
+/// Whether limits may exceed requests: Kubernetes' own resources but huge pages.
 fn overcommits(name: &str) -> bool {
     is_native(name) && !is_huge_pages(name)
 }
@@ -85,10 +86,10 @@ fn container_resource(errors: &mut Errors, name: &str, path: &str) {
     }
 }
 
-/// No less than nothing, and whole where halves make no sense.
+/// Checks that an amount is not negative, and whole if the resource has no fractions.
 pub fn amount(errors: &mut Errors, name: &str, quantity: &str, path: &str) {
     let Some(value) = billionths(quantity) else {
-        return; // refused when it was decoded
+        return; // refused by decoding
     };
     if value < 0 {
         let why = "must be greater than or equal to 0";

@@ -1,17 +1,18 @@
-//! The rules of volumes and mounts. Left out: what is inside of the sources, but for host paths, secrets and config
-//! maps; sub-paths and mount propagation.
+//! The rules of volumes and mounts. Left out: the insides of sources other than host paths, secrets
+//! and config maps; sub-paths and mount propagation.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::errors::Errors;
-use super::{each, names, text};
+use super::fields::{each, text};
+use super::names;
 
-/// The names of the volumes that are good.
+/// The names of the valid volumes.
 pub type Volumes<'a> = BTreeSet<&'a str>;
 
-/// The sources, in the order in which the server looks at them.
+/// The sources, in the order in which the server checks them.
 const SOURCES: [&str; 30] = [
     "emptyDir",
     "hostPath",
@@ -45,7 +46,7 @@ const SOURCES: [&str; 30] = [
     "image",
 ];
 
-/// What a path of a host may be.
+/// The types of a host path.
 const HOST_PATHS: [&str; 8] = [
     "",
     "BlockDevice",
@@ -57,7 +58,7 @@ const HOST_PATHS: [&str; 8] = [
     "Socket",
 ];
 
-/// The volumes of a pod.
+/// Checks the volumes of a pod. Returns the valid ones.
 pub fn all<'a>(errors: &mut Errors, spec: &'a Value, path: &str) -> Volumes<'a> {
     let mut known = Volumes::new();
     for (path, volume) in each(spec, path, "volumes") {
@@ -116,7 +117,7 @@ fn source(errors: &mut Errors, volume: &Value, path: &str) {
     }
 }
 
-/// The mounts of a container.
+/// Checks the mounts of a container.
 pub fn mounts(errors: &mut Errors, container: &Value, path: &str, volumes: &Volumes) {
     let mut taken = BTreeSet::new();
     for (path, mount) in each(container, path, "volumeMounts") {

@@ -1,10 +1,11 @@
-//! S2 can be broken in each of its ways, and what it excuses is excused.
+//! S2 can be broken in each of its ways, and each excuse holds.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The DaemonSet on the nodes `n0`, `n1`, …, each of which has an old pod that is ready: `old-n0`, `old-n1`, …
+/// The DaemonSet on the nodes `n0`, `n1`, …, each of which has an old pod that is ready: `old-n0`,
+/// `old-n1`, …
 fn rolling(nodes: usize, strategy: Value) -> Story {
     let mut story = Story::new();
     story.remove(&NODES, "n", None);
@@ -43,7 +44,7 @@ fn new(node: usize) -> Value {
     of("new", node, "new")
 }
 
-/// The pod is not ready, ended, or is on its way out.
+/// The pod with one difference: not ready, terminal, or terminating.
 fn but(mut pod: Value, change: Value) -> Value {
     json_patch::merge(&mut pod, &change);
     pod
@@ -53,14 +54,14 @@ fn unready(pod: Value) -> Value {
     but(pod, json!({"status": {"conditions": null}}))
 }
 
-fn going(pod: Value) -> Value {
+fn terminating(pod: Value) -> Value {
     but(
         pod,
         json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
     )
 }
 
-/// Ready since so many seconds after the start.
+/// The pod, ready since so many seconds after the start.
 fn ready_at(pod: Value, seconds: i64) -> Value {
     let since = Timestamp::from_second(seconds).unwrap().to_string();
     let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": since}]);
@@ -74,7 +75,7 @@ fn tainted(mut story: Story, node: usize, effect: &str) -> Story {
     story
 }
 
-/// What is wrong, by the promise's own words.
+/// The violations, in the promise's own words.
 fn found(story: &Story) -> Vec<String> {
     let found = story.check(|check| check.history()).into_iter();
     found.map(|v| format!("{} {}", v.promise, v.what)).collect()
@@ -84,7 +85,7 @@ fn found(story: &Story) -> Vec<String> {
 fn without_surge_by_table() {
     let both = |max: Value| rolling(4, budget(max)).deleted("old-n0").deleted("old-n1");
     let one = || rolling(4, budget(1));
-    // The second one goes 150 s after the start.
+    // The second pod is deleted 150 s after the start.
     let slow = |new_is_ready_since| {
         let waits = json!({"spec": {"minReadySeconds": 100}});
         let story = rolling(2, budget(1)).with_daemon_set(waits);
@@ -148,7 +149,7 @@ fn without_surge_by_table() {
         ),
         (
             "beside one that is going",
-            one().there(going(old(3))).deleted("old-n0"),
+            one().there(terminating(old(3))).deleted("old-n0"),
             true,
         ),
         (
@@ -294,9 +295,9 @@ fn what_others_did_a_moment_ago_excuses_and_what_it_did_itself_does_not() {
     ] {
         let mut story = rolling(3, budget(1));
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &PODS, Duration::ZERO);
+        story.deliveries.opened(&us, &PODS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &PODS, gate, Duration::ZERO);
+        story.deliveries.gate("us", &PODS, gate, Duration::ZERO);
         story.remove(
             &PODS,
             "old-n0",
@@ -316,9 +317,11 @@ fn a_budget_that_was_lowered_excuses_whoever_does_not_know_it_yet() {
     for (lag, is_broken) in [(0, true), (35, false)] {
         let mut story = rolling(3, budget(2));
         let us: Arc<str> = Arc::from("us");
-        story.told.opened(&us, &DAEMON_SETS, Duration::ZERO);
+        story.deliveries.opened(&us, &DAEMON_SETS, Duration::ZERO);
         let gate = Some(Gate::Lag(Duration::from_secs(lag)));
-        story.told.gate("us", &DAEMON_SETS, gate, Duration::ZERO);
+        story
+            .deliveries
+            .gate("us", &DAEMON_SETS, gate, Duration::ZERO);
         let lower = json!({"spec": {"updateStrategy": {"rollingUpdate": budget(1)}}});
         let story = story
             .with_daemon_set(lower)
@@ -333,7 +336,7 @@ fn a_plan_that_has_been_under_way_for_long_is_judged_by_what_was_when_it_was_mad
     for (under_way, is_broken) in [(false, true), (true, false)] {
         let mut story = rolling(3, budget(1));
         if under_way {
-            // Sent now, and answered when the delete is sent.
+            // Sent at this moment, and answered when the delete is sent.
             story.request(Some(("us", "POST", "/api/v1/namespaces/d/pods")));
             let sent = story.log.last_mut().unwrap();
             sent.ended = Some(sent.at + Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! What clients were told by their watches, and when: for whoever asks what a client can have known.
+//! The deliveries of watches to each client, with their times. They decide what a client can know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::faults::Gate;
 use super::resource::Resource;
 
-/// What happened to the watches of a client.
+/// An event in the life of a client's watches.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Opened,
@@ -15,27 +15,28 @@ enum Mark {
     Gate(Option<Gate>),
 }
 
-/// A client, and the plural of what it watches.
+/// A client, and the plural of the resource that it watches.
 type Watcher = (Arc<str>, &'static str);
 
-/// When watches were opened and ended, and how they were held up.
+/// When watches were opened and closed, and how they were held up.
 #[derive(Clone, Default, Debug)]
-pub struct Told {
+pub struct Deliveries {
     marks: BTreeMap<Watcher, Vec<(Duration, Mark)>>,
 }
 
-impl Told {
-    /// A watch of the client was opened; it is told at once of all that came after its version.
+impl Deliveries {
+    /// A watch of the client was opened; it is at once brought up to date.
     pub fn opened(&mut self, client: &Arc<str>, resource: &Resource, at: Duration) {
         self.mark(client, resource, at, Mark::Opened);
     }
 
-    /// One ended, or its client went away.
+    /// A watch was closed, or its client went away.
     pub fn closed(&mut self, client: &Arc<str>, resource: &Resource, at: Duration) {
         self.mark(client, resource, at, Mark::Closed);
     }
 
-    /// From now on its watches tell less, or all again.
+    /// From now on the client's watches of this resource lag, deliver nothing, or (None) deliver
+    /// everything.
     pub fn gate(&mut self, client: &str, resource: &Resource, gate: Option<Gate>, at: Duration) {
         self.mark(&Arc::from(client), resource, at, Mark::Gate(gate));
     }
@@ -45,13 +46,13 @@ impl Told {
         self.marks.entry(key).or_default().push((at, mark));
     }
 
-    /// The moment up to which the client knew at `at` of everything that had happened to this resource. Where it never
-    /// watched it, that is `at` itself: such a client reads before it acts.
+    /// The moment up to which the client knew at `at` of every write to this resource. It is `at`
+    /// itself if the client never watched the resource: such a client reads before it acts.
     pub fn known(&self, client: &Arc<str>, resource: &Resource, at: Duration) -> Duration {
         let Some(marks) = self.marks.get(&(client.clone(), resource.plural)) else {
             return at;
         };
-        let mut state = State::default();
+        let mut state = Replay::default();
         for (then, mark) in marks.iter().take_while(|(then, _)| *then <= at) {
             state.pass(*then);
             match mark {
@@ -66,14 +67,14 @@ impl Told {
 }
 
 #[derive(Default)]
-struct State {
+struct Replay {
     open: usize,
     gate: Option<Gate>,
     known: Duration,
 }
 
-impl State {
-    /// Time passes.
+impl Replay {
+    /// Lets time pass until `now`.
     fn pass(&mut self, now: Duration) {
         let told = match self.gate {
             _ if self.open == 0 => return,
@@ -94,14 +95,14 @@ mod tests {
     fn what_was_known_follows_from_open_watches_and_from_what_held_them_up() {
         let seconds = Duration::from_secs;
         let a: Arc<str> = Arc::from("a");
-        let mut told = Told::default();
-        told.opened(&a, &PODS, seconds(1));
-        told.gate("a", &PODS, Some(Gate::Lag(seconds(3))), seconds(10));
-        told.gate("a", &PODS, Some(Gate::Shut), seconds(20));
-        told.gate("a", &PODS, None, seconds(30));
-        told.closed(&a, &PODS, seconds(40));
-        told.opened(&a, &PODS, seconds(50));
-        let known = |at| told.known(&a, &PODS, seconds(at)).as_secs();
+        let mut deliveries = Deliveries::default();
+        deliveries.opened(&a, &PODS, seconds(1));
+        deliveries.gate("a", &PODS, Some(Gate::Lag(seconds(3))), seconds(10));
+        deliveries.gate("a", &PODS, Some(Gate::Shut), seconds(20));
+        deliveries.gate("a", &PODS, None, seconds(30));
+        deliveries.closed(&a, &PODS, seconds(40));
+        deliveries.opened(&a, &PODS, seconds(50));
+        let known = |at| deliveries.known(&a, &PODS, seconds(at)).as_secs();
         for (at, expected) in [
             (0, 0),
             (5, 5),
@@ -114,6 +115,6 @@ mod tests {
         ] {
             assert_eq!(known(at), expected, "at {at}");
         }
-        assert_eq!(told.known(&a, &NODES, seconds(7)), seconds(7));
+        assert_eq!(deliveries.known(&a, &NODES, seconds(7)), seconds(7));
     }
 }

@@ -1,4 +1,4 @@
-//! How an update stands: what the plan for this moment says of it.
+//! The rollout as the plan for a moment has it, in words.
 
 use std::time::Duration;
 
@@ -8,40 +8,43 @@ use crate::{
 };
 
 use super::chronicle::Chronicle;
-use super::show::some;
+use super::names::list_names;
 
-/// So many names fit on a line.
+/// The most names on a line.
 const FIT: usize = 3;
 
-/// How an update stands.
+/// The rollout at one moment.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Standing {
-    /// The hash that pods of the current template carry.
+pub struct RolloutView {
+    /// The hash of the current revision.
     pub hash: String,
-    /// How the rolling update stands; None where pods are not updated by the controller.
+    /// The rollout of the plan; None if the controller does not update pods (OnDelete).
     pub rollout: Option<Rollout>,
-    /// The nodes on which something is done for it now.
+    /// The nodes on which the plan replaces a pod now.
     pub now: Vec<String>,
-    /// Nothing is to be done now.
+    /// Whether the plan has nothing to do now.
     pub rests: bool,
-    /// When that may be different although nothing changes.
+    /// When the plan may change although nothing else does.
     pub wake_at: Option<Time>,
 }
 
-impl Standing {
-    /// As the plan for so long after the server's start has it.
-    pub fn at(chronicle: &mut Chronicle, at: Duration) -> Standing {
-        chronicle.planned(at).map(Standing::of).unwrap_or_default()
+impl RolloutView {
+    /// The rollout in the plan at a time since the server's start.
+    pub fn at(chronicle: &mut Chronicle, at: Duration) -> RolloutView {
+        chronicle
+            .planned(at)
+            .map(RolloutView::of)
+            .unwrap_or_default()
     }
 
-    fn of(plan: Plan) -> Standing {
+    fn of(plan: Plan) -> RolloutView {
         let rests = plan.is_settled();
         let deletes = plan.deletes.iter().map(|d| (d.phase, &d.node));
         let creates = plan.creates.iter().map(|c| (c.phase, &c.node));
         let all = deletes.chain(creates);
-        let rolled = all.filter(|(phase, _)| *phase == ActionPhase::Rollout);
-        Standing {
-            now: rolled.map(|(_, node)| node.to_string()).collect(),
+        let of_rollout = all.filter(|(phase, _)| *phase == ActionPhase::Rollout);
+        RolloutView {
+            now: of_rollout.map(|(_, node)| node.to_string()).collect(),
             rests,
             hash: plan
                 .revision
@@ -52,7 +55,7 @@ impl Standing {
         }
     }
 
-    /// How much of the budget is used, and who is the first to wait for it.
+    /// How much of the budget is used, and which node is next.
     pub fn short(&self) -> String {
         match &self.rollout {
             Some(rollout) => {
@@ -64,7 +67,7 @@ impl Standing {
         }
     }
 
-    /// The same with more of those who wait, as far as they fit on a line.
+    /// As [`RolloutView::short`], with as many of the next nodes as fit on a line.
     pub fn long(&self) -> String {
         match &self.rollout {
             Some(rollout) if !rollout.next.is_empty() => {
@@ -92,13 +95,13 @@ pub fn used(rollout: &Rollout) -> String {
     }
 }
 
-/// Who waits for it, the first ones by name.
+/// The nodes that are next, the first ones by name.
 pub fn waiting(rollout: &Rollout) -> String {
     let names: Vec<&str> = rollout.next.iter().map(|node| &**node).collect();
-    some(&names)
+    list_names(&names)
 }
 
-/// What the budget allows.
+/// The limit of the budget, in words.
 pub fn allowed(rollout: &Rollout) -> String {
     let of = rollout.desired;
     match (rollout.max_surge, rollout.max_unavailable) {

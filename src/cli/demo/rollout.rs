@@ -1,4 +1,5 @@
-//! The story of a rolling update: a new template, then one whose pods never become ready, then back again.
+//! The story of an update: a new template, then one whose pods never become ready, then the good
+//! one again.
 
 use std::io;
 use std::time::Duration;
@@ -10,22 +11,23 @@ use crate::sim::{
     kubelets::lifecycle::PREFIX,
 };
 
-use super::DemoError;
-use super::budget::{Most, Places};
+use super::budget::{Peak, Places};
+use super::error::DemoError;
+use super::names::list_names;
 use super::objects::{is_of, is_ready, revision, target, text};
 use super::reject;
+use super::rollout_view::{RolloutView, allowed, used, waiting};
 use super::script::PAUSE;
-use super::show::{WIDTH, Who, some, wrap};
-use super::standing::{Standing, allowed, used, waiting};
+use super::show::{WIDTH, Who, wrap};
 use super::story::{Story, Until};
 
-/// The first pods are watched for so long at most.
+/// The longest wait for the first pods.
 const START: Duration = Duration::from_secs(10);
-/// The update is, as often as it is waited for.
-const ROLL: Duration = Duration::from_secs(60);
+/// The longest wait for each part of the update.
+const ROLLOUT: Duration = Duration::from_secs(60);
 
 impl Story<'_> {
-    /// Tells all of it.
+    /// Tells the whole story.
     pub async fn update(&mut self) -> Result<(), DemoError> {
         self.voice.brief = true;
         self.apply()?;
@@ -37,22 +39,23 @@ impl Story<'_> {
             self.cluster.server.read(|store| store.version()),
         );
         let good = self.change("new", false)?;
-        if self.standing().rollout.is_none() {
-            self.by_hand().await?;
+        if self.rollout_view().rollout.is_none() {
+            self.replace_by_hand().await?;
         } else {
-            self.watch(Until::Halfway, ROLL).await?;
+            self.watch(Until::Halfway, ROLLOUT).await?;
             self.change("bad", true)?;
-            self.watch(Until::Still, ROLL).await?;
-            self.stands_still()?;
+            self.watch(Until::Still, ROLLOUT).await?;
+            self.report_stall()?;
             self.rest(PAUSE).await?;
             self.put(&good, "back to the template before")?;
-            self.watch(Until::Updated, ROLL).await?;
+            self.watch(Until::Updated, ROLLOUT).await?;
         }
         self.rest(PAUSE).await?;
-        self.cost(begun, since)
+        self.report_cost(begun, since)
     }
 
-    /// Gives the template another image; pods of a bad one never become ready. The template that it is now.
+    /// Gives the template another image; pods of a bad template never become ready. Returns the new
+    /// template.
     fn change(&mut self, tag: &str, is_bad: bool) -> Result<Value, DemoError> {
         let mut template = self.daemon_set()["spec"]["template"].take();
         let image = retagged(&text(&template, "/spec/containers/0/image"), tag);
@@ -66,7 +69,7 @@ impl Story<'_> {
         Ok(template)
     }
 
-    /// Gives the DaemonSet this template, and says what the plan makes of it.
+    /// Gives the DaemonSet this template, and reports what the plan does about it.
     fn put(&mut self, template: &Value, words: &str) -> Result<(), DemoError> {
         let mut daemon_set = self.daemon_set();
         daemon_set["spec"]["template"] = template.clone();
@@ -76,9 +79,9 @@ impl Story<'_> {
         self.say(Who::You, words)?;
         let news = self.chronicle.catch_up();
         self.voice.hear(news);
-        let standing = self.standing();
-        let Some(rollout) = &standing.rollout else {
-            let old = self.on(|pod| revision(pod) != standing.hash).len();
+        let view = self.rollout_view();
+        let Some(rollout) = &view.rollout else {
+            let old = self.on(|pod| revision(pod) != view.hash).len();
             let words = format!("OnDelete: {old} old pods stay until somebody deletes them");
             return Ok(self.say(Who::Plan, &words)?);
         };
@@ -86,9 +89,9 @@ impl Story<'_> {
             Who::Plan,
             &format!("{} old pods, {}", rollout.old, allowed(rollout)),
         )?;
-        let now: Vec<&str> = standing.now.iter().map(|node| &**node).collect();
+        let now: Vec<&str> = view.now.iter().map(|node| &**node).collect();
         if !now.is_empty() {
-            self.say(Who::Plan, &format!("now {}", some(&now)))?;
+            self.say(Who::Plan, &format!("now {}", list_names(&now)))?;
         }
         if !rollout.next.is_empty() {
             let words = format!("then, the oldest pods first: {}", waiting(rollout));
@@ -97,19 +100,19 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// How the update stands now.
-    pub fn standing(&mut self) -> Standing {
+    /// The rollout at this moment.
+    pub fn rollout_view(&mut self) -> RolloutView {
         let now = self.cluster.server.elapsed();
-        Standing::at(&mut self.chronicle, now)
+        RolloutView::at(&mut self.chronicle, now)
     }
 
-    /// Says why nothing goes on.
-    fn stands_still(&mut self) -> io::Result<()> {
-        let standing = self.standing();
-        let Some(rollout) = &standing.rollout else {
+    /// Reports why the rollout does not go on.
+    fn report_stall(&mut self) -> io::Result<()> {
+        let view = self.rollout_view();
+        let Some(rollout) = &view.rollout else {
             return Ok(());
         };
-        let stuck = self.on(|pod| revision(pod) == standing.hash && !is_ready(pod));
+        let stuck = self.on(|pod| revision(pod) == view.hash && !is_ready(pod));
         let stuck: Vec<&str> = stuck.iter().map(|node| &**node).collect();
         let words = match rollout.next.is_empty() {
             true => format!("nothing is left to replace: {}", used(rollout)),
@@ -117,7 +120,7 @@ impl Story<'_> {
         };
         self.say(Who::Plan, &words)?;
         if !stuck.is_empty() {
-            let words = format!("new and not ready: the pods on {}", some(&stuck));
+            let words = format!("new and not ready: the pods on {}", list_names(&stuck));
             self.say(Who::Plan, &words)?;
         }
         if !rollout.next.is_empty() {
@@ -131,8 +134,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Nothing is replaced unless somebody deletes a pod.
-    async fn by_hand(&mut self) -> Result<(), DemoError> {
+    /// OnDelete: deletes one old pod by hand, which is then replaced.
+    async fn replace_by_hand(&mut self) -> Result<(), DemoError> {
         self.watch(Until::Still, START).await?;
         self.show.print("")?;
         let Some(node) = self.choose() else {
@@ -153,9 +156,9 @@ impl Story<'_> {
         self.watch(Until::Covered, START).await
     }
 
-    /// Says how long it took, and how many nodes were unavailable for it.
-    fn cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
-        let standing = self.standing();
+    /// Reports how long the update took, and how many nodes were unavailable at a time.
+    fn report_cost(&mut self, begun: Duration, since: u64) -> Result<(), DemoError> {
+        let view = self.rollout_view();
         let judged = self.chronicle.judge();
         let nodes = judged.into_iter().filter(|j| j.verdict.should_run());
         let nodes: Vec<String> = nodes.map(|j| j.node).collect();
@@ -163,20 +166,20 @@ impl Story<'_> {
         let places = Places {
             uid: text(&daemon_set, "/metadata/uid"),
             min_ready: daemon_set["spec"]["minReadySeconds"].as_i64().unwrap_or(0),
-            epoch: api::Options::default().epoch,
+            epoch: api::ServerOptions::default().epoch,
             nodes: &nodes,
         };
-        let most = self.cluster.server.read(|store| places.most(store, since));
+        let peak = self.cluster.server.read(|store| places.peak(store, since));
         let new = self
-            .on(|pod| revision(pod) == standing.hash && is_ready(pod))
+            .on(|pod| revision(pod) == view.hash && is_ready(pod))
             .len();
-        let old = self.on(|pod| revision(pod) != standing.hash).len();
+        let old = self.on(|pod| revision(pod) != view.hash).len();
         let of = nodes.len();
-        let Most {
+        let Peak {
             unavailable,
             doubled,
             last,
-        } = most;
+        } = peak;
         let took = last.saturating_sub(begun).as_secs_f64();
         let mut words = match old {
             0 => format!("New pods on {new} of {of} nodes, and no old ones; it took {took:.1} s."),
@@ -185,7 +188,7 @@ impl Story<'_> {
         words.push_str(&format!(
             " Nodes without an available pod: at most {unavailable} at a time"
         ));
-        match &standing.rollout {
+        match &view.rollout {
             Some(rollout) if rollout.max_surge > 0 => words.push_str(&format!(
                 "; with a second one beside it: at most {doubled}, of {} allowed.",
                 rollout.max_surge
@@ -198,7 +201,7 @@ impl Story<'_> {
     }
 }
 
-/// An image with another tag.
+/// The image with another tag.
 fn retagged(image: &str, tag: &str) -> String {
     let name = image.split('@').next().unwrap_or_default();
     let path = name.rfind('/').map_or(0, |slash| slash + 1);
