@@ -56,9 +56,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Say why: what the controller does and does not do on a node, and what it waits for
     ///
-    /// Reads what `plan` reads, and explains the plan: for one node (--node) or pod (--pod) everything that is known,
-    /// or else (--all) all nodes, grouped by cause, commonest first. Exit code 2: wrong input; 1: the cluster cannot
-    /// be asked.
+    /// Reads what `plan` reads, and explains the plan: for one node (--node) or pod (--pod)
+    /// everything that is known, or else (--all) all nodes, grouped by cause, commonest first. Exit
+    /// code 2: wrong input; 1: the cluster cannot be asked.
     Explain(ExplainArgs),
 }
 

@@ -7,7 +7,8 @@ use super::{Str, Time, Uid};
 
 /// The first wait.
 pub const INITIAL: Duration = Duration::from_secs(1);
-/// The longest wait. An entry untouched for twice as long starts over, as client-go's `flowcontrol.Backoff` does.
+/// The longest wait. An entry untouched for twice as long starts over, as client-go's
+/// `flowcontrol.Backoff` does.
 pub const MAX: Duration = Duration::from_secs(15 * 60);
 
 /// What a key counts.

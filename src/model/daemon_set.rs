@@ -45,7 +45,8 @@ pub enum UpdateStrategy {
 }
 
 impl UpdateStrategy {
-    /// Whether two pods on a node are allowed: asked with the percentage scaled against 1, as upstream does.
+    /// Whether two pods on a node are allowed: asked with the percentage scaled against 1, as
+    /// upstream does.
     pub fn allows_surge(&self) -> bool {
         match self {
             UpdateStrategy::RollingUpdate { max_surge, .. } => {
@@ -80,7 +81,8 @@ pub struct DaemonSetStatus {
 }
 
 impl DaemonSetStatus {
-    /// Whether every eligible node has an available pod of the current revision: what a rollout waits for.
+    /// Whether every eligible node has an available pod of the current revision: what a rollout
+    /// waits for.
     pub fn is_complete(&self) -> bool {
         let wanted = self.desired_number_scheduled;
         (self.updated_number_scheduled, self.number_available) == (wanted, wanted)

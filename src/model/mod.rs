@@ -71,8 +71,8 @@ impl From<&str> for Uid {
     }
 }
 
-/// `metadata.resourceVersion` as the decimal number that it is. Versions of one resource are ordered
-/// (KEP-5504); 0 stands for "not known", older than everything.
+/// `metadata.resourceVersion` as the decimal number that it is. Versions of one resource are
+/// ordered (KEP-5504); 0 stands for "not known", older than everything.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
 pub struct Version(pub u64);
 

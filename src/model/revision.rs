@@ -21,7 +21,8 @@ pub struct Revision {
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).
     pub data: Str,
-    /// `data` in canonical form, without a template `creationTimestamp: null`; same allocation where there is none.
+    /// `data` in canonical form, without a template `creationTimestamp: null`; same allocation
+    /// where there is none.
     pub data_without_timestamp: Str,
     /// False for a revision that could not be decoded.
     pub readable: bool,

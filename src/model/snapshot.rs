@@ -51,7 +51,8 @@ pub struct Snapshot<'a> {
     pub blind: Option<Kind>,
     /// All nodes.
     pub nodes: &'a Nodes,
-    /// The pods of its namespace that it controls, that nobody controls, or whose controller cannot be read. Any order.
+    /// The pods of its namespace that it controls, that nobody controls, or whose controller cannot
+    /// be read. Any order.
     pub pods: Vec<&'a Pod>,
     /// The revisions of its namespace, likewise.
     pub revisions: Vec<&'a Revision>,

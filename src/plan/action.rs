@@ -204,7 +204,8 @@ pub struct Create {
     pub phase: ActionPhase,
     /// Why.
     pub cause: CreateCause,
-    /// The pods on the node that were reckoned with. Where another one is there by the time the request is sent, it is not.
+    /// The pods on the node that were reckoned with. Where another one is there by the time the
+    /// request is sent, it is not.
     pub seen: Vec<Uid>,
 }
 
@@ -215,7 +216,8 @@ pub struct Delete {
     pub pod: PodRef,
     /// The name of the node that it is on or pinned to.
     pub node: Str,
-    /// Which part of the plan it belongs to. `successor`: only after that node's create succeeded or was denied.
+    /// Which part of the plan it belongs to. `successor`: only after that node's create succeeded
+    /// or was denied.
     pub phase: ActionPhase,
     /// Why.
     pub cause: DeleteCause,

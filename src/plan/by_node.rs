@@ -25,7 +25,8 @@ impl<'a> ByNode<'a> {
             };
         };
         let mut grouped = vec![first; starts[nodes.slots()] as usize];
-        // Each start moves to its group's end while the group fills, then all are moved back by one place.
+        // Each start moves to its group's end while the group fills, then all are moved back by one
+        // place.
         for &pod in pods {
             if let Some(id) = pod.node {
                 let at = &mut starts[id.index()];

@@ -8,7 +8,8 @@ use super::{
     revisions::{self, History},
 };
 
-/// Adoption and release; and the pods that count, ours before orphans (both by name where order matters later).
+/// Adoption and release; and the pods that count, ours before orphans (both by name where order
+/// matters later).
 pub(super) fn claim_pods<'a>(
     snapshot: &Snapshot<'a>,
     selector: &Selector,

@@ -1,4 +1,5 @@
-//! The plan while it is being made: actions, wake-ups and holds, added to by one rule after another.
+//! The plan while it is being made: actions, wake-ups and holds, added to by one rule after
+//! another.
 
 use std::collections::HashSet;
 
@@ -43,8 +44,8 @@ impl Draft {
         }
     }
 
-    /// Creates a pod on the node, unless its name is taken or a pod of this DaemonSet without a readable
-    /// node may be meant for it.
+    /// Creates a pod on the node, unless its name is taken or a pod of this DaemonSet without a
+    /// readable node may be meant for it.
     pub fn create(
         &mut self,
         facts: &Facts<'_, '_>,
@@ -110,7 +111,8 @@ impl Draft {
         Err(Held)
     }
 
-    /// Creates that the API server denied the last time are tried again, and held until one is accepted.
+    /// Creates that the API server denied the last time are tried again, and held until one is
+    /// accepted.
     pub fn hold_denied(&mut self, denied: Option<&Denial>) {
         let Some(Denial { since, message }) = denied else {
             return;

@@ -1,8 +1,9 @@
-//! Everything that a plan says about one node: what is there, what is done, what is held, and what happens next.
+//! Everything that a plan says about one node: what is there, what is done, what is held, and what
+//! happens next.
 //!
 //! Nothing is decided here: actions, holds and verdicts are those of the plan that is explained.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 
@@ -107,15 +108,15 @@ pub struct Explainer<'s, 'a> {
     now: Time,
     by_node: ByNode<'a>,
     hash: Str,
-    creates: HashMap<&'s str, &'s Create>,
-    deletes: HashMap<&'s str, Vec<&'s Delete>>,
-    holds: HashMap<&'s str, Vec<&'s NodeHold>>,
-    blocks: HashMap<&'s str, &'s NodeBlock>,
+    creates: BTreeMap<&'s str, &'s Create>,
+    deletes: BTreeMap<&'s str, Vec<&'s Delete>>,
+    holds: BTreeMap<&'s str, Vec<&'s NodeHold>>,
+    blocks: BTreeMap<&'s str, &'s NodeBlock>,
 }
 
 impl<'s, 'a> Explainer<'s, 'a> {
-    /// Explains this plan, which [`super::in_detail`] made from this snapshot at `now`. None where the DaemonSet is
-    /// left alone: then the plan's one hold says all.
+    /// Explains this plan, which [`super::in_detail`] made from this snapshot at `now`. None where
+    /// the DaemonSet is left alone: then the plan's one hold says all.
     pub fn new(
         snapshot: &'s Snapshot<'a>,
         detailed: &'s DetailedPlan,
@@ -125,11 +126,11 @@ impl<'s, 'a> Explainer<'s, 'a> {
         let selector = ds.selector.as_ref().ok()?;
         let hash = detailed.plan.revision.as_ref()?.hash.clone();
         let (_, pods) = claims::claim_pods(snapshot, selector);
-        let mut deletes: HashMap<&str, Vec<&Delete>> = HashMap::new();
+        let mut deletes: BTreeMap<&str, Vec<&Delete>> = BTreeMap::new();
         for delete in &detailed.plan.deletes {
             deletes.entry(&delete.node).or_default().push(delete);
         }
-        let mut holds: HashMap<&str, Vec<&NodeHold>> = HashMap::new();
+        let mut holds: BTreeMap<&str, Vec<&NodeHold>> = BTreeMap::new();
         for hold in &detailed.holds {
             holds.entry(&hold.node).or_default().push(hold);
         }

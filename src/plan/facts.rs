@@ -95,8 +95,8 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
     }
 }
 
-/// Tells, pod after pod, which are of their node's revision. Pods of one revision share one label set, so most
-/// answers are those of the pod before.
+/// Tells, pod after pod, which are of their node's revision. Pods of one revision share one label
+/// set, so most answers are those of the pod before.
 pub struct Updated<'f, 's, 'a> {
     facts: &'f Facts<'s, 'a>,
     last: Option<(&'a Labels, &'s Str, bool)>,

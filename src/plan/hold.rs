@@ -1,8 +1,8 @@
 //! Holds: what is not done although a rule would want it, which rule holds it, and until when.
 //!
-//! A plan names every inaction. A hold of one rule on many nodes is one value with a count and the first few
-//! names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one value a node as well,
-//! which is what `explain` reads.
+//! A plan names every inaction. A hold of one rule on many nodes is one value with a count and the
+//! first few names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one
+//! value a node as well, which is what `explain` reads.
 
 use crate::model::{Str, Time};
 
@@ -17,7 +17,8 @@ pub enum HoldRule {
     CreatesDenied(Str),
     /// `maxUnavailable` or `maxSurge` is neither a number nor a percentage: no rollout.
     InvalidBudget,
-    /// `updateStrategy: OnDelete`, or one that this build does not know: old pods stay until somebody deletes them.
+    /// `updateStrategy: OnDelete`, or one that this build does not know: old pods stay until
+    /// somebody deletes them.
     OnDelete,
     /// As many nodes as `maxUnavailable` allows are unavailable.
     MaxUnavailable,
@@ -25,7 +26,8 @@ pub enum HoldRule {
     MaxSurge,
     /// Surging: the old pod stays until the new one beside it is available.
     SuccessorNotAvailable,
-    /// Surging: an available pod on a node that is no longer eligible goes only when enough others are available.
+    /// Surging: an available pod on a node that is no longer eligible goes only when enough others
+    /// are available.
     TooFewAvailable,
     /// The pod failed, and its backoff runs.
     FailedPodBackoff,
@@ -161,7 +163,8 @@ pub struct Hold {
     pub nodes: Option<NodeGroup>,
     /// Since when, where that is known: the earliest of all nodes.
     pub since: Option<Time>,
-    /// Until when, where a time ends it: the earliest of all nodes. Else see [`HoldRule::until_what`].
+    /// Until when, where a time ends it: the earliest of all nodes. Else see
+    /// [`HoldRule::until_what`].
     pub until: Option<Time>,
 }
 
@@ -248,7 +251,8 @@ impl Holds {
         }
     }
 
-    /// A rule holds something on these nodes, which wait for their turn: the first few are the next.
+    /// A rule holds something on these nodes, which wait for their turn: the first few are the
+    /// next.
     pub fn in_turn(&mut self, rule: HoldRule, nodes: &[Str]) {
         if nodes.is_empty() {
             return;

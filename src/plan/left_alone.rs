@@ -1,4 +1,5 @@
-//! When nothing at all is done for a DaemonSet: it cannot be understood, or what is known around it cannot.
+//! When nothing at all is done for a DaemonSet: it cannot be understood, or what is known around it
+//! cannot.
 
 use crate::model::{Controller, Kind, Malformed, Selector, Snapshot, Str};
 

@@ -1,8 +1,9 @@
 //! Pure decisions: [`plan`] turns a snapshot and the time into a [`Plan`], which is a value.
 //!
-//! Nothing here does IO, reads a clock, is async or random; the same snapshot and time give the same
-//! plan, in a stated order. The live controller, `plan`, and the simulation all run this one function.
-//! The reference is Kubernetes 1.37 `pkg/controller/daemon`; where upstream is left, it says so.
+//! Nothing here does IO, reads a clock, is async or random; the same snapshot and time give the
+//! same plan, in a stated order. The live controller, `plan`, and the simulation all run this one
+//! function. The reference is Kubernetes 1.37 `pkg/controller/daemon`; where upstream is left, it
+//! says so.
 
 mod action;
 pub mod by_node;
@@ -54,7 +55,8 @@ pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
     make(snapshot, now, Holds::default(), Blockers::default()).0
 }
 
-/// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one value a rule.
+/// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one
+/// value a rule.
 pub fn in_detail(snapshot: &Snapshot<'_>, now: Time) -> DetailedPlan {
     let (plan, holds, blocks) = make(snapshot, now, Holds::in_detail(), Blockers::in_detail());
     DetailedPlan {

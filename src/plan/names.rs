@@ -14,8 +14,8 @@ const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// Where upstream cuts the base of a generated name: 63 less the five characters it adds.
 const MAX_BASE: usize = 58;
 
-/// Ten characters of the safe alphabet, by FNV-1a (64 bits) over the parts, each ended by a byte that
-/// no UTF-8 text holds, and a final mix. This is a format: changing it changes every name.
+/// Ten characters of the safe alphabet, by FNV-1a (64 bits) over the parts, each ended by a byte
+/// that no UTF-8 text holds, and a final mix. This is a format: changing it changes every name.
 pub fn digest(parts: &[&str]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -50,7 +50,8 @@ fn pod_name(daemon_set: &str, suffix: &str) -> Str {
     base.into()
 }
 
-/// The name for a pod on `node` after `newest`, a pod of the DaemonSet that is there or ended there.
+/// The name for a pod on `node` after `newest`, a pod of the DaemonSet that is there or ended
+/// there.
 pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>) -> Str {
     let newest = newest.map_or("", Uid::as_str);
     pod_name(&ds.name, &digest(&[ds.uid.as_str(), node, newest]))
@@ -61,8 +62,8 @@ fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
     has_form(&ds.name, name, 10)
 }
 
-/// Whether a pod of this DaemonSet has a name as the API server generates them, so that another controller created it: its
-/// suffix has five characters.
+/// Whether a pod of this DaemonSet has a name as the API server generates them, so that another
+/// controller created it: its suffix has five characters.
 pub fn is_generated(daemon_set: &str, name: &str) -> bool {
     has_form(daemon_set, name, 5)
 }
@@ -84,16 +85,18 @@ struct Last<'a> {
     used_up: bool,
 }
 
-/// The name for the next pod on a node, by the newest that is there (`here`: all of the DaemonSet's, any phase) or
-/// was there last:
+/// The name for the next pod on a node, by the newest that is there (`here`: all of the
+/// DaemonSet's, any phase) or was there last:
 ///
 /// - There never was one: the node's first name.
 /// - It is there, or ended by itself: a new name, after it.
-/// - It went because it was asked to: its own name once more, where that is one of ours, else the node's first name. One
-///   that is about to be gone is as good as gone: whoever sees it gone must post the same name.
+/// - It went because it was asked to: its own name once more, where that is one of ours, else the
+///   node's first name. One that is about to be gone is as good as gone: whoever sees it gone must
+///   post the same name.
 ///
-/// While surging a pod is followed by another while it is there still: an old one by the new one, one on its way out by
-/// the next. So it is followed by that same one when it is gone, however it went: each pod has a name of its own.
+/// While surging a pod is followed by another while it is there still: an old one by the new one,
+/// one on its way out by the next. So it is followed by that same one when it is gone, however it
+/// went: each pod has a name of its own.
 pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Str {
     let surging = ds.update_strategy.allows_surge();
     let expected_gone_by = |p: &Pod| p.expected_gone_by().is_some_and(|end| end > now);
@@ -126,7 +129,8 @@ pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], no
     }
 }
 
-/// The label value and name suffix of a new revision: of this DaemonSet (by UID), these data and this collision count.
+/// The label value and name suffix of a new revision: of this DaemonSet (by UID), these data and
+/// this collision count.
 pub fn of_revision(ds: &DaemonSet, collision_count: Option<i32>) -> String {
     let count = collision_count.map(|c| c.to_string()).unwrap_or_default();
     digest(&[ds.uid.as_str(), &ds.revision_data, &count])
@@ -158,7 +162,8 @@ pub fn free_name(ds: &DaemonSet, node: &str, base: Str, find_pod: &FindPod<'_>) 
     Free::Name(name)
 }
 
-/// The nodes whose first name a pod of ours bears that has no readable target. Empty where there is no such pod.
+/// The nodes whose first name a pod of ours bears that has no readable target. Empty where there is
+/// no such pod.
 pub fn nodes_named_by<'a>(
     ds: &DaemonSet,
     nodes: &Nodes,

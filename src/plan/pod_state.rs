@@ -1,4 +1,5 @@
-//! How a pod stands, in one word, with since when, until when, and the words of the scheduler or the kubelet.
+//! How a pod stands, in one word, with since when, until when, and the words of the scheduler or
+//! the kubelet.
 //!
 //! This explains and does not decide: rules look at the pod itself.
 
@@ -80,7 +81,8 @@ pub struct Described {
     pub since: Option<Time>,
     /// Until when, where a time ends it: the end of `minReadySeconds`, or of the grace period.
     pub until: Option<Time>,
-    /// The scheduler's, the kubelet's or the API server's words, and how often containers were restarted.
+    /// The scheduler's, the kubelet's or the API server's words, and how often containers were
+    /// restarted.
     pub message: Option<String>,
 }
 

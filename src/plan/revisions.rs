@@ -2,7 +2,8 @@
 //! that there is exactly one of it.
 //!
 //! A revision is the current one when its data equal the template's canonical form; only where none
-//! is, one that differs in just a template `creationTimestamp: null` (API servers up to 1.33 wrote it).
+//! is, one that differs in just a template `creationTimestamp: null` (API servers up to 1.33 wrote
+//! it).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -76,7 +77,8 @@ pub struct History {
     pub current: CurrentRevision,
     /// What is to be done.
     pub ops: RevisionOps,
-    /// Hashes of the duplicates: pods that carry one are relabelled and count as up to date at once.
+    /// Hashes of the duplicates: pods that carry one are relabelled and count as up to date at
+    /// once.
     pub duplicate_hashes: Vec<Str>,
 }
 
@@ -201,8 +203,8 @@ fn new_revision(
     }
 }
 
-/// The old revisions that are deleted: beyond the limit, lowest number first, never one whose hash a pod with a
-/// node carries. `pods` are all claimed pods.
+/// The old revisions that are deleted: beyond the limit, lowest number first, never one whose hash
+/// a pod with a node carries. `pods` are all claimed pods.
 pub fn delete_old(
     mut old: Vec<(&Revision, Str)>,
     limit: i32,

@@ -12,8 +12,8 @@ pub struct Counted {
     pub wake_at: Option<Time>,
 }
 
-/// Counts, looking at one pod a node: the oldest, failed and terminating ones included. A pod relabelled
-/// in this plan counts with its new hash.
+/// Counts, looking at one pod a node: the oldest, failed and terminating ones included. A pod
+/// relabelled in this plan counts with its new hash.
 pub fn plan(facts: &Facts<'_, '_>) -> Counted {
     let ds = facts.ds();
     let mut s = DaemonSetStatus {

@@ -1,8 +1,8 @@
 //! Which revision each node is to have.
 //!
-//! Eligibility, the hash of pods that are up to date and the manifest of new pods all follow from the
-//! revision that a node is assigned, never from the DaemonSet directly. For now that is the current revision
-//! for every node.
+//! Eligibility, the hash of pods that are up to date and the manifest of new pods all follow from
+//! the revision that a node is assigned, never from the DaemonSet directly. For now that is the
+//! current revision for every node.
 
 use crate::model::{NodeId, Str, Verdict, Verdicts};
 

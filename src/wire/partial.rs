@@ -225,7 +225,8 @@ pub fn condition<'c, 'a>(conditions: &'c [Condition<'a>], kind: &str) -> Option<
         .find(|c| c.kind.as_ref().is_some_and(|k| k.0 == kind))
 }
 
-/// Reads a field that only explains: a value of another type is as good as none, and never an error.
+/// Reads a field that only explains: a value of another type is as good as none, and never an
+/// error.
 pub fn leniently<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }

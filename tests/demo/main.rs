@@ -1,5 +1,5 @@
-//! `demo` as people run it: the real binary, faster than they would. And the picture in the README, which
-//! `UPDATE_GOLDEN=1 cargo test --test demo` draws anew.
+//! `demo` as people run it: the real binary, faster than they would. And the picture in the README,
+//! which `UPDATE_GOLDEN=1 cargo test --test demo` draws anew.
 
 mod picture;
 mod terminal;

@@ -1,4 +1,5 @@
-//! A terminal's screen as an SVG: each run of one colour is a text at its place, and bars are boxes.
+//! A terminal's screen as an SVG: each run of one colour is a text at its place, and bars are
+//! boxes.
 
 use std::fmt::Write;
 
@@ -48,8 +49,8 @@ pub fn svg(rows: &[Vec<Cell>], columns: usize) -> String {
     out
 }
 
-/// Runs of one colour, or of one part of a bar, with where they begin. Two blanks end one, so that columns stay where
-/// they are in whatever font.
+/// Runs of one colour, or of one part of a bar, with where they begin. Two blanks end one, so that
+/// columns stay where they are in whatever font.
 fn runs(row: &[Cell]) -> Vec<(usize, &[Cell])> {
     let mut runs = Vec::new();
     let mut start = 0;

@@ -1,4 +1,5 @@
-//! A terminal in memory, as far as the demo uses one: colours, the cursor up and down, lines that are written over.
+//! A terminal in memory, as far as the demo uses one: colours, the cursor up and down, lines that
+//! are written over.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

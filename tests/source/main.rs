@@ -5,3 +5,5 @@ mod tree;
 mod arrows;
 mod determinism;
 mod length;
+mod words;
+mod wrap;

@@ -23,8 +23,8 @@ pub struct ExplainArgs {
     #[arg(value_name = "DAEMONSET", num_args = 0..)]
     words: Vec<String>,
 
-    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas. Without any, the cluster
-    /// is asked
+    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas.
+    /// Without any, the cluster is asked
     #[arg(
         long,
         short = 'f',
@@ -34,8 +34,8 @@ pub struct ExplainArgs {
     )]
     pub filename: Vec<PathBuf>,
 
-    /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough; ds/NAME and its like are
-    /// understood
+    /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough;
+    /// ds/NAME and its like are understood
     #[arg(
         long,
         short = 'd',
@@ -107,8 +107,8 @@ impl ExplainArgs {
         }
     }
 
-    /// What is to be explained; an error where more than one thing is. An empty name, as an empty environment
-    /// variable gives, names nothing.
+    /// What is to be explained; an error where more than one thing is. An empty name, as an empty
+    /// environment variable gives, names nothing.
     pub fn subject(&self) -> Result<Subject<'_>, String> {
         let given = |name: &'_ Option<String>| name.is_some() && name.as_deref() != Some("");
         let flags = [

@@ -1,4 +1,5 @@
-//! `explain`: why does a node stand as it does? The verdicts, actions and holds are those of the plan.
+//! `explain`: why does a node stand as it does? The verdicts, actions and holds are those of the
+//! plan.
 
 pub mod next;
 pub mod report;
@@ -18,8 +19,8 @@ use super::{
 };
 use report::{Explanation, all_nodes};
 
-/// Explains and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster cannot be asked or
-/// the answer cannot be written.
+/// Explains and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster
+/// cannot be asked or the answer cannot be written.
 pub fn run(args: &ExplainArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match answer(args) {

@@ -125,7 +125,8 @@ pub struct ActionReport {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CauseReport {
-    /// What is done or not done: `Create`, `Delete`, `Held`, `NotAvailable`, `NotEligible`, `UpToDate`.
+    /// What is done or not done: `Create`, `Delete`, `Held`, `NotAvailable`, `NotEligible`,
+    /// `UpToDate`.
     pub kind: String,
     /// Why, in one word; empty for `UpToDate`.
     pub reason: String,

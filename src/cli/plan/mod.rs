@@ -96,7 +96,8 @@ fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     Ok(answer)
 }
 
-/// Reads the files, or without any the cluster. An empty name, as an empty environment variable gives, is no file.
+/// Reads the files, or without any the cluster. An empty name, as an empty environment variable
+/// gives, is no file.
 pub fn load(
     shared: &SharedArgs,
     files: &[PathBuf],

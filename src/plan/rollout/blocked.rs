@@ -138,8 +138,8 @@ impl Blockers {
     }
 }
 
-/// Why this node counts: because of `pod`, or where that is None, because of what is or is not there.
-/// Messages cost texts; they are read only where `in_detail`.
+/// Why this node counts: because of `pod`, or where that is None, because of what is or is not
+/// there. Messages cost texts; they are read only where `in_detail`.
 pub(super) fn why(
     facts: &Facts<'_, '_>,
     id: NodeId,
@@ -181,8 +181,8 @@ pub(super) fn why(
 /// A node has several pods of one kind.
 struct Several;
 
-/// The pod that stands for a node that has not just one pod of one revision: one that could not be decoded, else
-/// one that is terminating.
+/// The pod that stands for a node that has not just one pod of one revision: one that could not be
+/// decoded, else one that is terminating.
 fn the_one<'a>(facts: &Facts<'_, 'a>, id: NodeId) -> Result<Option<&'a Pod>, Several> {
     let visible = facts.visible(id);
     if let Some(pod) = visible.clone().find(|p| !p.readable) {

@@ -28,7 +28,8 @@ pub struct Candidate<'a> {
     pub pod: &'a Pod,
 }
 
-/// Answers questions about nodes, as upkeep leaves them, and notes when the answers will change by themselves.
+/// Answers questions about nodes, as upkeep leaves them, and notes when the answers will change by
+/// themselves.
 pub struct Census<'f, 's, 'a> {
     pub facts: &'f Facts<'s, 'a>,
     /// When the next pod becomes available by waiting.
@@ -50,7 +51,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         }
     }
 
-    /// The slots that take part: nodes with pods, whether eligible, there or not, and eligible nodes without.
+    /// The slots that take part: nodes with pods, whether eligible, there or not, and eligible
+    /// nodes without.
     pub fn slots(&self) -> impl Iterator<Item = (NodeId, &'a Str)> + use<'f, 's, 'a> {
         let facts = self.facts;
         let nodes = facts.snapshot.nodes;
@@ -85,7 +87,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         }
     }
 
-    /// None where there are several of one kind, or one that could not be decoded: upkeep deals with them.
+    /// None where there are several of one kind, or one that could not be decoded: upkeep deals
+    /// with them.
     pub fn pair(&mut self, id: NodeId) -> Option<Pair<'a>> {
         let mut pair = Pair {
             new: None,
@@ -110,7 +113,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         Some(pair)
     }
 
-    /// This node counts against the budget because of this pod, or because of what is or is not there.
+    /// This node counts against the budget because of this pod, or because of what is or is not
+    /// there.
     pub fn blocks(&mut self, id: NodeId, node: &'a Str, pod: Option<&'a Pod>) {
         let mut block = blocked::why(self.facts, id, node, pod, self.blockers.is_in_detail());
         if pod.is_some_and(|p| self.is_going(p)) {

@@ -23,7 +23,8 @@ pub struct Rollout {
     pub done: usize,
     /// Nodes with an older pod.
     pub old: usize,
-    /// The nodes whose available old pods wait for the budget, in the order in which they will be taken.
+    /// The nodes whose available old pods wait for the budget, in the order in which they will be
+    /// taken.
     pub next: Vec<Str>,
     /// What counts against the budget besides this plan's own replacements, and why.
     pub blocked_by: Vec<BlockedBy>,

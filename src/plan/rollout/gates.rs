@@ -14,8 +14,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Percentages are shares of the desired nodes, rounded up. Where both come to nothing, one node may be
-    /// unavailable. None where a value is neither a number nor a percentage; upstream stops with an error.
+    /// Percentages are shares of the desired nodes, rounded up. Where both come to nothing, one
+    /// node may be unavailable. None where a value is neither a number nor a percentage; upstream
+    /// stops with an error.
     pub fn new(
         max_unavailable: &IntOrPercent,
         max_surge: &IntOrPercent,
@@ -42,8 +43,8 @@ pub fn max_surge(rollout: &Rollout) -> usize {
     rollout.max_surge.saturating_sub(rollout.surging)
 }
 
-/// How many available pods may go from nodes that are no longer eligible, while surging: no more than there are
-/// beyond the desired number.
+/// How many available pods may go from nodes that are no longer eligible, while surging: no more
+/// than there are beyond the desired number.
 pub fn too_few_available(available: usize, desired: usize) -> usize {
     available.saturating_sub(desired)
 }

@@ -1,16 +1,19 @@
-//! Rolling updates: which old pods are replaced now, within `maxUnavailable` or `maxSurge` (upstream's `rollingUpdate`).
+//! Rolling updates: which old pods are replaced now, within `maxUnavailable` or `maxSurge`
+//! (upstream's `rollingUpdate`).
 //!
-//! A rollout is decided in steps, a file each: a [`census`] of nodes makes counts and candidates, [`order`] says
-//! whose turn it is, [`gates`] how many may go, and [`replace`] or [`surge`] turns them into actions.
+//! A rollout is decided in steps, a file each: a [`census`] of nodes makes counts and candidates,
+//! [`order`] says whose turn it is, [`gates`] how many may go, and [`replace`] or [`surge`] turns
+//! them into actions.
 //!
-//! It is decided on the snapshot as upkeep leaves it: pods that upkeep deletes are still there, but no longer
-//! available, and nodes where upkeep creates a pod get no other. So both parts together keep to the budget, and
-//! never take a node's pods all at once.
+//! It is decided on the snapshot as upkeep leaves it: pods that upkeep deletes are still there, but
+//! no longer available, and nodes where upkeep creates a pod get no other. So both parts together
+//! keep to the budget, and never take a node's pods all at once.
 //!
 //! Where upstream is left:
-//! - Among equals it takes those that Go's map order brings. Ours: the oldest pods first, ties by node name.
-//! - A node that is gone ends its rolling update with an error while surging. Ours counts the node as one
-//!   that is not eligible.
+//! - Among equals it takes those that Go's map order brings. Ours: the oldest pods first, ties by
+//!   node name.
+//! - A node that is gone ends its rolling update with an error while surging. Ours counts the node
+//!   as one that is not eligible.
 //! - A node with a pod that could not be decoded is left as it is, and counts as unavailable.
 
 pub mod blocked;
@@ -32,8 +35,8 @@ use gates::Budget;
 
 use super::{draft::Draft, facts::Facts, hold::HoldRule};
 
-/// Adds the rolling update to a draft that upkeep has written, and says how it stands. None where pods are not
-/// replaced by the controller; the draft's holds say why.
+/// Adds the rolling update to a draft that upkeep has written, and says how it stands. None where
+/// pods are not replaced by the controller; the draft's holds say why.
 pub fn plan(
     facts: &Facts<'_, '_>,
     status: &DaemonSetStatus,

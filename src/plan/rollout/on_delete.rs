@@ -1,5 +1,5 @@
-//! `updateStrategy: OnDelete`, and strategies that this build does not know: old pods are replaced when somebody
-//! deletes them.
+//! `updateStrategy: OnDelete`, and strategies that this build does not know: old pods are replaced
+//! when somebody deletes them.
 
 use crate::model::{DaemonSetStatus, NodeId};
 

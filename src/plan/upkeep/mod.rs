@@ -2,12 +2,14 @@
 //! node by node (upstream's `manage`).
 //!
 //! Where upstream is left:
-//! - A failed or finished pod's successor, on a node that has no other pod, is created before that pod
-//!   is deleted ([`ActionPhase::Successor`]): whoever sees the old one gone has seen the new one.
+//! - A failed or finished pod's successor, on a node that has no other pod, is created before that
+//!   pod is deleted ([`ActionPhase::Successor`]): whoever sees the old one gone has seen the new
+//!   one.
 //! - Finished pods have a backoff of their own (upstream replaces them at once, for ever).
-//! - While a failed or finished pod waits for a backoff that began in an earlier plan, nothing is created
-//!   on its node, when surging too.
-//! - An unscheduled pod whose node is gone is deleted once, not again at every sync while it terminates.
+//! - While a failed or finished pod waits for a backoff that began in an earlier plan, nothing is
+//!   created on its node, when surging too.
+//! - An unscheduled pod whose node is gone is deleted once, not again at every sync while it
+//!   terminates.
 //! - A node with a pod that could not be decoded is left as it is.
 
 mod surge;
@@ -112,8 +114,8 @@ fn plan_node(
     }
 }
 
-/// The node waits for a terminating pod: one that the API server knows to be terminating, or one that we asked
-/// to go and have heard nothing of.
+/// The node waits for a terminating pod: one that the API server knows to be terminating, or one
+/// that we asked to go and have heard nothing of.
 fn terminating(node: &Node, pod: &Pod) -> NodeHold {
     let rule = match pod.deletion {
         Some(_) => HoldRule::PodTerminating,
@@ -126,8 +128,9 @@ fn terminating(node: &Node, pod: &Pod) -> NodeHold {
     }
 }
 
-/// Pods pinned to a node that is gone: one that is not scheduled is deleted, because neither the scheduler nor
-/// the pod garbage collector will ever deal with it. Scheduled ones are left to the latter.
+/// Pods pinned to a node that is gone: one that is not scheduled is deleted, because neither the
+/// scheduler nor the pod garbage collector will ever deal with it. Scheduled ones are left to the
+/// latter.
 fn plan_gone_nodes(facts: &Facts<'_, '_>, draft: &mut Draft) {
     let nodes = facts.snapshot.nodes;
     for slot in (0..).map(NodeId).take(nodes.slots()) {

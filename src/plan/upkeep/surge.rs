@@ -9,8 +9,9 @@ use crate::plan::{
     hold::{HoldRule, NodeHold},
 };
 
-/// Surging allows two pods on a node while the older revision's is ready and the newer one's is not available
-/// yet; pruning keeps the oldest with the node's hash and the oldest without. `running` is sorted, oldest first.
+/// Surging allows two pods on a node while the older revision's is ready and the newer one's is not
+/// available yet; pruning keeps the oldest with the node's hash and the oldest without. `running`
+/// is sorted, oldest first.
 pub fn prune(facts: &Facts<'_, '_>, id: NodeId, node: &Node, running: &[&Pod], draft: &mut Draft) {
     if running.len() <= 1 {
         return;

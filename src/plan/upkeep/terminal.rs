@@ -26,8 +26,8 @@ pub struct Found<'a> {
 
 /// Deletes failed and finished pods as their backoff allows; tells what else is there.
 ///
-/// Of several failed pods on a node one is deleted at a time, because they share a key. Finished pods do
-/// not: all of one plan are one attempt.
+/// Of several failed pods on a node one is deleted at a time, because they share a key. Finished
+/// pods do not: all of one plan are one attempt.
 pub fn sort_out<'a>(
     facts: &Facts<'_, 'a>,
     node: &Node,

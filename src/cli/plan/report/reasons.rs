@@ -80,7 +80,8 @@ pub fn time(at: Option<Time>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
-/// The holds of a plan, each with all its nodes by name; nodes that wait for their turn in that order.
+/// The holds of a plan, each with all its nodes by name; nodes that wait for their turn in that
+/// order.
 pub fn holds(detailed: &DetailedPlan) -> Vec<HoldReport> {
     let report = |hold: &Hold| HoldReport {
         rule: hold.rule.as_str().to_owned(),

@@ -280,7 +280,8 @@ fn rollout(report: &Report, named: usize) -> Vec<String> {
     lines
 }
 
-/// What differs between the nodes that use the budget and those that the status counts as unavailable.
+/// What differs between the nodes that use the budget and those that the status counts as
+/// unavailable.
 fn against_status(report: &Report) -> Option<String> {
     let (rollout, status) = (report.rollout.as_ref()?, report.status.as_ref()?);
     let is_left_out = |name: &str| report.nodes.iter().any(|n| n.name == name && !n.should_run);

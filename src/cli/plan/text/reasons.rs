@@ -19,7 +19,8 @@ pub fn nodes(count: usize) -> String {
     format!("{count} {}", if count == 1 { "node" } else { "nodes" })
 }
 
-/// Groups of items with the same key, the largest group first, then in the order in which they came.
+/// Groups of items with the same key, the largest group first, then in the order in which they
+/// came.
 fn grouped<K: PartialEq, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     for (key, item) in items {
@@ -78,7 +79,8 @@ fn blocked_node(block: &BlockReport) -> String {
     format!("{} ({})", block.node, about.join(", "))
 }
 
-/// Nodes that get no pod, grouped by all that keeps it away; with what would have to change where `verbose`.
+/// Nodes that get no pod, grouped by all that keeps it away; with what would have to change where
+/// `verbose`.
 pub fn not_eligible(all: &[NodeReport], most: usize, verbose: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let left_out = all.iter().filter(|n| !n.should_run);
