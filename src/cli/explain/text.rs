@@ -83,7 +83,7 @@ fn render_node(out: &mut String, node: &NodeReport) {
         (.., false) => format!("no ({}); a pod that runs there goes", node.reason),
     };
     line(out, "Eligible", &eligible);
-    line(out, "To have", &format!("revision {}", node.revision));
+    line(out, "Assigned", &format!("revision {}", node.revision));
     line(out, "Next", &node.next);
     let obstacles: Vec<String> = node
         .obstacles
