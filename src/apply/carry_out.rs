@@ -171,7 +171,7 @@ impl CarryOut {
                 if uid.is_some_and(|u| u == job.ds.uid.as_str()) && !terminating {
                     return Ok(());
                 }
-                tracing::info!(daemonset = %job.key, "adopts nothing: it is being deleted or another one by now");
+                tracing::info!(daemonset = %job.key, "adopts nothing: the DaemonSet is terminating, or another one has its name");
                 Err(Stop::Changed)
             }
             Err(e) if e.is_not_found() => {

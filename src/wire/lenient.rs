@@ -81,7 +81,7 @@ fn node(spec: &RawValue) -> Option<Str> {
                 affinity.get(),
             ))
             .ok()?;
-            super::pod::pinned_to(&affinity).map(Str::from)
+            affinity.pinned_to().map(Str::from)
         }
     }
 }

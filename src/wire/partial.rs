@@ -161,6 +161,30 @@ pub struct Affinity<'a> {
     pub node_affinity: Option<NodeAffinity<'a>>,
 }
 
+impl Affinity<'_> {
+    /// The one value of the first `metadata.name In [...]` among all terms. None where it has any
+    /// other number of values, as upstream has it.
+    pub fn pinned_to(&self) -> Option<&str> {
+        let required = self
+            .node_affinity
+            .as_ref()?
+            .required_during_scheduling_ignored_during_execution
+            .as_ref()?;
+        let mut fields = required
+            .node_selector_terms
+            .iter()
+            .flatten()
+            .flat_map(|t| t.match_fields.iter().flatten())
+            .map(|f| f.parts());
+        let (_, _, values) =
+            fields.find(|(key, operator, _)| *key == "metadata.name" && *operator == "In")?;
+        match values {
+            [one] => Some(&one.0),
+            _ => None,
+        }
+    }
+}
+
 /// `affinity.nodeAffinity`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

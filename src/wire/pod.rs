@@ -78,7 +78,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         object.spec.as_ref().and_then(|s| s.affinity.as_ref()),
     ) {
         (Some(name), _) => Some(interner.text(name)),
-        (None, Some(affinity)) => pinned_to(affinity).map(|n| interner.text(n)),
+        (None, Some(affinity)) => affinity.pinned_to().map(|n| interner.text(n)),
         (None, None) => None,
     };
     let status = object.status.unwrap_or_default();
@@ -155,28 +155,6 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
         },
         node: e.node.clone(),
     })
-}
-
-/// The one value of the first `metadata.name In [...]` among all terms. None where it has any other
-/// number of values, as upstream has it.
-pub(super) fn pinned_to<'s>(affinity: &'s Affinity<'_>) -> Option<&'s str> {
-    let required = affinity
-        .node_affinity
-        .as_ref()?
-        .required_during_scheduling_ignored_during_execution
-        .as_ref()?;
-    let mut fields = required
-        .node_selector_terms
-        .iter()
-        .flatten()
-        .flat_map(|t| t.match_fields.iter().flatten())
-        .map(|f| f.parts());
-    let (_, _, values) =
-        fields.find(|(key, operator, _)| *key == "metadata.name" && *operator == "In")?;
-    match values {
-        [one] => Some(&one.0),
-        _ => None,
-    }
 }
 
 fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
