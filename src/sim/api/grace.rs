@@ -8,7 +8,7 @@ use super::fields::text;
 /// The grace period of a pod after a delete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Grace {
-    /// There is none: the pod's grace period was zero already.
+    /// There is none: the object is no pod, or its grace period was zero already.
     None,
     /// It has so many seconds, counted from the first delete.
     Seconds(i64),

@@ -25,8 +25,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::facts::{current_hash, is_live, owner, said, target, text};
-use super::past::Past;
-use super::past::{Life, Set, is_available};
+use super::past::{Life, Past, Set, is_available};
 use super::promise::Promise;
 use super::step::Step;
 use crate::model::{DaemonSet, Node, UpdateStrategy};
