@@ -142,7 +142,6 @@ fn daemon_sets_are_chosen_by_namespace_and_labels() {
         ),
         (&["-l", "tier notin (node)"], &["logging/odd"]),
         (&["-l", "!tier"], &["logging/odd"]),
-        (&["-l", ""], &["logging/odd", "quiet/settled"]),
         (&["-A"], &["logging/odd", "quiet/settled"]),
         (&["ds"], &["logging/odd", "quiet/settled"]),
         (&["ds", "-n", "quiet"], &["quiet/settled"]),

@@ -62,7 +62,7 @@ pub struct PlanArgs {
         env = "DAEMONSET_CONTROLLER_SELECTOR",
         value_parser = selector
     )]
-    pub selector: Option<LabelSelector>,
+    selector: Option<LabelSelector>,
 
     /// The time to plan for (RFC 3339, as 2026-11-21T06:00:00Z); else the clock's
     #[arg(long, value_name = "TIME", env = "DAEMONSET_CONTROLLER_NOW", value_parser = time)]
@@ -117,12 +117,19 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
+    /// The labels that choose DaemonSets. An empty selector chooses nothing in particular, as for
+    /// kubectl.
+    pub fn selector(&self) -> Option<&LabelSelector> {
+        let selector = self.selector.as_ref();
+        selector.filter(|s| **s != LabelSelector::default())
+    }
+
     /// The DaemonSet or DaemonSets that the arguments ask for; an error text for arguments that
     /// contradict each other.
     pub fn asked(&self) -> Result<Asked, String> {
         let named = target::named(&self.words, self.daemonset.as_ref())?;
         let namespace = self.shared.namespace();
-        match (named, &self.selector) {
+        match (named, self.selector()) {
             (Asked::One(target), Some(_)) => Err(format!(
                 "{target} is one DaemonSet, and -l chooses by labels: leave one out"
             )),

@@ -34,7 +34,7 @@ pub struct SharedArgs {
     #[arg(long, short = 'n', env = "DAEMONSET_CONTROLLER_NAMESPACE", value_parser = target::namespace)]
     namespace: Option<String>,
 
-    /// Who binds pods to their nodes
+    /// The component that binds pods to their nodes
     #[arg(
         long,
         env = "DAEMONSET_CONTROLLER_PLACEMENT",

@@ -166,13 +166,14 @@ fn a_daemon_set_is_named_in_every_way_that_kubectl_users_know() {
         assert_eq!(asked(args), Ok(Asked::One(expected.clone())), "{args:?}");
     }
     assert_eq!(asked(&[]), Ok(Asked::TheOnlyOne));
-    assert_eq!(asked(&["-n", "logging"]), Ok(Asked::TheOnlyOne));
+    for args in [&["-n", "logging"][..], &["-l", ""]] {
+        assert_eq!(asked(args), Ok(Asked::TheOnlyOne), "{args:?}");
+    }
     for args in [
         &["-A"][..],
         &["ds"],
         &["daemonsets", "-A"],
         &["-l", "app=agent"],
-        &["-l", ""],
         &["ds", "-n", "logging", "-l", "app in (a,b),!old"],
     ] {
         assert_eq!(asked(args), Ok(Asked::Each), "{args:?}");

@@ -97,7 +97,7 @@ fn render_node(out: &mut String, node: &NodeReport) {
         .collect();
     section(out, "Obstacles", &obstacles);
     if !node.pods.is_empty() {
-        let rows: Vec<Row<5>> = node.pods.iter().map(|p| pod_row(p)).collect();
+        let rows: Vec<Row<5>> = node.pods.iter().map(pod_row).collect();
         let heading = ["POD", "REVISION", "STATE", "SINCE", "MESSAGE"];
         let _ = write!(out, "\n{}", table::render(heading, &rows));
     }

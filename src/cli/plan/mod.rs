@@ -81,7 +81,7 @@ pub fn print(out: &str, notes: &[String]) -> Result<(), PlanError> {
 
 fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
-    let choice = Choice::new(asked, args.shared.namespace(), args.selector.as_ref());
+    let choice = Choice::new(asked, args.shared.namespace(), args.selector());
     let loaded = load(&args.shared, &args.filename, &choice)?;
     let now = args
         .now

@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 mod build;
 pub mod reasons;
 
-pub use build::Extras;
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
@@ -18,6 +17,15 @@ pub fn to_json(report: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(report).expect("a report has a JSON form");
     text.push('\n');
     text
+}
+
+/// Parts of a report that are there only on request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// The pods to create, as they would be posted.
+    pub manifests: bool,
+    /// Values that may be secrets.
+    pub values: bool,
 }
 
 /// The plan for one DaemonSet.

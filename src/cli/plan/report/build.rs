@@ -15,19 +15,10 @@ use crate::{
 };
 
 use super::{
-    ClaimsReport, CreateReport, DeleteReport, EventReport, LeftAloneReport, NodeReport, ObjectName,
-    Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport,
-    StatusChange, StatusCounts, Summary, reasons,
+    ClaimsReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport, NodeReport,
+    ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
+    RolloutReport, StatusChange, StatusCounts, Summary, reasons,
 };
-
-/// Parts of a report that are there only on request.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras {
-    /// The pods to create, as they would be posted.
-    pub manifests: bool,
-    /// Values that may be secrets.
-    pub values: bool,
-}
 
 impl Report {
     /// Of a plan that was made from this snapshot. Fails where manifests are asked for and the
