@@ -78,29 +78,30 @@ pub fn node_text(i: usize) -> String {
     )
 }
 
-/// A later state of a node, as its kubelet writes it: `ready` for long, and alive at second `beat`.
+/// A later state of a node, as its kubelet writes it: of this readiness, and alive at second `beat`.
 pub fn heartbeat_text(i: usize, ready: &str, beat: u64) -> String {
-    let mut node: Value = serde_json::from_str(&node_text(i)).expect("JSON");
+    let version = format!(r#""resourceVersion":"{}""#, i + 10);
+    let later = 1_000_000 * (beat + 1) + i as u64;
+    let node = node_text(i).replace(&version, &format!(r#""resourceVersion":"{later}""#));
     let condition = |kind: &str, status: &str| {
-        json!({
-            "type": kind, "status": status, "reason": "KubeletSays", "message": "as the kubelet has it",
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-            "lastHeartbeatTime": format!("2026-06-01T12:{:02}:{:02}Z", beat / 60, beat % 60),
-        })
+        format!(
+            r#"{{"type":"{kind}","status":"{status}","reason":"KubeletSays","message":"as the kubelet has it",
+            "lastTransitionTime":"2026-01-01T00:00:00Z","lastHeartbeatTime":"2026-06-01T12:{:02}:{:02}Z"}}"#,
+            beat / 60,
+            beat % 60
+        )
     };
-    merge(
-        &mut node,
-        json!({
-            "metadata": {"resourceVersion": format!("{}", 1_000_000 * (beat + 1) + i as u64)},
-            "status": {"conditions": [
-                condition("MemoryPressure", "False"),
-                condition("DiskPressure", "False"),
-                condition("PIDPressure", "False"),
-                condition("Ready", ready),
-            ]},
-        }),
-    );
-    node.to_string()
+    let conditions = [
+        condition("MemoryPressure", "False"),
+        condition("DiskPressure", "False"),
+        condition("PIDPressure", "False"),
+        condition("Ready", ready),
+    ];
+    let node = node.strip_suffix('}').expect("an object");
+    format!(
+        r#"{node},"status":{{"conditions":[{}]}}}}"#,
+        conditions.join(",")
+    )
 }
 
 /// A pod as a real API server stored it, brought to 7 KB: its text with `@@` where pods differ.
