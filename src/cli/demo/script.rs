@@ -155,8 +155,8 @@ impl Story<'_> {
             "A simulated cluster of {nodes}, and the live controller on it."
         ))?;
         self.show.print(
-            "Nothing outside of this process is touched. Each action of the controller stands with\n\
-             its reason, from the plan that it follows; times are the cluster's.\n",
+            "Nothing outside of this process is touched. Each action of the controller stands\n\
+             with its reason, from the plan that it follows; times are the cluster's.\n",
         )
     }
 
