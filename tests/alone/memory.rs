@@ -23,8 +23,8 @@ fn resident_kib() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// A later state of a stored pod, whose container crashes again and again. Its words are longer than
-/// what is kept.
+/// A later state of a stored pod, whose container crashes again and again. Its words are longer
+/// than what is kept.
 fn crashing(stored: &str) -> String {
     let long = "x".repeat(10_000);
     let mut pod: Value = serde_json::from_str(stored).expect("JSON");

@@ -43,7 +43,9 @@ fn ours(args: &[&str]) -> String {
 fn the_readme_lists_the_flags_of_help_and_no_others() {
     let readme = readme();
     let tables = flags_of_readme(&readme);
-    let both = tables.get("`run`, `plan` and `explain`:").expect("a table of all three");
+    let both = tables
+        .get("`run`, `plan` and `explain`:")
+        .expect("a table of all three");
     for command in ["demo", "run", "plan", "explain"] {
         let own = tables.get(&*format!("`{command}`:"));
         let shared = both.iter().filter(|_| command != "demo");
@@ -143,7 +145,9 @@ fn the_explanations_in_the_documents_are_what_explain_prints() {
     let mut held = 0;
     for block in blocks(&text, "console") {
         let (command, shown) = block.split_once('\n').expect("a command and its answer");
-        let command = command.strip_prefix("$ daemonset-controller ").expect("a command");
+        let command = command
+            .strip_prefix("$ daemonset-controller ")
+            .expect("a command");
         let args: Vec<&str> = command.split(' ').collect();
         assert_eq!(shown, ours(&args), "left: docs/explain.md, {command}");
         held += 1;
@@ -151,12 +155,18 @@ fn the_explanations_in_the_documents_are_what_explain_prints() {
     assert!(held >= 2, "docs/explain.md has its examples");
 }
 
-/// Every word that a program can meet is described: they are read from the source, where each is the
-/// answer of an `as_str`.
+/// Every word that a program can meet is described: they are read from the source, where each is
+/// the answer of an `as_str`.
 #[test]
 fn every_hold_state_and_cause_is_described() {
     let text = fs::read_to_string(root().join("docs/explain.md")).unwrap();
-    for file in ["hold.rs", "left_alone.rs", "pod_state.rs", "rollout/blocked.rs", "explain.rs"] {
+    for file in [
+        "hold.rs",
+        "left_alone.rs",
+        "pod_state.rs",
+        "rollout/blocked.rs",
+        "explain.rs",
+    ] {
         let source = fs::read_to_string(root().join("src/plan").join(file)).unwrap();
         let words: Vec<&str> = source
             .lines()
@@ -168,7 +178,10 @@ fn every_hold_state_and_cause_is_described() {
             .collect();
         assert!(words.len() > 2, "{file}: this test no longer finds words");
         for word in words {
-            assert!(text.contains(&format!("`{word}`")), "docs/explain.md lacks {word} of {file}");
+            assert!(
+                text.contains(&format!("`{word}`")),
+                "docs/explain.md lacks {word} of {file}"
+            );
         }
     }
 }

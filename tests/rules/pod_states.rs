@@ -100,7 +100,7 @@ fn a_pod_has_the_state_that_explains_most() {
             vec![node("a"), pod("p").on("a").with(json!({"metadata": {
                 "deletionTimestamp": ago(-10), "deletionGracePeriodSeconds": 30, "finalizers": ["example.com/hold"],
             }}))],
-            PodState::Terminating, Some(40), "finalizers keep it: example.com/hold",
+            PodState::Terminating, Some(20), "finalizers keep it: example.com/hold",
         ),
     ] {
         assert_eq!(stands(objects), (state, since, message.to_owned()), "{what}");

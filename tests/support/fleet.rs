@@ -78,7 +78,8 @@ pub fn node_text(i: usize) -> String {
     )
 }
 
-/// A later state of a node, as its kubelet writes it: of this readiness, and alive at second `beat`.
+/// A later state of a node, as its kubelet writes it: of this readiness, and alive at second
+/// `beat`.
 pub fn heartbeat_text(i: usize, ready: &str, beat: u64) -> String {
     let version = format!(r#""resourceVersion":"{}""#, i + 10);
     let later = 1_000_000 * (beat + 1) + i as u64;
