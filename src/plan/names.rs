@@ -11,8 +11,27 @@ use crate::model::{
 /// Kubernetes' alphabet for generated names: no vowels, nothing that looks like another character.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// Where upstream cuts the base of a generated name: 63 less the five characters it adds.
-const MAX_BASE: usize = 58;
+/// How many characters follow the base in a name of ours.
+const SUFFIX: usize = 10;
+
+/// The longest value that a label may have.
+const MAX_LABEL: usize = 63;
+
+/// The longest name that the API server takes.
+pub const MAX_NAME: usize = 253;
+
+/// Where the base of a name of ours is cut, so that no name is longer than [`MAX_LABEL`]: people
+/// copy the names of pods into labels.
+///
+/// 53 would fit. But then a name of a DaemonSet with a long name could be read as one that the API
+/// server generated, which has 63 characters too. With 52 no text has both forms.
+const BASE: usize = 52;
+
+/// How many characters the API server adds to `generateName`.
+const GENERATED_SUFFIX: usize = 5;
+
+/// Where the API server cuts `generateName`.
+const GENERATED_BASE: usize = 58;
 
 /// Ten characters of the safe alphabet, by FNV-1a (64 bits) over the parts, each ended by a byte
 /// that no UTF-8 text holds, and a final mix. This is a format: changing it changes every name.
@@ -28,7 +47,7 @@ pub fn digest(parts: &[&str]) -> String {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^= hash >> 33;
-    (0..10)
+    (0..SUFFIX)
         .map(|_| {
             let c = ALPHABET[(hash % 27) as usize];
             hash /= 27;
@@ -42,12 +61,20 @@ pub fn generate_name(daemon_set: &str) -> String {
     format!("{daemon_set}-")
 }
 
-/// `generateName` with a suffix, cut as the API server cuts it (no dash after a cut).
+/// The start of `generateName`: at most so many characters, which are one byte each in every name
+/// that the API server takes.
+fn cut(daemon_set: &str, most: usize) -> String {
+    let base = generate_name(daemon_set);
+    let end = base
+        .char_indices()
+        .nth(most)
+        .map_or(base.len(), |(at, _)| at);
+    base[..end].to_owned()
+}
+
+/// A name with this suffix. There is no dash before it where the base was cut.
 fn pod_name(daemon_set: &str, suffix: &str) -> Str {
-    let mut base = generate_name(daemon_set);
-    base.truncate(MAX_BASE);
-    base.push_str(suffix);
-    base.into()
+    (cut(daemon_set, BASE) + suffix).into()
 }
 
 /// The name for a pod on `node` after `newest`, a pod of the DaemonSet that is there or ended
@@ -59,21 +86,18 @@ pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>) -> Str {
 
 /// Whether a name has the form that names have here.
 fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
-    has_form(&ds.name, name, 10)
+    has_form(&ds.name, name, BASE, SUFFIX)
 }
 
 /// Whether a pod of this DaemonSet has a name as the API server generates them, so that another
 /// controller created it: its suffix has five characters.
 pub fn is_generated(daemon_set: &str, name: &str) -> bool {
-    has_form(daemon_set, name, 5)
+    has_form(daemon_set, name, GENERATED_BASE, GENERATED_SUFFIX)
 }
 
-fn has_form(daemon_set: &str, name: &str, suffix: usize) -> bool {
-    let at = name.len().checked_sub(suffix);
-    let Some((base, suffix)) = at.and_then(|at| name.split_at_checked(at)) else {
-        return false;
-    };
-    *pod_name(daemon_set, "") == *base && suffix.bytes().all(|b| ALPHABET.contains(&b))
+fn has_form(daemon_set: &str, name: &str, base: usize, suffix: usize) -> bool {
+    let rest = name.strip_prefix(&cut(daemon_set, base));
+    rest.is_some_and(|s| s.len() == suffix && s.bytes().all(|b| ALPHABET.contains(&b)))
 }
 
 /// A pod that may be the one that the next name follows from.
@@ -136,6 +160,22 @@ pub fn of_revision(ds: &DaemonSet, collision_count: Option<i32>) -> String {
     digest(&[ds.uid.as_str(), &ds.revision_data, &count])
 }
 
+/// The name of a revision with this hash. It is not cut, as upstream's is not: where it is longer
+/// than [`MAX_NAME`], the API server refuses the revision.
+pub fn revision_name(daemon_set: &str, hash: &str) -> Str {
+    format!("{daemon_set}-{hash}").into()
+}
+
+/// The hash label for a revision that has none: its name, as upstream has it. A name that no label
+/// can hold is digested.
+pub fn hash_for(revision: &Str) -> Str {
+    if revision.len() <= MAX_LABEL {
+        revision.clone()
+    } else {
+        digest(&[revision]).into()
+    }
+}
+
 /// What a pod name stands for now.
 pub enum Free {
     /// Nobody holds this name: post it.
@@ -196,12 +236,50 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_as_the_api_server_cuts_them() {
-        assert_eq!(&*pod_name("web", "bcdfghjklm"), "web-bcdfghjklm");
-        let long = "x".repeat(57);
-        assert_eq!(&*pod_name(&long, "b"), format!("{long}-b"));
-        let longer = "x".repeat(63);
-        assert_eq!(&*pod_name(&longer, "b"), format!("{}b", "x".repeat(58)));
+    fn the_cut_of_long_names_is_a_format() {
+        let x = |n| "x".repeat(n);
+        for (daemon_set, name) in [
+            ("web".to_owned(), "web-bcdfghjklm".to_owned()),
+            (x(51), x(51) + "-bcdfghjklm"),
+            (x(52), x(52) + "bcdfghjklm"),
+            (x(53), x(52) + "bcdfghjklm"),
+            (x(253), x(52) + "bcdfghjklm"),
+            (x(51) + ".x", x(51) + ".bcdfghjklm"),
+            (x(51) + "-x", x(51) + "-bcdfghjklm"),
+            // No cluster has it, but a file may.
+            ("ä".repeat(60), "ä".repeat(52) + "bcdfghjklm"),
+        ] {
+            assert_eq!(*pod_name(&daemon_set, "bcdfghjklm"), name);
+        }
+    }
+
+    /// Names of all lengths, also of characters that a suffix may have.
+    #[test]
+    fn every_name_is_a_label_value_and_tells_whose_form_it_has() {
+        for length in 1..=253 {
+            for pattern in ["x", "a", "xxxxxx.", "bcdf-", "x-.x"] {
+                let mut daemon_set: String = pattern.chars().cycle().take(length).collect();
+                if daemon_set.ends_with(['.', '-']) {
+                    daemon_set.replace_range(length - 1.., "x");
+                }
+                // Suffixes that a name of the other form could go on with, too.
+                for suffix in ["bcdfghjklm", "xxxxxxxxxx"] {
+                    let ours = pod_name(&daemon_set, suffix);
+                    assert!(ours.len() <= MAX_LABEL, "{ours}");
+                    assert!(has_form(&daemon_set, &ours, BASE, SUFFIX), "{ours}");
+                    assert!(!is_generated(&daemon_set, &ours), "{ours}");
+                    let theirs = cut(&daemon_set, GENERATED_BASE) + &suffix[..5];
+                    assert!(is_generated(&daemon_set, &theirs), "{theirs}");
+                    assert!(!has_form(&daemon_set, &theirs, BASE, SUFFIX), "{theirs}");
+                    // Names had this form before. They have neither now, and their pods are like
+                    // any other.
+                    let former = cut(&daemon_set, GENERATED_BASE) + suffix;
+                    assert!(!is_generated(&daemon_set, &former), "{former}");
+                    let is_ours = has_form(&daemon_set, &former, BASE, SUFFIX);
+                    assert_eq!(is_ours, length < BASE, "{former}");
+                }
+            }
+        }
     }
 
     #[test]

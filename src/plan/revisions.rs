@@ -60,7 +60,7 @@ pub struct RevisionOps {
     pub adopt: Vec<RevisionRef>,
     /// Ours that stopped matching, which are let go.
     pub release: Vec<RevisionRef>,
-    /// Revisions without a hash label get their name as one.
+    /// Revisions without a hash label, and the one that they get (see [`names::hash_for`]).
     pub set_label: Vec<(RevisionRef, Str)>,
     /// The current revision's number, raised above all others on a rollback.
     pub set_number: Option<(RevisionRef, i64)>,
@@ -118,8 +118,9 @@ pub fn history<'a>(
         let hash = match revision.labels.get_shared(HASH_LABEL) {
             Some(hash) => hash.clone(),
             None => {
-                ops.set_label.push((revision.into(), revision.name.clone()));
-                revision.name.clone()
+                let hash = names::hash_for(&revision.name);
+                ops.set_label.push((revision.into(), hash.clone()));
+                hash
             }
         };
         known.push(Labelled { revision, hash });
@@ -189,10 +190,10 @@ fn new_revision(
     let mut count = ds.status.collision_count;
     loop {
         let hash = names::of_revision(ds, count);
-        let name = format!("{}-{hash}", ds.name);
+        let name = names::revision_name(&ds.name, &hash);
         if !exists(&name) {
             return CurrentRevision {
-                name: name.into(),
+                name,
                 hash: hash.into(),
                 number,
                 create: true,

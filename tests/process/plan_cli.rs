@@ -163,6 +163,40 @@ fn json_output_is_nothing_but_json_and_notes_are_beside_it() {
     assert!(all.stderr.contains(each), "{}", all.stderr);
 }
 
+/// A DaemonSet of a name of so many characters, and a node.
+fn long_named(length: usize) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: {}, namespace: ops, uid: u-1}}
+spec:
+  selector: {{matchLabels: {{app: a}}}}
+  template: {{metadata: {{labels: {{app: a}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}
+---
+{{apiVersion: v1, kind: Node, metadata: {{name: n-1}}}}
+",
+        "x".repeat(length)
+    )
+}
+
+#[test]
+fn a_revision_whose_name_the_api_server_will_refuse_is_noted() {
+    for (length, noted) in [(1, false), (242, false), (243, true), (253, true)] {
+        let answer = plan_of(&long_named(length), &["-f", "-", "-o", "json"]);
+        let note = format!(
+            "would have {} characters, and 253 are the most",
+            length + 11
+        );
+        assert_eq!(answer.stderr.contains(&note), noted, "{}", answer.stderr);
+        let text = plan_of(&long_named(length), &["-f", "-"]).stdout;
+        assert_eq!(
+            text.contains("will refuse the new revision"),
+            noted,
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn yaml_means_what_it_means_to_kubectl() {
     let answer = plan(&[

@@ -1,7 +1,10 @@
 //! Names of pods: the state that they are derived from.
 
 use crate::support::*;
-use daemonset_controller::model::{Kind, Str};
+use daemonset_controller::{
+    model::{Key, Kind, Settings, Snapshot, Str},
+    plan,
+};
 use serde_json::json;
 
 const NONE: [&str; 0] = [];
@@ -154,6 +157,34 @@ fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
         .expect("in case a finalizer keeps it")
         .since(now());
     assert_eq!(wait.as_secs(), 25);
+}
+
+/// A DaemonSet whose name is so long that it is cut in the names of its pods.
+fn long_named() -> Object {
+    daemon_set().with(json!({"metadata": {"name": "x".repeat(60)}}))
+}
+
+fn long_plan(cluster: &mut Cluster) -> daemonset_controller::plan::Plan {
+    let key = Key::new("default", "x".repeat(60));
+    let now = cluster.now;
+    let plan = |s: &Snapshot<'_>| plan::plan(s, now);
+    let plan = cluster.cache.snapshot(&key, Settings::default(), plan);
+    plan.expect("the DaemonSet is there")
+}
+
+/// Names were cut at 58 characters before the ten, so that they had up to 68.
+#[test]
+fn a_pod_with_a_longer_name_of_the_former_form_stays_and_its_successor_has_a_shorter_one() {
+    let mut cluster = Cluster::new(long_named(), [node("a")]);
+    let first = long_plan(&mut cluster).creates[0].pod_name.clone();
+    assert_eq!(first.len(), 62);
+    let former = format!("{}{}", "x".repeat(58), &first[52..]);
+    let old = pod(&former).on("a").ready(9);
+    cluster.put(&old);
+    assert!(long_plan(&mut cluster).is_settled());
+    cluster.put(&old.clone().terminating().version(2));
+    cluster.cache.deleted(Kind::Pod, &old.raw());
+    assert_eq!(long_plan(&mut cluster).creates[0].pod_name, first);
 }
 
 #[test]

@@ -124,6 +124,21 @@ fn a_revision_without_a_hash_label_gets_its_name_as_one() {
     assert_eq!(&*plan.revision.unwrap().hash, "web-x");
 }
 
+/// The API server refuses a label with more than 63 characters, and did so at each sync.
+#[test]
+fn a_revision_whose_name_no_label_can_hold_gets_a_hash_of_ten_characters() {
+    for (length, kept) in [(63, true), (64, false), (253, false)] {
+        let mut bare = revision("x", 1, &template(0));
+        bare.json["metadata"]["labels"] = json!({"app": "web"});
+        bare.json["metadata"]["name"] = json!("x".repeat(length));
+        let plan = plan_of([bare]);
+        let (revision, hash) = &plan.revision_ops.set_label[0];
+        assert_eq!(*revision.name == **hash, kept, "{hash}");
+        assert_eq!(hash.len(), if kept { length } else { 10 });
+        assert_eq!(plan.revision.unwrap().hash, *hash);
+    }
+}
+
 /// A template as API servers up to 1.33 hand it out.
 fn with_timestamp(mut template: Value) -> Value {
     merge(

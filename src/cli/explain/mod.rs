@@ -48,7 +48,8 @@ fn answer(args: &ExplainArgs) -> Result<(), PlanError> {
         let mut explanation = explain(snapshot, &detailed, subject, now)?;
         explanation.notes.extend(loaded.notes);
         explanation.notes.extend(chosen.notes.texts);
-        explanation.notes.extend(notes::about(snapshot.daemon_set));
+        let about = notes::about(snapshot.daemon_set, &detailed.plan);
+        explanation.notes.extend(about);
         Ok(explanation)
     });
     let explanation = explained.unwrap_or_else(|| Err(none()))?;

@@ -129,8 +129,10 @@ fn planned<R>(
 ) -> Result<R, PlanError> {
     let Chosen { key, mut notes } = chosen;
     let result = cache.snapshot(&key, args.shared.settings(), |snapshot| {
-        notes.texts.extend(notes::about(snapshot.daemon_set));
-        f(snapshot, &plan::in_detail(snapshot, now), notes)
+        let detailed = plan::in_detail(snapshot, now);
+        let about = notes::about(snapshot.daemon_set, &detailed.plan);
+        notes.texts.extend(about);
+        f(snapshot, &detailed, notes)
     });
     result.unwrap_or_else(|| Err(PlanError::Input(format!("there is no DaemonSet {key}"))))
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     model::{DaemonSet, IntOrPercent, UpdateStrategy},
+    plan::{Plan, names},
     wire::daemon_set::TEMPLATE_GENERATION,
 };
 
@@ -41,10 +42,20 @@ pub fn lines(texts: &[String], defaults: &[String], verbose: bool) -> Vec<String
     lines
 }
 
-/// Oddities that the built-in controller ignores in silence. A malformed selector is no note: it is
-/// the reason why the DaemonSet is left alone.
-pub fn about(ds: &DaemonSet) -> Vec<String> {
+/// Oddities that the built-in controller ignores in silence, and what of the plan the API server
+/// will refuse. A malformed selector is no note: it is the reason why the DaemonSet is left alone.
+pub fn about(ds: &DaemonSet, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    let new = plan.revision.iter().find(|r| r.create);
+    if let Some(length) = new.map(|r| r.name.len())
+        && length > names::MAX_NAME
+    {
+        notes.push(format!(
+            "the API server will refuse the new revision, and no pod will be created or replaced: the revision's \
+             name would have {length} characters, and {} are the most; a DaemonSet of a shorter name is needed",
+            names::MAX_NAME
+        ));
+    }
     let terms = ds.template.node_affinity.iter().flat_map(|a| &a.terms);
     for (i, term) in terms.enumerate() {
         if let Err(why) = term {
