@@ -26,6 +26,9 @@ pub trait Observer: Send + Sync {
     fn observe_holder(&self, raw: &RawValue);
     /// The object is gone.
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
+    /// The bytes that are stored as `data` of a revision; None where the API server does not tell
+    /// them.
+    fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>);
     /// The API server did this.
     fn acted(&self, action: Action);
     /// An attempt that a backoff counts is made.

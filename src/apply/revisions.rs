@@ -3,7 +3,7 @@
 use crate::{
     model::Kind,
     plan::revisions::{self, HASH_LABEL, RevisionRef},
-    wire::body,
+    wire::{body, protobuf},
 };
 
 use super::{
@@ -19,6 +19,9 @@ impl CarryOut {
     /// other revision is equal to it.
     pub(super) async fn revisions(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         let ops = &job.plan.revision_ops;
+        if !ops.read_data.is_empty() {
+            return Err(self.read_data(job).await);
+        }
         if let Some(count) = ops.collision_count {
             return Err(self.raise_collision_count(job, count).await);
         }
@@ -78,6 +81,29 @@ impl CarryOut {
             self.delete_revision(job, action, r, outcome).await?;
         }
         Ok(())
+    }
+
+    /// Reads the stored bytes of revisions. Always a stop: which of them stays is planned when they are known.
+    async fn read_data(&self, job: &Job<'_>) -> Stop {
+        for r in &job.plan.revision_ops.read_data {
+            let key = job.sibling(&r.name);
+            match self.api.get_binary(&paths::revision(&key)).await {
+                Ok(answer) => match protobuf::revision(&answer) {
+                    Some(stored) if stored.uid == r.uid.as_str() => {
+                        self.observer.stored_data(&key, &r.uid, Some(stored.data));
+                    }
+                    // Another one of its name: the watch tells of it.
+                    Some(_) => {}
+                    None => self.observer.stored_data(&key, &r.uid, None),
+                },
+                Err(e) if e.is_not_found() => self.observer.gone(Kind::Revision, &key, &r.uid),
+                Err(e) if e.is_not_acceptable() => self.observer.stored_data(&key, &r.uid, None),
+                Err(error) => {
+                    return Stop::failed(format!("read controllerrevision {key}"), error);
+                }
+            }
+        }
+        Stop::Changed
     }
 
     async fn create_current(&self, job: &Job<'_>) -> Result<(), Stop> {

@@ -9,6 +9,7 @@ mod feed;
 mod ledger;
 mod pod_reads;
 mod pods;
+mod revisions;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -383,13 +384,6 @@ impl Cache {
             entry.gone_pods.seen(&node, pod);
         } else if matches(&entry.daemon_set, &pod.labels) {
             entry.gone_pods.gone(&node, pod, now);
-        }
-    }
-
-    fn put_revision(&mut self, key: Key, revision: Revision) {
-        self.mark_owner(&key, &revision.controller, &revision.labels);
-        if let Some(old) = self.revisions.insert(key.clone(), revision) {
-            self.mark_owner(&key, &old.controller, &old.labels);
         }
     }
 

@@ -32,7 +32,7 @@ pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
 pub use node_detail::NodeDetail;
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
-pub use revision::Revision;
+pub use revision::{Revision, StoredData};
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{Denial, FeatureGates, Placement, Settings, Snapshot};
 pub use taint::{Effect, Taint, Toleration, TolerationEntry};

@@ -2,6 +2,23 @@
 
 use super::{Controller, Labels, Str, Uid, Version};
 
+/// Which bytes the API server has stored as a revision's `data`.
+///
+/// The built-in controller takes only byte-identical revisions for equal. JSON does not tell the
+/// bytes: when the API server writes JSON, it leaves white space out and escapes `<`, `>` and `&`.
+/// Only its binary form has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoredData {
+    /// They have not been read.
+    Unread,
+    /// The API server was asked, and does not tell.
+    Untold,
+    /// The canonical form, as the built-in controller writes it.
+    Canonical,
+    /// Another spelling of the same content.
+    Other,
+}
+
 /// A ControllerRevision: one template of the past or the present.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revision {
@@ -24,6 +41,8 @@ pub struct Revision {
     /// `data` in canonical form, without a template `creationTimestamp: null`; same allocation
     /// where there is none.
     pub data_without_timestamp: Str,
+    /// Which bytes are stored as `data`, where that was read.
+    pub stored: StoredData,
     /// False for a revision that could not be decoded.
     pub readable: bool,
 }

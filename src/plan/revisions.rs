@@ -4,10 +4,14 @@
 //! A revision is the current one when its data equal the template's canonical form; only where none
 //! is, one that differs in just a template `creationTimestamp: null` (API servers up to 1.33 wrote
 //! it).
+//!
+//! Of several equal ones the one stays whose stored bytes are the canonical form. The built-in
+//! controller compares bytes: when it takes over again, it recognises only that one, and would
+//! replace every pod if it were gone.
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::model::{DaemonSet, Labels, Pod, Revision, Selector, Str, Uid, Version};
+use crate::model::{DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Uid, Version};
 
 use super::{
     claim::{Claim, claim},
@@ -54,6 +58,9 @@ pub struct CurrentRevision {
 /// What is to be done about revisions, each list sorted by name unless said otherwise.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RevisionOps {
+    /// Equal revisions whose stored bytes were not read. They decide which of them stays: read them
+    /// first, and plan again.
+    pub read_data: Vec<RevisionRef>,
     /// Raise `status.collisionCount` to this first.
     pub collision_count: Option<i32>,
     /// Matching orphans, which become ours.
@@ -62,9 +69,13 @@ pub struct RevisionOps {
     pub release: Vec<RevisionRef>,
     /// Revisions without a hash label, and the one that they get (see [`names::hash_for`]).
     pub set_label: Vec<(RevisionRef, Str)>,
-    /// The current revision's number, raised above all others on a rollback.
+    /// The current revision's number, raised above all others on a rollback, and to the highest of
+    /// its duplicates.
     pub set_number: Option<(RevisionRef, i64)>,
-    /// Duplicates of the current revision, deleted after their pods were relabelled.
+    /// Duplicates of the current revision, deleted after their pods were relabelled. (None has
+    /// annotations that matter yet. Once the state of a rollout is kept in annotations of
+    /// revisions, what a duplicate has of it must be written to the one that stays before the
+    /// duplicate goes.)
     pub delete_duplicates: Vec<RevisionRef>,
     /// Old revisions beyond the history limit that no pod carries, oldest first.
     pub delete_old: Vec<RevisionRef>,
@@ -147,11 +158,19 @@ pub fn history<'a>(
         .max(0)
         + 1;
     let mut duplicate_hashes = Vec::new();
-    let current = match (0..alike.len()).max_by_key(|&i| (alike[i].revision.number, i)) {
+    let current = match (0..alike.len()).max_by_key(|&i| worth_keeping(alike[i].revision, i)) {
         Some(at) => {
+            if alike.len() > 1 {
+                let unread = alike
+                    .iter()
+                    .filter(|k| k.revision.stored == StoredData::Unread);
+                ops.read_data = unread.map(|k| k.revision.into()).collect();
+            }
+            let highest = alike.iter().map(|k| k.revision.number).max();
+            let number = highest.map_or(next, |n| n.max(next));
             let keep = alike.remove(at);
-            if keep.revision.number < next {
-                ops.set_number = Some((keep.revision.into(), next));
+            if keep.revision.number < number {
+                ops.set_number = Some((keep.revision.into(), number));
             }
             duplicate_hashes.extend(
                 alike
@@ -163,7 +182,7 @@ pub fn history<'a>(
             CurrentRevision {
                 name: keep.revision.name.clone(),
                 hash: keep.hash,
-                number: keep.revision.number.max(next),
+                number,
                 create: false,
             }
         }
@@ -178,6 +197,17 @@ pub fn history<'a>(
         },
         old,
     )
+}
+
+/// By which equal revisions are compared; the greatest stays. `at` is its place in the order of
+/// names.
+fn worth_keeping(revision: &Revision, at: usize) -> (u8, i64, usize) {
+    let bytes = match revision.stored {
+        StoredData::Canonical => 2,
+        StoredData::Unread | StoredData::Untold => 1,
+        StoredData::Other => 0,
+    };
+    (bytes, revision.number, at)
 }
 
 /// A revision that is to be created: its name must be free, else the collision count rises.

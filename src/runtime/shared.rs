@@ -221,6 +221,10 @@ impl Observer for Shared {
         self.feed(|cache| cache.gone(kind, key, uid));
     }
 
+    fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>) {
+        self.cache().stored_data(key, uid, data);
+    }
+
     fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool {
         self.cache().has_other_pod(daemon_set, node, seen)
     }

@@ -12,6 +12,7 @@ pub mod node;
 mod partial;
 pub mod pod;
 mod pod_detail;
+pub mod protobuf;
 pub mod raw;
 pub mod revision;
 mod status;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Revision, Str};
+use crate::model::{Interner, Labels, Revision, StoredData, Str};
 
 use super::{DecodeError, canonical, partial::Metadata};
 
@@ -41,6 +41,7 @@ pub fn decode(
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
             data,
+            stored: StoredData::Unread,
             readable: true,
         },
     ))
@@ -60,6 +61,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             number: 0,
             data: "".into(),
             data_without_timestamp: "".into(),
+            stored: StoredData::Unread,
             readable: false,
         },
     ))

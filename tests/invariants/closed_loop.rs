@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use daemonset_controller::{
     model::{Key, Kind, Time},
     plan::{Plan, PodRef, revisions::RevisionRef},
+    wire::canonical,
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{arbitrary::World, support::*};
 
@@ -79,6 +80,11 @@ impl Loop {
         Some(plan)
     }
 
+    /// All objects of a kind.
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.objects.values().filter(move |o| o.kind == kind)
+    }
+
     fn second(&self) -> Time {
         self.cluster.now + std::time::Duration::from_secs(1)
     }
@@ -89,6 +95,16 @@ impl Loop {
     }
 
     fn carry_out(&mut self, plan: &Plan) {
+        if !plan.revision_ops.read_data.is_empty() {
+            for r in &plan.revision_ops.read_data {
+                let key = Key::new("default", r.name.clone());
+                let data = stored_data(&self.objects[&(Kind::Revision, key.clone())]);
+                let cache = &mut self.cluster.cache;
+                cache.stored_data(&key, &r.uid, Some(data.as_bytes()));
+            }
+            self.version += 1;
+            return;
+        }
         let owner = json!([{
             "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "uid": DS_UID, "controller": true,
         }]);
@@ -238,6 +254,17 @@ impl Loop {
         self.cluster.cache.tick(self.cluster.now);
         self.cluster.cache.deleted(object.kind, &object.raw());
     }
+}
+
+/// Marks a revision whose stored bytes are not the canonical ones.
+const SPACED: &str = "/metadata/annotations/spaced";
+
+/// The bytes that the API server has stored as a revision's data.
+pub fn stored_data(revision: &Object) -> String {
+    let data = to_raw_value(&revision.json["data"]).expect("JSON");
+    let data = canonical::canonical(&data).expect("JSON");
+    let spaced = !revision.at(SPACED).is_null();
+    if spaced { data + " " } else { data }
 }
 
 fn target(pod: &Object) -> Option<&str> {

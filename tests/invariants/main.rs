@@ -12,6 +12,7 @@ mod reasons;
 
 mod cache;
 mod differences;
+mod equal_revisions;
 mod every_reason;
 mod json;
 mod obstacles;

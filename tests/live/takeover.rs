@@ -1,9 +1,10 @@
 //! Promise S4 on a cluster that stands still: taking over from the built-in controller and handing
 //! back creates no revision and restarts no pod, however odd the template is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::{Value, json};
 
 use crate::audit::{Entry, count_writes};
@@ -103,4 +104,118 @@ async fn taking_over_and_handing_back_create_no_revision_and_restart_no_pod() {
     lab.until_covered("ours", 7, SOON).await;
     expect_standing(&lab, &before).await;
     same(forbidden(&lab.plane.audit(BUILT_IN)), made).expect("the built-in controller's writes");
+}
+
+/// A second revision of this content, whose stored bytes are other than Go writes them, as a tool
+/// may leave it that restores a backup.
+async fn add_duplicate(lab: &Lab, of: &ControllerRevision, name: &str, number: i64) {
+    let mut labels = of.metadata.labels.clone().expect("labels");
+    labels.insert("controller-revision-hash".to_owned(), name.to_owned());
+    let metadata = json!({
+        "name": name, "labels": labels, "ownerReferences": of.metadata.owner_references,
+    });
+    let data = &of.data.0;
+    // White space, and characters that Go escapes.
+    let spaced = serde_json::to_string_pretty(data).expect("JSON");
+    let body = format!(
+        r#"{{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{metadata},"revision":{number},"data":{spaced}}}"#
+    );
+    let path = format!(
+        "/apis/apps/v1/namespaces/{}/controllerrevisions",
+        lab.namespace
+    );
+    let args = ["create", "--raw", &path, "-f", "-"];
+    lab.plane.kubectl_in(&args, &body).await.expect_ok("create");
+}
+
+/// The hashes of all pods, and the revisions: hash and number.
+async fn hashes(lab: &Lab) -> (BTreeSet<String>, Vec<(String, i64)>) {
+    let hash = |labels: &Option<BTreeMap<String, String>>| {
+        let labels = labels.as_ref().expect("labels");
+        labels["controller-revision-hash"].clone()
+    };
+    let pods = lab.pods().await;
+    let pods = pods.iter().map(|p| hash(&p.metadata.labels)).collect();
+    let revisions = lab.revisions().await;
+    let revisions = revisions
+        .iter()
+        .map(|r| (hash(&r.metadata.labels), r.revision))
+        .map(|(hash, number)| (hash, number.expect("a number")));
+    (pods, revisions.collect())
+}
+
+/// The built-in controller takes only byte-identical revisions for equal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_duplicate_in_other_bytes_is_merged_so_that_neither_side_restarts_a_pod() {
+    if built_in() {
+        return; // it is both sides here
+    }
+    let mut lab = Lab::alone("duplicate").await;
+    lab.add_nodes(1..=4).await;
+    let theirs = lab.plane.start_built_in();
+    lab.create(&odd(&lab, "odd")).await;
+    lab.until_covered("odd", 4, SOON).await;
+    drop(theirs);
+    let uids = async |lab: &Lab| standing(lab).await.pods;
+    let before = uids(&lab).await;
+    let made = lab.revisions().await.remove(0);
+    let (_, revisions) = hashes(&lab).await;
+    let hash = revisions[0].0.clone();
+
+    // Found at a takeover, with pods that bear its hash.
+    add_duplicate(&lab, &made, "spaced", 9).await;
+    for pod in before.keys().take(2) {
+        let label = "controller-revision-hash=spaced";
+        lab.kubectl_ok(&["label", "pod", pod, label, "--overwrite"])
+            .await;
+    }
+    let merged = async |number: i64| {
+        let wanted = (BTreeSet::from([hash.clone()]), vec![(hash.clone(), number)]);
+        lab.until("one revision and its pods", SOON, async || {
+            same(hashes(&lab).await, wanted.clone())
+        })
+        .await;
+    };
+    let mut ours = Controller::start(&lab);
+    merged(9).await;
+    lab.until_covered("odd", 4, SOON).await;
+    same(uids(&lab).await, before.clone()).expect("no pod is restarted by us");
+    ours.terminate(Duration::from_secs(10))
+        .await
+        .expect("it ends");
+
+    // Handed back: the built-in controller recognises the one that is left.
+    let made_by_them = forbidden(&lab.plane.audit(BUILT_IN));
+    let theirs = lab.plane.start_built_in();
+    lab.kubectl_ok(&["delete", "pod", before.keys().next().expect("a pod")])
+        .await;
+    lab.until("a new pod", SOON, async || {
+        let now = uids(&lab).await;
+        same(now.len() == 4 && now != before, true)
+    })
+    .await;
+    lab.until_covered("odd", 4, SOON).await;
+    let now = uids(&lab).await;
+    let kept = before
+        .iter()
+        .filter(|(name, uid)| now.get(*name) == Some(uid));
+    assert_eq!(kept.count(), 3, "no other pod is restarted by them");
+    merged(9).await;
+    same(forbidden(&lab.plane.audit(BUILT_IN)), made_by_them).expect("their writes");
+
+    // Another one while they work: old to them. Taken over again, it is merged into theirs.
+    add_duplicate(&lab, &made, "spaced-2", 20).await;
+    lab.kubectl_ok(&["annotate", "daemonset", "odd", "look=again"])
+        .await;
+    lab.until("theirs is the newest", SOON, async || {
+        let (_, revisions) = hashes(&lab).await;
+        same(revisions.iter().any(|(h, n)| (h, *n) == (&hash, 21)), true)
+    })
+    .await;
+    drop(theirs);
+    let before = uids(&lab).await;
+    let _ours = Controller::start(&lab);
+    merged(21).await;
+    lab.until_covered("odd", 4, SOON).await;
+    same(uids(&lab).await, before).expect("no pod is restarted by us");
 }

@@ -10,6 +10,7 @@ mod support;
 mod decisions;
 mod dirty;
 mod eligibility;
+mod equal_revisions;
 mod names;
 mod obstacles;
 mod pod_states;

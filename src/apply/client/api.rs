@@ -94,6 +94,11 @@ impl Api {
         self.call(ApiRequest::get(path)).await
     }
 
+    /// Reads the object at `path` in the API server's binary form, where it has one.
+    pub async fn get_binary(&self, path: &str) -> Result<Bytes, ApiError> {
+        self.call(ApiRequest::get_binary(path)).await
+    }
+
     /// Creates the object `body` in the collection at `path`.
     pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Bytes, ApiError> {
         self.call(ApiRequest::post(path, body)).await

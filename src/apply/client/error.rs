@@ -77,6 +77,11 @@ impl ApiError {
         self.code() == Some(404)
     }
 
+    /// 406: the API server does not have the object in the format that was asked for.
+    pub fn is_not_acceptable(&self) -> bool {
+        self.code() == Some(406)
+    }
+
     /// 409 because of a resourceVersion or a precondition; not
     /// [`is_already_exists`](Self::is_already_exists).
     pub fn is_conflict(&self) -> bool {

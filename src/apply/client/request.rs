@@ -10,6 +10,9 @@ use super::verbs::{self, Resource, Verb};
 
 const JSON: &str = "application/json";
 
+/// The API server's binary form.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
 /// The format of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatchType {
@@ -38,6 +41,8 @@ pub struct ApiRequest<'a> {
     method: Method,
     /// The path with its query, without the server.
     path: &'a str,
+    /// The format that the answer is to have.
+    accept: &'static str,
     /// None for a request without a body.
     content_type: Option<&'static str>,
     body: Bytes,
@@ -49,8 +54,18 @@ impl<'a> ApiRequest<'a> {
         Self {
             method: Method::GET,
             path,
+            accept: JSON,
             content_type: None,
             body: Bytes::new(),
+        }
+    }
+
+    /// Reads the object at `path` in the API server's binary form. An API server that does not have
+    /// it answers in JSON, or with 406.
+    pub fn get_binary(path: &'a str) -> Self {
+        Self {
+            accept: PROTOBUF,
+            ..Self::get(path)
         }
     }
 
@@ -78,6 +93,7 @@ impl<'a> ApiRequest<'a> {
         Self {
             method,
             path,
+            accept: JSON,
             content_type: Some(content_type),
             body,
         }
@@ -91,7 +107,7 @@ impl<'a> ApiRequest<'a> {
     /// The HTTP request; [`ApiError::Dropped`] where the path is no URI.
     pub fn build(self) -> Result<Request<Body>, ApiError> {
         let mut request = Request::builder().method(self.method).uri(self.path);
-        request = request.header(ACCEPT, JSON);
+        request = request.header(ACCEPT, self.accept);
         if let Some(content_type) = self.content_type {
             request = request.header(CONTENT_TYPE, content_type);
         }

@@ -1,20 +1,23 @@
 //! Objects from the cluster: each kind is listed once, in pages, pods last, as the controller does
 //! at its start.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use kube::Client;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
+    apply::client::{Api, paths},
     cache::Cache,
-    model::{FeatureGates, Key, Kind, Version},
+    model::{FeatureGates, Key, Kind, Settings, Time, Uid, Version},
+    plan,
     runtime::{
         client::{self, Access},
         list_watch::{ApiSource, Page, Resource, Source},
         read_error::{ReadErrorKind, undecodable},
     },
+    wire::protobuf,
 };
 
 use super::{
@@ -22,6 +25,9 @@ use super::{
     error::PlanError,
     loaded::{Chosen, Loaded},
 };
+
+/// How long one call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Objects a page.
 const PAGE_SIZE: u32 = 200;
@@ -52,6 +58,10 @@ pub async fn load(
     let namespace = namespace.filter(|n| keys.iter().all(|k| k.namespace == *n));
     for kind in [Kind::Revision, Kind::Pod] {
         lists.list(kind, namespace.as_deref()).await?;
+    }
+    let api = Api::new(clients.writes, 1, PATIENCE);
+    for key in &keys {
+        lists.read_data(key, &api, gates).await;
     }
     Ok(Loaded {
         cache: lists.cache,
@@ -122,6 +132,27 @@ impl Lists<'_> {
         {
             let key = Key::new(metadata.namespace, metadata.name);
             self.not_selected.insert(key);
+        }
+    }
+
+    /// Reads the stored bytes of equal revisions, because they decide which of them stays. What
+    /// cannot be read stays unknown, and the plan has a note about it.
+    async fn read_data(&mut self, key: &Key, api: &Api, gates: FeatureGates) {
+        let settings = Settings {
+            gates,
+            ..Settings::default()
+        };
+        let unread = self.cache.snapshot(key, settings, |snapshot| {
+            plan::plan(snapshot, Time::default()).revision_ops.read_data
+        });
+        for revision in unread.into_iter().flatten() {
+            let key = Key::new(key.namespace.clone(), revision.name);
+            if let Ok(answer) = api.get_binary(&paths::revision(&key)).await
+                && let Some(stored) = protobuf::revision(&answer)
+            {
+                let uid = Uid::from(stored.uid);
+                self.cache.stored_data(&key, &uid, Some(stored.data));
+            }
         }
     }
 

@@ -46,6 +46,16 @@ pub fn lines(texts: &[String], defaults: &[String], verbose: bool) -> Vec<String
 /// will refuse. A malformed selector is no note: it is the reason why the DaemonSet is left alone.
 pub fn about(ds: &DaemonSet, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    let unread = &plan.revision_ops.read_data;
+    if let Some(current) = plan.revision.as_ref().filter(|_| !unread.is_empty()) {
+        let names: Vec<&str> = unread.iter().map(|r| &*r.name).collect();
+        notes.push(format!(
+            "the revisions {} hold the same template; of them the one stays whose stored bytes the built-in controller \
+             would recognise, and those are not known here: the plan supposes {}",
+            names.join(", "),
+            current.name
+        ));
+    }
     let new = plan.revision.iter().find(|r| r.create);
     if let Some(length) = new.map(|r| r.name.len())
         && length > names::MAX_NAME
