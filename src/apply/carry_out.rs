@@ -117,7 +117,10 @@ impl CarryOut {
     /// All steps in their order. `outcome` receives what does not stop them.
     async fn steps(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         self.may_adopt(job).await?;
-        self.revisions(job, outcome).await?;
+        if let Err(stop) = self.revisions(job, outcome).await {
+            self.tell_of_revisions(job, &stop, outcome);
+            return Err(stop);
+        }
         outcome.revision_known = true;
         self.claims(job).await?;
         self.pods(job, outcome).await;

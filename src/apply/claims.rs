@@ -55,6 +55,7 @@ impl CarryOut {
     async fn patch_pod(&self, job: &Job<'_>, pod: &PodRef, patch: Patch) -> Result<(), Stop> {
         let key = job.sibling(&pod.name);
         let path = paths::pod(&key);
+        let refused = |error| Stop::failed(format!("{} pod {key}", patch.action.as_str()), error);
         match self.api.patch(&path, patch.kind, patch.body).await {
             Ok(answer) => {
                 self.observer.acted(patch.action);
@@ -66,14 +67,15 @@ impl CarryOut {
                 Ok(())
             }
             Err(e) if e.is_conflict() || e.is_invalid() => {
-                // Another state of it, or another pod of its name: the next plan must see which.
-                self.read_pod_back(&key, &pod.uid).await;
+                // Another state of it, or another pod of its name: the next plan must see which. Or
+                // else 422 is the word of a policy, which will say the same again.
+                let now = self.read_pod_back(&key, &pod.uid).await;
+                if e.is_invalid() && now == Some(pod.version) {
+                    return Err(refused(e));
+                }
                 Err(Stop::Changed)
             }
-            Err(error) => Err(Stop::failed(
-                format!("{} pod {key}", patch.action.as_str()),
-                error,
-            )),
+            Err(error) => Err(refused(error)),
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Outcome {
     pub again: bool,
     /// The current revision exists, so the generation may count as observed.
     pub revision_known: bool,
+    /// The revisions could not be brought in order, so nothing after them was carried out. The
+    /// counts are still true, but this generation is not observed.
+    pub revisions_refused: bool,
     /// Pods could not be created, for a reason other than their name. The rest of a rolling update
     /// was not carried out.
     pub creates_refused: bool,

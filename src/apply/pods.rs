@@ -9,9 +9,9 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 use crate::{
-    model::{Key, Kind, Uid},
+    model::{Key, Kind, Uid, Version},
     plan::{ActionPhase, Create, Delete, EventType, tolerations},
-    wire::{body, manifest::PodManifest, raw},
+    wire::{Identity, body, identity, manifest::PodManifest, raw},
 };
 
 use super::{
@@ -258,7 +258,7 @@ impl CarryOut {
                     job.ds,
                     EventType::Warning,
                     "FailedCreate",
-                    format!("Error creating: {}", words(&error)),
+                    format!("Error creating: {}", error.words()),
                 );
                 let denied = !error.outcome_unknown() && !error.is_throttled();
                 let what = format!("create pod {key} on node {}", create.node);
@@ -341,7 +341,7 @@ impl CarryOut {
                     job.ds,
                     EventType::Warning,
                     "FailedDelete",
-                    format!("Error deleting: {}", words(&error)),
+                    format!("Error deleting: {}", error.words()),
                 );
                 let what = format!("delete pod {key} on node {}", delete.node);
                 Err(NotDeleted::Failed(Failure::new(what, error)))
@@ -351,27 +351,22 @@ impl CarryOut {
 
     /// Reads a pod back after a write whose outcome is unclear. A delete that is still pending
     /// afterwards did not happen. Where the read fails too, it stays pending, and the pod counts as
-    /// terminating.
-    pub async fn read_pod_back(&self, key: &Key, uid: &Uid) {
+    /// terminating. Returns the version of the pod, where it was read and is there.
+    pub async fn read_pod_back(&self, key: &Key, uid: &Uid) -> Option<Version> {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => {
-                if uid_of(&answer).is_some_and(|u| u != uid.as_str()) {
+                let read = identity_of(&answer);
+                if read.as_ref().is_some_and(|i| i.uid != *uid) {
                     self.observer.gone(Kind::Pod, key, uid);
                 }
                 self.observe(Kind::Pod, &answer);
                 self.observer.delete_settled(key, uid);
+                return read.filter(|i| i.uid == *uid).map(|i| i.version);
             }
             Err(e) if e.is_not_found() => self.observer.gone(Kind::Pod, key, uid),
             Err(error) => tracing::debug!(pod = %key, %error, "the pod cannot be read back"),
         }
-    }
-}
-
-/// The words of an event about an error: the API server's own message where there is one.
-fn words(error: &ApiError) -> String {
-    match error {
-        ApiError::Status { message, .. } if !message.is_empty() => message.clone(),
-        other => other.to_string(),
+        None
     }
 }
 
@@ -381,7 +376,7 @@ fn is_terminating_pod(answer: &[u8]) -> bool {
     timestamp.is_some_and(|t| !raw::is_null(t))
 }
 
-fn uid_of(answer: &[u8]) -> Option<String> {
-    let raw = serde_json::from_slice::<&RawValue>(answer).ok()?;
-    serde_json::from_str(raw::find(raw, &["metadata", "uid"])?.get()).ok()
+/// Which object an answer holds, and in which version.
+pub(super) fn identity_of(answer: &[u8]) -> Option<Identity> {
+    identity(serde_json::from_slice(answer).ok()?)
 }

@@ -10,7 +10,8 @@ use super::{
     action::{Action, Patch},
     carry_out::{CarryOut, Job},
     client::{ApiError, PatchType, paths},
-    outcome::{Outcome, Stop},
+    outcome::{Failure, Outcome, Stop},
+    pods::identity_of,
 };
 
 impl CarryOut {
@@ -70,6 +71,23 @@ impl CarryOut {
         Ok(())
     }
 
+    /// The revisions are not as the plan wants them, so no pod is created or replaced: an event
+    /// says why, and the status goes on telling the counts.
+    pub(super) fn tell_of_revisions(&self, job: &Job<'_>, stop: &Stop, outcome: &mut Outcome) {
+        match stop {
+            Stop::Failed(Failure { what, error }) => {
+                outcome.revisions_refused = true;
+                if *error != ApiError::Dropped {
+                    let message =
+                        format!("Error writing revisions: cannot {what}: {}", error.words());
+                    self.warn(job.ds, "FailedRevision", message);
+                }
+            }
+            Stop::NamespaceTerminating => outcome.revisions_refused = true,
+            Stop::Changed | Stop::DaemonSetGone => {}
+        }
+    }
+
     /// Deletes the revisions beyond the history limit.
     pub(super) async fn delete_old_revisions(
         &self,
@@ -83,7 +101,8 @@ impl CarryOut {
         Ok(())
     }
 
-    /// Reads the stored bytes of revisions. Always a stop: which of them stays is planned when they are known.
+    /// Reads the stored bytes of revisions. Always a stop: which of them stays is planned when they
+    /// are known.
     async fn read_data(&self, job: &Job<'_>) -> Stop {
         for r in &job.plan.revision_ops.read_data {
             let key = job.sibling(&r.name);
@@ -215,10 +234,16 @@ impl CarryOut {
             return Ok(());
         }
         if error.is_conflict() || error.is_invalid() {
-            if let Ok(answer) = self.api.get(&paths::revision(&key)).await {
-                self.observe(Kind::Revision, &answer);
+            let Ok(answer) = self.api.get(&paths::revision(&key)).await else {
+                return Err(Stop::Changed);
+            };
+            self.observe(Kind::Revision, &answer);
+            // 422 is also the word of a policy, which will say the same again.
+            let is_as_seen =
+                identity_of(&answer).is_some_and(|i| i.uid == r.uid && i.version == r.version);
+            if !(error.is_invalid() && is_as_seen) {
+                return Err(Stop::Changed);
             }
-            return Err(Stop::Changed);
         }
         let verb = action.as_str().trim_end_matches("_revision");
         Err(Stop::failed(

@@ -149,7 +149,10 @@ impl Syncer {
         self.log_left_alone(key, &plan);
         if plan.left_alone.is_none() && plan.is_settled() {
             self.shared.monitor.carried_out(key, false);
-            let conflict = self.status(key, &ds, &plan).await.map_err(|f| vec![f])?;
+            let conflict = self
+                .status(key, &ds, &plan, true)
+                .await
+                .map_err(|f| vec![f])?;
             return Ok(conflict || self.has_pending_deletes(key));
         }
         self.shared.queue.hear(key);
@@ -159,11 +162,12 @@ impl Syncer {
         self.shared.monitor.carried_out(key, refused);
         let mut failures = outcome.failures;
         let mut again = outcome.again;
-        if outcome.revision_known
+        let observed = outcome.revision_known;
+        if (observed || outcome.revisions_refused)
             && let Some((ds, plan)) = self.plan(key)
         {
             // The cache has the answers to what was carried out.
-            match self.status(key, &ds, &plan).await {
+            match self.status(key, &ds, &plan, observed).await {
                 Ok(conflict) => again |= conflict,
                 Err(f) => failures.push(f),
             }
@@ -193,19 +197,31 @@ impl Syncer {
         planned
     }
 
-    /// Writes the status of this plan. Returns true when the DaemonSet was in another state than
-    /// the cache has.
-    async fn status(&self, key: &Key, ds: &DaemonSet, plan: &Plan) -> Result<bool, Failure> {
+    /// Writes the status of this plan, without its generation unless that is `observed`. Returns true
+    /// when the DaemonSet was in another state than the cache has.
+    async fn status(
+        &self,
+        key: &Key,
+        ds: &DaemonSet,
+        plan: &Plan,
+        observed: bool,
+    ) -> Result<bool, Failure> {
         if let Some(at) = plan.wake_at {
             let now = (self.shared.clock)();
             self.shared
                 .queue
                 .add_at(key.clone(), Instant::now() + at.since(now));
         }
-        let Some(status) = plan.status.filter(|s| *s != ds.status) else {
+        let Some(mut status) = plan.status else {
             return Ok(false);
         };
-        if plan.revision.as_ref().is_none_or(|r| r.create) {
+        if !observed {
+            status.observed_generation = ds.status.observed_generation;
+            status.collision_count = ds.status.collision_count;
+        } else if plan.revision.as_ref().is_none_or(|r| r.create) {
+            return Ok(false);
+        }
+        if status == ds.status {
             return Ok(false);
         }
         // A new generation is acknowledged without delay, because people and tools wait for it.
@@ -229,6 +245,11 @@ impl Syncer {
                 // The watch brings the newer state and with it the next sync. The read is for the
                 // case that it does not.
                 self.read_daemon_set(key).await;
+                let now = self.shared.cache().daemon_set(key).map(|ds| ds.version);
+                // 422 is also the word of a policy, which will say the same again.
+                if f.error.is_invalid() && now == Some(ds.version) {
+                    return Err(f);
+                }
                 Ok(true)
             }
             Err(f) => Err(f),

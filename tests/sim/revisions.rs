@@ -1,4 +1,5 @@
-//! One template has one revision, whoever has its name and whatever happened to the answer.
+//! One template has one revision, whoever has its name and whatever happened to the answer; and one
+//! that cannot be written shows.
 
 use serde_json::{Value, json};
 
@@ -97,5 +98,98 @@ async fn nothing_is_created_or_acknowledged_before_the_revision_is_there() {
     server.clear_rules();
     seconds(120).await;
     server.assert_covered(3);
+    server.at_rest().await;
+}
+
+/// Another template for `default/web`, or the first one again.
+fn template(server: &World, version: Option<&str>) {
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": {"v": version}}}}});
+    let path = "/apis/apps/v1/namespaces/default/daemonsets/web";
+    server.perform("PATCH", path, &patch).expect("a patch");
+}
+
+/// A quota, a webhook, an admission policy, a limit of sizes.
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_cannot_be_created_shows_in_an_event_and_a_status_of_the_old_generation() {
+    for (code, reason) in [
+        (403, "Forbidden"),
+        (422, "Invalid"),
+        (413, "RequestEntityTooLarge"),
+        (500, "InternalError"),
+    ] {
+        let server = world(3);
+        server.kubelet();
+        let _running = start(&server, "a");
+        seconds(10).await;
+        let refused = Act::Refuse(ApiStatus::new(code, reason, "not this one"));
+        server.rule(
+            usize::MAX,
+            |c| c.is("POST", "/controllerrevisions"),
+            refused,
+        );
+        template(&server, Some("2"));
+        server.add("nodes", node("n3"));
+        seconds(60).await;
+        let status = server.get("daemonsets", "web")["status"].clone();
+        assert_eq!(status["observedGeneration"], 1, "{code}");
+        assert_eq!(status["desiredNumberScheduled"], 4, "{code}");
+        assert_eq!(status["numberAvailable"], 3, "{code}");
+        assert_eq!(status["numberUnavailable"], 1, "{code}");
+        assert!(status["updatedNumberScheduled"].as_i64().unwrap_or(0) == 0);
+        let said = server.events("FailedRevision");
+        assert!(
+            said[0].starts_with(
+                "Error writing revisions: cannot create controllerrevision default/web-"
+            )
+        );
+        assert!(said[0].ends_with(": not this one"), "{said:?}");
+        let attempts = server.requests(|c| c.is("POST", "/controllerrevisions"));
+        assert!((5..20).contains(&attempts.len()), "{}", attempts.len());
+        server.clear_rules();
+        seconds(120).await;
+        server.assert_covered(4);
+        assert_eq!(
+            server.get("daemonsets", "web")["status"]["observedGeneration"],
+            2
+        );
+        server.at_rest().await;
+    }
+}
+
+/// 422 is also the answer to a patch of another object of the name: it was taken for that, and
+/// repeated in silence.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_whose_revision_cannot_be_renumbered_shows_and_is_tried_with_growing_pauses() {
+    let server = world(1);
+    server.kubelet();
+    let _running = start(&server, "a");
+    seconds(10).await;
+    template(&server, Some("2"));
+    seconds(10).await;
+    let refused = Act::Refuse(ApiStatus::new(422, "Invalid", "no revision may change"));
+    server.rule(
+        usize::MAX,
+        |c| c.is_for("PATCH", "controllerrevisions"),
+        refused,
+    );
+    let before = server.get("daemonsets", "web")["status"]["observedGeneration"].clone();
+    template(&server, None);
+    seconds(60).await;
+    let said = server.events("FailedRevision");
+    assert!(
+        said[0].starts_with(
+            "Error writing revisions: cannot renumber controllerrevision default/web-"
+        )
+    );
+    assert!(said[0].ends_with(": no revision may change"), "{said:?}");
+    let attempts = server.requests(|c| c.is_for("PATCH", "controllerrevisions"));
+    assert!((5..20).contains(&attempts.len()), "{}", attempts.len());
+    let status = server.get("daemonsets", "web")["status"].clone();
+    assert_eq!(status["observedGeneration"], before);
+    server.clear_rules();
+    seconds(120).await;
+    let generation = server.get("daemonsets", "web")["metadata"]["generation"].clone();
+    let status = server.get("daemonsets", "web")["status"].clone();
+    assert_eq!(status["observedGeneration"], generation);
     server.at_rest().await;
 }

@@ -77,6 +77,14 @@ impl ApiError {
         self.code() == Some(404)
     }
 
+    /// What an event says of it: the API server's own message where there is one.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Status { message, .. } if !message.is_empty() => message.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// 406: the API server does not have the object in the format that was asked for.
     pub fn is_not_acceptable(&self) -> bool {
         self.code() == Some(406)
