@@ -123,6 +123,7 @@ impl Cache {
                 // A pod in a list may have been there for long.
                 if how == How::News && known.is_none() {
                     self.pod_appeared(&pod);
+                    self.young_pod(&pod, node.as_deref());
                 }
                 self.put_pod(key, pod, node.as_deref());
             }

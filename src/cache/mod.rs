@@ -10,6 +10,7 @@ mod ledger;
 mod pod_reads;
 mod pods;
 mod revisions;
+mod short_lived;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,6 +30,7 @@ use appeared::AppearedPods;
 use dirty::matches;
 use ledger::{Ledger, Requests};
 use pods::Pods;
+use short_lived::YoungPods;
 
 /// A DaemonSet and what is remembered for its plans.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ pub struct Cache {
     requests: Requests,
     backoff: Backoff,
     appeared: AppearedPods,
+    young: YoungPods,
     dirty: BTreeSet<Key>,
     now: Time,
 }
@@ -229,6 +232,7 @@ impl Cache {
     /// A delete of this pod is about to be sent: the pod counts as terminating until an answer, a
     /// watch event or a read settles it. False when the pod is not in the cache.
     pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
+        self.young.asked_to_go(uid);
         self.pods.delete_pending(key, uid)
     }
 
@@ -249,6 +253,7 @@ impl Cache {
     /// Forgets what nothing needs any more; to be called at intervals.
     pub fn sweep(&mut self, now: Time) {
         self.backoff.sweep(now);
+        self.young.grow_up(now);
         self.interner.sweep();
         for ledger in &mut self.ledgers {
             ledger.sweep(&self.requests);
@@ -353,6 +358,7 @@ impl Cache {
         let old = self.pods.put(key.clone(), pod);
         self.note_pod(&new, false);
         if let Some(old) = &old {
+            self.note_lifetime(old, Some(&new));
             if let Some(id) = old.node {
                 self.nodes.unpoint(id);
             }
@@ -400,6 +406,7 @@ impl Cache {
             Kind::Pod => {
                 if let Some(pod) = self.pods.remove(key) {
                     self.note_pod(&pod, true);
+                    self.note_lifetime(&pod, None);
                     if let Some(id) = pod.node {
                         self.nodes.unpoint(id);
                     }

@@ -1,10 +1,18 @@
-//! How long failed and finished pods are kept before they are replaced (state of the snapshot: the
-//! planner reads it and returns its changes).
+//! How long a node's next pod waits where the last ones failed, finished, or were taken away by
+//! others (state of the snapshot: the planner reads it).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Str, Time, Uid};
 
+/// A pod that others take away sooner than this after it appeared counts as short-lived. Long
+/// enough for the scheduler, the kubelet, a webhook and any controller to act on a new pod; short
+/// enough for a person who deletes pods by hand.
+pub const SHORT_LIVED: Duration = Duration::from_secs(10);
+/// So many short-lived pods in a row are replaced at once, as upstream replaces every one. One may
+/// be chance, and two or three a person who looks at what happens; a fourth is a program that will
+/// go on.
+pub const FREE: u32 = 3;
 /// The first wait.
 pub const INITIAL: Duration = Duration::from_secs(1);
 /// The longest wait. An entry untouched for twice as long starts over, as client-go's
@@ -18,6 +26,29 @@ pub enum BackoffKind {
     Failed,
     /// Finished pods (upstream has none there, and spins).
     Succeeded,
+    /// Short-lived pods that somebody else deleted (upstream spins).
+    Deleted,
+    /// Short-lived pods that were released, because they stopped matching the selector (upstream
+    /// spins).
+    Released,
+}
+
+impl BackoffKind {
+    /// How many attempts in a row are followed by no wait.
+    fn free(self) -> u32 {
+        match self {
+            BackoffKind::Failed | BackoffKind::Succeeded => 0,
+            BackoffKind::Deleted | BackoffKind::Released => FREE,
+        }
+    }
+
+    /// The wait after so many attempts in a row.
+    fn wait(self, attempts: u32) -> Duration {
+        match attempts.saturating_sub(self.free()) {
+            0 => Duration::ZERO,
+            n => MAX.min(INITIAL * (1 << (n - 1).min(16))),
+        }
+    }
 }
 
 /// One backoff: a change of the DaemonSet that was acted upon starts another.
@@ -35,7 +66,9 @@ pub struct BackoffKey {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Entry {
-    wait: Duration,
+    /// Attempts in a row.
+    attempts: u32,
+    /// When the last one was made.
     since: Time,
 }
 
@@ -52,7 +85,7 @@ impl Backoff {
     /// When the key's wait ends; None when nothing is waited for.
     pub fn waits_until(&self, key: &BackoffKey, now: Time) -> Option<Time> {
         let entry = self.entries.get(key)?;
-        let end = entry.since + entry.wait;
+        let end = entry.since + key.kind.wait(entry.attempts);
         (end > now).then_some(end)
     }
 
@@ -63,20 +96,30 @@ impl Backoff {
 
     /// When the attempt after one made now may be made.
     pub fn after_attempt(&self, key: &BackoffKey, now: Time) -> Time {
-        now + self.next_wait(key, now)
+        now + key.kind.wait(self.next(key, now))
     }
 
     /// An attempt is made: the next one waits for twice as long as this one did.
     pub fn attempt(&mut self, key: BackoffKey, now: Time) {
-        let wait = self.next_wait(&key, now);
-        self.entries.insert(key, Entry { wait, since: now });
+        let attempts = self.next(&key, now);
+        let entry = Entry {
+            attempts,
+            since: now,
+        };
+        self.entries.insert(key, entry);
     }
 
-    fn next_wait(&self, key: &BackoffKey, now: Time) -> Duration {
+    /// How many attempts in a row one made now would be.
+    fn next(&self, key: &BackoffKey, now: Time) -> u32 {
         match self.entries.get(key) {
-            Some(e) if now.since(e.since) <= 2 * MAX => (e.wait * 2).min(MAX),
-            _ => INITIAL,
+            Some(e) if now.since(e.since) <= 2 * MAX => e.attempts.saturating_add(1),
+            _ => 1,
         }
+    }
+
+    /// The attempts were none in a row: the next one is the first.
+    pub fn start_over(&mut self, key: &BackoffKey) {
+        self.entries.remove(key);
     }
 
     /// Forgets entries that have started over anyway. Returns how many went.
@@ -144,5 +187,25 @@ mod tests {
         );
         assert_eq!(b.sweep(now + Duration::from_secs(1800)), 0);
         assert_eq!(b.sweep(now + Duration::from_secs(1801)), 1);
+    }
+
+    #[test]
+    fn short_lived_pods_wait_only_after_three_in_a_row() {
+        for kind in [BackoffKind::Deleted, BackoffKind::Released] {
+            let mut b = Backoff::default();
+            let now = Time::from_secs(0);
+            let waits = |b: &mut Backoff| {
+                b.attempt(key(kind), now);
+                let end = b.waits_until(&key(kind), now);
+                end.map_or(0, |end| end.since(now).as_secs())
+            };
+            let first: Vec<u64> = (0..8).map(|_| waits(&mut b)).collect();
+            assert_eq!(first, [0, 0, 0, 1, 2, 4, 8, 16]);
+            for _ in 0..1000 {
+                assert!(waits(&mut b) <= 900);
+            }
+            b.start_over(&key(kind));
+            assert_eq!(waits(&mut b), 0);
+        }
     }
 }

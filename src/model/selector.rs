@@ -4,7 +4,7 @@
 use super::{Labels, Str};
 
 /// Why a requirement cannot be used: a sentence that names the key.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub String);
 

@@ -9,7 +9,7 @@ use super::{
     action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event},
     facts::Facts,
     hold::{HoldRule, Holds, NodeHold},
-    names,
+    names, short_lived,
 };
 
 /// A pod is not created: the draft has a hold that says why.
@@ -44,8 +44,8 @@ impl Draft {
         }
     }
 
-    /// Creates a pod on the node, unless its name is taken or a pod of this DaemonSet without a
-    /// readable node may be meant for it.
+    /// Creates a pod on the node, unless others took the last ones there away, its name is taken,
+    /// or a pod of this DaemonSet without a readable node may be meant for it.
     pub fn create(
         &mut self,
         facts: &Facts<'_, '_>,
@@ -54,6 +54,9 @@ impl Draft {
         phase: ActionPhase,
         cause: CreateCause,
     ) -> Result<(), Held> {
+        if self.waits(facts, node) {
+            return Err(Held);
+        }
         if facts.named.contains(&id) {
             return self.hold(NodeHold::new(&node.name, HoldRule::PodWithoutNode));
         }
@@ -89,6 +92,19 @@ impl Draft {
             seen,
         });
         Ok(())
+    }
+
+    /// Whether the node's next pod waits because others took the last ones away. Then there is a
+    /// hold.
+    pub fn waits(&mut self, facts: &Facts<'_, '_>, node: &Node) -> bool {
+        let Some(hold) = short_lived::hold(facts, node) else {
+            return false;
+        };
+        if let Some(until) = hold.until {
+            self.wake(until);
+        }
+        self.holds.on_node(hold);
+        true
     }
 
     /// Deletes a pod.

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::model::{DaemonSet, Labels, NodeId, Pod, Snapshot, Str, Time, Verdict};
+use crate::model::{
+    BackoffKey, BackoffKind, DaemonSet, Labels, NodeId, Pod, Snapshot, Str, Time, Verdict,
+};
 
 use super::{
     by_node::ByNode,
@@ -60,6 +62,17 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
     /// The DaemonSet that is planned for.
     pub fn ds(&self) -> &'a DaemonSet {
         self.snapshot.daemon_set
+    }
+
+    /// The backoff of this kind on a node.
+    pub fn backoff_key(&self, node: &Str, kind: BackoffKind) -> BackoffKey {
+        let ds = self.ds();
+        BackoffKey {
+            daemon_set: ds.uid.clone(),
+            generation: ds.status.observed_generation,
+            node: node.clone(),
+            kind,
+        }
     }
 
     /// Whether the pods of the node's revision belong on it.

@@ -8,8 +8,8 @@ use crate::model::{Str, Time};
 
 use super::{left_alone::LeftAlone, node_group::NodeGroup};
 
-/// The rule that holds something.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The rule that holds something. Plans have their holds in this order.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum HoldRule {
     /// Nothing at all is done for this DaemonSet.
     LeftAlone(LeftAlone),
@@ -33,6 +33,12 @@ pub enum HoldRule {
     FailedPodBackoff,
     /// The pod finished, and its backoff runs.
     FinishedPodBackoff,
+    /// The last pods were deleted by somebody else soon after they were created, and a backoff
+    /// runs.
+    DeletedPodBackoff,
+    /// The last pods stopped matching the selector soon after they were created, and a backoff
+    /// runs.
+    ReleasedPodBackoff,
     /// Several pods failed on the node: one goes at a time.
     OneFailedPodAtATime,
     /// The node's pod is terminating; the next one is created when it is terminal or gone.
@@ -63,6 +69,8 @@ impl HoldRule {
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
+            HoldRule::DeletedPodBackoff => "DeletedPodBackoff",
+            HoldRule::ReleasedPodBackoff => "ReleasedPodBackoff",
             HoldRule::OneFailedPodAtATime => "OneFailedPodAtATime",
             HoldRule::PodTerminating => "PodTerminating",
             HoldRule::DeletePending => "DeletePending",
@@ -110,6 +118,14 @@ impl HoldRule {
             HoldRule::FinishedPodBackoff => {
                 "the finished pod is not replaced yet: its backoff runs".into()
             }
+            HoldRule::DeletedPodBackoff => {
+                "no new pod yet: the last ones were deleted by somebody \
+                                            else soon after their creation, and a backoff runs"
+                    .into()
+            }
+            HoldRule::ReleasedPodBackoff => "no new pod yet: the last ones stopped matching the \
+                                             selector soon after their creation, and a backoff runs"
+                .into(),
             HoldRule::OneFailedPodAtATime => {
                 "a failed pod is not deleted yet: of several on a node one goes at a time".into()
             }
@@ -142,7 +158,10 @@ impl HoldRule {
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
-            HoldRule::FailedPodBackoff | HoldRule::FinishedPodBackoff => "the backoff ends",
+            HoldRule::FailedPodBackoff
+            | HoldRule::FinishedPodBackoff
+            | HoldRule::DeletedPodBackoff
+            | HoldRule::ReleasedPodBackoff => "the backoff ends",
             HoldRule::OneFailedPodAtATime => "the failed pod before it is gone",
             HoldRule::PodTerminating => "the pod is terminal or gone",
             HoldRule::DeletePending => "the API server tells what became of the delete",
@@ -196,7 +215,7 @@ impl NodeHold {
     }
 }
 
-/// The holds of one plan, in the order in which its rules were met.
+/// The holds of one plan.
 #[derive(Default, Debug)]
 pub struct Holds {
     by_rule: Vec<Hold>,
@@ -268,8 +287,10 @@ impl Holds {
         }
     }
 
-    /// The holds by rule, and one a node where they were kept.
-    pub fn finish(self) -> (Vec<Hold>, Vec<NodeHold>) {
+    /// The holds by rule, in the order of the rules, and one a node where they were kept, as they
+    /// were met.
+    pub fn finish(mut self) -> (Vec<Hold>, Vec<NodeHold>) {
+        self.by_rule.sort_by(|a, b| a.rule.cmp(&b.rule));
         (self.by_rule, self.each.unwrap_or_default())
     }
 }

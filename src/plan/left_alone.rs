@@ -6,7 +6,7 @@ use crate::model::{Controller, Kind, Malformed, Selector, Snapshot, Str};
 use super::action::{Event, EventType};
 
 /// Why a DaemonSet is left alone.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
 pub enum LeftAlone {
     /// The garbage collector's work; no history can be trusted meanwhile.
     #[error("it is being deleted")]

@@ -21,6 +21,7 @@ pub mod obstacles;
 pub mod pod_state;
 pub mod revisions;
 pub mod rollout;
+pub mod short_lived;
 pub mod status;
 pub mod target;
 pub mod tolerations;

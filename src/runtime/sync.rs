@@ -19,7 +19,7 @@ use crate::{
         client::{Api, ApiError, paths},
     },
     model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
-    plan::{self, LeftAlone, Plan},
+    plan::{self, Event, LeftAlone, Plan, short_lived},
 };
 
 use super::{monitor::Synced, queue::Outcome, shared::Shared};
@@ -53,6 +53,10 @@ struct Notes {
     error: Option<String>,
     /// Why the DaemonSet is left alone, so that it is logged once.
     left_alone: Option<LeftAlone>,
+    /// Reasons of the warnings about short-lived pods that go with the last plan.
+    waiting: Vec<&'static str>,
+    /// Those of them that were logged since all pods were available.
+    logged: Vec<&'static str>,
 }
 
 #[derive(Clone)]
@@ -147,6 +151,7 @@ impl Syncer {
             return Ok(false);
         };
         self.log_left_alone(key, &plan);
+        self.tell_of_short_lived_pods(key, &ds, &plan);
         if plan.left_alone.is_none() && plan.is_settled() {
             self.shared.monitor.carried_out(key, false);
             let conflict = self
@@ -197,8 +202,8 @@ impl Syncer {
         planned
     }
 
-    /// Writes the status of this plan, without its generation unless that is `observed`. Returns true
-    /// when the DaemonSet was in another state than the cache has.
+    /// Writes the status of this plan, without its generation unless that is `observed`. Returns
+    /// true when the DaemonSet was in another state than the cache has.
     async fn status(
         &self,
         key: &Key,
@@ -366,6 +371,32 @@ impl Syncer {
             Some(LeftAlone::BeingDeleted) | None => {}
             why if *why == before => {}
             Some(why) => tracing::warn!(daemonset = %key, "left alone: {why}"),
+        }
+    }
+
+    /// Nodes wait because others take their pods away. An event says so each time the first node
+    /// begins to wait, and the log once, until all pods are available.
+    fn tell_of_short_lived_pods(&self, key: &Key, ds: &DaemonSet, plan: &Plan) {
+        let warnings: Vec<Event> = plan.holds.iter().filter_map(short_lived::warning).collect();
+        let reasons: Vec<&'static str> = warnings.iter().map(|w| w.reason).collect();
+        let complete = plan.status.is_some_and(|s| s.is_complete());
+        let (before, logged) = self.note(key, |n| {
+            let before = std::mem::replace(&mut n.waiting, reasons.clone());
+            if complete {
+                n.logged.clear();
+            }
+            let logged = n.logged.clone();
+            n.logged
+                .extend(reasons.iter().filter(|r| !logged.contains(r)));
+            (before, logged)
+        });
+        for warning in warnings {
+            if !logged.contains(&warning.reason) {
+                tracing::warn!(daemonset = %key, "{}", warning.message);
+            }
+            if !before.contains(&warning.reason) {
+                self.carry_out.warn(ds, warning.reason, warning.message);
+            }
         }
     }
 

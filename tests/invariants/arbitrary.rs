@@ -47,6 +47,12 @@ impl World {
 }
 
 const NODES: [&str; 5] = ["a", "b", "c", "d", "gone"];
+const KINDS: [BackoffKind; 4] = [
+    BackoffKind::Failed,
+    BackoffKind::Succeeded,
+    BackoffKind::Deleted,
+    BackoffKind::Released,
+];
 const HASHES: [&str; 5] = [NEW, OLD, "older", "dup", ""];
 
 /// A cluster of up to four nodes and nine pods.
@@ -57,7 +63,7 @@ pub fn world() -> impl Strategy<Value = World> {
         any::<bool>(),
         0_i64..4,
     );
-    let attempts = prop::collection::vec((0..4_usize, any::<bool>(), 1_u32..10, 0_i64..4), 0..4);
+    let attempts = prop::collection::vec((0..4_usize, 0..4_usize, 1_u32..10, 0_i64..4), 0..4);
     (
         daemon_set_strategy(),
         prop::collection::vec(node_strategy(), 4),
@@ -88,13 +94,8 @@ pub fn world() -> impl Strategy<Value = World> {
                 }
                 let attempts = attempts
                     .into_iter()
-                    .map(|(node, failed, times, ago)| {
-                        let kind = if failed {
-                            BackoffKind::Failed
-                        } else {
-                            BackoffKind::Succeeded
-                        };
-                        (NODES[node].to_owned(), kind, times, ago)
+                    .map(|(node, kind, times, ago)| {
+                        (NODES[node].to_owned(), KINDS[kind], times, ago)
                     })
                     .collect();
                 let mut world = World { objects, attempts };

@@ -16,6 +16,7 @@ mod obstacles;
 mod pod_states;
 mod revisions;
 mod rollout;
+mod short_lived;
 mod status;
 mod undecodable;
 mod upkeep;

@@ -37,6 +37,7 @@ mod rollout_stuck;
 mod rollout_surge;
 mod rollout_two;
 mod seeds;
+mod short_lived;
 mod status;
 mod stop;
 mod two;

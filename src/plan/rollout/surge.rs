@@ -48,7 +48,13 @@ pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Ro
                         let cause = DeleteCause::OldUnavailable;
                         delete(census, &candidate, cause, draft, rollout);
                     }
-                    (true, true) => candidates.push(candidate),
+                    (true, true) => {
+                        // One that waits takes no other's turn.
+                        let waits = |n| draft.waits(facts, n);
+                        if !facts.snapshot.nodes.get(id).is_some_and(waits) {
+                            candidates.push(candidate);
+                        }
+                    }
                     (true, false) => misplaced.push(candidate),
                 }
             }

@@ -1,6 +1,6 @@
 //! Failed and finished pods of one node: which are deleted now, and which wait for their backoff.
 
-use crate::model::{BackoffKey, BackoffKind, Node, Pod, PodPhase, Str};
+use crate::model::{BackoffKind, Node, Pod, PodPhase, Str};
 
 use crate::plan::{
     action::{ActionPhase, CreateCause, DeleteCause, Event, EventType},
@@ -22,6 +22,22 @@ pub struct Found<'a> {
     pub in_backoff: bool,
     /// Why the last of the terminal pods that are deleted now is deleted.
     pub replaced: Option<CreateCause>,
+}
+
+/// How a pod ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Failed,
+    Succeeded,
+}
+
+impl Ended {
+    fn backoff(self) -> BackoffKind {
+        match self {
+            Ended::Failed => BackoffKind::Failed,
+            Ended::Succeeded => BackoffKind::Succeeded,
+        }
+    }
 }
 
 /// Deletes failed and finished pods as their backoff allows; tells what else is there.
@@ -57,11 +73,8 @@ pub fn sort_out<'a>(
         let owned_first = is_orphan(a).cmp(&is_orphan(b));
         owned_first.then_with(|| a.oldest_first(b))
     });
-    for (kind, pods) in [
-        (BackoffKind::Succeeded, succeeded),
-        (BackoffKind::Failed, failed),
-    ] {
-        replace(facts, node, kind, &pods, &mut found, draft, events);
+    for (ended, pods) in [(Ended::Succeeded, succeeded), (Ended::Failed, failed)] {
+        replace(facts, node, ended, &pods, &mut found, draft, events);
     }
     found
 }
@@ -70,7 +83,7 @@ pub fn sort_out<'a>(
 fn replace(
     facts: &Facts<'_, '_>,
     node: &Node,
-    kind: BackoffKind,
+    ended: Ended,
     pods: &[&Pod],
     found: &mut Found<'_>,
     draft: &mut Draft,
@@ -79,14 +92,8 @@ fn replace(
     let Some(first) = pods.first() else {
         return;
     };
-    let ds = facts.ds();
     let backoff = facts.snapshot.backoff;
-    let key = BackoffKey {
-        daemon_set: ds.uid.clone(),
-        generation: ds.status.observed_generation,
-        node: node.name.clone(),
-        kind,
-    };
+    let key = facts.backoff_key(&node.name, ended.backoff());
     if let Some(end) = backoff.waits_until(&key, facts.now) {
         found.in_backoff = true;
         draft.wake(end);
@@ -96,16 +103,16 @@ fn replace(
             until: Some(end),
             ..NodeHold::new(
                 &node.name,
-                match kind {
-                    BackoffKind::Failed => HoldRule::FailedPodBackoff,
-                    BackoffKind::Succeeded => HoldRule::FinishedPodBackoff,
+                match ended {
+                    Ended::Failed => HoldRule::FailedPodBackoff,
+                    Ended::Succeeded => HoldRule::FinishedPodBackoff,
                 },
             )
         });
     }
-    let (now, later) = match kind {
-        BackoffKind::Failed => pods.split_at(1),
-        BackoffKind::Succeeded => (pods, &[][..]),
+    let (now, later) = match ended {
+        Ended::Failed => pods.split_at(1),
+        Ended::Succeeded => (pods, &[][..]),
     };
     if let Some(next) = later.first() {
         // It goes when the backoff that begins now ends.
@@ -118,7 +125,7 @@ fn replace(
         });
     }
     for pod in now {
-        let (cause, because, event) = found_terminal(facts, node, kind, pod);
+        let (cause, because, event) = found_terminal(facts, node, ended, pod);
         found.replaced = Some(because);
         events.push((node.name.clone(), pod.name.clone(), event));
         draft.delete(pod, &node.name, ActionPhase::Manage, cause);
@@ -130,13 +137,13 @@ fn replace(
 fn found_terminal(
     facts: &Facts<'_, '_>,
     node: &Node,
-    kind: BackoffKind,
+    ended: Ended,
     pod: &Pod,
 ) -> (DeleteCause, CreateCause, Event) {
     let namespace = &facts.ds().namespace;
     let (pod, name) = (&pod.name, &node.name);
-    let (delete, create, kind, reason, message) = match kind {
-        BackoffKind::Failed => (
+    let (delete, create, kind, reason, message) = match ended {
+        Ended::Failed => (
             DeleteCause::PodFailed,
             CreateCause::PodFailed,
             EventType::Warning,
@@ -145,7 +152,7 @@ fn found_terminal(
                 "Found failed daemon pod {namespace}/{pod} on node {name}, will try to kill it"
             ),
         ),
-        BackoffKind::Succeeded => (
+        Ended::Succeeded => (
             DeleteCause::PodSucceeded,
             CreateCause::PodSucceeded,
             EventType::Normal,
