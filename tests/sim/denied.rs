@@ -140,3 +140,31 @@ async fn a_namespace_whose_calls_hang_delays_no_other() {
     }
     server.at_rest().await;
 }
+
+/// A quota or a webhook, an admission policy, and a body that is too large.
+#[tokio::test(start_paused = true)]
+async fn every_refusal_of_a_pod_is_told_in_the_api_servers_words_and_tried_with_growing_pauses() {
+    for (code, reason) in [
+        (403, "Forbidden"),
+        (422, "Invalid"),
+        (413, "RequestEntityTooLarge"),
+    ] {
+        let server = world(10);
+        let refused = Act::Refuse(ApiStatus::new(code, reason, "not in this cluster"));
+        server.rule(usize::MAX, |c| c.is("POST", "/pods"), refused);
+        let _running = start(&server, "a");
+        seconds(100).await;
+        let posts = server.posts();
+        assert!((8..=12).contains(&posts.len()), "{code}: {}", posts.len());
+        let said = server.events("FailedCreate");
+        assert_eq!(said[0], "Error creating: not in this cluster", "{code}");
+        let status = server.get("daemonsets", "web")["status"].clone();
+        assert_eq!(status["desiredNumberScheduled"], 10, "{code}");
+        assert_eq!(status["numberUnavailable"], 10, "{code}");
+        assert_eq!(status["observedGeneration"], 1, "{code}");
+        server.clear_rules();
+        seconds(120).await;
+        server.assert_covered(10);
+        server.at_rest().await;
+    }
+}

@@ -93,3 +93,28 @@ async fn the_document_lists_every_action_with_its_cause() {
     let counted = counted.map(|s| (s.labels["action"].clone(), s.labels["cause"].clone()));
     assert_eq!(said, counted.collect(), "left: docs/metrics.md");
 }
+
+/// The crate that writes the metrics escapes label values, but not help texts: a line feed there
+/// would begin a line of its own, and a backslash would begin an escape.
+#[tokio::test(start_paused = true)]
+async fn no_help_text_has_a_line_feed_or_a_backslash() {
+    let a = start(&world(1), "a");
+    seconds(30).await;
+    let text = a.monitor.exposition();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut helps = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let Some(help) = line.strip_prefix("# HELP ") else {
+            continue;
+        };
+        helps += 1;
+        assert!(!help.contains(['\\', '\r']), "{help}");
+        let name = help.split(' ').next().expect("a name");
+        let next = lines[at + 1];
+        assert!(
+            next.starts_with(&format!("# TYPE {name} ")),
+            "{help}\n{next}"
+        );
+    }
+    assert_eq!(helps, metrics(&a).families.len());
+}

@@ -60,3 +60,24 @@ async fn a_template_that_changes_again_before_the_new_pods_count_replaces_those_
     assert_eq!(worst(&server, before).unavailable, 2);
     server.at_rest().await;
 }
+
+/// How long a pod has been ready is in the pod, and not in the controller that waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_restart_in_the_middle_of_min_ready_seconds_adds_no_wait() {
+    let (server, running) = covered(2, rolling(1, 0)).await;
+    respec(&server, json!({"minReadySeconds": 60}));
+    seconds(90).await;
+    change_to(&server, "2", "2s");
+    seconds(30).await;
+    assert_eq!(gone_from(&server), ["n0"]);
+    running.kill();
+    let _running = start(&server, "b");
+    seconds(100).await;
+    assert_eq!(gone_from(&server), ["n0", "n1"]);
+    let pod = server.get("pods", &name(&["n0", ""]));
+    let due = ready_at(&pod).expect("it is ready").as_second() + 60 - server.epoch().as_second();
+    let due = Duration::from_secs(due.unsigned_abs());
+    let at = departures(&server)[1].0;
+    assert!(at >= due && at - due < LATE, "{at:?} is not {due:?}");
+    server.at_rest().await;
+}

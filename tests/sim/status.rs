@@ -154,3 +154,52 @@ async fn a_daemon_set_made_anew_under_the_name_does_not_get_its_predecessors_sta
     assert!(history.iter().all(|n| n.is_null() || n == 0), "{history:?}");
     server.at_rest().await;
 }
+
+/// The built-in controller of 1.37.1 looks at such a node again only when something else changes.
+#[tokio::test(start_paused = true)]
+async fn a_no_schedule_taint_is_in_the_status_within_a_second() {
+    let server = world(3);
+    server.kubelet();
+    let _running = start(&server, "a");
+    seconds(60).await;
+    let counts = || {
+        let status = server.get("daemonsets", "web")["status"].clone();
+        let fields = [
+            "desiredNumberScheduled",
+            "currentNumberScheduled",
+            "numberMisscheduled",
+        ];
+        fields.map(|field| status[field].as_i64())
+    };
+    assert_eq!(counts(), [Some(3), Some(3), Some(0)]);
+    let taint = json!([{"key": "k", "value": "v", "effect": "NoSchedule"}]);
+    server.edit("nodes", "n1", json!({"spec": {"taints": taint}}));
+    seconds(1).await;
+    assert_eq!(counts(), [Some(2), Some(2), Some(1)]);
+    server.edit("nodes", "n1", json!({"spec": {"taints": null}}));
+    seconds(1).await;
+    assert_eq!(counts(), [Some(3), Some(3), Some(0)]);
+    server.at_rest().await;
+}
+
+/// They were stored before the API server knew them as a list with keys. A patch that merges the
+/// list would fold them, and fail on an entry without a type.
+#[tokio::test(start_paused = true)]
+async fn stored_conditions_of_one_type_stay_both_and_in_their_order() {
+    let server = world(2);
+    let stored = json!([
+        {"type": "Theirs", "status": "True", "reason": "First"},
+        {"type": "Other", "status": "Unknown"},
+        {"type": "Theirs", "status": "False", "reason": "Second"},
+    ]);
+    let patch = json!({"status": {"conditions": stored}});
+    server.edit("daemonsets", "web", patch);
+    let before = server.get("daemonsets", "web")["status"]["conditions"].clone();
+    server.kubelet();
+    let _running = start(&server, "a");
+    seconds(60).await;
+    let status = server.get("daemonsets", "web")["status"].clone();
+    assert_eq!(status["numberReady"], 2);
+    assert_eq!(status["conditions"], before);
+    server.at_rest().await;
+}
