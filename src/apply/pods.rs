@@ -10,14 +10,15 @@ use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid, Version},
-    plan::{ActionPhase, Create, Delete, EventType, tolerations},
-    wire::{Identity, body, identity, manifest::PodManifest, raw},
+    plan::{ActionPhase, Create, Delete, EventType},
+    wire::{Identity, body, identity, raw},
 };
 
 use super::{
     action::Action,
     carry_out::{CarryOut, Job},
     client::{ApiError, paths},
+    manifests::Manifests,
     observer::Presence,
     outcome::{Failure, Outcome},
     tasks::{Batch, Task},
@@ -64,6 +65,14 @@ impl Undone {
             None | Some(NotCreated::PlanAgain | NotCreated::HolderUnknown(_)) => false,
             Some(NotCreated::NamespaceTerminating) => true,
             Some(NotCreated::Denied(_) | NotCreated::Failed(_)) => true,
+        }
+    }
+
+    /// The API server's words where it denied the create.
+    fn denial(&self) -> Option<String> {
+        match &self.create {
+            Some(NotCreated::Denied(failure)) => Some(failure.error.words()),
+            _ => None,
         }
     }
 
@@ -115,16 +124,8 @@ impl CarryOut {
         if first.is_empty() && rollout.is_empty() {
             return;
         }
-        let hash = job.plan.revision.as_ref().map_or("", |r| &r.hash);
-        let template = &job.ds.template;
-        let manifest = PodManifest::new(
-            job.ds,
-            hash,
-            &tolerations::merged(template),
-            self.settings.placement,
-        );
-        let manifest = match manifest {
-            Ok(manifest) => manifest,
+        let manifests = match Manifests::new(job, self.settings.placement) {
+            Ok(manifests) => manifests,
             Err(e) => {
                 // The API server's template is always an object of objects; decoding has checked
                 // it.
@@ -134,9 +135,9 @@ impl CarryOut {
         };
         let mut window = Window::new(self.max_in_flight);
         let cut = first.is_cut();
-        let completion = self.batch(job, first, &manifest, &mut window, outcome);
+        let completion = self.batch(job, first, &manifests, &mut window, outcome);
         if completion.await == Completion::Complete && !cut {
-            self.batch(job, rollout, &manifest, &mut window, outcome)
+            self.batch(job, rollout, &manifests, &mut window, outcome)
                 .await;
         }
     }
@@ -145,7 +146,7 @@ impl CarryOut {
         &self,
         job: &Job<'_>,
         mut batch: Batch<'_>,
-        manifest: &PodManifest,
+        manifests: &Manifests,
         window: &mut Window,
         outcome: &mut Outcome,
     ) -> Completion {
@@ -163,7 +164,7 @@ impl CarryOut {
                 let Some(task) = batch.next() else {
                     break;
                 };
-                under_way.push(self.task(job, task, manifest));
+                under_way.push(self.task(job, task, manifests));
             }
             let Some(undone) = under_way.next().await else {
                 return completion;
@@ -171,6 +172,9 @@ impl CarryOut {
             if undone.ends_creates() {
                 batch.end_creates();
                 outcome.creates_refused = true;
+            }
+            if let Some(words) = undone.denial() {
+                outcome.denial = Some(words);
             }
             if undone.ends_deletes() {
                 batch.end_deletes();
@@ -189,7 +193,7 @@ impl CarryOut {
         }
     }
 
-    async fn task(&self, job: &Job<'_>, task: Task<'_>, manifest: &PodManifest) -> Undone {
+    async fn task(&self, job: &Job<'_>, task: Task<'_>, manifests: &Manifests) -> Undone {
         let mut undone = Undone::default();
         let successor = task.is_successor();
         let node = task.node();
@@ -208,7 +212,7 @@ impl CarryOut {
             }
         }
         if let Some(create) = task.create {
-            undone.create = self.create(job, create, manifest).await.err();
+            undone.create = self.create(job, create, manifests).await.err();
             let may_delete = matches!(undone.create, None | Some(NotCreated::Denied(_)));
             if successor && !may_delete {
                 return undone;
@@ -224,7 +228,7 @@ impl CarryOut {
         &self,
         job: &Job<'_>,
         create: &Create,
-        manifest: &PodManifest,
+        manifests: &Manifests,
     ) -> Result<(), NotCreated> {
         let key = job.sibling(&create.pod_name);
         // The calls of a plan are sent one after another, and the cluster may have changed
@@ -236,6 +240,11 @@ impl CarryOut {
         {
             return Err(NotCreated::PlanAgain);
         }
+        let Some(manifest) = manifests.of(&create.revision) else {
+            // Plans create pods of the revisions that they assign, and no others.
+            tracing::error!(pod = %key, revision = &*create.revision, "no manifest for this revision");
+            return Err(NotCreated::PlanAgain);
+        };
         let body = manifest.body(&create.pod_name, &create.node);
         match self.api.post(&paths::pods(&key.namespace), body).await {
             Ok(answer) => {

@@ -165,6 +165,11 @@ impl Syncer {
         self.shared.queue.hear(key);
         let refused = outcome.creates_refused;
         self.shared.monitor.carried_out(key, refused);
+        if !plan.creates.is_empty() {
+            let now = (self.shared.clock)();
+            let denied = outcome.denial.map(Into::into);
+            self.shared.cache().creates_carried_out(key, denied, now);
+        }
         let mut failures = outcome.failures;
         let mut again = outcome.again;
         let observed = outcome.revision_known;

@@ -8,6 +8,7 @@
 mod support;
 
 mod decisions;
+mod denied;
 mod dirty;
 mod eligibility;
 mod equal_revisions;

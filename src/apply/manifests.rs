@@ -1,0 +1,34 @@
+//! The manifests that the pods of a plan are made from, one for each revision that nodes are
+//! assigned.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    model::{Placement, Str},
+    plan::tolerations,
+    wire::manifest::PodManifest,
+};
+
+use super::carry_out::Job;
+
+/// Hash of a revision to the manifest of its pods.
+pub(super) struct Manifests(BTreeMap<Str, PodManifest>);
+
+impl Manifests {
+    /// Prepares the manifest of the plan's current revision, which is the only one that nodes are
+    /// assigned. Fails where the template is no JSON object of objects.
+    pub fn new(job: &Job<'_>, placement: Placement) -> serde_json::Result<Manifests> {
+        let mut manifests = BTreeMap::new();
+        if let Some(revision) = &job.plan.revision {
+            let merged = tolerations::merged(&job.ds.template);
+            let manifest = PodManifest::new(job.ds, &revision.hash, &merged, placement)?;
+            manifests.insert(revision.hash.clone(), manifest);
+        }
+        Ok(Manifests(manifests))
+    }
+
+    /// The manifest of the pods of the revision with this hash.
+    pub fn of(&self, revision: &str) -> Option<&PodManifest> {
+        self.0.get(revision)
+    }
+}
