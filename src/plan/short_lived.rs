@@ -38,28 +38,34 @@ pub fn hold(facts: &Facts<'_, '_>, node: &Node) -> Option<NodeHold> {
 
 /// The warning that goes with a hold of these rules, the same text as long as the same nodes wait.
 pub fn warning(hold: &Hold) -> Option<Event> {
-    let seconds = SHORT_LIVED.as_secs();
-    let (reason, what) = match hold.rule {
-        HoldRule::DeletedPodBackoff => ("DeletedDaemonPod", "deleted by somebody else"),
-        HoldRule::ReleasedPodBackoff => (
-            "ReleasedDaemonPod",
-            "released, because they stopped matching the selector,",
-        ),
-        _ => return None,
-    };
     let nodes = hold.nodes.as_ref()?;
     let named = nodes.first.join(", ");
-    let more = match nodes.count.saturating_sub(nodes.first.len()) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let node = match nodes.count.saturating_sub(nodes.first.len()) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    };
+    let soon = SHORT_LIVED.as_secs();
+    let (reason, message) = match hold.rule {
+        HoldRule::DeletedPodBackoff => (
+            "DeletedDaemonPod",
+            format!(
+                "The last daemon pods on node {node} were deleted by somebody else within {soon} s of \
+                 their creation; the next one waits, and longer each time"
+            ),
+        ),
+        HoldRule::ReleasedPodBackoff => (
+            "ReleasedDaemonPod",
+            format!(
+                "The last daemon pods on node {node} stopped matching the selector within {soon} s of \
+                 their creation, and were released; the next one waits, and longer each time"
+            ),
+        ),
+        _ => return None,
     };
     Some(Event {
         kind: EventType::Warning,
         reason,
-        message: format!(
-            "The last daemon pods on node {named}{more} were {what} within {seconds} s of their creation; \
-             the next one waits, and longer each time"
-        ),
+        message,
         node: None,
     })
 }

@@ -73,7 +73,7 @@ async fn a_node_whose_pods_are_taken_away_at_once_waits_after_three_replacements
         }
         let said = server.events(reason);
         assert!(
-            said[0].contains(" within 10 s of their creation; "),
+            said[0].contains(" within 10 s of their creation"),
             "{said:?}"
         );
         // The status tells the truth meanwhile.
