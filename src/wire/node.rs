@@ -5,9 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{
-    ConditionState, ConditionStatus, Effect, Interner, Labels, Node, NodeDetail, Taint, Uid,
-};
+use crate::model::{ConditionStatus, Effect, Interner, Labels, Node, NodeDetail, Taint, Uid};
 
 use super::{
     DecodeError,
@@ -80,12 +78,16 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
         .into_iter()
         .filter_map(|raw| leniently(Some(raw)))
         .collect();
-    let state = |kind: &str| condition(&conditions, kind).map(Condition::state);
-    let is_true = |c: &ConditionState| c.status == ConditionStatus::True;
+    let find = |kind: &str| condition(&conditions, kind);
+    let is_true = |c: &&Condition<'_>| c.status() == ConditionStatus::True;
     let detail = NodeDetail {
-        unready: state("Ready").filter(|c| !is_true(c)),
-        maintenance: state("MaintenanceInProgress").filter(is_true),
-        graceful_shutdown: state("GracefulNodeShutdownInProgress").filter(is_true),
+        unready: find("Ready").filter(|c| !is_true(c)).map(Condition::state),
+        maintenance: find("MaintenanceInProgress")
+            .filter(is_true)
+            .map(Condition::state),
+        graceful_shutdown: find("GracefulNodeShutdownInProgress")
+            .filter(is_true)
+            .map(Condition::state),
         terminating: deletion.is_some(),
         deletion: deletion.and_then(|t| parse_time(&t.0).ok()),
     };
@@ -108,6 +110,7 @@ pub fn from_error(e: &DecodeError) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ConditionState;
 
     fn node(metadata: &str, rest: &str) -> Node {
         let text = format!(r#"{{"metadata":{{"name":"a","uid":"a"{metadata}}}{rest}}}"#);

@@ -230,11 +230,16 @@ pub struct Condition<'a> {
 }
 
 impl Condition<'_> {
+    /// The status; `Unknown` where it is absent.
+    pub fn status(&self) -> ConditionStatus {
+        ConditionStatus::parse(self.status.as_ref().map_or("", |s| &s.0))
+    }
+
     /// Go's zero time, which is also what null is read as, and a malformed time are not known.
     pub fn state(&self) -> ConditionState {
         let since = self.last_transition_time.as_ref();
         ConditionState {
-            status: ConditionStatus::parse(self.status.as_ref().map_or("", |s| &s.0)),
+            status: self.status(),
             since: since
                 .filter(|t| t.0 != ZERO_TIME)
                 .and_then(|t| parse_time(&t.0).ok()),

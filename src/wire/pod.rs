@@ -8,17 +8,19 @@ use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time};
 use super::{
     DecodeError,
     partial::{Affinity, Condition, Metadata, Text, ZERO_TIME, condition, parse_time},
-    pod_detail::{self, Explanations},
+    pod_detail::{self, ContainerStatus, Explanations, each_leniently},
 };
 
+/// A pod whose container statuses are read as `S`.
 #[derive(Deserialize)]
-struct PodObject<'a> {
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+struct PodObject<'a, S> {
     #[serde(borrow)]
     metadata: Metadata<'a>,
     #[serde(borrow)]
     spec: Option<Spec<'a>>,
     #[serde(borrow)]
-    status: Option<PodStatus<'a>>,
+    status: Option<PodStatus<'a, S>>,
 }
 
 #[derive(Deserialize)]
@@ -30,9 +32,10 @@ struct Spec<'a> {
     affinity: Option<Affinity<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PodStatus<'a> {
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+struct PodStatus<'a, S> {
     #[serde(borrow)]
     phase: Option<Text<'a>>,
     #[serde(borrow)]
@@ -41,10 +44,44 @@ struct PodStatus<'a> {
     reason: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    init_container_statuses: Option<&'a RawValue>,
-    #[serde(borrow)]
-    container_statuses: Option<&'a RawValue>,
+    init_container_statuses: Option<S>,
+    container_statuses: Option<S>,
+}
+
+impl<S> Default for PodStatus<'_, S> {
+    fn default() -> Self {
+        PodStatus {
+            phase: None,
+            conditions: None,
+            reason: None,
+            message: None,
+            init_container_statuses: None,
+            container_statuses: None,
+        }
+    }
+}
+
+type ContainerStatuses<'a> = Vec<ContainerStatus<'a>>;
+
+/// Reads the object in one pass, as all pods of an API server allow. Only where that fails, container
+/// statuses are read apart from the rest, which they must not spoil.
+fn parse(raw: &RawValue) -> serde_json::Result<PodObject<'_, ContainerStatuses<'_>>> {
+    if let Ok(object) = serde_json::from_str(raw.get()) {
+        return Ok(object);
+    }
+    let object: PodObject<'_, &RawValue> = serde_json::from_str(raw.get())?;
+    Ok(PodObject {
+        metadata: object.metadata,
+        spec: object.spec,
+        status: object.status.map(|s| PodStatus {
+            phase: s.phase,
+            conditions: s.conditions,
+            reason: s.reason,
+            message: s.message,
+            init_container_statuses: s.init_container_statuses.map(each_leniently),
+            container_statuses: s.container_statuses.map(each_leniently),
+        }),
+    })
 }
 
 /// A pod as it was read. Its node is still a name, because slots of nodes are the cache's.
@@ -65,7 +102,7 @@ pub struct DecodedPod {
 /// Fails where a field that decides is malformed. [`from_error`] then has what could be read.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box<DecodeError>> {
     let fail = |why: String| DecodeError::new("Pod", why, raw);
-    let object: PodObject<'_> = serde_json::from_str(raw.get()).map_err(|e| fail(e.to_string()))?;
+    let object = parse(raw).map_err(|e| fail(e.to_string()))?;
     let metadata = &object.metadata;
     let spec_node = object
         .spec
@@ -94,8 +131,8 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         let explanations = Explanations {
             reason: status.reason,
             message: status.message,
-            init_container_statuses: status.init_container_statuses,
-            container_statuses: status.container_statuses,
+            init_container_statuses: status.init_container_statuses.unwrap_or_default(),
+            container_statuses: status.container_statuses.unwrap_or_default(),
         };
         pod_detail::detail(metadata, conditions, explanations, interner)
     } else {

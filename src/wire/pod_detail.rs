@@ -14,17 +14,17 @@ use crate::model::{
 use super::partial::{Condition, Metadata, Text, condition, leniently, parse_time};
 
 /// The part of `status` that only explains.
-#[derive(Clone, Copy, Default)]
 pub struct Explanations<'a> {
     pub reason: Option<&'a RawValue>,
     pub message: Option<&'a RawValue>,
-    pub init_container_statuses: Option<&'a RawValue>,
-    pub container_statuses: Option<&'a RawValue>,
+    pub init_container_statuses: Vec<ContainerStatus<'a>>,
+    pub container_statuses: Vec<ContainerStatus<'a>>,
 }
 
+/// One of `status.containerStatuses`. Any object is one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ContainerStatus<'a> {
+pub struct ContainerStatus<'a> {
     #[serde(borrow)]
     name: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -72,22 +72,16 @@ pub fn detail(
     let mut detail = PodDetail {
         unscheduled: unscheduled(conditions, interner),
         unready: condition(conditions, "Ready")
-            .map(Condition::state)
-            .filter(|c| c.status != ConditionStatus::True),
+            .filter(|c| c.status() != ConditionStatus::True)
+            .map(Condition::state),
         reason: some_text(explanations.reason, interner),
         message: some_text(explanations.message, interner),
         ..PodDetail::default()
     };
     let mut waiting = Vec::new();
-    for raw in [
-        explanations.init_container_statuses,
-        explanations.container_statuses,
-    ] {
-        for raw in leniently::<Vec<&RawValue>>(raw).unwrap_or_default() {
-            if let Some(status) = leniently::<ContainerStatus<'_>>(Some(raw)) {
-                container(&status, &mut detail, &mut waiting, interner);
-            }
-        }
+    let init = explanations.init_container_statuses.iter();
+    for status in init.chain(&explanations.container_statuses) {
+        container(status, &mut detail, &mut waiting, interner);
     }
     detail.waiting = waiting.into();
     if metadata.deletion_timestamp.is_some() {
@@ -102,13 +96,21 @@ pub fn detail(
     (detail != PodDetail::default()).then(|| Arc::new(detail))
 }
 
+/// The elements of an array of which some may be no objects.
+pub fn each_leniently(raw: &RawValue) -> Vec<ContainerStatus<'_>> {
+    leniently::<Vec<&RawValue>>(Some(raw))
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|raw| leniently(Some(raw)))
+        .collect()
+}
+
 fn unscheduled(conditions: &[Condition<'_>], interner: &mut Interner) -> Option<Unscheduled> {
     let scheduled = condition(conditions, "PodScheduled")?;
-    let state = scheduled.state();
-    (state.status == ConditionStatus::False).then(|| Unscheduled {
+    (scheduled.status() == ConditionStatus::False).then(|| Unscheduled {
         reason: text(scheduled.reason, interner),
         message: text(scheduled.message, interner),
-        since: state.since,
+        since: scheduled.state().since,
     })
 }
 
@@ -296,6 +298,19 @@ mod tests {
                 count: 3
             })
         );
+    }
+
+    #[test]
+    fn a_container_status_that_is_no_object_spoils_no_other() {
+        for odd in ["1", "null", "[]", r#""text""#] {
+            let detail = of_containers(&format!(r#"{odd},{{"name":"a","restartCount":2}},{odd}"#));
+            assert_eq!(detail.restarts.map(|r| r.count), Some(2), "{odd}");
+        }
+        for odd in ["1", "{}", r#""\ud800""#] {
+            let status = format!(r#""containerStatuses":{odd},"reason":"Evicted""#);
+            let detail = detail_of("", &status).expect("the reason");
+            assert_eq!(detail.reason.as_deref(), Some("Evicted"), "{odd}");
+        }
     }
 
     #[test]
