@@ -63,8 +63,8 @@ impl<S> Default for PodStatus<'_, S> {
 
 type ContainerStatuses<'a> = Vec<ContainerStatus<'a>>;
 
-/// Reads the object in one pass, as all pods of an API server allow. Only where that fails, container
-/// statuses are read apart from the rest, which they must not spoil.
+/// Reads the object in one pass, as all pods of an API server allow. Only where that fails,
+/// container statuses are read apart from the rest, which they must not spoil.
 fn parse(raw: &RawValue) -> serde_json::Result<PodObject<'_, ContainerStatuses<'_>>> {
     if let Ok(object) = serde_json::from_str(raw.get()) {
         return Ok(object);
