@@ -1,5 +1,22 @@
 //! Plain domain types: what the controller knows about a cluster, without Kubernetes' client types,
 //! async or IO. Everything here is cheap to clone (texts are shared) and small in memory.
+//!
+//! # Glossary
+//!
+//! One word, one meaning, in names, logs and documents (`CONTRIBUTING.md` has the same list):
+//!
+//! - *terminating*: the object has a `deletionTimestamp`, or a delete of ours for it is pending.
+//! - *terminal*: the pod's phase is `Failed` or `Succeeded`.
+//! - *live*: the pod is neither terminating by its `deletionTimestamp` nor terminal.
+//! - *gone*: the object no longer exists.
+//! - *synced*: a cache has completed its first list of a kind.
+//! - *stale*: a cache is behind the API server.
+//! - *leader*: the replica that holds the Lease.
+//! - *rollout*: replacing the pods of older revisions.
+//! - *hold*: something is not done although a rule would want it; it has a rule, a reason, and since
+//!   and until when.
+//! - *eligible*: the DaemonSet's pods belong on the node.
+//! - *settled*: the plan has no action.
 
 pub mod backoff;
 pub mod condition;
