@@ -2,6 +2,7 @@
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
 mod explain;
+mod input;
 mod leader_election;
 mod plan;
 mod shared;
@@ -18,8 +19,9 @@ use clap::{
 };
 
 pub use explain::{ExplainArgs, Subject};
+pub use input::{InputArgs, Output};
 pub use leader_election::LeaderElectionArgs;
-pub use plan::{Output, PlanArgs};
+pub use plan::PlanArgs;
 pub use shared::{LogFormat, SharedArgs, WhoBinds};
 pub use target::{Asked, Target};
 

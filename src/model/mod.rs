@@ -13,8 +13,8 @@
 //! - *stale*: a cache is behind the API server.
 //! - *leader*: the replica that holds the Lease.
 //! - *rollout*: replacing the pods of older revisions.
-//! - *hold*: something is not done although a rule would want it; it has a rule, a reason, and since
-//!   and until when.
+//! - *hold*: something is not done although a rule would want it; it has a rule, a reason, and
+//!   since and until when.
 //! - *eligible*: the DaemonSet's pods belong on the node.
 //! - *settled*: the plan has no action.
 

@@ -1,48 +1,15 @@
 //! The arguments of `explain`.
 
-use std::path::PathBuf;
-
 use clap::{ArgAction, Args, builder::BoolishValueParser};
 
-use crate::model::Time;
-
-use super::{
-    plan::{Output, time},
-    shared::SharedArgs,
-    target::{self, Asked, Target},
-};
+use super::{input::InputArgs, target::Asked};
 
 /// The arguments of `explain`.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct ExplainArgs {
-    /// Those of all commands.
+    /// Those that `plan` has, too.
     #[command(flatten)]
-    pub shared: SharedArgs,
-
-    /// The DaemonSet, as -d takes it, or in two words as kubectl does: ds NAME
-    #[arg(value_name = "DAEMONSET", num_args = 0..)]
-    words: Vec<String>,
-
-    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas.
-    /// Without any, the cluster is asked
-    #[arg(
-        long,
-        short = 'f',
-        value_name = "FILE",
-        env = "DAEMONSET_CONTROLLER_FILENAME",
-        value_delimiter = ','
-    )]
-    pub filename: Vec<PathBuf>,
-
-    /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough;
-    /// ds/NAME and its like are understood
-    #[arg(
-        long,
-        short = 'd',
-        value_name = "NAMESPACE/NAME",
-        env = "DAEMONSET_CONTROLLER_DAEMONSET"
-    )]
-    daemonset: Option<Target>,
+    pub input: InputArgs,
 
     /// Explain this node
     #[arg(long, value_name = "NODE", env = "DAEMONSET_CONTROLLER_NODE")]
@@ -60,29 +27,6 @@ pub struct ExplainArgs {
         value_parser = BoolishValueParser::new()
     )]
     all: bool,
-
-    /// The time to explain (RFC 3339, as 2026-11-21T06:00:00Z); else the clock's
-    #[arg(long, value_name = "TIME", env = "DAEMONSET_CONTROLLER_NOW", value_parser = time)]
-    pub now: Option<Time>,
-
-    /// Text for people, or JSON as docs/explain.schema.json describes it
-    #[arg(
-        long,
-        short = 'o',
-        env = "DAEMONSET_CONTROLLER_OUTPUT",
-        default_value = "text"
-    )]
-    pub output: Output,
-
-    /// Print in full what text cuts: names of nodes
-    #[arg(
-        long,
-        short = 'v',
-        env = "DAEMONSET_CONTROLLER_VERBOSE",
-        action = ArgAction::SetTrue,
-        value_parser = BoolishValueParser::new()
-    )]
-    pub verbose: bool,
 }
 
 /// What is to be explained.
@@ -99,7 +43,7 @@ pub enum Subject<'a> {
 impl ExplainArgs {
     /// Which DaemonSet is meant; an error where the arguments contradict each other.
     pub fn asked(&self) -> Result<Asked, String> {
-        match target::named(&self.words, self.daemonset.as_ref())? {
+        match self.input.named()? {
             Asked::Each => {
                 Err("`explain` explains one DaemonSet: name it, as in ds/NAME".to_owned())
             }

@@ -22,7 +22,7 @@ use report::{Explanation, all_nodes};
 /// Explains and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster
 /// cannot be asked or the answer cannot be written.
 pub fn run(args: &ExplainArgs) -> ExitCode {
-    log::init(args.shared.log_format);
+    log::init(args.input.shared.log_format);
     match answer(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -35,14 +35,15 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
 fn answer(args: &ExplainArgs) -> Result<(), PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
     let subject = args.subject().map_err(PlanError::Input)?;
-    let choice = Choice::new(asked, args.shared.namespace(), None);
-    let mut loaded = load(&args.shared, &args.filename, &choice)?;
+    let choice = Choice::new(asked, args.input.shared.namespace(), None);
+    let mut loaded = load(&args.input.shared, &args.input.filename, &choice)?;
     let now = args
+        .input
         .now
         .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
     let none = || PlanError::Input(choice.none());
     let chosen = loaded.chosen.into_iter().next().ok_or_else(none)?;
-    let settings = args.shared.settings();
+    let settings = args.input.shared.settings();
     let explained = loaded.cache.snapshot(&chosen.key, settings, |snapshot| {
         let detailed = plan::in_detail(snapshot, now);
         let mut explanation = explain(snapshot, &detailed, subject, now)?;
@@ -53,9 +54,9 @@ fn answer(args: &ExplainArgs) -> Result<(), PlanError> {
         Ok(explanation)
     });
     let explanation = explained.unwrap_or_else(|| Err(none()))?;
-    match args.output {
+    match args.input.output {
         Output::Json => print(&to_json(&explanation), &explanation.notes),
-        Output::Text => print(&text::render(&explanation, args.verbose), &[]),
+        Output::Text => print(&text::render(&explanation, args.input.verbose), &[]),
     }
 }
 

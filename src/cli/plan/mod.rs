@@ -51,7 +51,7 @@ struct Answer {
 /// Plans and prints. The exit code is 0; 2 where other input is needed, 1 where the cluster cannot
 /// be asked or the answer cannot be written; with `--exit-code`, 3 where there is something to do.
 pub fn run(args: &PlanArgs) -> ExitCode {
-    log::init(args.shared.log_format);
+    log::init(args.input.shared.log_format);
     match answer(args).and_then(|answer| print(&answer.out, &answer.notes).map(|()| answer.settled))
     {
         Ok(false) if args.exit_code => SOMETHING_TO_DO.into(),
@@ -81,9 +81,10 @@ pub fn print(out: &str, notes: &[String]) -> Result<(), PlanError> {
 
 fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
-    let choice = Choice::new(asked, args.shared.namespace(), args.selector());
-    let loaded = load(&args.shared, &args.filename, &choice)?;
+    let choice = Choice::new(asked, args.input.shared.namespace(), args.selector());
+    let loaded = load(&args.input.shared, &args.input.filename, &choice)?;
     let now = args
+        .input
         .now
         .unwrap_or_else(|| Time::from(jiff::Timestamp::now()));
     let skipped = loaded.skipped.clone();
@@ -128,7 +129,7 @@ fn planned<R>(
     f: impl FnOnce(&Snapshot<'_>, &DetailedPlan, Notes) -> Result<R, PlanError>,
 ) -> Result<R, PlanError> {
     let Chosen { key, mut notes } = chosen;
-    let result = cache.snapshot(&key, args.shared.settings(), |snapshot| {
+    let result = cache.snapshot(&key, args.input.shared.settings(), |snapshot| {
         let detailed = plan::in_detail(snapshot, now);
         let about = notes::about(snapshot.daemon_set, &detailed.plan);
         notes.texts.extend(about);
@@ -160,7 +161,7 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
                 uid.as_str()
             ));
         }
-        let lines = notes::lines(&notes.texts, &notes.defaults, args.verbose);
+        let lines = notes::lines(&notes.texts, &notes.defaults, args.input.verbose);
         let extras = Extras {
             manifests: args.manifests,
             values: args.show_values,
@@ -172,15 +173,21 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
         };
         let report = Report::new(snapshot, detailed, now, notes, extras).map_err(unusable)?;
         let settled = report.summary.settled;
-        Ok(match args.output {
+        Ok(match args.input.output {
             Output::Json => Answer {
                 out: report::to_json(&report),
                 notes: lines,
                 settled,
             },
             Output::Text => {
-                let text =
-                    text::render(snapshot, &detailed.plan, &report, now, &lines, args.verbose);
+                let text = text::render(
+                    snapshot,
+                    &detailed.plan,
+                    &report,
+                    now,
+                    &lines,
+                    args.input.verbose,
+                );
                 let out = if args.manifests {
                     manifests::stream(&text, &report).map_err(unusable)?
                 } else {
@@ -222,8 +229,8 @@ fn overview(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanEr
         )?);
     }
     let settled = plans.iter().all(|p| p.summary.settled);
-    let notes = [general, overview::notes(&plans, args.verbose)].concat();
-    Ok(match args.output {
+    let notes = [general, overview::notes(&plans, args.input.verbose)].concat();
+    Ok(match args.input.output {
         Output::Json => Answer {
             out: report::to_json(&plans),
             notes,
