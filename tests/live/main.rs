@@ -24,6 +24,7 @@ mod crashes;
 mod deletion;
 mod denied;
 mod deployed;
+mod explain;
 mod kubectl;
 mod lease_rules;
 mod metrics;
