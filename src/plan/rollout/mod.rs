@@ -51,10 +51,8 @@ pub fn plan(
         on_delete::hold(facts, status, draft);
         return None;
     };
-    let nodes = facts.snapshot.nodes.iter();
-    let desired = nodes
-        .filter(|(id, _)| facts.verdict(*id).should_run())
-        .count();
+    // The status has counted the eligible nodes already.
+    let desired = usize::try_from(status.desired_number_scheduled).unwrap_or(0);
     let Some(budget) = Budget::new(max_unavailable, max_surge, desired) else {
         draft.holds.on_daemon_set(HoldRule::InvalidBudget);
         return None;
