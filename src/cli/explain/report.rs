@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::plan::report::{
-        BlockReport, HoldReport, ObjectName, ObstacleReport,
-        reasons::{self, time},
+    cli::plan::{
+        report::{
+            BlockReport, HoldReport, ObjectName, ObstacleReport,
+            reasons::{self, time},
+        },
+        text::reasons::grouped,
     },
     model::{Snapshot, Time, Verdict},
     plan::{
@@ -122,7 +125,7 @@ pub struct ActionReport {
 }
 
 /// Why a node stands as it does.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CauseReport {
     /// What is done or not done: `Create`, `Delete`, `Held`, `NotAvailable`, `NotEligible`,
@@ -174,17 +177,14 @@ impl Explanation {
 
     /// Groups the nodes by cause, the commonest first.
     pub fn grouped(mut self) -> Explanation {
-        for node in &self.nodes {
-            match self.groups.iter_mut().find(|g| g.cause == node.cause) {
-                Some(group) => group.nodes.push(node.name.clone()),
-                None => self.groups.push(GroupReport {
-                    cause: node.cause.clone(),
-                    nodes: vec![node.name.clone()],
-                }),
-            }
-        }
-        self.groups
-            .sort_by_key(|group| std::cmp::Reverse(group.nodes.len()));
+        let by_cause = self.nodes.iter().map(|n| (&n.cause, n.name.clone()));
+        let groups = grouped(by_cause).into_iter();
+        self.groups = groups
+            .map(|(cause, nodes)| GroupReport {
+                cause: cause.clone(),
+                nodes,
+            })
+            .collect();
         self
     }
 }

@@ -64,7 +64,7 @@ pub struct BlockReport {
 }
 
 /// One thing that keeps a pod away from a node.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObstacleReport {
     /// In one word.

@@ -284,7 +284,11 @@ fn rollout(report: &Report, named: usize) -> Vec<String> {
 /// unavailable.
 fn against_status(report: &Report) -> Option<String> {
     let (rollout, status) = (report.rollout.as_ref()?, report.status.as_ref()?);
-    let is_left_out = |name: &str| report.nodes.iter().any(|n| n.name == name && !n.should_run);
+    // Nodes are sorted by name.
+    let is_left_out = |name: &str| {
+        let at = report.nodes.binary_search_by(|n| n.name.as_str().cmp(name));
+        at.is_ok_and(|at| !report.nodes[at].should_run)
+    };
     let blocked = rollout.blocked_by.len();
     let left_out = rollout
         .blocked_by

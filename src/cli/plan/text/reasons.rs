@@ -1,6 +1,6 @@
 //! Why something is not done, and what is in the way, in lines for people.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use crate::cli::plan::report::{BlockReport, HoldReport, NodeReport, ObstacleReport};
 
@@ -19,15 +19,16 @@ pub fn nodes(count: usize) -> String {
     format!("{count} {}", if count == 1 { "node" } else { "nodes" })
 }
 
-/// Groups of items with the same key, the largest group first, then in the order in which they
-/// came.
-fn grouped<K: PartialEq, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
+/// Groups of items with the same key, the largest group first, then in the order in which they came.
+pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    let mut places: BTreeMap<K, usize> = BTreeMap::new();
     for (key, item) in items {
-        match groups.iter_mut().find(|(k, _)| *k == key) {
-            Some((_, group)) => group.push(item),
-            None => groups.push((key, vec![item])),
-        }
+        let at = *places.entry(key).or_insert_with_key(|key| {
+            groups.push((key.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[at].1.push(item);
     }
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.len()));
     groups
