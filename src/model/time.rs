@@ -25,6 +25,11 @@ impl Time {
         })
     }
 
+    /// The earlier of two times of which either may be missing.
+    pub fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+        [a, b].into_iter().flatten().min()
+    }
+
     /// How long from `earlier` to this, zero when it is not earlier.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -119,7 +119,7 @@ impl Draft {
 
     /// Plans again at this time at the latest.
     pub fn wake(&mut self, at: Time) {
-        self.wake_at = Some(self.wake_at.map_or(at, |t| t.min(at)));
+        self.wake_at = Time::earliest(self.wake_at, Some(at));
     }
 
     fn hold(&mut self, hold: NodeHold) -> Result<(), Held> {

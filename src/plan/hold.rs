@@ -255,8 +255,8 @@ impl Holds {
                 ..
             }) => {
                 nodes.add(&hold.node);
-                *since = earliest(*since, hold.since);
-                *until = earliest(*until, hold.until);
+                *since = Time::earliest(*since, hold.since);
+                *until = Time::earliest(*until, hold.until);
             }
             _ => self.by_rule.push(Hold {
                 rule: hold.rule.clone(),
@@ -293,8 +293,4 @@ impl Holds {
         self.by_rule.sort_by(|a, b| a.rule.cmp(&b.rule));
         (self.by_rule, self.each.unwrap_or_default())
     }
-}
-
-fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
-    [a, b].into_iter().flatten().min()
 }

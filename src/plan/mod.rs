@@ -94,7 +94,7 @@ fn make(
     draft.hold_denied(snapshot.creates_denied);
 
     history.ops.delete_old = revisions::delete_old(old, ds.revision_history_limit, &pods, &history);
-    let wake_at = [draft.wake_at, counted.wake_at].into_iter().flatten().min();
+    let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
     let (holds, each_hold) = draft.holds.finish();

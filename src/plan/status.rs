@@ -44,7 +44,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
             s.number_ready += 1;
             match pod.available_at(ds.min_ready_seconds) {
                 Some(at) if at <= facts.now => s.number_available += 1,
-                Some(at) => wake_at = Some(wake_at.map_or(at, |t| t.min(at))),
+                Some(at) => wake_at = Time::earliest(wake_at, Some(at)),
                 None => {}
             }
         }

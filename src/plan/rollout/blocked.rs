@@ -107,8 +107,8 @@ impl Blockers {
         match self.by_reason.iter_mut().find(|b| b.reason == reason) {
             Some(known) => {
                 known.nodes.add(&block.node);
-                known.since = [known.since, since].into_iter().flatten().min();
-                known.until = [known.until, until].into_iter().flatten().min();
+                known.since = Time::earliest(known.since, since);
+                known.until = Time::earliest(known.until, until);
             }
             None => self.by_reason.push(BlockedBy {
                 reason,

@@ -80,7 +80,7 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         match pod.available_at(self.facts.ds().min_ready_seconds) {
             Some(at) if at <= self.facts.now => true,
             Some(at) => {
-                self.wake_at = Some(self.wake_at.map_or(at, |t| t.min(at)));
+                self.wake_at = Time::earliest(self.wake_at, Some(at));
                 false
             }
             None => false,

@@ -19,7 +19,8 @@ pub fn nodes(count: usize) -> String {
     format!("{count} {}", if count == 1 { "node" } else { "nodes" })
 }
 
-/// Groups of items with the same key, the largest group first, then in the order in which they came.
+/// Groups of items with the same key, the largest group first, then in the order in which they
+/// came.
 pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     let mut places: BTreeMap<K, usize> = BTreeMap::new();
