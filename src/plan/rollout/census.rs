@@ -57,8 +57,12 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         let facts = self.facts;
         let nodes = facts.snapshot.nodes;
         let takes_part = move |id: NodeId| {
-            let is_readable = nodes.get(id).is_none_or(|n| n.readable);
-            is_readable && (facts.is_eligible(id) || facts.visible(id).next().is_some())
+            let is_eligible = match nodes.get(id) {
+                Some(node) if !node.readable => return false,
+                Some(_) => facts.verdict(id).should_run(),
+                None => false,
+            };
+            is_eligible || facts.visible(id).next().is_some()
         };
         (0..)
             .map(NodeId)
