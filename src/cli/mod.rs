@@ -1,6 +1,7 @@
 //! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do,
 //! `explain` says why, `run` is it.
 
+pub mod advice;
 pub mod args;
 pub mod demo;
 pub mod documents;

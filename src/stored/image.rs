@@ -3,12 +3,12 @@
 /// Whether the default pull policy of an image is `Always`: with the tag `latest`, or with neither
 /// tag nor digest. A reference that cannot be parsed has the default `IfNotPresent`.
 pub fn pulled_always(image: &str) -> bool {
-    matches!(tag(image), Some(Some("latest")))
+    tag(image) == Some("latest")
 }
 
-/// The tag of an image; `latest` where the reference has neither tag nor digest. The outer `None`
-/// stands for a reference that cannot be parsed.
-fn tag(image: &str) -> Option<Option<&str>> {
+/// The tag of an image; `latest` where the reference has neither tag nor digest. None for a
+/// reference with a digest alone, and for one that cannot be parsed.
+pub fn tag(image: &str) -> Option<&str> {
     if image.len() == 64
         && image
             .bytes()
@@ -33,10 +33,11 @@ fn tag(image: &str) -> Option<Option<&str>> {
         && path.split('/').all(component_is_valid)
         && tag.is_none_or(tag_is_valid)
         && digest.is_none_or(digest_is_valid);
-    valid.then_some(match (tag, digest) {
+    match (tag, digest) {
+        _ if !valid => None,
         (None, None) => Some("latest"),
         (tag, _) => tag,
-    })
+    }
 }
 
 /// Whether the part before the first slash is a registry.

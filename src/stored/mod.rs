@@ -7,7 +7,7 @@
 
 pub mod defaults;
 mod edit;
-mod image;
+pub mod image;
 mod normal;
 pub mod quantity;
 

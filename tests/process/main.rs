@@ -7,6 +7,7 @@ mod openmetrics;
 #[path = "../support/same.rs"]
 mod same;
 
+mod advice;
 mod chart;
 mod docs;
 mod endpoints;

@@ -60,6 +60,15 @@ pub struct PlanArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub exit_code: bool,
+
+    /// Leave out advice: what the cluster takes as it is, and what would be better otherwise
+    #[arg(
+        long,
+        env = "DAEMONSET_CONTROLLER_NO_ADVICE",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub no_advice: bool,
 }
 
 impl PlanArgs {

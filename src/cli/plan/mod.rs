@@ -27,6 +27,7 @@ use crate::{
 };
 
 use super::{
+    advice,
     args::{Output, PlanArgs, SharedArgs},
     complain, files, log,
 };
@@ -133,6 +134,9 @@ fn planned<R>(
         let detailed = plan::in_detail(snapshot, now);
         let about = notes::about(snapshot.daemon_set, &detailed.plan);
         notes.texts.extend(about);
+        if !args.no_advice {
+            notes.advice = advice::about_plan(snapshot, &detailed);
+        }
         f(snapshot, &detailed, notes)
     });
     result.unwrap_or_else(|| Err(PlanError::Input(format!("there is no DaemonSet {key}"))))
@@ -152,7 +156,7 @@ fn one(loaded: Loaded, args: &PlanArgs, now: Time) -> Result<Answer, PlanError> 
     planned(&mut cache, chosen, args, now, |snapshot, detailed, own| {
         let mut notes = Notes {
             texts: [general, own.texts].concat(),
-            defaults: own.defaults,
+            ..own
         };
         let uid = &snapshot.daemon_set.uid;
         if args.manifests && uid.as_str().starts_with(input::MADE_UP_UID) {

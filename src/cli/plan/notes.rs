@@ -2,6 +2,7 @@
 //! defaults that were added to it.
 
 use crate::{
+    cli::advice::Advice,
     model::{DaemonSet, IntOrPercent, UpdateStrategy},
     plan::{Plan, names},
     wire::daemon_set::TEMPLATE_GENERATION,
@@ -17,6 +18,8 @@ pub struct Notes {
     pub texts: Vec<String>,
     /// Fields that the API server sets by itself, as `spec.revisionHistoryLimit=10`.
     pub defaults: Vec<String>,
+    /// What would be better otherwise.
+    pub advice: Vec<Advice>,
 }
 
 /// Notes as lines; the added defaults in one, unless all are asked for.

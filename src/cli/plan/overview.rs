@@ -43,7 +43,24 @@ pub fn notes(plans: &[Overview], verbose: bool) -> Vec<String> {
             lines.push(format!("{}/{}: {line}", name.namespace, name.name));
         }
     }
+    lines.extend(advised(plans));
     lines
+}
+
+/// How many have advice. It is too much to be read for many at once.
+fn advised(plans: &[Overview]) -> Option<String> {
+    let advised = plans.iter().filter(|plan| !plan.advice.is_empty());
+    let names = advised.map(|plan| &plan.daemon_set);
+    let mut names = names.map(|name| format!("{}/{}", name.namespace, name.name));
+    let first = names.next()?;
+    Some(match names.count() {
+        0 => format!(
+            "there is advice on {first}: `plan {first}` prints it, --no-advice leaves it out"
+        ),
+        more => format!(
+            "there is advice on {first} and {more} more: `plan {first}` prints it, --no-advice leaves it out"
+        ),
+    })
 }
 
 /// A dash for nothing to do, so that all else stands out.

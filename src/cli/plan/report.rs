@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 mod build;
 pub mod reasons;
 
+pub use crate::cli::advice::Advice;
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
@@ -72,6 +73,8 @@ pub struct Report {
     /// Fields that the API server would set by itself and that were added, as
     /// `spec.revisionHistoryLimit=10`.
     pub defaults: Vec<String>,
+    /// What the cluster takes and what would be better otherwise; empty with `--no-advice`.
+    pub advice: Vec<Advice>,
 }
 
 /// A plan in short: an element of what `-A -o json` prints. Its fields are those of [`Report`].
@@ -94,6 +97,8 @@ pub struct Overview {
     pub notes: Vec<String>,
     /// As in [`Report::defaults`].
     pub defaults: Vec<String>,
+    /// As in [`Report::advice`].
+    pub advice: Vec<Advice>,
 }
 
 /// A plan in numbers.

@@ -86,6 +86,7 @@ impl Report {
             summary: Summary::new(ds, plan),
             notes: notes.texts,
             defaults: notes.defaults,
+            advice: notes.advice,
         })
     }
 }
@@ -101,6 +102,7 @@ impl Overview {
             summary: Summary::new(ds, plan),
             notes: notes.texts,
             defaults: notes.defaults,
+            advice: notes.advice,
         }
     }
 }

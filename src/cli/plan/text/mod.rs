@@ -43,6 +43,12 @@ pub fn render(
         section(&mut out, "New revision", &diff::lines::lines(diff, verbose));
     }
     section(&mut out, "Notes", notes);
+    let advice = report.advice.iter().map(|advice| advice.message.clone());
+    section(
+        &mut out,
+        "Advice (none with --no-advice)",
+        &advice.collect::<Vec<_>>(),
+    );
     section(&mut out, "Rollout", &rollout(report, named));
     // The head says why a DaemonSet is left alone.
     if plan.left_alone.is_none() {
