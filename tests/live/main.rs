@@ -12,6 +12,7 @@ mod controller;
 mod differential;
 #[path = "../support/live/mod.rs"]
 mod harness;
+mod known_gap;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod process;

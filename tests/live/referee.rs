@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::known_gap::Holders;
+
 /// A pod, as far as the referee needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
@@ -40,6 +42,8 @@ pub struct Violation {
     pub node: String,
     /// The names of the live pods there.
     pub pods: Vec<String>,
+    /// Where it is the known gap: the name of the pod whose create was late.
+    pub late: Option<String>,
 }
 
 impl fmt::Display for Violation {
@@ -49,13 +53,16 @@ impl fmt::Display for Violation {
             owner,
             node,
             pods,
+            late,
         } = self;
         write!(
             f,
             "at resourceVersion {version} owner {owner} has {} live pods on {node}: {}",
             pods.len(),
             pods.join(", ")
-        )
+        )?;
+        late.iter()
+            .try_for_each(|name| write!(f, " (the create of {name} was late)"))
     }
 }
 
@@ -63,6 +70,7 @@ impl fmt::Display for Violation {
 #[derive(Debug, Default)]
 pub struct Book {
     pods: BTreeMap<String, Fact>,
+    holders: Holders,
     surging: bool,
 }
 
@@ -79,6 +87,7 @@ impl Book {
     /// Takes in a pod's new state; says so if it is one too many.
     pub fn see(&mut self, fact: Fact, version: &str) -> Option<Violation> {
         let uid = fact.uid.clone();
+        self.holders.see(&fact);
         self.pods.insert(uid.clone(), fact);
         let fact = &self.pods[&uid];
         let (true, Some(owner), Some(node)) = (fact.live, &fact.owner, &fact.node) else {
@@ -95,6 +104,7 @@ impl Book {
             version: version.to_owned(),
             owner: owner.clone(),
             node: node.clone(),
+            late: self.holders.late_create(&there),
             pods,
         })
     }
@@ -121,6 +131,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Takes out the moments of the known gap, and gives the pods whose creates were late.
+    pub fn take_known_gap(&mut self) -> BTreeSet<String> {
+        let known = |violation: &mut Violation| violation.late.is_some();
+        let known = self.violations.extract_if(.., known);
+        known.filter_map(|violation| violation.late).collect()
+    }
+
     /// Panics unless no moment broke the rule, none was missed, and at least `versions` were seen.
     pub fn expect_clean(&self, versions: usize) {
         let list: Vec<String> = self.violations.iter().map(ToString::to_string).collect();

@@ -1,6 +1,7 @@
 //! Two controllers of ours at once, without a leader, during a rollout: one or the other is killed,
 //! stopped and continued at random, and people delete and fail pods and change the template
-//! meanwhile. Promise S1 holds at every version.
+//! meanwhile. Promise S1 holds at every version, but for its known gap: at most [`LATE`] creates of
+//! a run may come so late that a name was free again.
 //!
 //! With `LIVE_CONTROLLER=built-in` it counts, and asserts nothing: how often two built-in
 //! controllers, left in peace, break the promise in one rollout.
@@ -17,6 +18,10 @@ const NODES: usize = 60;
 const ROUNDS: usize = 48;
 /// The template changes every so many rounds.
 const CHANGE: usize = 8;
+/// The most late creates of a run that are put down to the known gap (`docs/design.md`). A halted
+/// controller that goes on posts what it had planned, so people who delete a pod within its halt
+/// make the gap as likely as it gets.
+const LATE: usize = 2;
 
 /// Random numbers that are the same for the same seed (SplitMix64).
 struct Dice(u64);
@@ -170,12 +175,12 @@ async fn two_controllers_at_a_rollout(name: &str, budget: Value) {
             .clone();
         same(image, Some(last.clone())).unwrap_or_else(|e| panic!("{}: {e}", name_of(&pod)));
     }
+    let mut verdict = referee.finish().await;
+    let late = verdict.take_known_gap();
+    println!("creates that were late: {late:?}");
+    assert!(late.len() <= LATE, "the known gap, {} times", late.len());
     // Every node's pod is replaced more than once, each time in five versions and more.
-    trace::expect_clean(
-        &lab.plane.audit_log(),
-        &referee.finish().await,
-        NODES * 2 * 5,
-    );
+    trace::expect_clean(&lab.plane.audit_log(), &verdict, NODES * 2 * 5);
     let at_work = USERS.map(|user| {
         let entries = lab.plane.audit(user);
         entries.iter().any(|e| e.kind() == "create pods")
