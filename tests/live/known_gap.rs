@@ -60,7 +60,9 @@ mod tests {
         let (former, late) = (pod("former", "agent-b"), pod("late", "agent-b"));
         let successor = pod("successor", &next);
         let mut holders = Holders::default();
-        [&former, &successor, &late].map(|pod| holders.see(pod));
+        for pod in [&former, &successor, &late] {
+            holders.see(pod);
+        }
         let found = holders.late_create(&[&late, &successor]);
         assert_eq!(found.as_deref(), Some("agent-b"));
     }
@@ -70,7 +72,9 @@ mod tests {
         let next = format!("agent-{}", digest(&["ds", "n", "former"]));
         let (former, second) = (pod("former", "agent-b"), pod("second", "agent-c"));
         let mut holders = Holders::default();
-        [&former, &second].map(|pod| holders.see(pod));
+        for pod in [&former, &second] {
+            holders.see(pod);
+        }
         assert_eq!(holders.late_create(&[&former, &second]), None, "new names");
         let again = pod("again", "agent-b");
         holders.see(&again);
