@@ -38,6 +38,7 @@ mod rules;
 mod same_answers;
 mod scheduler;
 mod stored;
+mod strict;
 mod takeover;
 mod trace;
 mod two;
