@@ -19,5 +19,6 @@ mod plan_diff;
 mod plan_manifests;
 mod plan_overview;
 mod plan_run;
+mod plan_validate;
 mod why;
 mod yaml;
