@@ -1,6 +1,6 @@
 //! Real DaemonSets as the built-in controller (1.37.1) left them: there is nothing to do. The files
-//! `tests/data/cases/settled-*.yaml` are what `kubectl get daemonsets,nodes,pods,controllerrevisions
-//! -o yaml` printed when all pods were available, without what no plan looks at.
+//! `tests/data/cases/settled-*.yaml` are what `kubectl get -o yaml` printed of DaemonSets, nodes,
+//! pods and revisions when all pods were available, without what no plan looks at.
 
 use std::fs;
 use std::path::Path;
