@@ -19,7 +19,7 @@ use clap::{
 };
 
 pub use explain::{ExplainArgs, Subject};
-pub use input::{InputArgs, Output};
+pub use input::{InputArgs, Output, Validation};
 pub use leader_election::LeaderElectionArgs;
 pub use plan::PlanArgs;
 pub use shared::{LogFormat, SharedArgs, WhoBinds};

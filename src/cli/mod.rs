@@ -9,6 +9,7 @@ pub mod explain;
 pub mod files;
 pub mod log;
 pub mod plan;
+pub mod reject;
 pub mod run;
 pub mod scalar;
 pub mod to_yaml;

@@ -39,6 +39,7 @@ mod rules;
 mod same_answers;
 mod scheduler;
 mod stored;
+mod strict;
 mod takeover;
 mod trace;
 mod two;

@@ -20,5 +20,7 @@ mod plan_diff;
 mod plan_manifests;
 mod plan_overview;
 mod plan_run;
+mod plan_settled;
+mod plan_validate;
 mod why;
 mod yaml;

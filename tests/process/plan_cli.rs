@@ -324,6 +324,11 @@ const ERRORS: &[(&str, &str, &str)] = &[
     (
         "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: a}\nspec: {template: [x]}\n",
         "-f -",
+        "DaemonSet in version \"v1\" cannot be handled as a DaemonSet: json: cannot unmarshal ",
+    ),
+    (
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: a, uid: u}\nspec: {template: [x]}\n",
+        "-f -",
         "error: standard input: document 1: DaemonSet default/a cannot be used: ",
     ),
     (

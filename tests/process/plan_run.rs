@@ -34,6 +34,17 @@ pub fn plan_of(stdin: &str, args: &[&str]) -> Answer {
 
 /// Runs `plan` with these environment variables, and none of its own besides.
 pub fn run(stdin: &str, args: &[&str], variables: &[(&str, &str)]) -> Answer {
+    run_command("plan", stdin, args, variables)
+}
+
+/// As [`run`], with another command.
+pub fn run_command(
+    command: &str,
+    stdin: &str,
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> Answer {
+    let name = command;
     let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
@@ -45,7 +56,7 @@ pub fn run(stdin: &str, args: &[&str], variables: &[(&str, &str)]) -> Answer {
         .env("KUBECONFIG", "/nowhere/kubeconfig")
         .envs(variables.iter().copied())
         .current_dir(data())
-        .arg("plan")
+        .arg(name)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

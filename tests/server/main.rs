@@ -13,4 +13,5 @@ mod actors;
 mod api_answers;
 mod defaults;
 mod strategic_merge;
+mod strict;
 mod validation;

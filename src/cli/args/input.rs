@@ -44,6 +44,19 @@ pub struct InputArgs {
     )]
     daemonset: Option<Target>,
 
+    /// For -f, what to do about fields that a DaemonSet does not have, as kubectl: refuse them
+    /// (also true), warn of them, or ignore them (also false)
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "DAEMONSET_CONTROLLER_VALIDATE",
+        default_value = "strict",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "strict"
+    )]
+    pub validate: Validation,
+
     /// The time of the plan (RFC 3339, as 2026-11-21T06:00:00Z); else the clock's
     #[arg(long, value_name = "TIME", env = "DAEMONSET_CONTROLLER_NOW", value_parser = time)]
     pub now: Option<Time>,
@@ -82,6 +95,19 @@ pub enum Output {
     Text,
     /// For programs
     Json,
+}
+
+/// What to do about fields that a DaemonSet does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Validation {
+    /// Refuse the object
+    #[value(aliases = ["true", "True", "TRUE", "t", "T", "1"])]
+    Strict,
+    /// Warn, and plan without the fields
+    Warn,
+    /// Plan without the fields
+    #[value(aliases = ["false", "False", "FALSE", "f", "F", "0"])]
+    Ignore,
 }
 
 fn time(text: &str) -> Result<Time, String> {

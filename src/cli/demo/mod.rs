@@ -14,7 +14,6 @@ mod news;
 mod nodes;
 mod objects;
 mod pace;
-mod reject;
 mod rollout;
 mod rollout_view;
 mod script;

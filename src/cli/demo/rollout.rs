@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cli::reject;
 use crate::sim::{
     api::{self, resource::PODS},
     kubelets::lifecycle::PREFIX,
@@ -15,7 +16,6 @@ use super::budget::{Peak, Places};
 use super::error::DemoError;
 use super::names::list_names;
 use super::objects::{is_of, is_ready, revision, target, text};
-use super::reject;
 use super::rollout_view::{RolloutView, allowed, used, waiting};
 use super::script::PAUSE;
 use super::show::{WIDTH, Who, wrap};

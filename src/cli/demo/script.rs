@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cli::reject;
 use crate::sim::{
     api::resource::{DAEMON_SETS, NAMESPACES, NODES},
     kubelets::lifecycle::PREFIX,
@@ -14,7 +15,6 @@ use super::agent::Agent;
 use super::error::DemoError;
 use super::names::list_names;
 use super::nodes::ZONE;
-use super::reject;
 use super::show::Who;
 use super::story::{Story, Until};
 

@@ -18,6 +18,9 @@ pub enum PlanError {
     /// The input makes no sense, or there is no such DaemonSet.
     #[error("{0}")]
     Input(String),
+    /// An API server would refuse these manifests: a text each.
+    #[error("{}", .0.join("\nerror: "))]
+    Refused(Vec<String>),
     /// There is no cluster to ask.
     #[error(transparent)]
     Access(#[from] StartError),
@@ -33,7 +36,7 @@ impl PlanError {
     /// 2 for errors that other input would avoid, 1 for all others.
     pub fn exit_code(&self) -> u8 {
         match self {
-            PlanError::File(_) | PlanError::Input(_) => 2,
+            PlanError::File(_) | PlanError::Input(_) | PlanError::Refused(_) => 2,
             PlanError::Access(_) | PlanError::Cluster(_) | PlanError::Output(_) => 1,
         }
     }

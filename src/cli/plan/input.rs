@@ -134,11 +134,7 @@ fn sort_out<'a>(
             *skipped.entry(&document.kind).or_default() += 1;
             continue;
         };
-        let own = document.namespace.as_deref().or(namespace);
-        let key = match kind {
-            Kind::Node => Key::new("", &*document.name),
-            _ => Key::new(own.unwrap_or(DEFAULT_NAMESPACE), &*document.name),
-        };
+        let key = key(kind, document, namespace);
         if let Some(first) = seen.insert((kind, key.clone()), &document.origin) {
             return Err(PlanError::Input(format!(
                 "{}: {} {} is in {first} already",
@@ -158,6 +154,15 @@ fn sort_out<'a>(
         format!("objects of other kinds were skipped: {}", kinds.join(", "))
     });
     Ok((located, skipped))
+}
+
+/// The name of an object, with a namespace where its kind has one.
+pub fn key(kind: Kind, document: &Document, namespace: Option<&str>) -> Key {
+    let own = document.namespace.as_deref().or(namespace);
+    match kind {
+        Kind::Node => Key::new("", &*document.name),
+        _ => Key::new(own.unwrap_or(DEFAULT_NAMESPACE), &*document.name),
+    }
 }
 
 /// The kind, if it is one of the four. A version that no API server serves any more is an error.

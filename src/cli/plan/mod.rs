@@ -1,6 +1,7 @@
 //! `plan`: what would the controller do now? The answer is the controller's own: the same cache is
 //! fed, from files or by one list of each kind, and the same function plans.
 
+pub mod check;
 pub mod choice;
 pub mod cluster;
 pub mod diff;
@@ -16,7 +17,6 @@ pub mod text;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -28,7 +28,7 @@ use crate::{
 
 use super::{
     advice,
-    args::{Output, PlanArgs, SharedArgs},
+    args::{InputArgs, Output, PlanArgs},
     complain, files, log,
 };
 use choice::Choice;
@@ -83,7 +83,7 @@ pub fn print(out: &str, notes: &[String]) -> Result<(), PlanError> {
 fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
     let choice = Choice::new(asked, args.input.shared.namespace(), args.selector());
-    let loaded = load(&args.input.shared, &args.input.filename, &choice)?;
+    let loaded = load(&args.input, &choice)?;
     let now = args
         .input
         .now
@@ -100,13 +100,11 @@ fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
 
 /// Reads the files, or without any the cluster. An empty name, as an empty environment variable
 /// gives, is no file.
-pub fn load(
-    shared: &SharedArgs,
-    files: &[PathBuf],
-    choice: &Choice<'_>,
-) -> Result<Loaded, PlanError> {
+pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
+    let shared = &args.shared;
     let gates = shared.settings().gates;
-    let files: Vec<_> = files
+    let files: Vec<_> = args
+        .filename
         .iter()
         .filter(|file| !file.as_os_str().is_empty())
         .collect();
@@ -116,8 +114,20 @@ pub fn load(
             .build()?;
         return runtime.block_on(cluster::load(&shared.access(), choice, gates));
     }
-    let documents = files::read(&files, &mut io::stdin().lock())?;
-    input::load(documents, choice, shared.namespace(), gates)
+    let mut documents = files::read(&files, &mut io::stdin().lock())?;
+    let checked = check::daemon_sets(&mut documents, shared.namespace(), args.validate);
+    for warning in &checked.warnings {
+        eprintln!("Warning: {warning}");
+    }
+    if !checked.refusals.is_empty() {
+        return Err(PlanError::Refused(checked.refusals));
+    }
+    let mut loaded = input::load(documents, choice, shared.namespace(), gates)?;
+    for chosen in &mut loaded.chosen {
+        let kept = checked.kept.get(&chosen.key);
+        chosen.notes.texts.extend(kept.cloned());
+    }
+    Ok(loaded)
 }
 
 /// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes

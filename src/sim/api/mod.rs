@@ -6,7 +6,7 @@
 //! and no clock. `tests/live/same_answers.rs` compares its answers with those of a real API server.
 
 mod binding;
-mod body;
+pub mod body;
 mod core;
 pub mod defaults;
 mod delete;

@@ -19,13 +19,15 @@ mod placement;
 mod pod;
 mod pod_update;
 mod resources;
+pub mod unknown;
 mod volume;
 
 use serde_json::Value;
 
-pub use decode::{check_types, decode, without_unknown};
+pub use decode::{check_types, decode};
 use errors::Errors;
 use metadata::NameRule;
+pub use unknown::without_unknown;
 
 use super::resource::{self, Resource};
 use super::status::FieldError;

@@ -6,7 +6,6 @@
 //! type.
 
 use k8s_openapi::api::{apps, coordination, core, events};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -43,53 +42,6 @@ pub fn check_types(resource: &Resource, object: &Value) -> Result<(), String> {
         _ => read::<coordination::v1::Lease>,
     };
     read(&object).map_err(|error| explain(resource, &object, &error))
-}
-
-/// Removes the fields that its type does not have: the server ignores them.
-pub fn without_unknown(resource: &Resource, object: Value) -> Value {
-    fn known<T: DeserializeOwned + Serialize>(object: &Value) -> Option<Value> {
-        serde_json::to_value(T::deserialize(object).ok()?).ok()
-    }
-    let mut plain = object.clone();
-    for key in ["spec", "status"] {
-        let _ = quantities(&mut plain[key]); // `decode` has reported the error
-    }
-    let known = match resource {
-        r if *r == resource::PODS => known::<core::v1::Pod>,
-        r if *r == resource::NODES => known::<core::v1::Node>,
-        r if *r == resource::NAMESPACES => known::<core::v1::Namespace>,
-        r if *r == resource::EVENTS => known::<core::v1::Event>,
-        r if *r == resource::NEW_EVENTS => known::<events::v1::Event>,
-        r if *r == resource::DAEMON_SETS => known::<apps::v1::DaemonSet>,
-        r if *r == resource::CONTROLLER_REVISIONS => known::<apps::v1::ControllerRevision>,
-        _ => known::<coordination::v1::Lease>,
-    };
-    let known = known(&plain);
-    let mut object = object;
-    if let Some(known) = known {
-        prune(&mut object, &known);
-    }
-    object
-}
-
-/// Removes the parts that `known`, which has the same form, does not have.
-fn prune(value: &mut Value, known: &Value) {
-    match (value, known) {
-        (Value::Object(fields), Value::Object(known)) => {
-            fields.retain(|key, inside| inside.is_null() || known.contains_key(key));
-            for (key, inside) in fields {
-                if let Some(known) = known.get(key) {
-                    prune(inside, known);
-                }
-            }
-        }
-        (Value::Array(items), Value::Array(known)) => {
-            for (item, known) in items.iter_mut().zip(known) {
-                prune(item, known);
-            }
-        }
-        _ => {}
-    }
 }
 
 fn refusal(resource: &Resource, why: &str) -> ApiStatus {
