@@ -59,6 +59,9 @@ pub struct Repeated {
     pub lines: Vec<usize>,
 }
 
+/// The message for a text that is probably none.
+pub const CONTROL_CHARACTERS: &str = "control characters are not allowed";
+
 /// The deepest nesting that is converted, aliases included.
 const MAX_DEPTH: usize = 255;
 
@@ -105,7 +108,7 @@ fn convert_tree(text: &str) -> Result<Converted, YamlError> {
 /// The nodes of a text, without its byte order mark.
 fn read(text: &str) -> Result<Tree<'_>, YamlError> {
     if let Some(line) = forbidden(text) {
-        return Err(YamlError::new(line, "control characters are not allowed"));
+        return Err(YamlError::new(line, CONTROL_CHARACTERS));
     }
     Tree::read(text.strip_prefix('\u{feff}').unwrap_or(text))
 }

@@ -36,7 +36,7 @@ fn answer(args: &ExplainArgs) -> Result<(), PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
     let subject = args.subject().map_err(PlanError::Input)?;
     let choice = Choice::new(asked, args.input.shared.namespace(), None);
-    let mut loaded = load(&args.input.shared, &args.input.filename, &choice)?;
+    let mut loaded = load(&args.input, &choice)?;
     let now = args
         .input
         .now

@@ -16,7 +16,6 @@ pub mod text;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -27,7 +26,7 @@ use crate::{
 };
 
 use super::{
-    args::{Output, PlanArgs, SharedArgs},
+    args::{InputArgs, Output, PlanArgs},
     complain, files, log,
 };
 use choice::Choice;
@@ -82,7 +81,7 @@ pub fn print(out: &str, notes: &[String]) -> Result<(), PlanError> {
 fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
     let asked = args.asked().map_err(PlanError::Input)?;
     let choice = Choice::new(asked, args.input.shared.namespace(), args.selector());
-    let loaded = load(&args.input.shared, &args.input.filename, &choice)?;
+    let loaded = load(&args.input, &choice)?;
     let now = args
         .input
         .now
@@ -99,13 +98,11 @@ fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
 
 /// Reads the files, or without any the cluster. An empty name, as an empty environment variable
 /// gives, is no file.
-pub fn load(
-    shared: &SharedArgs,
-    files: &[PathBuf],
-    choice: &Choice<'_>,
-) -> Result<Loaded, PlanError> {
+pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
+    let shared = &args.shared;
     let gates = shared.settings().gates;
-    let files: Vec<_> = files
+    let files: Vec<_> = args
+        .filename
         .iter()
         .filter(|file| !file.as_os_str().is_empty())
         .collect();
@@ -115,8 +112,10 @@ pub fn load(
             .build()?;
         return runtime.block_on(cluster::load(&shared.access(), choice, gates));
     }
-    let documents = files::read(&files, &mut io::stdin().lock())?;
-    input::load(documents, choice, shared.namespace(), gates)
+    let contents = files::read(&files, args.recursive, &mut io::stdin().lock())?;
+    let mut loaded = input::load(contents.documents, choice, shared.namespace(), gates)?;
+    loaded.notes.splice(0..0, contents.notes);
+    Ok(loaded)
 }
 
 /// Makes the plan for one DaemonSet, and lends it and what it was made from to `f`, with the notes

@@ -100,9 +100,7 @@ impl<'a> Cursor<'a> {
 
     /// Whether the line begins with `---` or `...` and nothing that belongs to it.
     pub fn is_document_marker(&self, sign: u8) -> bool {
-        self.column() == 0
-            && (0..3).all(|ahead| self.peek(ahead) == sign)
-            && self.separates(3)
+        self.column() == 0 && (0..3).all(|ahead| self.peek(ahead) == sign) && self.separates(3)
     }
 
     /// Goes over `count` ASCII characters.

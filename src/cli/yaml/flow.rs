@@ -2,13 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    YamlError,
-    cursor::Cursor,
-    names::hex,
-    scanner::Scanner,
-    token::TokenKind,
-};
+use super::{YamlError, cursor::Cursor, names::hex, scanner::Scanner, token::TokenKind};
 
 /// The line breaks between two pieces of a scalar.
 #[derive(Default)]
@@ -116,8 +110,7 @@ impl<'a> Scanner<'a> {
     fn skip_plain_gap(&mut self, breaks: &mut Breaks) -> Result<(), YamlError> {
         loop {
             if self.cursor.is_blank() {
-                let is_indentation =
-                    breaks.any && (self.cursor.column() as isize) <= self.indent;
+                let is_indentation = breaks.any && (self.cursor.column() as isize) <= self.indent;
                 if is_indentation && self.cursor.peek(0) == b'\t' {
                     return Err(self.error("found a tab character that violates indentation"));
                 }
@@ -269,4 +262,3 @@ impl<'a> Scanner<'a> {
         Ok(character)
     }
 }
-

@@ -115,10 +115,10 @@ impl<'a> Scanner<'a> {
         }
         match self.cursor.slice(from, self.cursor.offset()) {
             "" => Err(self.error("did not find expected version number")),
-            digits if digits.len() > 2 => {
-                Err(self.error("found extremely long version number"))
-            }
-            digits => Ok(digits.bytes().fold(0, |sum, digit| sum * 10 + (digit - b'0'))),
+            digits if digits.len() > 2 => Err(self.error("found extremely long version number")),
+            digits => Ok(digits
+                .bytes()
+                .fold(0, |sum, digit| sum * 10 + (digit - b'0'))),
         }
     }
 

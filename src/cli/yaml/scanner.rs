@@ -301,9 +301,7 @@ impl<'a> Scanner<'a> {
         // Within brackets it is an error that the parser reports.
         if self.level == 0 {
             if !self.key_allowed {
-                return Err(
-                    self.error("block sequence entries are not allowed in this context")
-                );
+                return Err(self.error("block sequence entries are not allowed in this context"));
             }
             self.roll_indent(self.cursor.mark(), None, TokenKind::BlockSequenceStart)?;
         }
@@ -385,10 +383,7 @@ impl<'a> Scanner<'a> {
 /// What can be nothing but a key has no `:`.
 fn refuse_required(key: &PossibleKey) -> Result<(), YamlError> {
     if key.required {
-        return Err(YamlError::new(
-            key.mark.line,
-            "could not find expected ':'",
-        ));
+        return Err(YamlError::new(key.mark.line, "could not find expected ':'"));
     }
     Ok(())
 }

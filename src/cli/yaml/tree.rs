@@ -195,7 +195,8 @@ impl<'a> Grammar<'a> {
     /// The handles that need no directive; one of the document's own comes before them.
     fn default_handles(&mut self) {
         self.handles.push(("!", Cow::Borrowed("!")));
-        self.handles.push(("!!", Cow::Borrowed("tag:yaml.org,2002:")));
+        self.handles
+            .push(("!!", Cow::Borrowed("tag:yaml.org,2002:")));
     }
 
     /// A node with its anchor and tag. Within brackets there are no block collections; an
@@ -306,10 +307,9 @@ impl<'a> Grammar<'a> {
         while *self.peek()? == TokenKind::BlockEntry {
             let line = self.scanner.next()?.line;
             items.push(match self.peek()? {
-                TokenKind::BlockEntry
-                | TokenKind::Key
-                | TokenKind::Value
-                | TokenKind::BlockEnd => self.empty(line),
+                TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                    self.empty(line)
+                }
                 _ => self.node(true, false)?,
             });
         }
