@@ -5,7 +5,7 @@ use daemonset_controller::cli::files::{Document, parse};
 const YAML: &str = r#"# an agent
 apiVersion: v1
 kind: Node
-metadata: {name: n}
+metadata: {name: n1}
 ---
 apiVersion: apps/v1
 kind: DaemonSet

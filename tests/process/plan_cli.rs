@@ -361,8 +361,8 @@ const ERRORS: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        "-f .",
-        "error: .: it is a directory; give its files, each with its own -f",
+        "-f https://example.com/agent.yaml",
+        "error: https://example.com/agent.yaml: an address is not read as it is; use `curl",
     ),
     ("", "-f first.yaml -o yaml", "[possible values: text, json]"),
 ];

@@ -209,14 +209,14 @@ proptest! {
     }
 }
 
-/// A quadratic reader would need hours for them.
+/// A quadratic reader would need many minutes.
 #[test]
-fn a_megabyte_of_anything_is_read_or_refused_at_once() {
+fn a_quarter_of_a_megabyte_of_anything_is_read_or_refused_at_once() {
     let begun = Instant::now();
     let ends = ["", "\n", "]", "}", "'", "\""];
     for (i, piece) in PIECES.iter().enumerate() {
         for end in &ends[i % 2..i % 2 + 5] {
-            let text = format!("{}{end}", piece.repeat((1 << 17) / piece.len()));
+            let text = format!("{}{end}", piece.repeat((1 << 15) / piece.len()));
             let _ = yaml::to_json(&text);
         }
     }
@@ -245,7 +245,7 @@ fn a_megabyte_of_anything_is_read_or_refused_at_once() {
         "[] : ",
         "!a ",
     ] {
-        let _ = yaml::to_json(&piece.repeat((1 << 20) / piece.len()));
+        let _ = yaml::to_json(&piece.repeat((1 << 18) / piece.len()));
     }
     let many: String = (0..20_000).map(|i| format!("k{i}: 1\n")).collect();
     let merged = format!(

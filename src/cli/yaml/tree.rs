@@ -152,19 +152,26 @@ impl<'a> Grammar<'a> {
                 self.node(true, false)?
             }
         };
-        // After `...` go-yaml does not even look at what follows.
-        let marked = self.take(&TokenKind::DocumentEnd)?;
-        let line = self.scanner.cursor.line();
-        match self.scanner.peek() {
-            Ok(Token {
-                kind: TokenKind::StreamEnd,
-                ..
-            }) => {}
-            Ok(Token { line, .. }) => return Err(YamlError::new(*line, LEFT_OUT)),
-            Err(_) if marked => return Err(YamlError::new(line + 1, LEFT_OUT)),
-            Err(error) => return Err(error),
-        }
+        self.no_text_follows()?;
         Ok(Some(root))
+    }
+
+    /// go-yaml reads one document and no further, after `...` not a single token.
+    fn no_text_follows(&mut self) -> Result<(), YamlError> {
+        let mut marked = false;
+        loop {
+            let line = self.scanner.cursor.line();
+            match self.scanner.peek() {
+                Ok(token) => match token.kind {
+                    TokenKind::StreamEnd => return Ok(()),
+                    TokenKind::DocumentEnd => marked = true,
+                    _ => return Err(YamlError::new(token.line, LEFT_OUT)),
+                },
+                Err(_) if marked => return Err(YamlError::new(line + 1, LEFT_OUT)),
+                Err(error) => return Err(error),
+            }
+            self.scanner.next()?;
+        }
     }
 
     fn directives(&mut self) -> Result<(), YamlError> {
