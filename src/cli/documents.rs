@@ -210,11 +210,14 @@ fn convert(chunk: &str, number: usize, line: usize) -> Result<Option<Json<'_>>, 
     }
 }
 
-/// Whether there is nothing but blank lines and comments.
+/// Whether there is nothing but blank lines and comments, for sure: a comment that another sign
+/// ends than a line feed is left to the parser, and so are tabs.
 fn is_blank(chunk: &str) -> bool {
-    chunk.lines().all(|line| {
-        let line = line.trim_start_matches([' ', '\u{feff}']).trim_end();
-        line.is_empty() || line.starts_with('#')
+    let is_break = |c: char| matches!(c, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    chunk.split('\n').all(|line| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = line.trim_start_matches([' ', '\u{feff}']);
+        line.is_empty() || line.starts_with('#') && !line.contains(is_break)
     })
 }
 

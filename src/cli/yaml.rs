@@ -69,7 +69,7 @@ const MAX_DEPTH: usize = 255;
 const MAX_FROM_ALIASES: usize = 400_000;
 
 /// How long the JSON text may get by aliases; four times the YAML text where that is more.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// The tag of a merge key.
 const MERGE: &str = "tag:yaml.org,2002:merge";
