@@ -1,8 +1,8 @@
 //! One YAML document as JSON text, as kubectl converts it.
 //!
 //! kubectl reads YAML through go-yaml v2, a port of libyaml. Scanner and grammar here follow the
-//! same rules, and the meaning of scalars, keys and merges is that of `cli/scalar.rs`. A document is
-//! first read into nodes, as an alias may refer to any of them, then written as JSON.
+//! same rules, and the meaning of scalars, keys and merges is that of `cli/scalar.rs`. A document
+//! is first read into nodes, as an alias may refer to any of them, then written as JSON.
 
 mod block;
 mod cursor;

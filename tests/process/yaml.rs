@@ -84,8 +84,8 @@ struct Answered {
     error: Option<String>,
 }
 
-/// `tests/control-plane/yaml` wrote the corpus with sigs.k8s.io/yaml 1.6.0 over go-yaml 2.4.4: texts
-/// that are hard to read, and pieces of manifests with changes at random.
+/// `tests/control-plane/yaml` wrote the corpus with sigs.k8s.io/yaml 1.6.0 over go-yaml 2.4.4:
+/// texts that are hard to read, and pieces of manifests with changes at random.
 #[test]
 fn every_text_of_the_corpus_is_read_as_the_real_code_reads_it() {
     let file = File::open("tests/data/yaml/corpus.jsonl.gz").unwrap();

@@ -1,4 +1,5 @@
-//! A position in a text, counted as libyaml counts: in characters, with all line breaks of YAML 1.1.
+//! A position in a text, counted as libyaml counts: in characters, with all line breaks of
+//! YAML 1.1.
 
 /// A place in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

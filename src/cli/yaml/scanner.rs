@@ -277,8 +277,8 @@ impl<'a> Scanner<'a> {
         self.remove_key()?;
         self.level = self.level.saturating_sub(1);
         self.key_allowed = false;
-        // go-yaml loses sight of a key that is an empty pair of brackets. Such a key is an error, but
-        // at the end of a document it is what follows that is left out.
+        // go-yaml loses sight of a key that is an empty pair of brackets. Such a key is an error
+        // anywhere but at the end of a document, where it leaves out what follows.
         let last = self.queue.back().map(|token| &token.kind);
         if let Some(TokenKind::FlowSequenceStart | TokenKind::FlowMappingStart) = last
             && let Some(key) = self.keys.last_mut()
