@@ -210,12 +210,12 @@ fn what_other_programs_make_manifests_of_is_an_error_that_says_how() {
     assert!(error_above.contains("helm template"), "{error_above}");
     assert_eq!(
         error("https://example.com/agent.yaml", false),
-        "https://example.com/agent.yaml: an address is not read as it is; \
+        "https://example.com/agent.yaml: it is an address, no manifest; \
          use `curl -fsSL https://example.com/agent.yaml | … -f -`"
     );
     assert_eq!(
         error("-", false),
-        "standard input: what gzip has packed is not read as it is; use `… | gunzip | … -f -`"
+        "standard input: it is what gzip has packed, no manifest; use `… | gunzip | … -f -`"
     );
 }
 
@@ -244,4 +244,36 @@ fn keys_at_the_top_that_are_there_twice_are_noted() {
     // In JSON nobody forgets a `---`; the last one counts there too.
     let json = br#"{"apiVersion":"v1","kind":"Pod","kind":"Node","metadata":{"name":"n"}}"#;
     assert_eq!(stdin(json).unwrap().documents[0].kind, "Node");
+}
+
+#[test]
+fn plan_takes_a_directory_with_r_and_prints_the_notes_about_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let agent = fs::read_to_string("examples/agent.yaml").unwrap();
+    let twice = format!("{agent}\n{agent}");
+    let nodes = fs::read_to_string("examples/nodes.yaml").unwrap();
+    write(
+        directory.path(),
+        &[("agent.yaml", &*twice), ("more/nodes.yaml", &*nodes)],
+    );
+    let plan = |flags: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_daemonset-controller"))
+            .args(["plan", "-f"])
+            .arg(directory.path())
+            .args(flags)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let without_nodes = "there is no Node in the files";
+    let text = plan(&[]);
+    assert!(text.contains(without_nodes), "{text}");
+    let text = plan(&["-R"]);
+    assert!(!text.contains(without_nodes), "{text}");
+    assert!(
+        text.contains(
+            "agent.yaml: document 1: the keys apiVersion, kind, metadata and spec are there twice"
+        ),
+        "{text}"
+    );
 }

@@ -362,7 +362,7 @@ const ERRORS: &[(&str, &str, &str)] = &[
     (
         "",
         "-f https://example.com/agent.yaml",
-        "error: https://example.com/agent.yaml: an address is not read as it is; use `curl",
+        "error: https://example.com/agent.yaml: it is an address, no manifest; use `curl",
     ),
     ("", "-f first.yaml -o yaml", "[possible values: text, json]"),
 ];

@@ -221,7 +221,15 @@ proptest! {
             Ok(json) => prop_assert!(RawValue::from_string(json).is_ok()),
             Err(error) => prop_assert!((1..=text.split('\n').count()).contains(&error.line), "{error:?}"),
         }
-        let _ = split(&text);
+        // Whatever stands below the object that they follow has a line in the file.
+        let file = format!("apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\n{text}");
+        for document in files::parse("f", &file).iter().flatten() {
+            for field in ["", "metadata.name", "a.b", "b[0].a", "a[a/b].b", "[", "a..", "é.[x"] {
+                let line = document.line_of(field);
+                let lines = 1..=file.split('\n').count();
+                prop_assert!(line.is_some_and(|line| lines.contains(&line)), "{line:?} {field}");
+            }
+        }
     }
 
     #[test]

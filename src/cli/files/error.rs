@@ -29,7 +29,7 @@ pub enum FileError {
         deeper: bool,
     },
     /// Something that another program makes manifests of.
-    #[error("{file}: {what} is not read as it is; {instead}")]
+    #[error("{file}: it is {what}, no manifest; {instead}")]
     NotRendered {
         /// The file, directory or address.
         file: String,

@@ -6,7 +6,8 @@
 // With arguments it makes the texts: the hand-written ones of hard.txt, and as many as the second argument says by
 // changing pieces of the files at random, with the first argument as seed:
 //
-//	go run ./yaml 12 4000 yaml/odd.yaml ../../examples/*.yaml | go run ./yaml | gzip -9n > ../data/yaml/corpus.jsonl.gz
+//	go run ./yaml 12 8000 yaml/odd.yaml yaml/odd.yaml yaml/odd.yaml ../../examples/*.yaml ../../deploy/*.yaml \
+//	  ../data/cases/*.yaml | go run ./yaml | gzip -9n > ../data/yaml/corpus.jsonl.gz
 package main
 
 import (

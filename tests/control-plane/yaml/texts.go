@@ -9,10 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Texts that are hard to read. They
-// are separated by lines of equals signs, and these characters stand for others: ␤ CR, ␉ tab, ␅ NEL, ␨ LS, ␩ PS,
-// ⍰ byte order mark, ␀ a control character, ␠ a space at the end of a line, and ∅ at the end of a text takes its last
-// line feed away.
+// Texts that are hard to read. They are separated by lines of equals signs, and these characters stand for others:
+// ␤ CR, ␉ tab, ␅ NEL, ␨ LS, ␩ PS, ⍰ byte order mark, ␀ a control character, ␠ a space at the end of a line; ∅ at the
+// end of a text takes its last line feed away.
 //
 //go:embed hard.txt
 var hard string
