@@ -5,11 +5,11 @@
 //! wherever they stand, and only a comment may follow on such a line. Documents are numbered from
 //! 1; empty ones count, but blank lines and comments before the first `---` are not a document.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use serde_json::value::RawValue;
 
-use super::yaml;
+use super::yaml::{self, Converted, Repeated};
 
 /// A document of a file: its number, from 1, and its JSON text. Empty ones are left out.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub struct Text<'a> {
     pub number: usize,
     /// The document as JSON, borrowed where the file holds it as such.
     pub json: Cow<'a, RawValue>,
+    /// The bytes of the document in the file.
+    pub range: Range<usize>,
+    /// The keys at its top that are there more than once, with their lines in the file.
+    pub repeated: Vec<Repeated>,
 }
 
 /// Why a document could not be read.
@@ -31,24 +35,48 @@ pub struct SyntaxError {
     pub message: String,
 }
 
+impl SyntaxError {
+    /// Whether the file is probably no text at all.
+    pub fn is_binary(&self) -> bool {
+        self.message == yaml::CONTROL_CHARACTERS
+    }
+}
+
 /// Splits a file's text and converts what is YAML.
 pub fn split(text: &str) -> Result<Vec<Text<'_>>, SyntaxError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let from = match text.starts_with('\u{feff}') {
+        true => '\u{feff}'.len_utf8(),
+        false => 0,
+    };
     let mut documents = Vec::new();
-    if !text.trim_start().starts_with('{') {
-        split_yaml(text, 0, &mut documents)?;
+    if !text[from..].trim_start().starts_with('{') {
+        split_yaml(text, from, &mut documents)?;
         return Ok(documents);
     }
+    split_json(text, from, &mut documents)?;
+    Ok(documents)
+}
+
+/// Splits a text that begins with `{`.
+fn split_json<'a>(
+    whole: &'a str,
+    from: usize,
+    documents: &mut Vec<Text<'a>>,
+) -> Result<(), SyntaxError> {
+    let text = &whole[from..];
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut end = 0;
     let error = loop {
         match values.next() {
-            None => return Ok(documents),
+            None => return Ok(()),
             Some(Ok(json)) => {
                 end = values.byte_offset();
+                let range = from + end - json.get().len()..from + end;
                 documents.push(Text {
                     number: documents.len() + 1,
                     json: Cow::Borrowed(json),
+                    range,
+                    repeated: Vec::new(),
                 });
             }
             Some(Err(error)) => break error,
@@ -63,10 +91,9 @@ pub fn split(text: &str) -> Result<Vec<Text<'_>>, SyntaxError> {
     if read > 1 {
         return Err(as_json);
     }
-    match split_yaml(&text[end..], lines(&text[..end]), &mut documents) {
+    match split_yaml(whole, from + end, documents) {
         Err(as_yaml) if as_yaml.number == 1 && looks_like_json(text) => Err(as_json),
-        Err(as_yaml) => Err(as_yaml),
-        Ok(()) => Ok(documents),
+        as_yaml => as_yaml,
     }
 }
 
@@ -85,22 +112,29 @@ fn json_message(error: &serde_json::Error) -> String {
     }
 }
 
-/// Splits `text`, which begins after `line` lines of its file, at `---`.
+/// Splits `text` from a byte offset on at `---`.
 fn split_yaml<'a>(
     text: &'a str,
-    mut line: usize,
+    from: usize,
     documents: &mut Vec<Text<'a>>,
 ) -> Result<(), SyntaxError> {
+    let mut line = lines(&text[..from]);
     // Text before the first `---` is a document only if it has content.
     let mut number = documents.len() + 1;
     let mut first = true;
-    let mut rest = text;
+    let mut rest = &text[from..];
     loop {
         let (chunk, separator, after) = until_separator(rest);
         let counts = !first || !is_blank(chunk);
         if counts {
-            if let Some(json) = convert(chunk, number, line)? {
-                documents.push(Text { number, json });
+            if let Some((json, repeated)) = convert(chunk, number, line)? {
+                let start = text.len() - rest.len();
+                documents.push(Text {
+                    number,
+                    json,
+                    range: start..start + chunk.len(),
+                    repeated,
+                });
             }
             number += 1;
         }
@@ -138,12 +172,11 @@ fn until_separator(text: &str) -> (&str, Option<&str>, &str) {
     (&text[..start], Some(&text[start..end]), &text[end..])
 }
 
+/// A document as JSON, and its repeated keys.
+type Json<'a> = (Cow<'a, RawValue>, Vec<Repeated>);
+
 /// One document as JSON; `None` where it is empty or null.
-fn convert(
-    chunk: &str,
-    number: usize,
-    line: usize,
-) -> Result<Option<Cow<'_, RawValue>>, SyntaxError> {
+fn convert(chunk: &str, number: usize, line: usize) -> Result<Option<Json<'_>>, SyntaxError> {
     let chunk = chunk.strip_prefix('\u{feff}').unwrap_or(chunk);
     if is_blank(chunk) {
         return Ok(None);
@@ -151,31 +184,40 @@ fn convert(
     if chunk.trim_start().starts_with('{')
         && let Ok(json) = serde_json::from_str::<&RawValue>(chunk)
     {
-        return Ok(Some(Cow::Borrowed(json)));
+        return Ok(Some((Cow::Borrowed(json), Vec::new())));
     }
-    let json = yaml::to_json(chunk).map_err(|error| SyntaxError {
+    // kubectl reads by lines, and gives the last one the end that it may lack.
+    let whole = match chunk.ends_with('\n') {
+        true => Cow::Borrowed(chunk),
+        false => Cow::Owned(format!("{chunk}\n")),
+    };
+    let fail = |at: usize, message| SyntaxError {
         number,
-        line: line + error.line.max(1),
-        message: error.message,
-    })?;
+        line: line + at,
+        message,
+    };
+    let Converted { json, mut repeated } =
+        yaml::convert(&whole).map_err(|error| fail(error.line, error.message))?;
     if json == "null" {
         return Ok(None);
     }
+    for at in repeated.iter_mut().flat_map(|key| &mut key.lines) {
+        *at += line;
+    }
     match RawValue::from_string(json) {
-        Ok(json) => Ok(Some(Cow::Owned(json))),
-        Err(error) => Err(SyntaxError {
-            number,
-            line: line + 1,
-            message: error.to_string(),
-        }),
+        Ok(json) => Ok(Some((Cow::Owned(json), repeated))),
+        Err(error) => Err(fail(1, error.to_string())),
     }
 }
 
-/// Whether there is nothing but blank lines and comments.
+/// Whether there is nothing but blank lines and comments, for sure: a comment that another sign
+/// ends than a line feed is left to the parser, and so are tabs.
 fn is_blank(chunk: &str) -> bool {
-    chunk.lines().all(|line| {
-        let line = line.trim_start_matches([' ', '\u{feff}']).trim_end();
-        line.is_empty() || line.starts_with('#')
+    let is_break = |c: char| matches!(c, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    chunk.split('\n').all(|line| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = line.trim_start_matches([' ', '\u{feff}']);
+        line.is_empty() || line.starts_with('#') && !line.contains(is_break)
     })
 }
 

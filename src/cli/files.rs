@@ -4,16 +4,26 @@
 //! converts it. Pods, nodes and revisions are used as they are; what DaemonSets lack is added by
 //! [`stored::defaults`](crate::stored::defaults).
 
-use std::fmt;
-use std::io::{self, Read};
-use std::path::Path;
+mod encoding;
+mod error;
+mod hints;
+mod objects;
+mod paths;
+mod source;
 
-use serde::Deserialize;
+use std::{
+    fmt,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
 use serde_json::value::RawValue;
-use thiserror::Error;
 
-use super::documents::{self, SyntaxError};
-use crate::wire::raw::{RawObject, is_null};
+use super::documents::{self, SyntaxError, Text};
+use encoding::Decoded;
+pub use error::FileError;
+use source::Source;
 
 /// How standard input is named in messages.
 pub const STDIN: &str = "standard input";
@@ -56,289 +66,149 @@ pub struct Document {
     /// The object as JSON; an item of a typed list has got the kind and version that the list
     /// implies.
     pub json: Box<RawValue>,
+    /// Where its text is.
+    source: Source,
 }
 
-/// Why files could not be read.
-#[derive(Debug, Error)]
-pub enum FileError {
-    /// The file cannot be opened or read.
-    #[error("{file}: {source}")]
-    Read {
-        /// The file.
-        file: String,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// It is a directory.
-    #[error("{file}: it is a directory; give its files, each with its own -f")]
-    Directory {
-        /// The directory.
-        file: String,
-    },
-    /// The file is no text.
-    #[error("{file}: line {line} is not UTF-8")]
-    NotUtf8 {
-        /// The file.
-        file: String,
-        /// The first line that is not, from 1.
-        line: usize,
-    },
-    /// Neither YAML nor JSON.
-    #[error("{origin}: line {line}: {message}")]
-    Syntax {
-        /// The document.
-        origin: Origin,
-        /// The line in the file, from 1.
-        line: usize,
-        /// The error.
-        message: String,
-    },
-    /// Something else than a mapping.
-    #[error(
-        "{origin}: {found} where an object (a mapping with kind, apiVersion and metadata) is needed"
-    )]
-    NotAnObject {
-        /// The document or item.
-        origin: Origin,
-        /// The kind of value that is there instead.
-        found: &'static str,
-    },
-    /// A field that every object needs is not there.
-    #[error("{origin}: {object} has no {field}")]
-    Missing {
-        /// The document or item.
-        origin: Origin,
-        /// The object as far as it is known.
-        object: String,
-        /// The field.
-        field: &'static str,
-    },
-    /// A field that every object needs is of another type.
-    #[error("{origin}: {message}")]
-    Malformed {
-        /// The document or item.
-        origin: Origin,
-        /// The error.
-        message: String,
-    },
-    /// `-` is given more than once.
-    #[error("-f - can be given once only: standard input cannot be read again")]
-    StdinTwice,
+impl Document {
+    /// The line in the file, from 1, of a field as the API server writes it,
+    /// `spec.containers[0].image` or `metadata.labels[a/b]`, or of its deepest ancestor that is
+    /// there. The text is read again for it at each call, so that objects nobody asks about cost
+    /// nothing.
+    pub fn line_of(&self, field: &str) -> Option<usize> {
+        self.source.line_of(field)
+    }
 }
 
-/// Reads all objects of `files`, in order; `-` stands for `stdin`.
-pub fn read<P: AsRef<Path>>(files: &[P], stdin: &mut dyn Read) -> Result<Vec<Document>, FileError> {
-    let mut out = Vec::new();
+/// What files hold.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The objects, in order.
+    pub documents: Vec<Document>,
+    /// What is odd about the files, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Reads all objects of `files`, in order; `-` stands for `stdin`. Of a directory the manifests are
+/// read, with `recursive` those of its subdirectories too.
+pub fn read<P: AsRef<Path>>(
+    files: &[P],
+    recursive: bool,
+    stdin: &mut dyn Read,
+) -> Result<Contents, FileError> {
+    let mut contents = Contents::default();
     let mut stdin = Some(stdin);
     for path in files {
         let path = path.as_ref();
-        let (file, bytes) = if path == Path::new("-") {
+        if path == Path::new("-") {
+            let stdin = stdin.take().ok_or(FileError::StdinTwice)?;
             let mut bytes = Vec::new();
-            let read = stdin
-                .take()
-                .ok_or(FileError::StdinTwice)?
-                .read_to_end(&mut bytes);
-            (STDIN.to_owned(), read.map(|_| bytes))
-        } else {
-            (path.display().to_string(), std::fs::read(path))
-        };
-        let bytes = bytes.map_err(|source| match source.kind() {
-            io::ErrorKind::IsADirectory => FileError::Directory { file: file.clone() },
-            _ => FileError::Read {
-                file: file.clone(),
-                source,
-            },
-        })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            FileError::NotUtf8 {
-                file: file.clone(),
-                line,
-            }
-        })?;
-        out.append(&mut parse(&file, &text)?);
+            let read = stdin.read_to_end(&mut bytes).map(|_| bytes);
+            add_file(STDIN, read, &mut contents)?;
+            continue;
+        }
+        for file in paths::files(path, recursive)? {
+            let bytes = std::fs::read(&file);
+            add_file(&file.display().to_string(), bytes, &mut contents)?;
+        }
     }
-    Ok(out)
+    Ok(contents)
 }
 
 /// Reads the objects of one file's text.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, FileError> {
+    let mut contents = Contents::default();
+    let decoded = Decoded {
+        text: text.to_owned(),
+        stand_in: None,
+    };
+    add_text(file, decoded, &mut contents)?;
+    Ok(contents.documents)
+}
+
+fn add_file(
+    file: &str,
+    bytes: io::Result<Vec<u8>>,
+    contents: &mut Contents,
+) -> Result<(), FileError> {
+    let bytes = bytes.map_err(|source| FileError::Read {
+        file: file.to_owned(),
+        source,
+    })?;
+    if let Some(hint) = hints::archive(file, &bytes) {
+        return Err(hint);
+    }
+    add_text(file, encoding::decode(bytes), contents)
+}
+
+fn add_text(file: &str, decoded: Decoded, contents: &mut Contents) -> Result<(), FileError> {
+    let Decoded { text, stand_in } = decoded;
+    let text: Arc<str> = text.into();
     let origin = |document| Origin {
         file: file.to_owned(),
         document,
         item: None,
     };
-    let texts = documents::split(text).map_err(
-        |SyntaxError {
-             number,
-             line,
-             message,
-         }| {
-            FileError::Syntax {
-                origin: origin(number),
-                line,
-                message,
-            }
-        },
-    )?;
-    let mut out = Vec::new();
-    for text in texts {
-        add(&text.json, origin(text.number), None, &mut out)?;
-    }
-    Ok(out)
-}
-
-/// The fields that say what an object is.
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(default, rename = "apiVersion")]
-    api_version: Option<String>,
-    #[serde(default)]
-    kind: Option<String>,
-    #[serde(default, borrow)]
-    metadata: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    items: Option<&'a RawValue>,
-}
-
-/// The part of the metadata that is needed here.
-#[derive(Default, Deserialize)]
-struct NameFields {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    namespace: Option<String>,
-}
-
-/// Kind and version that a typed list implies for its items.
-#[derive(Clone, Copy)]
-struct Implied<'a> {
-    kind: &'a str,
-    api_version: &'a str,
-}
-
-/// Adds the object, or the objects of the list, that `json` holds.
-fn add(
-    json: &RawValue,
-    origin: Origin,
-    implied: Option<Implied<'_>>,
-    out: &mut Vec<Document>,
-) -> Result<(), FileError> {
-    if let Some(found) = other_than_object(json) {
-        return Err(FileError::NotAnObject { origin, found });
-    }
-    let malformed = |error: serde_json::Error| FileError::Malformed {
-        origin: origin.clone(),
-        message: message(&error),
+    let not_utf8 = |line| FileError::NotUtf8 {
+        file: file.to_owned(),
+        line,
     };
-    let head: Head = serde_json::from_str(json.get()).map_err(malformed)?;
-    let mut kind = head.kind.unwrap_or_default();
-    let mut api_version = head.api_version.unwrap_or_default();
-    let mut completed = None;
-    if let Some(implied) = implied.filter(|_| kind.is_empty() && api_version.is_empty()) {
-        kind = implied.kind.to_owned();
-        api_version = implied.api_version.to_owned();
-        let mut object = RawObject::parse(json).map_err(malformed)?;
-        object.put("kind", &kind).map_err(malformed)?;
-        object.put("apiVersion", &api_version).map_err(malformed)?;
-        completed = Some(object.to_raw());
-    }
-    if kind.is_empty() {
-        return Err(missing(origin, "the object", "kind"));
-    }
-    if api_version.is_empty() {
-        return Err(missing(origin, &kind, "apiVersion"));
-    }
-    if let Some(item_kind) = kind.strip_suffix("List")
-        && (item_kind.is_empty() || head.items.is_some())
-    {
-        let implied = Implied {
-            kind: item_kind,
-            api_version: &api_version,
-        };
-        let implied = Some(implied).filter(|_| !item_kind.is_empty());
-        let items = head.items.filter(|items| !is_null(items));
-        return add_items(items, &origin, implied, out);
-    }
-    let metadata: NameFields = match head.metadata.filter(|metadata| !is_null(metadata)) {
-        Some(metadata) if other_than_object(metadata).is_some() => {
-            let message = format!("{kind}: metadata must be a mapping");
-            return Err(FileError::Malformed { origin, message });
+    let texts = documents::split(&text).map_err(|error| {
+        if let Some(line) = stand_in.and_then(|sign| error_at(&text, &error, sign)) {
+            return not_utf8(line);
         }
-        Some(metadata) => {
-            serde_json::from_str(metadata.get()).map_err(|error| FileError::Malformed {
-                origin: origin.clone(),
-                message: format!("{kind}: metadata: {}", message(&error)),
-            })?
-        }
-        None => NameFields::default(),
-    };
-    let Some(name) = metadata.name.filter(|name| !name.is_empty()) else {
-        return Err(missing(origin, &kind, "metadata.name"));
-    };
-    out.push(Document {
-        origin,
-        kind,
-        api_version,
-        namespace: metadata.namespace.filter(|namespace| !namespace.is_empty()),
-        name,
-        json: completed.unwrap_or_else(|| json.to_owned()),
-    });
-    Ok(())
-}
-
-/// Adds the items of a list.
-fn add_items(
-    items: Option<&RawValue>,
-    origin: &Origin,
-    implied: Option<Implied<'_>>,
-    out: &mut Vec<Document>,
-) -> Result<(), FileError> {
-    let Some(items) = items else {
-        return Ok(());
-    };
-    let items: Vec<&RawValue> = serde_json::from_str(items.get()).map_err(|_| {
-        let message = "the items of a list must be a sequence".to_owned();
-        FileError::Malformed {
-            origin: origin.clone(),
-            message,
+        FileError::Syntax {
+            origin: origin(error.number),
+            line: error.line,
+            message: error.message,
         }
     })?;
-    out.reserve(items.len());
-    for (i, item) in items.into_iter().enumerate() {
-        let item_origin = Origin {
-            item: origin.item.or(Some(i + 1)),
-            ..origin.clone()
-        };
-        add(item, item_origin, implied, out)?;
+    for part in texts {
+        let source = Source::new(&text, &part);
+        // What is not UTF-8 is no harm in a comment, and never gets into an object.
+        if let Some(sign) = stand_in.filter(|sign| part.json.get().contains(*sign)) {
+            return Err(not_utf8(source.line_with(sign).unwrap_or(1)));
+        }
+        let origin = origin(part.number);
+        contents.notes.extend(repeated(&origin, &part));
+        objects::add(&part.json, origin, source, None, &mut contents.documents)?;
     }
     Ok(())
 }
 
-/// The kind of value, for anything but an object.
-fn other_than_object(json: &RawValue) -> Option<&'static str> {
-    match json.get().as_bytes().first() {
-        Some(b'{') => None,
-        Some(b'[') => Some("a sequence"),
-        Some(b'"') => Some("a text"),
-        Some(b't' | b'f') => Some("true or false"),
-        Some(b'n') | None => Some("null"),
-        Some(_) => Some("a number"),
-    }
+/// The line of bytes that are not UTF-8, where they are the reason of an error.
+fn error_at(text: &str, error: &SyntaxError, stand_in: char) -> Option<usize> {
+    let mut lines = text.lines().zip(1..);
+    let is_meant = |(_, line): &(&str, usize)| *line == error.line || error.is_binary();
+    lines
+        .find(|found| found.0.contains(stand_in) && is_meant(found))
+        .map(|(_, line)| line)
 }
 
-fn missing(origin: Origin, object: &str, field: &'static str) -> FileError {
-    FileError::Missing {
-        origin,
-        object: object.to_owned(),
-        field,
-    }
-}
-
-/// serde_json's words without a position, which would be one in the converted text.
-fn message(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rfind(" at line ")
-        .map_or(text.clone(), |at| text[..at].to_owned())
+/// A note about keys at the top that are there more than once: mostly two files that have been put
+/// together without a line between them.
+fn repeated(origin: &Origin, part: &Text<'_>) -> Option<String> {
+    let first = part.repeated.first()?;
+    let keys: Vec<&str> = part.repeated.iter().map(|r| r.key.as_str()).collect();
+    let subject = match &keys[..] {
+        [key] => format!("the key {key} is"),
+        [rest @ .., last] => format!("the keys {} and {last} are", rest.join(", ")),
+        [] => return None,
+    };
+    let times = match first.lines.len() {
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    };
+    let of = if keys.len() > 1 {
+        &*format!("{} on ", first.key)
+    } else {
+        ""
+    };
+    let lines: Vec<String> = first.lines.iter().map(usize::to_string).collect();
+    let (last, before) = lines.split_last()?;
+    Some(format!(
+        "{origin}: {subject} there {times} ({of}lines {} and {last}); the last one counts, as for kubectl: \
+         is a `---` missing?",
+        before.join(", ")
+    ))
 }

@@ -6,6 +6,7 @@ pub mod args;
 pub mod demo;
 pub mod documents;
 pub mod explain;
+pub mod field_path;
 pub mod files;
 pub mod log;
 pub mod plan;

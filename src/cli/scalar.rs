@@ -255,7 +255,14 @@ impl Scalar {
 
 /// `text` as a JSON string.
 pub fn write_json_string(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
+    let needs_escape = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\');
+    if text.bytes().any(needs_escape) {
+        out.push_str(&serde_json::Value::from(text).to_string());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// The shortest digits that give `value` again, with an exponent below 1e-6 and from 1e21 on.

@@ -149,7 +149,10 @@ fn errors_say_where() {
             "kind: List\napiVersion: v1\nitems: {}\n",
             "f: document 2: the items of a list must be a sequence",
         ),
-        ("a: [1\n", "f: document 2: line 6: unclosed bracket '['"),
+        (
+            "a: [1\n",
+            "f: document 2: line 6: did not find expected ',' or ']'",
+        ),
         (
             "a: b\nc: .inf\n",
             "f: document 2: line 7: inf has no form in JSON",
@@ -167,7 +170,7 @@ fn errors_say_where() {
     );
     assert_eq!(
         error("{a: 1,\n b: [}"),
-        "f: document 1: line 2: mismatched bracket '[' closed by '}'"
+        "f: document 1: line 2: did not find expected node content"
     );
 }
 
@@ -181,7 +184,9 @@ fn files_and_standard_input() {
         .unwrap();
     let files = [path.clone(), PathBuf::from("-")];
     let stdin = NODE.replace("n1", "n2");
-    let documents = read(&files, &mut stdin.as_bytes()).unwrap();
+    let documents = read(&files, false, &mut stdin.as_bytes())
+        .unwrap()
+        .documents;
     assert_eq!(
         one_line(&documents),
         [
@@ -190,12 +195,12 @@ fn files_and_standard_input() {
         ]
     );
     assert!(matches!(
-        read(&["-", "-"], &mut "".as_bytes()),
+        read(&["-", "-"], false, &mut "".as_bytes()),
         Err(FileError::StdinTwice)
     ));
 
     let absent = dir.path().join("absent");
-    let message = read(&[&absent], &mut "".as_bytes())
+    let message = read(&[&absent], false, &mut "".as_bytes())
         .unwrap_err()
         .to_string();
     assert_eq!(
@@ -206,7 +211,9 @@ fn files_and_standard_input() {
         )
     );
     std::fs::write(&path, b"a: b\nc: \xff\n").unwrap();
-    let message = read(&[&path], &mut "".as_bytes()).unwrap_err().to_string();
+    let message = read(&[&path], false, &mut "".as_bytes())
+        .unwrap_err()
+        .to_string();
     assert_eq!(message, format!("{}: line 2 is not UTF-8", path.display()));
 }
 

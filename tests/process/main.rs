@@ -13,6 +13,8 @@ mod docs;
 mod endpoints;
 mod explain_contract;
 mod files;
+mod lines;
+mod paths;
 mod plan_cli;
 mod plan_cluster;
 mod plan_contract;

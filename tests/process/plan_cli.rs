@@ -366,8 +366,8 @@ const ERRORS: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        "-f .",
-        "error: .: it is a directory; give its files, each with its own -f",
+        "-f https://example.com/agent.yaml",
+        "error: https://example.com/agent.yaml: it is an address, no manifest; use `curl",
     ),
     ("", "-f first.yaml -o yaml", "[possible values: text, json]"),
 ];

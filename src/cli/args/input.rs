@@ -23,8 +23,8 @@ pub struct InputArgs {
     #[arg(value_name = "DAEMONSET", num_args = 0..)]
     words: Vec<String>,
 
-    /// YAML or JSON file with objects, - for standard input; repeated or separated by commas.
-    /// Without any, the cluster is asked
+    /// YAML or JSON file with objects, or a directory of such, - for standard input; repeated or
+    /// separated by commas. Without any, the cluster is asked
     #[arg(
         long,
         short = 'f',
@@ -33,6 +33,16 @@ pub struct InputArgs {
         value_delimiter = ','
     )]
     pub filename: Vec<PathBuf>,
+
+    /// Read the subdirectories of directories too
+    #[arg(
+        long,
+        short = 'R',
+        env = "DAEMONSET_CONTROLLER_RECURSIVE",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub recursive: bool,
 
     /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough;
     /// ds/NAME and its like are understood

@@ -34,6 +34,8 @@ pub struct Agent {
     pub with: Option<String>,
     /// The number of objects of other kinds in the file, which are skipped.
     pub left_out: Option<String>,
+    /// What is odd about the file, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Reads a file (`-` is standard input), or the example if there is none. With `update` the example
@@ -54,12 +56,14 @@ pub fn read(file: Option<&Path>, update: bool) -> Result<Agent, DemoError> {
             Ok(agent)
         }
         Some(file) => {
-            let documents = files::read(&[file], &mut io::stdin().lock())?;
+            let contents = files::read(&[file], false, &mut io::stdin().lock())?;
             let name = match file.display().to_string() {
                 dash if dash == "-" => STDIN.to_owned(),
                 name => name,
             };
-            choose(&name, documents)
+            let mut agent = choose(&name, contents.documents)?;
+            agent.notes = contents.notes;
+            Ok(agent)
         }
     }
 }
@@ -104,6 +108,7 @@ fn choose(file: &str, documents: Vec<Document>) -> Result<Agent, DemoError> {
         json: document.json,
         with: None,
         left_out: (!kinds.is_empty()).then(|| kinds.join(", ")),
+        notes: Vec::new(),
     })
 }
 

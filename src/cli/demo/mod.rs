@@ -77,6 +77,9 @@ pub fn run(args: &DemoArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    for note in &agent.notes {
+        eprintln!("note: {note}");
+    }
     if let Some(left_out) = &agent.left_out {
         eprintln!("note: objects of other kinds were skipped: {left_out}");
     }

@@ -158,7 +158,7 @@ fn manifest(
 fn places(document: &Document, fields: &[String]) -> String {
     let origin = &document.origin;
     let place = |field: &String| {
-        let line = line(document, field)?;
+        let line = document.line_of(field)?;
         Some(format!("\n  {origin}: line {line}: {field}"))
     };
     let known: String = fields.iter().filter_map(place).collect();
@@ -167,11 +167,6 @@ fn places(document: &Document, fields: &[String]) -> String {
     } else {
         known
     }
-}
-
-/// The line of a field in the file.
-fn line(_document: &Document, _field: &str) -> Option<usize> {
-    None
 }
 
 /// The fields of templates that 1.37 does not have, and stored revisions do.

@@ -114,15 +114,23 @@ pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> 
             .build()?;
         return runtime.block_on(cluster::load(&shared.access(), choice, gates));
     }
-    let mut documents = files::read(&files, &mut io::stdin().lock())?;
+    let files::Contents {
+        mut documents,
+        notes,
+    } = files::read(&files, args.recursive, &mut io::stdin().lock())?;
     let checked = check::daemon_sets(&mut documents, shared.namespace(), args.validate);
     for warning in &checked.warnings {
         eprintln!("Warning: {warning}");
     }
     if !checked.refusals.is_empty() {
+        // They may say why: a separator that is missing, for example.
+        for note in &notes {
+            eprintln!("note: {note}");
+        }
         return Err(PlanError::Refused(checked.refusals));
     }
     let mut loaded = input::load(documents, choice, shared.namespace(), gates)?;
+    loaded.notes.splice(0..0, notes);
     for chosen in &mut loaded.chosen {
         let kept = checked.kept.get(&chosen.key);
         chosen.notes.texts.extend(kept.cloned());
