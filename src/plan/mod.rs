@@ -9,6 +9,7 @@ mod action;
 pub mod by_node;
 pub mod claim;
 pub mod claims;
+pub mod control;
 pub mod draft;
 pub mod eligibility;
 pub mod explain;
@@ -44,6 +45,7 @@ pub use whole::{DetailedPlan, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
+use control::Rules;
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -84,16 +86,30 @@ fn make(
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
+    let rules = Rules::new(snapshot, &history, &old, &pods);
+    let assignment = rules.assignment(snapshot, &history, &old, &by_node);
 
-    let facts = Facts::new(snapshot, &history, &by_node, &pods, now);
+    let facts = Facts::new(
+        snapshot,
+        &history,
+        &by_node,
+        &pods,
+        assignment.as_ref(),
+        now,
+    );
     let mut draft = Draft::new(holds);
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
+    rules.hold(&facts, &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    let older_templates = rules.older_templates(snapshot, &old, &draft.creates);
+    history.ops.set_completed = rules.completed(&counted.status, now);
 
-    history.ops.delete_old = revisions::delete_old(old, ds.revision_history_limit, &pods, &history);
+    let stable = rules.stable_hash();
+    history.ops.delete_old =
+        revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
@@ -105,6 +121,7 @@ fn make(
         relabels,
         claims,
         creates: draft.creates,
+        older_templates,
         deletes: draft.deletes,
         status: Some(status),
         rollout,

@@ -1,6 +1,8 @@
 //! A plan, whole: all that is done for one DaemonSet, and all that is not.
 
-use crate::model::{BackoffChange, DaemonSetStatus, Time};
+use std::sync::Arc;
+
+use crate::model::{BackoffChange, DaemonSetStatus, Str, Template, Time};
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
@@ -25,6 +27,8 @@ pub struct Plan {
     pub claims: Claims,
     /// Pods to create, by node name; at most one a node.
     pub creates: Vec<Create>,
+    /// The templates of the older revisions that creates are of, by hash.
+    pub older_templates: Vec<(Str, Arc<Template>)>,
     /// Pods to delete, by node name, then pod name.
     pub deletes: Vec<Delete>,
     /// The status that the snapshot calls for (before any action of this plan).

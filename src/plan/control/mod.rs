@@ -1,0 +1,143 @@
+//! Rollout control: how the annotations of a DaemonSet change its plan. Without one, nothing here
+//! has any effect.
+//!
+//! Rules here only take away: each forbids a step that the built-in controller's rules would take,
+//! or chooses the revision of a pod that they would create.
+
+pub mod assign;
+pub mod hold;
+pub mod stable;
+
+use std::sync::Arc;
+
+use crate::model::{Control, DaemonSetStatus, Pod, Revision, Snapshot, Str, Template, Time};
+
+use super::{
+    action::Create,
+    by_node::ByNode,
+    draft::Draft,
+    facts::Facts,
+    hold::HoldRule,
+    revisions::{History, RevisionRef},
+};
+
+use assign::Assignment;
+use stable::Hashed;
+
+/// The rules of rollout control for one plan.
+pub struct Rules<'s> {
+    control: Option<&'s Control>,
+    /// What holds the rollout.
+    held: Option<HoldRule>,
+    stable: Option<Hashed<'s>>,
+    /// The current revision, where it exists.
+    current: Option<&'s Revision>,
+    /// When the newest of the equal current revisions completed, those included that are about to
+    /// be deleted as duplicates.
+    current_completed: Option<Time>,
+    /// When the newest of the others completed.
+    old_completed: Option<Time>,
+}
+
+impl<'s> Rules<'s> {
+    /// Sorts out what the rules need. `old` are the revisions but the current one, `pods` all
+    /// claimed pods.
+    pub fn new(
+        snapshot: &'s Snapshot<'_>,
+        history: &History,
+        old: &'s [(&Revision, Str)],
+        pods: &[&Pod],
+    ) -> Rules<'s> {
+        let control = snapshot.daemon_set.control.as_deref();
+        let is_current = |r: &Revision| !history.current.create && r.name == history.current.name;
+        let current = snapshot.revisions.iter().copied().find(|r| is_current(r));
+        let is_duplicate =
+            |r: &Revision| history.ops.delete_duplicates.iter().any(|d| d.uid == r.uid);
+        let alike = snapshot
+            .revisions
+            .iter()
+            .copied()
+            .filter(|r| is_current(r) || is_duplicate(r));
+        let current_completed = alike.filter_map(|r| r.completed).max();
+        Rules {
+            control,
+            held: control.and_then(hold::rule),
+            stable: control.and_then(|_| stable::stable(current_completed, old, pods, history)),
+            current,
+            current_completed,
+            old_completed: old.iter().filter_map(|(r, _)| r.completed).max(),
+        }
+    }
+
+    /// Which revision each node is to have. None where that is the current one for all.
+    pub fn assignment<'a: 's>(
+        &self,
+        snapshot: &'s Snapshot<'a>,
+        history: &History,
+        old: &'s [(&'a Revision, Str)],
+        by_node: &ByNode<'a>,
+    ) -> Option<Assignment<'s>> {
+        self.held.as_ref()?;
+        Some(Assignment::keep(
+            snapshot,
+            history,
+            old,
+            self.stable,
+            by_node,
+        ))
+    }
+
+    /// Adds what is held to the draft, and takes out what may not be done.
+    pub fn hold(&self, facts: &Facts<'_, '_>, draft: &mut Draft) {
+        let (Some(control), Some(rule)) = (self.control, &self.held) else {
+            return;
+        };
+        hold::rollout(facts, rule, draft);
+        hold::all(control.hold, draft);
+        draft.events.extend(hold::event(control));
+    }
+
+    /// The templates of the older revisions that these creates are of.
+    pub fn older_templates(
+        &self,
+        snapshot: &Snapshot<'_>,
+        old: &[(&Revision, Str)],
+        creates: &[Create],
+    ) -> Vec<(Str, Arc<Template>)> {
+        if self.held.is_none() {
+            return Vec::new();
+        }
+        let asked = old
+            .iter()
+            .filter(|(_, hash)| creates.iter().any(|c| c.revision == *hash));
+        let template = |(revision, hash): &(&Revision, Str)| {
+            let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
+            Some((hash.clone(), placed.template.clone()))
+        };
+        asked.filter_map(template).collect()
+    }
+
+    /// What is to be recorded on the current revision: that it completed now, so that the next
+    /// rollout knows what is stable; or what a duplicate of it has recorded.
+    ///
+    /// Nothing is recorded without rollout control, and where no node is eligible, because that
+    /// proves nothing. A revision that completed before completes again when another one did since.
+    pub fn completed(&self, status: &DaemonSetStatus, now: Time) -> Option<(RevisionRef, Time)> {
+        let current = self.current?;
+        let complete = status.desired_number_scheduled > 0 && status.is_complete();
+        let is_newest =
+            self.current_completed.is_some() && self.current_completed > self.old_completed;
+        if self.control.is_some() && complete && !is_newest {
+            return Some((current.into(), now));
+        }
+        let carried_over = self
+            .current_completed
+            .filter(|_| current.completed != self.current_completed);
+        carried_over.map(|at| (current.into(), at))
+    }
+
+    /// The hash of the stable revision, where it is an older one.
+    pub fn stable_hash(&self) -> Option<&'s Str> {
+        self.stable.map(|(_, hash)| hash)
+    }
+}
