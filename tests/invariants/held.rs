@@ -12,7 +12,7 @@ fn config() -> ProptestConfig {
     let chosen = |name: &str| std::env::var_os(name).is_some();
     let mut config = ProptestConfig::default();
     if !chosen("PROPTEST_CASES") {
-        config.cases = 600;
+        config.cases = 300;
     }
     if !chosen("PROPTEST_RNG_SEED") {
         config.rng_seed = RngSeed::Fixed(20_261_130);
@@ -32,7 +32,7 @@ fn deleted(plan: &Plan) -> BTreeSet<&str> {
     plan.deletes.iter().map(|d| &*d.pod.name).collect()
 }
 
-/// Node to the hashes of the DaemonSet's pods there, whatever their state.
+/// Node to the hashes of the pods there that are the DaemonSet's or may become so.
 fn hashes(world: &World) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut cluster = world.cluster(None);
@@ -41,7 +41,8 @@ fn hashes(world: &World) -> BTreeMap<String, BTreeSet<String>> {
             let (Some(node), Some("web")) = (pod.node, pod.labels.get("app")) else {
                 continue;
             };
-            if !pod.controller.is(&s.daemon_set.uid) {
+            // An orphan on its way out is left to itself.
+            if pod.terminating && !pod.controller.is(&s.daemon_set.uid) {
                 continue;
             }
             let hash = pod.labels.get("controller-revision-hash").unwrap_or("");
@@ -66,13 +67,14 @@ proptest! {
         let held = with_hold(&world, "rollout");
         prop_assert!(held.deletes.iter().all(|d| d.phase != ActionPhase::Rollout), "{:?}", held.deletes);
         prop_assert!(held.creates.iter().all(|c| c.phase != ActionPhase::Rollout));
-        // A pod of an older revision that does not belong on its node by its own template leaves
-        // it; the rest goes without the key as well.
+        // A pod that does not belong on its node by its own template leaves it. Of the rest no node
+        // loses more pods than without the key; of two that may not both stay another one may go.
         let own = |cause: DeleteCause| matches!(cause, DeleteCause::NodeNotEligible(_));
-        let more: Vec<_> = held.deletes.iter()
-            .filter(|d| !own(d.cause) && !deleted(&free).contains(&*d.pod.name))
-            .collect();
-        prop_assert!(more.is_empty(), "{more:?}\nwithout the key {:?}", free.deletes);
+        let on = |plan: &Plan, node: &str| plan.deletes.iter().filter(|d| &*d.node == node).count();
+        for delete in held.deletes.iter().filter(|d| !own(d.cause)) {
+            let (with, without) = (on(&held, &delete.node), on(&free, &delete.node));
+            prop_assert!(with <= without, "{:?}\nwithout the key {:?}", held.deletes, free.deletes);
+        }
         // Never a pod of the target on a node that has an older one, unless there is nothing else.
         let hashes = hashes(&world);
         let current = &held.revision.as_ref().expect("a revision").hash;
