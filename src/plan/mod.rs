@@ -40,7 +40,7 @@ pub use rollout::{
     blocked::{BlockReason, BlockedBy, NodeBlock},
     counts::Rollout,
 };
-pub use whole::{DetailedPlan, Plan};
+pub use whole::{DetailedPlan, OlderRevision, Plan};
 
 use crate::model::{Snapshot, Time};
 
@@ -55,30 +55,20 @@ use rollout::blocked::Blockers;
 ///
 /// The plan covers all that is known to be needed: whoever carries it out applies `--burst`.
 pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
-    make(snapshot, now, Holds::default(), Blockers::default()).0
+    make(snapshot, now, Holds::default(), Blockers::default()).plan
 }
 
 /// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one
 /// value a rule.
 pub fn in_detail(snapshot: &Snapshot<'_>, now: Time) -> DetailedPlan {
-    let (plan, holds, blocks) = make(snapshot, now, Holds::in_detail(), Blockers::in_detail());
-    DetailedPlan {
-        plan,
-        holds,
-        blocks,
-    }
+    make(snapshot, now, Holds::in_detail(), Blockers::in_detail())
 }
 
-fn make(
-    snapshot: &Snapshot<'_>,
-    now: Time,
-    holds: Holds,
-    mut blockers: Blockers,
-) -> (Plan, Vec<NodeHold>, Vec<NodeBlock>) {
+fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers) -> DetailedPlan {
     let ds = snapshot.daemon_set;
     let selector = match left_alone::check(snapshot) {
         Ok(selector) => selector,
-        Err(why) => return (Plan::leave_alone(why), Vec::new(), Vec::new()),
+        Err(why) => return DetailedPlan::leave_alone(why),
     };
 
     let (claims, pods) = claims::claim_pods(snapshot, selector);
@@ -104,6 +94,7 @@ fn make(
     rules.hold(&facts, &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = rules.older_templates(snapshot, &old, &draft.creates);
     history.ops.set_completed = rules.completed(&counted.status, now);
 
@@ -130,5 +121,10 @@ fn make(
         backoff: draft.backoff,
         wake_at,
     };
-    (plan, each_hold, blockers.each())
+    DetailedPlan {
+        plan,
+        holds: each_hold,
+        blocks: blockers.each(),
+        older,
+    }
 }

@@ -8,9 +8,11 @@ pub mod assign;
 pub mod hold;
 pub mod stable;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{Control, DaemonSetStatus, Pod, Revision, Snapshot, Str, Template, Time};
+use crate::model::{
+    Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
+};
 
 use super::{
     action::Create,
@@ -19,6 +21,8 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     revisions::{History, RevisionRef},
+    target::Assigned,
+    whole::OlderRevision,
 };
 
 use assign::Assignment;
@@ -97,6 +101,29 @@ impl<'s> Rules<'s> {
         draft.events.extend(hold::event(control));
     }
 
+    /// The nodes that are to have an older revision.
+    pub fn older(
+        &self,
+        snapshot: &Snapshot<'_>,
+        old: &[(&Revision, Str)],
+        assignment: Option<&Assignment<'_>>,
+    ) -> BTreeMap<NodeId, OlderRevision> {
+        let Some(assignment) = assignment else {
+            return BTreeMap::new();
+        };
+        let templates = templates(snapshot, old);
+        let of_node = |(id, _)| {
+            let Assigned { hash, verdicts } = assignment.of(id)?;
+            let older = OlderRevision {
+                hash: hash.clone(),
+                template: templates.get(hash)?.clone(),
+                verdict: verdicts.get(id),
+            };
+            Some((id, older))
+        };
+        snapshot.nodes.iter().filter_map(of_node).collect()
+    }
+
     /// The templates of the older revisions that these creates are of.
     pub fn older_templates(
         &self,
@@ -107,14 +134,11 @@ impl<'s> Rules<'s> {
         if self.held.is_none() {
             return Vec::new();
         }
-        let asked = old
-            .iter()
-            .filter(|(_, hash)| creates.iter().any(|c| c.revision == *hash));
-        let template = |(revision, hash): &(&Revision, Str)| {
-            let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
-            Some((hash.clone(), placed.template.clone()))
-        };
-        asked.filter_map(template).collect()
+        let templates = templates(snapshot, old).into_iter();
+        let asked = templates.filter(|(hash, _)| creates.iter().any(|c| c.revision == **hash));
+        asked
+            .map(|(hash, template)| (hash.clone(), template))
+            .collect()
     }
 
     /// What is to be recorded on the current revision: that it completed now, so that the next
@@ -140,4 +164,16 @@ impl<'s> Rules<'s> {
     pub fn stable_hash(&self) -> Option<&'s Str> {
         self.stable.map(|(_, hash)| hash)
     }
+}
+
+/// The templates of these revisions, by hash.
+fn templates<'s>(
+    snapshot: &Snapshot<'_>,
+    old: &'s [(&Revision, Str)],
+) -> BTreeMap<&'s Str, Arc<Template>> {
+    let template = |(revision, hash): &'s (&Revision, Str)| {
+        let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
+        Some((hash, placed.template.clone()))
+    };
+    old.iter().filter_map(template).collect()
 }
