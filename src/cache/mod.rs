@@ -12,7 +12,7 @@ mod pods;
 mod revisions;
 mod short_lived;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use appeared::AppearedPod;
 pub use ledger::Ticket;
@@ -45,7 +45,7 @@ struct Entry {
     /// Whether the last create of one of its pods was denied.
     creates_denied: Option<Denial>,
     /// UID of a revision to its template and verdicts; empty without rollout control.
-    placed: HashMap<Uid, Placed>,
+    placed: BTreeMap<Uid, Placed>,
     /// Whether its pods have been read consistently since it is known (see
     /// [`Cache::needs_pod_read`]).
     pods_read: bool,
@@ -322,7 +322,7 @@ impl Cache {
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
                     creates_denied: None,
-                    placed: HashMap::new(),
+                    placed: BTreeMap::new(),
                     pods_read: read_at_start,
                     daemon_set,
                 };

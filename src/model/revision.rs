@@ -37,7 +37,7 @@ pub struct Revision {
     pub labels: Labels,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
-    /// When it completed, where that was recorded ([`control::COMPLETED`](super::control::COMPLETED)).
+    /// When it completed, where that was recorded (see `control::COMPLETED`).
     pub completed: Option<Time>,
     /// `revision`.
     pub number: i64,

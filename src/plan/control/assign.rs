@@ -5,7 +5,7 @@
 //! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
 //! stable revision; where there is none, nothing is created.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::model::{NodeId, Pod, Snapshot, Str, Uid, Verdicts};
 
@@ -46,7 +46,7 @@ impl<'s> Assignment<'s> {
         stable: Option<Hashed<'_>>,
         by_node: &ByNode<'a>,
     ) -> Assignment<'s> {
-        let placed: HashMap<&Uid, &'s Verdicts> = snapshot
+        let placed: BTreeMap<&Uid, &'s Verdicts> = snapshot
             .placed
             .iter()
             .map(|p| (p.uid, p.verdicts))

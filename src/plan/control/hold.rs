@@ -1,7 +1,7 @@
 //! `hold`: what is not done for the time being, because a DaemonSet asks for it, or because one of
 //! its annotations cannot be read.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::model::{Control, HoldScope, NodeId, Str};
 
@@ -84,7 +84,7 @@ pub fn all(scope: Option<HoldScope>, draft: &mut Draft) {
         .into_iter()
         .partition(|delete| must_leave(delete.cause));
     draft.deletes = kept;
-    let nodes: HashSet<Str> = held.iter().map(|delete| delete.node.clone()).collect();
+    let nodes: BTreeSet<Str> = held.iter().map(|delete| delete.node.clone()).collect();
     for delete in held {
         draft.holds.on_node(NodeHold {
             pod: Some(delete.pod.name),

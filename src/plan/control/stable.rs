@@ -1,6 +1,6 @@
 //! The stable revision: what nodes have while they are not released for the current one.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::model::{Pod, Revision, Str, Time};
 
@@ -10,9 +10,9 @@ use crate::plan::revisions::{self, History};
 pub type Hashed<'s> = (&'s Revision, &'s Str);
 
 /// The stable revision among `old`, those but the current one, which completed at
-/// `current_completed`. It is the newest that completed. Where none did, as after a takeover in the middle of a rollout: the one with the highest number
-/// that a live pod carries. None where the current revision itself is the newest that completed,
-/// and for a first install.
+/// `current_completed`. It is the newest that completed. Where none did, as after a takeover in the
+/// middle of a rollout: the one with the highest number that a live pod carries. None where the
+/// current revision itself is the newest that completed, and for a first install.
 pub fn stable<'s>(
     current_completed: Option<Time>,
     old: &'s [(&Revision, Str)],
@@ -31,7 +31,7 @@ pub fn stable<'s>(
         _ => return None,
     }
     let live = pods.iter().filter(|p| p.is_live());
-    let carried: HashSet<&Str> = live
+    let carried: BTreeSet<&Str> = live
         .filter_map(|p| revisions::hash_of(p, history))
         .collect();
     let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
