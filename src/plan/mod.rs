@@ -76,7 +76,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
-    let rules = Rules::new(snapshot, &history, &old, &pods);
+    let rules = Rules::new(snapshot, &history, &old, &pods, now);
     let assignment = rules.assignment(snapshot, &history, &old, &by_node);
 
     let facts = Facts::new(

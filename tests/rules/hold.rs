@@ -101,7 +101,10 @@ fn with_on_delete_and_while_surging_it_holds_as_well() {
     ] {
         let set = held("rollout").with(json!({"spec": {"updateStrategy": strategy}}));
         let plan = cluster(set, [node("a"), node("b"), old("a"), old("b")]).plan();
-        assert!(plan.is_settled(), "{strategy}");
+        assert!(
+            plan.creates.is_empty() && plan.deletes.is_empty(),
+            "{strategy}"
+        );
         assert_eq!(holds(&plan), ["HeldByAnnotation a b"], "{strategy}");
     }
 }
@@ -285,6 +288,30 @@ fn the_newest_revision_that_completed_is_stable_whatever_its_number() {
         created(&cluster(held("rollout"), objects).plan()),
         ["a old"]
     );
+}
+
+#[test]
+fn a_revision_that_is_complete_now_is_stable_and_recorded_whoever_rolled_it_out() {
+    let first = || completed(revision("first", 0, &template(2)), &ago(60));
+    let all_old = || [first(), node("a"), node("b"), old("a"), old("b")];
+    let plan = cluster(held("rollout"), all_old()).plan();
+    assert_eq!(recorded(&plan), Some(("web-old".to_owned(), now())));
+    // What was recorded longer ago is not stable any more: see the pod that goes.
+    let plan_of = |more: Object| {
+        let mut cluster = cluster(held("rollout"), all_old());
+        cluster.put(&more);
+        cluster.plan()
+    };
+    let incomplete = [
+        node("c"),
+        new("a").created(50),
+        old("b")
+            .with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
+            .version(2),
+    ];
+    for more in incomplete {
+        assert_eq!(recorded(&plan_of(more.clone())), None, "{}", more.name());
+    }
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Rules<'s> {
     current_completed: Option<Time>,
     /// When the newest of the others completed.
     old_completed: Option<Time>,
+    /// The older revision that is complete now.
+    complete: Option<&'s Revision>,
 }
 
 impl<'s> Rules<'s> {
@@ -51,6 +53,7 @@ impl<'s> Rules<'s> {
         history: &History,
         old: &'s [(&Revision, Str)],
         pods: &[&Pod],
+        now: Time,
     ) -> Rules<'s> {
         let control = snapshot.daemon_set.control.as_deref();
         let is_current = |r: &Revision| !history.current.create && r.name == history.current.name;
@@ -63,13 +66,18 @@ impl<'s> Rules<'s> {
             .copied()
             .filter(|r| is_current(r) || is_duplicate(r));
         let current_completed = alike.filter_map(|r| r.completed).max();
+        let complete = control.and_then(|_| stable::complete(snapshot, history, old, pods, now));
+        let stable = control.and_then(|_| {
+            complete.or_else(|| stable::stable(current_completed, old, pods, history))
+        });
         Rules {
             control,
             held: control.and_then(hold::rule),
-            stable: control.and_then(|_| stable::stable(current_completed, old, pods, history)),
+            stable,
             current,
             current_completed,
             old_completed: old.iter().filter_map(|(r, _)| r.completed).max(),
+            complete: complete.map(|(revision, _)| revision),
         }
     }
 
@@ -141,23 +149,27 @@ impl<'s> Rules<'s> {
             .collect()
     }
 
-    /// What is to be recorded on the current revision: that it completed now, so that the next
-    /// rollout knows what is stable; or what a duplicate of it has recorded.
+    /// What is to be recorded: that a revision completed now, so that the next rollout knows what is
+    /// stable; or what a duplicate of the current revision has recorded.
     ///
-    /// Nothing is recorded without rollout control, and where no node is eligible, because that
-    /// proves nothing. A revision that completed before completes again when another one did since.
+    /// Without rollout control nothing completes. A revision that completed before completes again
+    /// when another one did since.
     pub fn completed(&self, status: &DaemonSetStatus, now: Time) -> Option<(RevisionRef, Time)> {
+        let newest = self.current_completed.max(self.old_completed);
+        let is_newest = |at: Option<Time>| at.is_some() && at == newest;
+        if let Some(complete) = self.complete.filter(|r| !is_newest(r.completed)) {
+            return Some((complete.into(), now));
+        }
         let current = self.current?;
+        // That no node is eligible proves nothing.
         let complete = status.desired_number_scheduled > 0 && status.is_complete();
-        let is_newest =
-            self.current_completed.is_some() && self.current_completed > self.old_completed;
-        if self.control.is_some() && complete && !is_newest {
+        if self.control.is_some() && complete && !is_newest(self.current_completed) {
             return Some((current.into(), now));
         }
-        let carried_over = self
+        let lost = self
             .current_completed
-            .filter(|_| current.completed != self.current_completed);
-        carried_over.map(|at| (current.into(), at))
+            .filter(|at| current.completed != Some(*at));
+        lost.map(|at| (current.into(), at))
     }
 
     /// The hash of the stable revision, where it is an older one.
