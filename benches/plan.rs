@@ -57,6 +57,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             find_pod: &|name| (s.find_pod)(name),
             revision_exists: s.revision_exists,
             verdicts: &verdicts,
+            placed: Vec::new(),
             backoff: s.backoff,
             creates_denied: s.creates_denied,
             settings: s.settings,

@@ -33,6 +33,8 @@ pub enum Action {
     LabelRevision,
     /// The current revision got the highest number, as after a rollback.
     RenumberRevision,
+    /// The completion of a rollout was recorded on its revision.
+    RecordCompletion,
 }
 
 impl Action {
@@ -51,6 +53,7 @@ impl Action {
             Action::ReleaseRevision,
             Action::LabelRevision,
             Action::RenumberRevision,
+            Action::RecordCompletion,
         ];
         creates.chain(deletes).chain(others).collect()
     }
@@ -69,6 +72,7 @@ impl Action {
             Action::ReleaseRevision => "release_revision",
             Action::LabelRevision => "label_revision",
             Action::RenumberRevision => "renumber_revision",
+            Action::RecordCompletion => "record_completion",
         }
     }
 
@@ -84,6 +88,7 @@ impl Action {
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",
             Action::RenumberRevision => "Rollback",
+            Action::RecordCompletion => "RolloutComplete",
         }
     }
 }

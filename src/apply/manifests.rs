@@ -15,14 +15,19 @@ use super::carry_out::Job;
 pub(super) struct Manifests(BTreeMap<Str, PodManifest>);
 
 impl Manifests {
-    /// Prepares the manifest of the plan's current revision, which is the only one that nodes are
-    /// assigned. Fails where the template is no JSON object of objects.
+    /// Prepares the manifests of the plan's current revision and of the older ones that its creates
+    /// are of. Fails where a template is no JSON object of objects.
     pub fn new(job: &Job<'_>, placement: Placement) -> serde_json::Result<Manifests> {
         let mut manifests = BTreeMap::new();
         if let Some(revision) = &job.plan.revision {
             let merged = tolerations::merged(&job.ds.template);
             let manifest = PodManifest::new(job.ds, &revision.hash, &merged, placement)?;
             manifests.insert(revision.hash.clone(), manifest);
+        }
+        for (hash, template) in &job.plan.older_templates {
+            let merged = tolerations::merged(template);
+            let manifest = PodManifest::of_older(job.ds, template, hash, &merged, placement)?;
+            manifests.insert(hash.clone(), manifest);
         }
         Ok(Manifests(manifests))
     }

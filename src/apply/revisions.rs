@@ -1,7 +1,7 @@
 //! Carries out the part of a plan that concerns ControllerRevisions.
 
 use crate::{
-    model::Kind,
+    model::{Kind, control::COMPLETED},
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{body, protobuf},
 };
@@ -61,6 +61,19 @@ impl CarryOut {
                 action: Action::RenumberRevision,
                 kind: PatchType::Merge,
                 body: body::revision_number(&r.uid, version, *number),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+        }
+        if let Some((r, at)) = &ops.set_completed {
+            // As above: after another patch of this plan only the UID counts.
+            let touched = ops.adopt.contains(r)
+                || ops.set_label.iter().any(|(l, _)| l == r)
+                || ops.set_number.iter().any(|(n, _)| n == r);
+            let version = if touched { None } else { Some(r.version) };
+            let patch = Patch {
+                action: Action::RecordCompletion,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, COMPLETED, &at.to_string()),
             };
             self.patch_revision(job, r, patch, outcome).await?;
         }

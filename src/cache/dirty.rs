@@ -36,6 +36,10 @@ impl Cache {
             .filter(|(key, entry)| {
                 let bits =
                     |v: Option<&Verdict>| v.map(|v| (v.should_run(), v.should_continue_running()));
+                // Its older revisions may belong elsewhere.
+                if !entry.placed.is_empty() {
+                    return true;
+                }
                 let (b, a) = (bits(before.get(key)), bits(after.get(key)));
                 if !came_or_went {
                     return a != b;

@@ -12,7 +12,7 @@ mod pods;
 mod revisions;
 mod short_lived;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use appeared::AppearedPod;
 pub use ledger::Ticket;
@@ -30,6 +30,7 @@ use appeared::AppearedPods;
 use dirty::matches;
 use ledger::{Ledger, Requests};
 use pods::Pods;
+use revisions::Placed;
 use short_lived::YoungPods;
 
 /// A DaemonSet and what is remembered for its plans.
@@ -43,6 +44,8 @@ struct Entry {
     gone_pods: GonePods,
     /// Whether the last create of one of its pods was denied.
     creates_denied: Option<Denial>,
+    /// UID of a revision to its template and verdicts; empty without rollout control.
+    placed: BTreeMap<Uid, Placed>,
     /// Whether its pods have been read consistently since it is known (see
     /// [`Cache::needs_pod_read`]).
     pods_read: bool,
@@ -174,6 +177,7 @@ impl Cache {
     ) -> Option<R> {
         let entry = self.daemon_sets.get_mut(key)?;
         entry.eligibility.refresh(&mut entry.verdicts, &self.nodes);
+        self.place_revisions(key);
         let entry = &self.daemon_sets[key];
         let uid = &entry.daemon_set.uid;
         let pods = self.pods.around(uid, &key.namespace);
@@ -207,6 +211,11 @@ impl Cache {
             find_pod: &|name| self.pods.get(&named(name)),
             revision_exists: &|name| self.revisions.contains_key(&named(name)),
             verdicts: &entry.verdicts,
+            placed: entry
+                .placed
+                .iter()
+                .map(|(uid, placed)| placed.lend(uid))
+                .collect(),
             backoff: &self.backoff,
             creates_denied: entry.creates_denied.as_ref(),
             settings,
@@ -313,6 +322,7 @@ impl Cache {
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
                     creates_denied: None,
+                    placed: BTreeMap::new(),
                     pods_read: read_at_start,
                     daemon_set,
                 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Labels, Malformed, Selector, Str, Template, Uid, Version};
+use super::{Control, Labels, Malformed, Selector, Str, Template, Uid, Version};
 
 /// A number or a percentage.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,6 +106,9 @@ pub struct DaemonSet {
     pub terminating: bool,
     /// `metadata.annotations`, which its revisions carry too.
     pub annotations: Labels,
+    /// What the annotations ask for beyond the built-in controller's rules; None without such a
+    /// key.
+    pub control: Option<Arc<Control>>,
     /// The deprecated template generation, where its annotation can be parsed.
     pub template_generation: Option<i64>,
     /// `spec.selector`; one that cannot be parsed leaves the DaemonSet alone.

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Pod, Str, Time, Uid};
+use super::{Pod, Str, Time, Uid, revision::HASH_LABEL};
 
 /// The time for which a gone pod is remembered. The caches of two controllers do not differ by
 /// more, or one of them has just started and makes no pods yet.
@@ -25,6 +25,8 @@ pub struct GonePod {
     pub uid: Uid,
     /// `metadata.name`.
     pub name: Str,
+    /// The hash label of its revision, where it had one.
+    pub revision: Option<Str>,
     /// Whether it was terminal before it was asked to go.
     pub ended: bool,
     /// When it was seen to be gone.
@@ -53,6 +55,7 @@ impl GonePods {
                 created: pod.created,
                 uid: pod.uid.clone(),
                 name: pod.name.clone(),
+                revision: pod.labels.get_shared(HASH_LABEL).cloned(),
                 ended: pod.ended,
                 gone: now,
             });

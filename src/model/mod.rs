@@ -20,6 +20,7 @@
 
 pub mod backoff;
 pub mod condition;
+pub mod control;
 pub mod daemon_set;
 pub mod gone_pods;
 pub mod intern;
@@ -40,6 +41,7 @@ use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
+pub use control::{Control, HoldScope, InvalidKey};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use gone_pods::{GonePod, GonePods};
 pub use intern::Interner;
@@ -51,7 +53,7 @@ pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use revision::{Revision, StoredData};
 pub use selector::{Malformed, Requirement, Selector};
-pub use snapshot::{Denial, FeatureGates, Placement, Settings, Snapshot};
+pub use snapshot::{Denial, FeatureGates, PlacedRevision, Placement, Settings, Snapshot};
 pub use taint::{Effect, Taint, Toleration, TolerationEntry};
 pub use template::{NodeAffinity, Template, Term};
 pub use time::Time;

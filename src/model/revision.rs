@@ -1,6 +1,9 @@
 //! What the controller remembers of a ControllerRevision.
 
-use super::{Controller, Labels, Str, Uid, Version};
+use super::{Controller, Labels, Str, Time, Uid, Version};
+
+/// The label that ties a pod to its revision.
+pub const HASH_LABEL: &str = "controller-revision-hash";
 
 /// Which bytes the API server has stored as a revision's `data`.
 ///
@@ -34,6 +37,8 @@ pub struct Revision {
     pub labels: Labels,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// When it completed, where that was recorded (see `control::COMPLETED`).
+    pub completed: Option<Time>,
     /// `revision`.
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).

@@ -1,6 +1,10 @@
 //! All that a plan is made from, borrowed from wherever it is kept.
 
-use super::{Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Str, Time, Verdicts};
+use std::sync::Arc;
+
+use super::{
+    Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Str, Template, Time, Uid, Verdicts,
+};
 
 /// Who binds a pod to its node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,6 +41,17 @@ pub struct Denial {
     pub message: Str,
 }
 
+/// A revision's template, and which nodes its pods belong on.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacedRevision<'a> {
+    /// The revision's UID.
+    pub uid: &'a Uid,
+    /// Its template.
+    pub template: &'a Arc<Template>,
+    /// The verdicts on all nodes for this template.
+    pub verdicts: &'a Verdicts,
+}
+
 /// Finds a pod of the DaemonSet's namespace by name, whoever controls it.
 pub type FindPod<'a> = dyn Fn(&str) -> Option<&'a Pod> + 'a;
 
@@ -64,6 +79,9 @@ pub struct Snapshot<'a> {
     pub revision_exists: &'a RevisionExists<'a>,
     /// The verdicts on all nodes for the DaemonSet's template.
     pub verdicts: &'a Verdicts,
+    /// The templates of its revisions, for a DaemonSet with rollout control; else none. A revision
+    /// whose template cannot be read is not among them.
+    pub placed: Vec<PlacedRevision<'a>>,
     /// Failed and finished pods' backoff.
     pub backoff: &'a Backoff,
     /// Whether the last create was denied; None in a process that has created nothing yet.

@@ -171,7 +171,9 @@ impl<'s, 'a> Explainer<'s, 'a> {
     pub fn node(&self, id: NodeId) -> NodeExplanation {
         let name = self.snapshot.nodes.name(id);
         let node = self.snapshot.nodes.get(id);
-        let verdict = node.map(|_| self.snapshot.verdicts.get(id));
+        let (verdict, template) = self.detailed.placement(self.snapshot, id);
+        let verdict = node.map(|_| verdict);
+        let older = self.detailed.older.get(&id);
         let ds = self.snapshot.daemon_set;
         let mut pods: Vec<&Pod> = self.by_node.on(id).to_vec();
         pods.sort_by(|a, b| a.oldest_first(b));
@@ -199,9 +201,9 @@ impl<'s, 'a> Explainer<'s, 'a> {
             node: name.clone(),
             verdict,
             obstacles: node.map_or_else(Vec::new, |n| {
-                obstacles(&ds.template, self.snapshot.settings.gates, n)
+                obstacles(template, self.snapshot.settings.gates, n)
             }),
-            revision: self.hash.clone(),
+            revision: older.map_or(&self.hash, |older| &older.hash).clone(),
             pods: pods.collect(),
             create: create.cloned(),
             deletes: deletes.iter().map(|d| (*d).clone()).collect(),

@@ -8,6 +8,7 @@ use crate::model::{
 
 use super::{
     by_node::ByNode,
+    control::assign::Assignment,
     names,
     revisions::{self, History},
     target::Targets,
@@ -34,12 +35,14 @@ pub struct Facts<'s, 'a> {
 }
 
 impl<'s, 'a: 's> Facts<'s, 'a> {
-    /// Sorts out what a plan needs; `pods` are all claimed pods.
+    /// Sorts out what a plan needs; `pods` are all claimed pods. Without an `assignment` every node
+    /// is to have the current revision.
     pub fn new(
         snapshot: &'s Snapshot<'a>,
         history: &'s History,
         by_node: &'s ByNode<'a>,
         pods: &[&'a Pod],
+        assignment: Option<&'s Assignment<'s>>,
         now: Time,
     ) -> Self {
         let ds = snapshot.daemon_set;
@@ -52,7 +55,7 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             history,
             by_node,
             now,
-            targets: Targets::new(&history.current, snapshot.verdicts),
+            targets: Targets::new(&history.current, snapshot.verdicts, assignment),
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge(),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
@@ -97,8 +100,17 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
     /// Whether a pod on this node is of the revision that the node is to have: by hash, or by the
     /// deprecated template generation.
     pub fn is_updated(&self, node: NodeId, pod: &Pod) -> bool {
-        let generation = self.template_generation.as_deref();
+        if self.targets.is_current(node) {
+            return self.is_of_current(pod);
+        }
         self.has_hash(pod, self.targets.of(node).hash)
+    }
+
+    /// Whether a pod is of the current revision: by hash, or by the deprecated template generation,
+    /// which no older revision has.
+    pub fn is_of_current(&self, pod: &Pod) -> bool {
+        let generation = self.template_generation.as_deref();
+        self.has_hash(pod, &self.history.current.hash)
             || generation.is_some_and(|g| pod.labels.get("pod-template-generation") == Some(g))
     }
 
@@ -123,7 +135,26 @@ impl<'f, 's, 'a: 's> Updated<'f, 's, 'a> {
 
     /// Whether this pod on this node is; see [`Facts::is_updated`].
     pub fn is(&mut self, node: NodeId, pod: &'a Pod) -> bool {
-        let wanted = self.facts.targets.of(node).hash;
+        let facts = self.facts;
+        self.remember(facts.targets.of(node).hash, pod, |pod| {
+            facts.is_updated(node, pod)
+        })
+    }
+
+    /// Whether this pod is of the current revision; see [`Facts::is_of_current`].
+    pub fn is_of_current(&mut self, pod: &'a Pod) -> bool {
+        let facts = self.facts;
+        self.remember(&facts.history.current.hash, pod, |pod| {
+            facts.is_of_current(pod)
+        })
+    }
+
+    fn remember(
+        &mut self,
+        wanted: &'s Str,
+        pod: &'a Pod,
+        answer: impl FnOnce(&'a Pod) -> bool,
+    ) -> bool {
         match self.last {
             Some((labels, hash, updated))
                 if labels.same(&pod.labels) && std::ptr::eq(hash, wanted) =>
@@ -131,7 +162,7 @@ impl<'f, 's, 'a: 's> Updated<'f, 's, 'a> {
                 updated
             }
             _ => {
-                let updated = self.facts.is_updated(node, pod);
+                let updated = answer(pod);
                 self.last = Some((&pod.labels, wanted, updated));
                 updated
             }

@@ -17,6 +17,16 @@ pub enum HoldRule {
     CreatesDenied(Str),
     /// `maxUnavailable` or `maxSurge` is neither a number nor a percentage: no rollout.
     InvalidBudget,
+    /// Annotations of rollout control cannot be read: no rollout. What is wrong and what would be
+    /// right.
+    InvalidAnnotation(Str),
+    /// The annotation `hold` says so: no rollout.
+    HeldByAnnotation,
+    /// The annotation `hold: all` says so: no create and no delete.
+    AllHeldByAnnotation,
+    /// The revision that the node is to have while the rollout is held is gone, or its template
+    /// cannot be read.
+    PinnedRevisionMissing,
     /// `updateStrategy: OnDelete`, or one that this build does not know: old pods stay until
     /// somebody deletes them.
     OnDelete,
@@ -62,6 +72,10 @@ impl HoldRule {
             HoldRule::LeftAlone(why) => why.as_str(),
             HoldRule::CreatesDenied(_) => "CreatesDenied",
             HoldRule::InvalidBudget => "InvalidBudget",
+            HoldRule::InvalidAnnotation(_) => "InvalidAnnotation",
+            HoldRule::HeldByAnnotation => "HeldByAnnotation",
+            HoldRule::AllHeldByAnnotation => "AllHeldByAnnotation",
+            HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
             HoldRule::OnDelete => "OnDelete",
             HoldRule::MaxUnavailable => "MaxUnavailable",
             HoldRule::MaxSurge => "MaxSurge",
@@ -98,6 +112,19 @@ impl HoldRule {
             }
             HoldRule::InvalidBudget => "no pod is replaced: maxUnavailable or maxSurge is neither \
                                         a number nor a percentage"
+                .into(),
+            HoldRule::InvalidAnnotation(words) => {
+                format!("no pod is replaced by one of another revision: {words}")
+            }
+            HoldRule::HeldByAnnotation => "no pod is replaced by one of another revision: the \
+                                           annotation daemonset-controller.io/hold says so"
+                .into(),
+            HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the annotation \
+                                              daemonset-controller.io/hold says so"
+                .into(),
+            HoldRule::PinnedRevisionMissing => "no new pod: the rollout is held, and the revision \
+                                                that the node is to have meanwhile is gone or \
+                                                cannot be read"
                 .into(),
             HoldRule::OnDelete => {
                 "the old pod is not replaced: the update strategy leaves that to you".into()
@@ -154,6 +181,13 @@ impl HoldRule {
             HoldRule::LeftAlone(why) => why.until_what(),
             HoldRule::CreatesDenied(_) => "the API server accepts a create",
             HoldRule::InvalidBudget => "the update strategy is corrected",
+            HoldRule::InvalidAnnotation(_) => "the annotation is corrected or removed",
+            HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation => {
+                "the annotation is removed"
+            }
+            HoldRule::PinnedRevisionMissing => {
+                "the rollout goes on, or that revision is there again"
+            }
             HoldRule::OnDelete => "somebody deletes the old pod",
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",

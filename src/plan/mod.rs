@@ -9,6 +9,7 @@ mod action;
 pub mod by_node;
 pub mod claim;
 pub mod claims;
+pub mod control;
 pub mod draft;
 pub mod eligibility;
 pub mod explain;
@@ -39,11 +40,12 @@ pub use rollout::{
     blocked::{BlockReason, BlockedBy, NodeBlock},
     counts::Rollout,
 };
-pub use whole::{DetailedPlan, Plan};
+pub use whole::{DetailedPlan, OlderRevision, Plan};
 
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
+use control::Rules;
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -53,30 +55,20 @@ use rollout::blocked::Blockers;
 ///
 /// The plan covers all that is known to be needed: whoever carries it out applies `--burst`.
 pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
-    make(snapshot, now, Holds::default(), Blockers::default()).0
+    make(snapshot, now, Holds::default(), Blockers::default()).plan
 }
 
 /// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one
 /// value a rule.
 pub fn in_detail(snapshot: &Snapshot<'_>, now: Time) -> DetailedPlan {
-    let (plan, holds, blocks) = make(snapshot, now, Holds::in_detail(), Blockers::in_detail());
-    DetailedPlan {
-        plan,
-        holds,
-        blocks,
-    }
+    make(snapshot, now, Holds::in_detail(), Blockers::in_detail())
 }
 
-fn make(
-    snapshot: &Snapshot<'_>,
-    now: Time,
-    holds: Holds,
-    mut blockers: Blockers,
-) -> (Plan, Vec<NodeHold>, Vec<NodeBlock>) {
+fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers) -> DetailedPlan {
     let ds = snapshot.daemon_set;
     let selector = match left_alone::check(snapshot) {
         Ok(selector) => selector,
-        Err(why) => return (Plan::leave_alone(why), Vec::new(), Vec::new()),
+        Err(why) => return DetailedPlan::leave_alone(why),
     };
 
     let (claims, pods) = claims::claim_pods(snapshot, selector);
@@ -84,16 +76,31 @@ fn make(
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
+    let rules = Rules::new(snapshot, &history, &old, &pods, now);
+    let assignment = rules.assignment(snapshot, &history, &old, &by_node);
 
-    let facts = Facts::new(snapshot, &history, &by_node, &pods, now);
+    let facts = Facts::new(
+        snapshot,
+        &history,
+        &by_node,
+        &pods,
+        assignment.as_ref(),
+        now,
+    );
     let mut draft = Draft::new(holds);
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
+    rules.hold(&facts, &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    let older = rules.older(snapshot, &old, assignment.as_ref());
+    let older_templates = rules.older_templates(snapshot, &old, &draft.creates);
+    history.ops.set_completed = rules.completed(&counted.status, now);
 
-    history.ops.delete_old = revisions::delete_old(old, ds.revision_history_limit, &pods, &history);
+    let stable = rules.stable_hash();
+    history.ops.delete_old =
+        revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
@@ -105,6 +112,7 @@ fn make(
         relabels,
         claims,
         creates: draft.creates,
+        older_templates,
         deletes: draft.deletes,
         status: Some(status),
         rollout,
@@ -113,5 +121,10 @@ fn make(
         backoff: draft.backoff,
         wake_at,
     };
-    (plan, each_hold, blockers.each())
+    DetailedPlan {
+        plan,
+        holds: each_hold,
+        blocks: blockers.each(),
+        older,
+    }
 }

@@ -11,15 +11,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::model::{DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Uid, Version};
+use crate::model::{
+    DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid, Version,
+};
 
 use super::{
     claim::{Claim, claim},
     names,
 };
 
-/// The label that ties a pod to its revision.
-pub const HASH_LABEL: &str = "controller-revision-hash";
+pub use crate::model::revision::HASH_LABEL;
 
 /// An existing revision as an action refers to it: with what was seen of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,11 +73,12 @@ pub struct RevisionOps {
     /// The current revision's number, raised above all others on a rollback, and to the highest of
     /// its duplicates.
     pub set_number: Option<(RevisionRef, i64)>,
-    /// Duplicates of the current revision, deleted after their pods were relabelled. (None has
-    /// annotations that matter yet. Once the state of a rollout is kept in annotations of
-    /// revisions, what a duplicate has of it must be written to the one that stays before the
-    /// duplicate goes.)
+    /// Duplicates of the current revision, deleted after their pods were relabelled, and after
+    /// what is recorded on them was recorded on the one that stays (`set_completed`).
     pub delete_duplicates: Vec<RevisionRef>,
+    /// A revision completed at this time, which is to be recorded on it before anything else of the
+    /// plan is done that depends on it.
+    pub set_completed: Option<(RevisionRef, Time)>,
     /// Old revisions beyond the history limit that no pod carries, oldest first.
     pub delete_old: Vec<RevisionRef>,
 }
@@ -235,10 +237,11 @@ fn new_revision(
 }
 
 /// The old revisions that are deleted: beyond the limit, lowest number first, never one whose hash
-/// a pod with a node carries. `pods` are all claimed pods.
+/// a pod with a node carries, and not the one with the hash `stable`. `pods` are all claimed pods.
 pub fn delete_old(
-    mut old: Vec<(&Revision, Str)>,
+    old: &[(&Revision, Str)],
     limit: i32,
+    stable: Option<&Str>,
     pods: &[&Pod],
     history: &History,
 ) -> Vec<RevisionRef> {
@@ -253,7 +256,9 @@ pub fn delete_old(
         .iter()
         .filter(|p| p.node.is_some())
         .filter_map(|p| hash_of(p, history))
+        .chain(stable)
         .collect();
+    let mut old: Vec<&(&Revision, Str)> = old.iter().collect();
     old.sort_by(|(a, _), (b, _)| a.number.cmp(&b.number).then_with(|| a.name.cmp(&b.name)));
     old.iter()
         .filter(|(_, hash)| !live_hashes.contains(hash))

@@ -48,7 +48,7 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
                 None => {}
             }
         }
-        s.updated_number_scheduled += i32::from(updated.is(id, pod));
+        s.updated_number_scheduled += i32::from(updated.is_of_current(pod));
     }
     s.number_unavailable = s.desired_number_scheduled - s.number_available;
     Counted { status: s, wake_at }

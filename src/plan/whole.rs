@@ -1,6 +1,10 @@
 //! A plan, whole: all that is done for one DaemonSet, and all that is not.
 
-use crate::model::{BackoffChange, DaemonSetStatus, Time};
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::model::{
+    BackoffChange, DaemonSetStatus, NodeId, Snapshot, Str, Template, Time, Verdict,
+};
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
@@ -25,6 +29,8 @@ pub struct Plan {
     pub claims: Claims,
     /// Pods to create, by node name; at most one a node.
     pub creates: Vec<Create>,
+    /// The templates of the older revisions that creates are of, by hash.
+    pub older_templates: Vec<(Str, Arc<Template>)>,
     /// Pods to delete, by node name, then pod name.
     pub deletes: Vec<Delete>,
     /// The status that the snapshot calls for (before any action of this plan).
@@ -65,6 +71,17 @@ impl Plan {
     }
 }
 
+/// An older revision that a node is to have while the rollout is held.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OlderRevision {
+    /// The hash label of its pods.
+    pub hash: Str,
+    /// Its template.
+    pub template: Arc<Template>,
+    /// Whether its pods belong on the node.
+    pub verdict: Verdict,
+}
+
 /// The plan, with its holds and what uses its budget node by node.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DetailedPlan {
@@ -74,4 +91,31 @@ pub struct DetailedPlan {
     pub holds: Vec<NodeHold>,
     /// Every node that counts against the rollout's budget, by slot.
     pub blocks: Vec<NodeBlock>,
+    /// The nodes that are to have an older revision.
+    pub older: BTreeMap<NodeId, OlderRevision>,
+}
+
+impl DetailedPlan {
+    /// A plan that does nothing, and says why.
+    pub fn leave_alone(why: LeftAlone) -> DetailedPlan {
+        DetailedPlan {
+            plan: Plan::leave_alone(why),
+            holds: Vec::new(),
+            blocks: Vec::new(),
+            older: BTreeMap::new(),
+        }
+    }
+
+    /// The verdict on a node and the template that it is about: those of the revision that the node
+    /// is to have.
+    pub fn placement<'a>(
+        &'a self,
+        snapshot: &'a Snapshot<'_>,
+        node: NodeId,
+    ) -> (Verdict, &'a Template) {
+        match self.older.get(&node) {
+            Some(older) => (older.verdict, &older.template),
+            None => (snapshot.verdicts.get(node), &snapshot.daemon_set.template),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{DaemonSet, DaemonSetStatus, Uid, Version};
+use crate::model::{DaemonSet, DaemonSetStatus, Uid, Version, control::STATE_PREFIX};
 
 use super::{manifest::owner_reference, raw::RawObject, status::StatusObject};
 
@@ -170,8 +170,29 @@ pub fn revision_number(uid: &Uid, version: Option<Version>, number: i64) -> Stri
     })
 }
 
+/// A merge patch of one annotation of the object with this UID, in the version that was seen.
+pub fn annotation(uid: &Uid, version: Option<Version>, key: &str, value: &str) -> String {
+    #[derive(Serialize)]
+    struct Metadata<'a> {
+        #[serde(flatten)]
+        seen: Seen<'a>,
+        annotations: BTreeMap<&'a str, &'a str>,
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Metadata<'a>,
+    }
+    render(&Patch {
+        metadata: Metadata {
+            seen: Seen::new(uid, version),
+            annotations: [(key, value)].into(),
+        },
+    })
+}
+
 /// A new ControllerRevision, as upstream makes it: with the DaemonSet's annotations, and the
-/// template's labels and the hash as `labels`.
+/// template's labels and the hash as `labels`. Annotations that are the state of a rollout are left
+/// out: on the DaemonSet they mean nothing, on a revision they would.
 pub fn revision(
     ds: &DaemonSet,
     name: &str,
@@ -184,7 +205,8 @@ pub fn revision(
         metadata.put("name", name)?;
         metadata.put("namespace", &*ds.namespace)?;
         metadata.put("labels", labels)?;
-        let annotations: BTreeMap<&str, &str> = ds.annotations.iter().collect();
+        let mut annotations: BTreeMap<&str, &str> = ds.annotations.iter().collect();
+        annotations.retain(|key, _| !key.starts_with(STATE_PREFIX));
         if !annotations.is_empty() {
             metadata.put("annotations", &annotations)?;
         }

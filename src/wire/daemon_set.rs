@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    DaemonSet, DaemonSetStatus, IntOrPercent, Interner, Labels, Malformed, NodeAffinity,
+    Control, DaemonSet, DaemonSetStatus, IntOrPercent, Interner, Labels, Malformed, NodeAffinity,
     Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
     template::FieldRequirement,
 };
@@ -14,6 +14,7 @@ use crate::model::{
 use super::{
     DecodeError, canonical,
     partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    raw::RawObject,
     status::StatusObject,
 };
 
@@ -67,6 +68,19 @@ struct RollingUpdate<'a> {
     max_unavailable: Option<&'a RawValue>,
     #[serde(borrow)]
     max_surge: Option<&'a RawValue>,
+}
+
+/// `data` of a revision.
+#[derive(Deserialize)]
+struct DataObject<'a> {
+    #[serde(borrow)]
+    spec: DataSpec<'a>,
+}
+
+#[derive(Deserialize)]
+struct DataSpec<'a> {
+    #[serde(borrow)]
+    template: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +150,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         template_generation: annotations
             .get(TEMPLATE_GENERATION)
             .and_then(crate::model::selector::parse_int),
+        control: Control::read(&annotations),
         annotations,
         selector: selector(spec.selector.as_ref()),
         template: Arc::new(template(spec.template, interner).map_err(fail)?),
@@ -149,6 +164,14 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
     })
 }
 
+/// The template in the `data` of a revision. Fails where there is none, or none of a DaemonSet.
+pub fn template_of_data(data: &str, interner: &mut Interner) -> serde_json::Result<Template> {
+    let data: DataObject<'_> = serde_json::from_str(data)?;
+    let mut object: RawObject = serde_json::from_str(data.spec.template.get())?;
+    object.remove("$patch");
+    template(&object.to_raw(), interner)
+}
+
 /// The rest of a DaemonSet that did not decode. None where not even its name and UID could be read.
 pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
     Some(DaemonSet {
@@ -159,6 +182,7 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
         generation: 0,
         terminating: false,
         annotations: Labels::default(),
+        control: None,
         template_generation: None,
         selector: Ok(Selector::Nothing),
         template: Arc::new(Template {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::model::{DaemonSet, Placement, Toleration, TolerationEntry};
+use crate::model::{DaemonSet, Placement, Template, Toleration, TolerationEntry};
 
 use super::raw::{self, RawObject};
 
@@ -70,20 +70,45 @@ pub fn owner_reference(ds: &DaemonSet) -> Box<RawValue> {
 }
 
 impl PodManifest {
-    /// Prepares the manifest of the pods of one revision. Fails where the template is no JSON
-    /// object of objects.
+    /// Prepares the manifest of the pods of the current revision. Fails where the template is no
+    /// JSON object of objects.
     pub fn new(
         ds: &DaemonSet,
         hash: &str,
         tolerations: &[TolerationEntry],
         placement: Placement,
     ) -> serde_json::Result<PodManifest> {
-        let template: RawObject = serde_json::from_str(&ds.template.raw)?;
-        let holes = Placeholders::for_template(&ds.template.raw);
+        let generation = ds.template_generation;
+        Self::of_template(ds, &ds.template, hash, generation, tolerations, placement)
+    }
+
+    /// The same for an older revision with this template. Its pods carry no template generation:
+    /// that of the DaemonSet is the current template's, and would make them count as up to date.
+    pub fn of_older(
+        ds: &DaemonSet,
+        template: &Template,
+        hash: &str,
+        tolerations: &[TolerationEntry],
+        placement: Placement,
+    ) -> serde_json::Result<PodManifest> {
+        Self::of_template(ds, template, hash, None, tolerations, placement)
+    }
+
+    fn of_template(
+        ds: &DaemonSet,
+        template: &Template,
+        hash: &str,
+        generation: Option<i64>,
+        tolerations: &[TolerationEntry],
+        placement: Placement,
+    ) -> serde_json::Result<PodManifest> {
+        let holes = Placeholders::for_template(&template.raw);
+        let template: RawObject = serde_json::from_str(&template.raw)?;
         let mut pod = RawObject::new();
         pod.put("apiVersion", "v1")?;
         pod.put("kind", "Pod")?;
-        pod.set("metadata", metadata(ds, hash, &template, &holes.name)?);
+        let labels = (hash, generation);
+        pod.set("metadata", metadata(ds, labels, &template, &holes.name)?);
         pod.set(
             "spec",
             spec(&template, tolerations, placement, &holes.node)?,
@@ -132,7 +157,7 @@ impl PodManifest {
 
 fn metadata(
     ds: &DaemonSet,
-    hash: &str,
+    (hash, generation): (&str, Option<i64>),
     template: &RawObject,
     name: &str,
 ) -> serde_json::Result<Box<RawValue>> {
@@ -147,7 +172,7 @@ fn metadata(
         }
     }
     let mut labels = open(&own, "labels")?;
-    if let Some(generation) = ds.template_generation {
+    if let Some(generation) = generation {
         labels.put("pod-template-generation", &generation.to_string())?;
     }
     labels.put("controller-revision-hash", hash)?;

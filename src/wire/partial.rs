@@ -72,6 +72,13 @@ impl Metadata<'_> {
             .map_or(Version::default(), |t| Version::parse(&t.0))
     }
 
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        let annotations = self.annotations.as_ref()?;
+        let text = annotations.iter().find(|(k, _)| k.0 == key);
+        text.map(|(_, text)| &*text.0)
+    }
+
     /// `creationTimestamp`; the epoch where it is absent, as in a file that was written by hand.
     /// Fails where it is no time.
     pub fn created(&self) -> Result<Time, String> {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Revision, StoredData, Str};
+use crate::model::{Interner, Labels, Revision, StoredData, Str, control::COMPLETED};
 
 use super::{DecodeError, canonical, partial::Metadata};
 
@@ -38,6 +38,7 @@ pub fn decode(
             controller: metadata.controller(),
             labels: metadata.labels(interner),
             terminating: metadata.deletion_timestamp.is_some(),
+            completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
             data,
@@ -58,6 +59,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             controller: e.controller.clone(),
             labels: Labels::default(),
             terminating: false,
+            completed: None,
             number: 0,
             data: "".into(),
             data_without_timestamp: "".into(),

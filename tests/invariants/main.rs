@@ -14,6 +14,7 @@ mod cache;
 mod differences;
 mod equal_revisions;
 mod every_reason;
+mod held;
 mod json;
 mod obstacles;
 mod plans;

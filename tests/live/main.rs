@@ -26,6 +26,7 @@ mod deletion;
 mod denied;
 mod deployed;
 mod explain;
+mod hold;
 mod kubectl;
 mod lease_rules;
 mod metrics;

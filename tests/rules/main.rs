@@ -12,6 +12,7 @@ mod denied;
 mod dirty;
 mod eligibility;
 mod equal_revisions;
+mod hold;
 mod names;
 mod obstacles;
 mod pod_states;

@@ -12,6 +12,7 @@ mod denied;
 mod election;
 mod fair;
 mod faults;
+mod hold;
 mod lag;
 mod left_alone;
 mod lists;

@@ -273,6 +273,9 @@ pub struct RevisionOpsReport {
     pub release: Vec<String>,
     /// Pod to its new hash label.
     pub relabel_pods: BTreeMap<String, String>,
+    /// Revision to the time that is recorded on it: every eligible node had an available pod of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_completed: BTreeMap<String, String>,
     /// The new `status.collisionCount`, one higher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collision_count: Option<i32>,
@@ -318,6 +321,9 @@ pub struct CreateReport {
     pub phase: String,
     /// Why, in one word.
     pub cause: String,
+    /// The hash of its revision, where that is an older one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// The pod as it would be posted, where manifests are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Box<RawValue>>,

@@ -58,6 +58,7 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         let nodes = facts.snapshot.nodes;
         let takes_part = move |id: NodeId| {
             let is_eligible = match nodes.get(id) {
+                _ if facts.targets.is_missing(id) => return false,
                 Some(node) if !node.readable => return false,
                 Some(_) => facts.verdict(id).should_run(),
                 None => false,

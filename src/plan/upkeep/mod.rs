@@ -63,6 +63,10 @@ fn plan_node(
         });
     }
     if verdict == Verdict::Unreadable {
+        if facts.targets.is_missing(id) {
+            let hold = NodeHold::new(&node.name, HoldRule::PinnedRevisionMissing);
+            draft.holds.on_node(hold);
+        }
         return;
     }
     if visible.clone().next().is_none() {

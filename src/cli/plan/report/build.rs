@@ -1,12 +1,12 @@
 //! A plan put into the words of its contract.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::value::RawValue;
 
 use crate::{
     cli::plan::{diff, notes::Notes},
-    model::{DaemonSet, DaemonSetStatus, Snapshot, Time},
+    model::{DaemonSet, DaemonSetStatus, Snapshot, Str, Template, Time},
     plan::{
         self, DetailedPlan, Plan, PodRef, eligibility, obstacles::obstacles,
         revisions::RevisionRef, tolerations,
@@ -41,13 +41,26 @@ impl Report {
             )?),
             _ => None,
         };
+        let of_older = |(hash, template): &(Str, Arc<Template>)| {
+            let merged = tolerations::merged(template);
+            let placement = snapshot.settings.placement;
+            let manifest = PodManifest::of_older(ds, template, hash, &merged, placement)?;
+            Ok((hash.clone(), manifest))
+        };
+        let older = plan.older_templates.iter().map(of_older);
+        let older: BTreeMap<Str, PodManifest> = older.collect::<serde_json::Result<_>>()?;
         let create = |c: &plan::Create| {
-            let body = manifest.as_ref().map(|m| m.body(&c.pod_name, &c.node));
+            let is_current = plan.revision.as_ref().is_none_or(|r| r.hash == c.revision);
+            let body = manifest.as_ref().map(|current| {
+                let manifest = older.get(&c.revision).unwrap_or(current);
+                manifest.body(&c.pod_name, &c.node)
+            });
             Ok(CreateReport {
                 node: c.node.to_string(),
                 pod_name: c.pod_name.to_string(),
                 phase: c.phase.as_str().to_owned(),
                 cause: c.cause.as_str().to_owned(),
+                revision: (!is_current).then(|| c.revision.to_string()),
                 manifest: body.map(RawValue::from_string).transpose()?,
             })
         };
@@ -62,7 +75,7 @@ impl Report {
             revision_ops: revision_ops(plan),
             nodes: match plan.left_alone {
                 Some(_) => Vec::new(),
-                None => nodes(snapshot),
+                None => nodes(snapshot, detailed),
             },
             claims: ClaimsReport {
                 adopt: names(&plan.claims.adopt),
@@ -227,18 +240,22 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
             .iter()
             .map(|r| (r.pod.name.to_string(), r.hash.to_string()))
             .collect(),
+        set_completed: ops
+            .set_completed
+            .iter()
+            .map(|(r, at)| (r.name.to_string(), at.to_string()))
+            .collect(),
         collision_count: ops.collision_count,
     }
 }
 
-fn nodes(snapshot: &Snapshot<'_>) -> Vec<NodeReport> {
-    let template = &snapshot.daemon_set.template;
+fn nodes(snapshot: &Snapshot<'_>, detailed: &DetailedPlan) -> Vec<NodeReport> {
     let gates = snapshot.settings.gates;
     let mut nodes: Vec<NodeReport> = snapshot
         .nodes
         .iter()
         .map(|(id, node)| {
-            let verdict = snapshot.verdicts.get(id);
+            let (verdict, template) = detailed.placement(snapshot, id);
             NodeReport {
                 name: node.name.to_string(),
                 should_run: verdict.should_run(),

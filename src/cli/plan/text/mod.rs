@@ -65,7 +65,7 @@ pub fn render(
         .map(|e| format!("{} {}: {}", e.kind, e.reason, e.message))
         .collect();
     section(&mut out, "Events", &events);
-    let _ = writeln!(out, "\n{}", summary(snapshot, plan, now));
+    let _ = writeln!(out, "\n{}", summary(snapshot, plan, report, now));
     out
 }
 
@@ -193,6 +193,10 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the template is back to it: number {n}");
         rows.push(about("number", revision(&r.name), cause));
     }
+    if let Some((r, at)) = &ops.set_completed {
+        let cause = format!("every eligible node had an available pod of it: completed {at}");
+        rows.push(about("record", revision(&r.name), cause));
+    }
     for r in &ops.delete_duplicates {
         rows.push(about(
             "delete",
@@ -217,7 +221,12 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
             format!("pod/{}", c.pod_name),
             c.node.to_string(),
             c.phase.as_str().to_owned(),
-            c.cause.describe().to_owned(),
+            match &plan.revision {
+                Some(current) if current.hash != c.revision => {
+                    format!("{}, of revision {}", c.cause.describe(), c.revision)
+                }
+                _ => c.cause.describe().to_owned(),
+            },
         ];
         rows.push((&c.node, c.phase != ActionPhase::Successor, row));
     }
@@ -354,7 +363,7 @@ fn counts(old: &DaemonSetStatus, new: &DaemonSetStatus) -> String {
     text
 }
 
-fn summary(snapshot: &Snapshot<'_>, plan: &Plan, now: Time) -> String {
+fn summary(snapshot: &Snapshot<'_>, plan: &Plan, report: &Report, now: Time) -> String {
     if plan.left_alone.is_some() {
         return "Nothing is done.".to_owned();
     }
@@ -367,10 +376,7 @@ fn summary(snapshot: &Snapshot<'_>, plan: &Plan, now: Time) -> String {
         (c, 0) => format!("{c} {} to create", pods(c)),
         (c, d) => format!("{c} {} to create, {d} to delete", pods(c)),
     };
-    let nodes = snapshot.nodes.iter();
-    let eligible = nodes
-        .filter(|(id, _)| snapshot.verdicts.get(*id).should_run())
-        .count();
+    let eligible = report.nodes.iter().filter(|node| node.should_run).count();
     let all = snapshot.nodes.len();
     let noun = if eligible == 1 { "node" } else { "nodes" };
     let _ = write!(text, "; {eligible} {noun} eligible of {all}");

@@ -1,0 +1,131 @@
+//! Which revision each node is to have while a rollout is held.
+//!
+//! A node keeps the revision that it has: that of its newest pod, or of the last one that went. A
+//! node without any gets the stable revision, so nothing new starts anywhere. Where the revision
+//! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
+//! stable revision; where there is none, nothing is created.
+
+use std::collections::BTreeMap;
+
+use crate::model::{NodeId, Pod, Snapshot, Str, Uid, Verdicts};
+
+use crate::plan::{
+    by_node::ByNode,
+    revisions::{self, History},
+    target::Assigned,
+};
+
+use super::stable::Hashed;
+
+/// What a node is assigned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slot {
+    /// The current revision.
+    Current,
+    /// The older revision with this index.
+    Older(u16),
+    /// An older revision that cannot be had: its ControllerRevision is gone, or no template can be
+    /// read from it.
+    Missing,
+}
+
+/// The assignment of every node, by slot.
+#[derive(Debug)]
+pub struct Assignment<'s> {
+    slots: Vec<Slot>,
+    older: Vec<Assigned<'s>>,
+}
+
+impl<'s> Assignment<'s> {
+    /// Every node keeps what it has. `old` are the revisions but the current one, `stable` is what
+    /// nodes without a pod get; None is for the current revision.
+    pub fn keep<'a: 's>(
+        snapshot: &'s Snapshot<'a>,
+        history: &History,
+        old: &'s [(&'a crate::model::Revision, Str)],
+        stable: Option<Hashed<'_>>,
+        by_node: &ByNode<'a>,
+    ) -> Assignment<'s> {
+        let placed: BTreeMap<&Uid, &'s Verdicts> = snapshot
+            .placed
+            .iter()
+            .map(|p| (p.uid, p.verdicts))
+            .collect();
+        let known = old.iter().filter_map(|(revision, hash)| {
+            let verdicts = placed.get(&revision.uid)?;
+            Some(Assigned { hash, verdicts })
+        });
+        let older: Vec<Assigned<'s>> = known.collect();
+        let at = |hash: &Str| {
+            let at = older.iter().position(|assigned| assigned.hash == hash)?;
+            u16::try_from(at).ok()
+        };
+        let stable = match stable {
+            None => Slot::Current,
+            Some((_, hash)) => at(hash).map_or(Slot::Missing, Slot::Older),
+        };
+        // What a node gets whose last revision cannot be had.
+        let instead = match stable {
+            Slot::Current => Slot::Missing,
+            stable => stable,
+        };
+        let of_hash = |hash: &Str| match at(hash) {
+            _ if *hash == history.current.hash => Some(Slot::Current),
+            at => at.map(Slot::Older),
+        };
+        let generation = snapshot
+            .daemon_set
+            .template_generation
+            .map(|g| g.to_string());
+        let is_of_generation = |pod: &Pod| {
+            let label = pod.labels.get("pod-template-generation");
+            label.is_some() && label == generation.as_deref()
+        };
+        let of_pod = |pod: &Pod| {
+            let hash = revisions::hash_of(pod, history);
+            match hash.and_then(of_hash) {
+                Some(slot) => slot,
+                // A pod that an old release made, without a hash.
+                None if hash.is_none() && is_of_generation(pod) => Slot::Current,
+                None if pod.is_live() => Slot::Missing,
+                None => instead,
+            }
+        };
+        let nodes = snapshot.nodes;
+        let of_node = |id: NodeId| {
+            let here = by_node.on(id).iter();
+            // One that lives says more than one that is on its way out, and of those of one second
+            // the current revision's is the newer one.
+            let newest = here
+                .map(|pod| (pod.is_live(), pod.created, of_pod(pod)))
+                .max_by_key(|(live, created, slot)| (*live, *created, *slot == Slot::Current));
+            if let Some((_, _, slot)) = newest {
+                return slot;
+            }
+            let gone = snapshot.gone_pods.on(nodes.name(id)).iter();
+            let gone = gone.max_by_key(|gone| gone.created);
+            match gone {
+                Some(gone) => gone.revision.as_ref().and_then(of_hash).unwrap_or(instead),
+                None => stable,
+            }
+        };
+        let slots = (0..).map(NodeId).take(nodes.slots()).map(of_node);
+        Assignment {
+            slots: slots.collect(),
+            older,
+        }
+    }
+
+    /// The older revision that a node is assigned; None for the current one.
+    pub fn of(&self, node: NodeId) -> Option<Assigned<'s>> {
+        match self.slots.get(node.index())? {
+            Slot::Older(at) => self.older.get(usize::from(*at)).copied(),
+            Slot::Current | Slot::Missing => None,
+        }
+    }
+
+    /// Whether the revision that the node is to have cannot be had.
+    pub fn is_missing(&self, node: NodeId) -> bool {
+        self.slots.get(node.index()) == Some(&Slot::Missing)
+    }
+}

@@ -1,0 +1,104 @@
+//! `hold`: what is not done for the time being, because a DaemonSet asks for it, or because one of
+//! its annotations cannot be read.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Control, HoldScope, NodeId, Str};
+
+use crate::plan::{
+    action::{ActionPhase, DeleteCause, Event, EventType},
+    draft::Draft,
+    facts::Facts,
+    hold::{HoldRule, NodeHold},
+};
+
+/// The rule that holds the rollout; None where nothing does.
+pub fn rule(control: &Control) -> Option<HoldRule> {
+    if !control.invalid.is_empty() {
+        return Some(HoldRule::InvalidAnnotation(words(control).into()));
+    }
+    control.hold.map(|_| HoldRule::HeldByAnnotation)
+}
+
+/// What cannot be read, and what would be right.
+fn words(control: &Control) -> String {
+    let words: Vec<String> = control.invalid.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
+/// The event about annotations that cannot be read.
+pub fn event(control: &Control) -> Option<Event> {
+    (!control.invalid.is_empty()).then(|| Event {
+        kind: EventType::Warning,
+        reason: "InvalidAnnotation",
+        message: format!(
+            "No pod is replaced by one of another revision until it is corrected: {}",
+            words(control)
+        ),
+        node: None,
+    })
+}
+
+/// Takes out what the rollout would do. Names the nodes whose pod is not of the current revision
+/// and stays; where there is none, the DaemonSet is held as a whole.
+pub fn rollout(facts: &Facts<'_, '_>, rule: &HoldRule, draft: &mut Draft) {
+    draft
+        .creates
+        .retain(|create| create.phase != ActionPhase::Rollout);
+    draft
+        .deletes
+        .retain(|delete| delete.phase != ActionPhase::Rollout);
+    let nodes = facts.snapshot.nodes;
+    let mut none = true;
+    for id in (0..).map(NodeId).take(nodes.slots()) {
+        if nodes.get(id).is_none() || !facts.verdict(id).should_continue_running() {
+            continue;
+        }
+        let mut live = facts.visible(id).filter(|p| p.is_live() && p.readable);
+        if let Some(pod) = live.find(|p| !facts.is_of_current(p)) {
+            none = false;
+            draft.holds.on_node(NodeHold {
+                pod: Some(pod.name.clone()),
+                ..NodeHold::new(nodes.name(id), rule.clone())
+            });
+        }
+    }
+    if none {
+        draft.holds.on_daemon_set(rule.clone());
+    }
+}
+
+/// With `hold: all` the draft keeps only the deletes of pods that must leave their node; each other
+/// action becomes a hold.
+pub fn all(scope: Option<HoldScope>, draft: &mut Draft) {
+    if scope != Some(HoldScope::All) {
+        return;
+    }
+    let must_leave = |cause: DeleteCause| {
+        matches!(
+            cause,
+            DeleteCause::NodeNotEligible(_) | DeleteCause::NodeGone
+        )
+    };
+    let (kept, held): (Vec<_>, Vec<_>) = std::mem::take(&mut draft.deletes)
+        .into_iter()
+        .partition(|delete| must_leave(delete.cause));
+    draft.deletes = kept;
+    let nodes: BTreeSet<Str> = held.iter().map(|delete| delete.node.clone()).collect();
+    for delete in held {
+        draft.holds.on_node(NodeHold {
+            pod: Some(delete.pod.name),
+            ..NodeHold::new(&delete.node, HoldRule::AllHeldByAnnotation)
+        });
+    }
+    for create in std::mem::take(&mut draft.creates) {
+        // A pod that would be replaced stands for both.
+        if !nodes.contains(&create.node) {
+            let hold = NodeHold::new(&create.node, HoldRule::AllHeldByAnnotation);
+            draft.holds.on_node(hold);
+        }
+    }
+    // Events and backoffs are of the pods that would have been deleted.
+    draft.events.clear();
+    draft.backoff.clear();
+}

@@ -1,0 +1,191 @@
+//! Rollout control: how the annotations of a DaemonSet change its plan. Without one, nothing here
+//! has any effect.
+//!
+//! Rules here only take away: each forbids a step that the built-in controller's rules would take,
+//! or chooses the revision of a pod that they would create.
+
+pub mod assign;
+pub mod hold;
+pub mod stable;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::model::{
+    Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
+};
+
+use super::{
+    action::Create,
+    by_node::ByNode,
+    draft::Draft,
+    facts::Facts,
+    hold::HoldRule,
+    revisions::{History, RevisionRef},
+    target::Assigned,
+    whole::OlderRevision,
+};
+
+use assign::Assignment;
+use stable::Hashed;
+
+/// The rules of rollout control for one plan.
+pub struct Rules<'s> {
+    control: Option<&'s Control>,
+    /// What holds the rollout.
+    held: Option<HoldRule>,
+    stable: Option<Hashed<'s>>,
+    /// The current revision, where it exists.
+    current: Option<&'s Revision>,
+    /// When the newest of the equal current revisions completed, those included that are about to
+    /// be deleted as duplicates.
+    current_completed: Option<Time>,
+    /// When the newest of the others completed.
+    old_completed: Option<Time>,
+    /// The older revision that is complete now.
+    complete: Option<&'s Revision>,
+}
+
+impl<'s> Rules<'s> {
+    /// Sorts out what the rules need. `old` are the revisions but the current one, `pods` all
+    /// claimed pods.
+    pub fn new(
+        snapshot: &'s Snapshot<'_>,
+        history: &History,
+        old: &'s [(&Revision, Str)],
+        pods: &[&Pod],
+        now: Time,
+    ) -> Rules<'s> {
+        let control = snapshot.daemon_set.control.as_deref();
+        let is_current = |r: &Revision| !history.current.create && r.name == history.current.name;
+        let current = snapshot.revisions.iter().copied().find(|r| is_current(r));
+        let is_duplicate =
+            |r: &Revision| history.ops.delete_duplicates.iter().any(|d| d.uid == r.uid);
+        let alike = snapshot
+            .revisions
+            .iter()
+            .copied()
+            .filter(|r| is_current(r) || is_duplicate(r));
+        let current_completed = alike.filter_map(|r| r.completed).max();
+        let complete = control.and_then(|_| stable::complete(snapshot, history, old, pods, now));
+        let stable = control.and_then(|_| {
+            complete.or_else(|| stable::stable(current_completed, old, pods, history))
+        });
+        Rules {
+            control,
+            held: control.and_then(hold::rule),
+            stable,
+            current,
+            current_completed,
+            old_completed: old.iter().filter_map(|(r, _)| r.completed).max(),
+            complete: complete.map(|(revision, _)| revision),
+        }
+    }
+
+    /// Which revision each node is to have. None where that is the current one for all.
+    pub fn assignment<'a: 's>(
+        &self,
+        snapshot: &'s Snapshot<'a>,
+        history: &History,
+        old: &'s [(&'a Revision, Str)],
+        by_node: &ByNode<'a>,
+    ) -> Option<Assignment<'s>> {
+        self.held.as_ref()?;
+        Some(Assignment::keep(
+            snapshot,
+            history,
+            old,
+            self.stable,
+            by_node,
+        ))
+    }
+
+    /// Adds what is held to the draft, and takes out what may not be done.
+    pub fn hold(&self, facts: &Facts<'_, '_>, draft: &mut Draft) {
+        let (Some(control), Some(rule)) = (self.control, &self.held) else {
+            return;
+        };
+        hold::rollout(facts, rule, draft);
+        hold::all(control.hold, draft);
+        draft.events.extend(hold::event(control));
+    }
+
+    /// The nodes that are to have an older revision.
+    pub fn older(
+        &self,
+        snapshot: &Snapshot<'_>,
+        old: &[(&Revision, Str)],
+        assignment: Option<&Assignment<'_>>,
+    ) -> BTreeMap<NodeId, OlderRevision> {
+        let Some(assignment) = assignment else {
+            return BTreeMap::new();
+        };
+        let templates = templates(snapshot, old);
+        let of_node = |(id, _)| {
+            let Assigned { hash, verdicts } = assignment.of(id)?;
+            let older = OlderRevision {
+                hash: hash.clone(),
+                template: templates.get(hash)?.clone(),
+                verdict: verdicts.get(id),
+            };
+            Some((id, older))
+        };
+        snapshot.nodes.iter().filter_map(of_node).collect()
+    }
+
+    /// The templates of the older revisions that these creates are of.
+    pub fn older_templates(
+        &self,
+        snapshot: &Snapshot<'_>,
+        old: &[(&Revision, Str)],
+        creates: &[Create],
+    ) -> Vec<(Str, Arc<Template>)> {
+        if self.held.is_none() {
+            return Vec::new();
+        }
+        let templates = templates(snapshot, old).into_iter();
+        let asked = templates.filter(|(hash, _)| creates.iter().any(|c| c.revision == **hash));
+        asked
+            .map(|(hash, template)| (hash.clone(), template))
+            .collect()
+    }
+
+    /// What is to be recorded: that a revision completed now, so that the next rollout knows what is
+    /// stable; or what a duplicate of the current revision has recorded.
+    ///
+    /// Without rollout control nothing completes. A revision that completed before completes again
+    /// when another one did since.
+    pub fn completed(&self, status: &DaemonSetStatus, now: Time) -> Option<(RevisionRef, Time)> {
+        let newest = self.current_completed.max(self.old_completed);
+        let is_newest = |at: Option<Time>| at.is_some() && at == newest;
+        if let Some(complete) = self.complete.filter(|r| !is_newest(r.completed)) {
+            return Some((complete.into(), now));
+        }
+        let current = self.current?;
+        // That no node is eligible proves nothing.
+        let complete = status.desired_number_scheduled > 0 && status.is_complete();
+        if self.control.is_some() && complete && !is_newest(self.current_completed) {
+            return Some((current.into(), now));
+        }
+        let lost = self
+            .current_completed
+            .filter(|at| current.completed != Some(*at));
+        lost.map(|at| (current.into(), at))
+    }
+
+    /// The hash of the stable revision, where it is an older one.
+    pub fn stable_hash(&self) -> Option<&'s Str> {
+        self.stable.map(|(_, hash)| hash)
+    }
+}
+
+/// The templates of these revisions, by hash.
+fn templates<'s>(
+    snapshot: &Snapshot<'_>,
+    old: &'s [(&Revision, Str)],
+) -> BTreeMap<&'s Str, Arc<Template>> {
+    let template = |(revision, hash): &'s (&Revision, Str)| {
+        let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
+        Some((hash, placed.template.clone()))
+    };
+    old.iter().filter_map(template).collect()
+}

@@ -1,0 +1,72 @@
+//! The stable revision: what nodes have while they are not released for the current one.
+
+use std::collections::BTreeSet;
+
+use crate::model::{NodeId, Pod, Revision, Snapshot, Str, Time};
+
+use crate::plan::revisions::{self, History};
+
+/// A revision with its hash.
+pub type Hashed<'s> = (&'s Revision, &'s Str);
+
+/// The stable revision among `old`, those but the current one, which completed at
+/// `current_completed`. It is the newest that completed. Where none did, as after a takeover in the
+/// middle of a rollout: the one with the highest number that a live pod carries. None where the
+/// current revision itself is the newest that completed, and for a first install.
+///
+/// Before all these comes a revision that is [`complete`] now.
+pub fn stable<'s>(
+    current_completed: Option<Time>,
+    old: &'s [(&Revision, Str)],
+    pods: &[&Pod],
+    history: &History,
+) -> Option<Hashed<'s>> {
+    let hashed = |(revision, hash): &'s (&'s Revision, Str)| (*revision, hash);
+    let completed = old.iter().map(hashed);
+    let completed = completed.filter_map(|(r, hash)| Some((r.completed?, r.number, r, hash)));
+    let newest = completed.max_by_key(|(at, number, ..)| (*at, *number));
+    match newest {
+        Some((at, _, revision, hash)) if current_completed.is_none_or(|current| current < at) => {
+            return Some((revision, hash));
+        }
+        None if current_completed.is_none() => {}
+        _ => return None,
+    }
+    let live = pods.iter().filter(|p| p.is_live());
+    let carried: BTreeSet<&Str> = live
+        .filter_map(|p| revisions::hash_of(p, history))
+        .collect();
+    let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
+    carried.map(hashed).max_by_key(|(r, _)| (r.number, &r.name))
+}
+
+/// The older revision that is complete now, whoever rolled it out: every live pod is of it, and
+/// every node that its pods belong on has an available one. None where there is no such node.
+pub fn complete<'s>(
+    snapshot: &Snapshot<'_>,
+    history: &History,
+    old: &'s [(&Revision, Str)],
+    pods: &[&Pod],
+    now: Time,
+) -> Option<Hashed<'s>> {
+    let ds = snapshot.daemon_set;
+    let mut live = pods.iter().filter(|p| p.is_live());
+    let hash = revisions::hash_of(live.next()?, history)?;
+    let (revision, hash) = old.iter().find(|(_, of)| of == hash)?;
+    if !live.all(|p| revisions::hash_of(p, history) == Some(hash)) {
+        return None;
+    }
+    let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
+    let available = pods.iter().filter(|p| p.is_live());
+    let available = available.filter(|p| p.is_available(ds.min_ready_seconds, now));
+    let covered: BTreeSet<NodeId> = available.filter_map(|p| p.node).collect();
+    let nodes = snapshot.nodes.iter();
+    let mut eligible = nodes
+        .map(|(id, _)| id)
+        .filter(|id| placed.verdicts.get(*id).should_run())
+        .peekable();
+    eligible.peek()?;
+    eligible
+        .all(|id| covered.contains(&id))
+        .then_some((*revision, hash))
+}
