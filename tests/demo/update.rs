@@ -171,17 +171,6 @@ fn a_surge_puts_new_pods_beside_old_ones() {
 }
 
 #[test]
-fn an_update_of_no_pods_ends_too() {
-    let agent = daemon_set("name: mine", ", nodeSelector: {disk: fast}");
-    let answer = run(&["--update", "-f", "-"], &agent);
-    assert_eq!(answer.code, Some(0), "{}{}", answer.stdout, answer.stderr);
-    assert_has(
-        &answer.stdout,
-        &["New pods on 0 of 0 nodes, and no old ones"],
-    );
-}
-
-#[test]
 fn a_terminal_shows_the_budget_below_the_bars() {
     let seen = played(80, &["--update"]).lines();
     let (_, bars) = seen.split_at(seen.len() - 2);

@@ -12,5 +12,6 @@ mod same;
 mod actors;
 mod api_answers;
 mod defaults;
+mod host_ports;
 mod strategic_merge;
 mod validation;

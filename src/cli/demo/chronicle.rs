@@ -13,8 +13,11 @@ use serde_json::value::to_raw_value;
 
 use crate::{
     cache::Cache,
-    model::{BackoffKey, BackoffKind, FeatureGates, Key, Kind, Settings, Time, Verdict},
-    plan::{self, CreateCause, DeleteCause, Plan, eligibility},
+    model::{
+        BackoffKey, BackoffKind, FeatureGates, Key, Kind, Node, NodeId, Settings, Snapshot, Time,
+        Verdict,
+    },
+    plan::{self, CreateCause, DeleteCause, Plan, eligibility, obstacles},
     sim::api::{
         ApiServer, Resource,
         resource::{CONTROLLER_REVISIONS, DAEMON_SETS, EVENTS, NODES, PODS},
@@ -229,16 +232,8 @@ impl Chronicle {
     pub fn judge(&mut self) -> Vec<Judged> {
         let settings = Settings::default();
         let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
-            let template = &snapshot.daemon_set.template;
-            let nodes = snapshot.nodes.iter().map(|(id, node)| {
-                let verdict = snapshot.verdicts.get(id);
-                Judged {
-                    node: node.name.to_string(),
-                    verdict,
-                    reason: eligibility::reason(verdict),
-                    message: eligibility::message(verdict, template, node),
-                }
-            });
+            let nodes = snapshot.nodes.iter();
+            let nodes = nodes.map(|(id, node)| Judged::new(snapshot, id, node));
             nodes.collect::<Vec<_>>()
         });
         let mut judged = judged.unwrap_or_default();
@@ -246,10 +241,38 @@ impl Chronicle {
         judged
     }
 
+    /// The verdict on one node; None if it is not there, or the DaemonSet is not.
+    pub fn judge_one(&mut self, name: &str) -> Option<Judged> {
+        let settings = Settings::default();
+        let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let (id, node) = snapshot.nodes.by_name(name)?;
+            Some(Judged::new(snapshot, id, node))
+        });
+        judged.flatten()
+    }
+
+    /// All that stands against a pod on each node, by the node's name.
+    pub fn obstacles(&mut self) -> Vec<(String, String)> {
+        let settings = Settings::default();
+        let found = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let template = &snapshot.daemon_set.template;
+            let gates = FeatureGates::default();
+            let nodes = snapshot.nodes.iter().map(|(_, node)| {
+                let all = obstacles::obstacles(template, gates, node);
+                let all: Vec<String> = all.iter().map(|o| o.problem()).collect();
+                (node.name.to_string(), all.join("; "))
+            });
+            nodes.collect::<Vec<_>>()
+        });
+        let mut found = found.unwrap_or_default();
+        found.sort();
+        found
+    }
+
     /// The news of a change of a node: its new verdict, if that has changed and no action follows
     /// from it.
     fn node(&mut self, name: &str) -> Option<News> {
-        let Some(new) = self.judge().into_iter().find(|j| j.node == name) else {
+        let Some(new) = self.judge_one(name) else {
             self.verdicts.remove(name);
             return None;
         };
@@ -297,6 +320,18 @@ pub struct Judged {
     pub reason: &'static str,
     /// The reason, in a sentence.
     pub message: String,
+}
+
+impl Judged {
+    fn new(snapshot: &Snapshot<'_>, id: NodeId, node: &Node) -> Judged {
+        let verdict = snapshot.verdicts.get(id);
+        Judged {
+            node: node.name.to_string(),
+            verdict,
+            reason: eligibility::reason(verdict),
+            message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
+        }
+    }
 }
 
 /// The cause of a write that the plan for the moment before does not have.

@@ -7,8 +7,8 @@ use crate::sim::api::{
     resource::{DAEMON_SETS, NODES, PODS},
 };
 
-use super::agent::Agent;
 use super::chronicle::Chronicle;
+use super::input::Agent;
 use super::nodes::ZONE;
 use super::objects::{is_live, is_of, is_ready, revision, target, text};
 use super::rollout_view::RolloutView;
