@@ -10,10 +10,7 @@ mod target;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use clap::{
-    ArgAction, Args, Parser, Subcommand, ValueEnum,
-    builder::BoolishValueParser,
-};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 
 pub use explain::{ExplainArgs, Subject};
 pub use input::{InputArgs, Output};

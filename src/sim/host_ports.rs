@@ -80,8 +80,16 @@ mod tests {
     fn two_ports_clash_by_number_protocol_and_address() {
         let ports = |of| serde_json::from_value::<HostPorts>(of).expect("ports");
         for (one, other, clash) in [
-            (json!([{ "hostPort": 80 }]), json!([{ "hostPort": 80 }]), true),
-            (json!([{ "hostPort": 80 }]), json!([{ "hostPort": 81 }]), false),
+            (
+                json!([{ "hostPort": 80 }]),
+                json!([{ "hostPort": 80 }]),
+                true,
+            ),
+            (
+                json!([{ "hostPort": 80 }]),
+                json!([{ "hostPort": 81 }]),
+                false,
+            ),
             (
                 json!([{ "containerPort": 80 }]),
                 json!([{ "containerPort": 80 }]),
@@ -113,8 +121,16 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(ports(one.clone()).clash(&ports(other.clone())), clash, "{one} {other}");
-            assert_eq!(ports(other.clone()).clash(&ports(one.clone())), clash, "{other} {one}");
+            assert_eq!(
+                ports(one.clone()).clash(&ports(other.clone())),
+                clash,
+                "{one} {other}"
+            );
+            assert_eq!(
+                ports(other.clone()).clash(&ports(one.clone())),
+                clash,
+                "{other} {one}"
+            );
         }
     }
 }

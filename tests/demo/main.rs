@@ -96,15 +96,15 @@ fn the_example_is_told_from_the_first_pod_to_a_calm_end() {
         &[
             "A simulated cluster of 20 nodes",
             "create DaemonSet logging/log-agent from examples/agent.yaml",
-            "none for gpu-1, gpu-2: the taint nvidia.com/gpu=present:NoSchedule is not tolerated",
+            "none for gpu-1: the taint nvidia.com/gpu=present:NoSchedule is not tolerated",
             "create 16 pods: the node is eligible and has no pod",
             "16 created 16 running 16 ready of 16",
-            "on worker-16: the node is eligible and has no pod",
+            "on worker-15: the node is eligible and has no pod",
             "the node is not eligible: the taint maintenance=now:NoExecute is not tolerated",
             "nothing to do on worker-",
             "takes the place of a failed pod",
             "Warning: FailedDaemonPod: Found failed daemon pod",
-            "to replace the pod on worker-11: backoff",
+            "to replace the pod on worker-10: backoff",
             "the controller wrote nothing.",
             "none was broken",
         ],
@@ -240,7 +240,7 @@ fn a_file_that_is_of_no_use_is_refused() {
         (
             "examples/nodes.yaml",
             String::new(),
-            "there is only Node control-plane-1 (examples/nodes.yaml: document 1), ",
+            "there is only Node control-plane-1 (examples/nodes.yaml: document 1, item 1), ",
         ),
         (
             "-",

@@ -40,8 +40,13 @@ async fn a_pod_waits_at_the_scheduler_until_its_port_is_free() {
     create(&cluster, "first", port(), None);
     create(&cluster, "second", port(), None);
     let [first, second] = later(&cluster, ["first", "second"]).await;
-    assert_eq!((&first["phase"], &second["phase"]), (&json!("Running"), &json!("Pending")));
-    let message = second["conditions"][0]["message"].as_str().unwrap_or_default();
+    assert_eq!(
+        (&first["phase"], &second["phase"]),
+        (&json!("Running"), &json!("Pending"))
+    );
+    let message = second["conditions"][0]["message"]
+        .as_str()
+        .unwrap_or_default();
     assert!(
         message.starts_with(
             "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
@@ -64,7 +69,10 @@ async fn a_kubelet_rejects_a_pod_that_is_bound_to_a_node_without_its_port() {
     create(&cluster, "second", port("0.0.0.0"), Some("n0"));
     create(&cluster, "third", port("10.0.0.1"), Some("n0"));
     let [first, second, third] = later(&cluster, ["first", "second", "third"]).await;
-    assert_eq!((&first["phase"], &third["phase"]), (&json!("Running"), &json!("Running")));
+    assert_eq!(
+        (&first["phase"], &third["phase"]),
+        (&json!("Running"), &json!("Running"))
+    );
     assert_eq!(
         (&second["phase"], &second["reason"], &second["message"]),
         (

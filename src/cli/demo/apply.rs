@@ -171,7 +171,10 @@ impl Story<'_> {
         let more = groups.iter().skip(GROUPS).map(|(_, nodes)| nodes.len());
         match more.sum() {
             0_usize => {}
-            more => self.say(Who::Plan, &format!("none for {more} more, for other reasons"))?,
+            more => self.say(
+                Who::Plan,
+                &format!("none for {more} more, for other reasons"),
+            )?,
         }
         Ok(eligible > 0)
     }

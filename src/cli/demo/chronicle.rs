@@ -65,6 +65,10 @@ pub struct Chronicle {
     stale: bool,
     expected: Expected,
     verdicts: BTreeMap<String, Verdict>,
+    /// The DaemonSet's generation that the verdicts are for.
+    judged: Option<i64>,
+    /// How often verdicts changed.
+    changes: u64,
 }
 
 impl Chronicle {
@@ -80,6 +84,8 @@ impl Chronicle {
             stale: true,
             expected: Expected::default(),
             verdicts: BTreeMap::new(),
+            judged: None,
+            changes: 0,
         }
     }
 
@@ -89,9 +95,11 @@ impl Chronicle {
             return Vec::new();
         }
         let known = self.senders.len();
-        let new = self.server.requests(|entry| entry.number >= known);
-        self.senders
-            .extend(new.iter().map(|entry| *entry.client == *CONTROLLER));
+        self.server.with(|state| {
+            let new = state.log[known..].iter();
+            self.senders
+                .extend(new.map(|entry| *entry.client == *CONTROLLER));
+        });
         let mut writes: Vec<(Write, Option<Kind>)> = Vec::new();
         self.server.read(|store| {
             for (resource, kind) in FOLLOWED {
@@ -138,11 +146,12 @@ impl Chronicle {
         }
         match kind {
             Kind::DaemonSet => {
-                self.verdicts = self
-                    .judge()
-                    .into_iter()
-                    .map(|j| (j.node, j.verdict))
-                    .collect();
+                let generation = write.object["metadata"]["generation"].as_i64();
+                // Most writes are of the status.
+                if self.judged != generation || generation.is_none() {
+                    self.judged = generation;
+                    self.judge_all();
+                }
                 news
             }
             Kind::Node => self.node(&text(&write.object, "/metadata/name")),
@@ -241,6 +250,19 @@ impl Chronicle {
         judged
     }
 
+    /// Judges all nodes anew.
+    fn judge_all(&mut self) {
+        let settings = Settings::default();
+        let verdicts = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let nodes = snapshot.nodes.iter();
+            let verdicts =
+                nodes.map(|(id, node)| (node.name.to_string(), snapshot.verdicts.get(id)));
+            verdicts.collect()
+        });
+        self.verdicts = verdicts.unwrap_or_default();
+        self.changes += 1;
+    }
+
     /// The verdict on one node; None if it is not there, or the DaemonSet is not.
     pub fn judge_one(&mut self, name: &str) -> Option<Judged> {
         let settings = Settings::default();
@@ -274,8 +296,10 @@ impl Chronicle {
     fn node(&mut self, name: &str) -> Option<News> {
         let Some(new) = self.judge_one(name) else {
             self.verdicts.remove(name);
+            self.changes += 1;
             return None;
         };
+        self.changes += 1;
         let old = self.verdicts.insert(name.to_owned(), new.verdict);
         let shows = new.verdict.should_run()
             || !new.verdict.should_continue_running() && old.is_some_and(|v| v.should_run());
@@ -303,6 +327,11 @@ impl Chronicle {
             node: node.to_owned(),
             time: end.flatten()?.since(now),
         })
+    }
+
+    /// How often verdicts changed so far.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether a node is to have a pod.

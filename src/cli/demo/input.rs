@@ -184,12 +184,7 @@ fn choose(
     let asked = target.map_or(Asked::TheOnlyOne, |target| Asked::One(target.clone()));
     let choice = Choice::new(asked, None, None);
     let key = |d: &Document| Key::new(&*namespace(d), &*d.name);
-    let list = |of: &[&Document]| {
-        some(
-            of.iter()
-                .map(|d| format!("{} ({})", key(d), d.origin)),
-        )
-    };
+    let list = |of: &[&Document]| some(of.iter().map(|d| format!("{} ({})", key(d), d.origin)));
     let wrong = |why: String| Err(DemoError::Input(why));
     let meant = (0..found.len()).filter(|at| choice.is(&key(&found[*at])));
     let at = match meant.collect::<Vec<_>>()[..] {

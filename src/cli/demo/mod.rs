@@ -5,6 +5,7 @@
 
 mod apply;
 mod budget;
+mod census;
 mod chronicle;
 mod closing;
 mod coverage;
@@ -164,7 +165,10 @@ async fn tell(args: &DemoArgs, input: &Input, show: &mut Show) -> Result<(), Dem
     let agent = &input.agent;
     let (fleet, nodes) = match &input.nodes[..] {
         [] => Fleet::new(args.nodes.unwrap_or(NODES).into(), args.seed),
-        given => Fleet::given(given.iter().map(|(_, node)| node.clone()).collect(), args.seed),
+        given => Fleet::given(
+            given.iter().map(|(_, node)| node.clone()).collect(),
+            args.seed,
+        ),
     };
     let mut cluster = Cluster::new(args.seed).with(&PARTS);
     for (n, node) in nodes.into_iter().enumerate() {

@@ -264,9 +264,7 @@ mod tests {
 
     #[test]
     fn a_node_of_a_file_is_copied_under_a_name_that_is_free() {
-        let node = |name: &str, disk: &str| {
-            json!({ "metadata": { "name": name, "labels": { "disk": disk, HOSTNAME: name } } })
-        };
+        let node = |name: &str, disk: &str| json!({ "metadata": { "name": name, "labels": { "disk": disk, HOSTNAME: name } } });
         let given = vec![node("a", "slow"), node("b", "fast"), node("b-copy", "slow")];
         let (mut fleet, all) = Fleet::given(given, 1);
         assert_eq!(names(&all), ["a", "b", "b-copy"]);

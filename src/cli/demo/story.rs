@@ -12,6 +12,7 @@ use crate::sim::{
     cluster::Cluster,
 };
 
+use super::census::{Basis, Census};
 use super::chronicle::Chronicle;
 use super::coverage::Coverage;
 use super::error::DemoError;
@@ -85,6 +86,7 @@ pub struct Story<'a> {
     pub broken: Option<String>,
     /// Nodes that were changed already, so that another one is chosen next.
     pub touched: Vec<String>,
+    census: Census,
     /// The version of the store at the last count, and the counts.
     counted: (u64, Coverage),
     /// When something changed last, since the server's start.
@@ -117,6 +119,7 @@ impl<'a> Story<'a> {
             voice: Voice::default(),
             broken: None,
             touched: Vec::new(),
+            census: Census::default(),
             counted: (0, Coverage::default()),
             changed: Duration::ZERO,
             updates: false,
@@ -221,8 +224,7 @@ impl<'a> Story<'a> {
     fn unscheduled(&self) -> Vec<(String, Vec<String>)> {
         let refused = |pod: &Value| {
             let mut conditions = pod["status"]["conditions"].as_array()?.iter();
-            let one =
-                conditions.find(|c| c["type"] == "PodScheduled" && c["status"] == "False")?;
+            let one = conditions.find(|c| c["type"] == "PodScheduled" && c["status"] == "False")?;
             Some(text(one, "/message"))
         };
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -278,7 +280,16 @@ impl<'a> Story<'a> {
             let update = self
                 .updates
                 .then(|| RolloutView::at(&mut self.chronicle, now));
-            let coverage = Coverage::now(server, &self.chronicle, update, self.agent);
+            let uid = text(&self.daemon_set(), "/metadata/uid");
+            let basis = Basis {
+                uid,
+                hash: update.as_ref().map(|update| update.hash.clone()),
+                verdicts: self.chronicle.changes(),
+            };
+            let (census, chronicle) = (&mut self.census, &self.chronicle);
+            let coverage = self.cluster.server.read(|store| {
+                census.count(store, basis, |node| chronicle.is_eligible(node), update)
+            });
             self.counted = (version, coverage);
         }
         let at = now.saturating_sub(self.start);

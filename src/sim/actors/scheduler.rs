@@ -92,24 +92,29 @@ impl Actor for Scheduler {
     }
 
     fn decide(&mut self, known: &World, now: Timestamp) -> Decision {
+        let waits = |pod: &&Object| {
+            pod.spec.node_name.is_empty()
+                && pod.spec.scheduler_name == self.name
+                && !pod.terminating()
+                && pod.spec.scheduling_gates.is_empty()
+                && !pod.is_terminal()
+        };
+        let mut waiting: Vec<&Object> = known.all(&PODS).filter(waits).collect();
+        if waiting.is_empty() {
+            return Decision::default();
+        }
         let mut rooms: BTreeMap<&str, Room<'_>> = known
             .all(&NODES)
             .map(|node| (node.metadata.name.as_str(), Room::new(node)))
             .collect();
-        let mut waiting = Vec::new();
-        for pod in known.all(&PODS) {
-            if !pod.spec.node_name.is_empty() {
-                if let Some(room) = rooms.get_mut(pod.spec.node_name.as_str())
-                    && !pod.is_terminal()
-                {
-                    room.take(&Needs::of(pod));
-                }
-            } else if pod.spec.scheduler_name == self.name
-                && !pod.terminating()
-                && pod.spec.scheduling_gates.is_empty()
-                && !pod.is_terminal()
-            {
-                waiting.push(pod);
+        // If all are for nodes of their own, what is on other nodes does not matter.
+        let named: Option<Vec<_>> = waiting.iter().map(|pod| named_nodes(pod)).collect();
+        let named: Option<BTreeSet<&str>> = named.map(|all| all.into_iter().flatten().collect());
+        for pod in known.all(&PODS).filter(|pod| !pod.is_terminal()) {
+            let node = pod.spec.node_name.as_str();
+            let counts = named.as_ref().is_none_or(|named| named.contains(node));
+            if let Some(room) = rooms.get_mut(node).filter(|_| counts) {
+                room.take(&Needs::of(pod));
             }
         }
         // In the order of the real queue: by priority, then by age.

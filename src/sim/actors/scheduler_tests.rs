@@ -236,7 +236,8 @@ fn a_port_of_a_node_is_had_by_one_pod_at_a_time() {
         spec["affinity"] = pinned(&["n0"]);
         pod("p", spec)
     };
-    let sidecar = json!({ "initContainers": [{ "restartPolicy": "Always", "ports": [{ "hostPort": 80 }] }] });
+    let sidecar =
+        json!({ "initContainers": [{ "restartPolicy": "Always", "ports": [{ "hostPort": 80 }] }] });
     let starter = json!({ "initContainers": [{ "ports": [{ "hostPort": 80 }] }] });
     let full = json!({ "containers": [
         { "ports": [{ "hostPort": 80 }], "resources": { "requests": { "cpu": "2" } } },

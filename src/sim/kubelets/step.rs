@@ -100,8 +100,7 @@ fn is_rejected(pod: &Pod, all: &[Pod]) -> bool {
     let wanted = pod.host_ports();
     let beside = |other: &&Pod| other.spec.node_name == pod.spec.node_name;
     let mut running = all.iter().filter(|other| other.status.phase == "Running");
-    !wanted.0.is_empty()
-        && running.any(|other| beside(&other) && wanted.clash(&other.host_ports()))
+    !wanted.0.is_empty() && running.any(|other| beside(&other) && wanted.clash(&other.host_ports()))
 }
 
 async fn list<T: DeserializeOwned + Clone>(
