@@ -63,9 +63,7 @@ async fn the_simulated_scheduler_decides_and_speaks_as_the_real_one() {
             { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": names }] },
         ] } } })
     };
-    let port = |address: &str| {
-        json!([{ "ports": [{ "containerPort": 1, "hostPort": 9100, "hostIP": address }] }])
-    };
+    let port = |address: &str| json!([{ "ports": [{ "containerPort": 1, "hostPort": 9100, "hostIP": address }] }]);
     let mut fill = json!({ "containers": cpu("20") });
     fill["containers"][0]["ports"] = port("")[0]["ports"].clone();
     create("fill".to_owned(), "default-scheduler", &fill).await;

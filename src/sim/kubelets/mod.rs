@@ -2,7 +2,7 @@
 //!
 //! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
 //! and Succeeded, as the [`Script`](lifecycle::Script)s in annotations say), and removes pods that
-//! are terminating. A pod whose host ports another pod on the node has is rejected, as a real kubelet
+//! are terminating. A pod whose host ports another pod on the node has is rejected: a real kubelet
 //! does not admit it. One watch over pods and one over nodes serve them all, and at most
 //! [`KubeletOptions::in_flight`] requests are under way at once.
 //!

@@ -242,7 +242,7 @@ impl Server {
         let wanted = pod.host_ports();
         !wanted.0.is_empty()
             && self.on(&key.0).any(|(other, row)| {
-                let holds = !row.settled && !row.pod.is_terminal();
+                let holds = !row.settled && !row.seen.rejected && !row.pod.is_terminal();
                 other != key && holds && wanted.clash(&row.pod.host_ports())
             })
     }
