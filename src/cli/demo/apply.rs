@@ -17,8 +17,8 @@ use super::reject;
 use super::show::{WIDTH, Who, wrap};
 use super::story::Story;
 
-/// If no node is eligible: the most groups of nodes that are told why.
-const GROUPS: usize = 10;
+/// The most groups of nodes that are told why they are to have no pod.
+const GROUPS: usize = 20;
 
 impl Story<'_> {
     /// Creates everything that is given, the DaemonSet last. Returns whether any node is to have a
