@@ -5,23 +5,19 @@ mod explain;
 mod input;
 mod leader_election;
 mod plan;
+mod read;
 mod shared;
 mod target;
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::IpAddr, path::PathBuf};
 
-use clap::{
-    ArgAction, Args, Parser, Subcommand, ValueEnum,
-    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
-};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 
 pub use explain::{ExplainArgs, Subject};
 pub use input::{InputArgs, Output, Validation};
 pub use leader_election::LeaderElectionArgs;
 pub use plan::PlanArgs;
+pub use read::ReadArgs;
 pub use shared::{LogFormat, SharedArgs, WhoBinds};
 pub use target::{Asked, Target};
 
@@ -44,7 +40,7 @@ pub enum Command {
     /// A DaemonSet is created, a node joins, others are tainted, a pod fails: what the controller
     /// does about it is shown with why it does it. On a terminal there are bars; elsewhere there
     /// are only lines. The same arguments lead to the same story. Exit code 2: wrong input; 1: the
-    /// simulated API server refuses the DaemonSet.
+    /// simulated API server refuses an object.
     Demo(DemoArgs),
     /// Run the controller
     Run(RunArgs),
@@ -67,29 +63,43 @@ pub enum Command {
 /// The arguments of `demo`.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct DemoArgs {
-    /// How many nodes the cluster begins with
+    /// How many nodes the cluster begins with, unless there are Nodes in the files; else 20
     #[arg(
         long,
         value_name = "N",
         env = "DAEMONSET_CONTROLLER_NODES",
-        default_value_t = 20,
         value_parser = clap::value_parser!(u16).range(1..=500)
     )]
-    pub nodes: u16,
+    pub nodes: Option<u16>,
 
     /// How much faster than real time the cluster goes; 1000 is about as fast as it can be computed
     #[arg(long, value_name = "FACTOR", env = "DAEMONSET_CONTROLLER_SPEED", default_value = "1", value_parser = speed)]
     pub speed: f64,
 
-    /// YAML or JSON file with a DaemonSet, - for standard input; else an example
+    /// YAML or JSON file with the DaemonSet and what is around it (Nodes, PriorityClasses,
+    /// Namespaces), - for standard input; repeated or separated by commas. Without any, an example
     #[arg(
         long,
         short = 'f',
         value_name = "FILE",
         env = "DAEMONSET_CONTROLLER_FILENAME",
-        value_parser = OsStringValueParser::new().map(PathBuf::from)
+        value_delimiter = ','
     )]
-    filename: Option<PathBuf>,
+    filename: Vec<PathBuf>,
+
+    /// How files are read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// The DaemonSet, where there are several in the files: NAMESPACE/NAME, or NAME where that is
+    /// enough; ds/NAME and its like are understood
+    #[arg(
+        long,
+        short = 'd',
+        value_name = "NAMESPACE/NAME",
+        env = "DAEMONSET_CONTROLLER_DAEMONSET"
+    )]
+    pub daemonset: Option<Target>,
 
     /// Show a rolling update
     #[arg(
@@ -120,10 +130,10 @@ pub struct DemoArgs {
 }
 
 impl DemoArgs {
-    /// The file with the DaemonSet. An empty variable means none.
-    pub fn file(&self) -> Option<&Path> {
-        let file = self.filename.as_deref();
-        file.filter(|file| !file.as_os_str().is_empty())
+    /// The files. An empty name, as an empty environment variable gives, is no file.
+    pub fn files(&self) -> Vec<&PathBuf> {
+        let files = self.filename.iter();
+        files.filter(|file| !file.as_os_str().is_empty()).collect()
     }
 }
 

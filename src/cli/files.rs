@@ -23,6 +23,7 @@ use serde_json::value::RawValue;
 use super::documents::{self, SyntaxError, Text};
 use encoding::Decoded;
 pub use error::FileError;
+pub use hints::kustomization_in;
 use source::Source;
 
 /// How standard input is named in messages.

@@ -19,7 +19,7 @@ use super::actors::{
 };
 use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, ApiStatus, Entry, Resource};
-use super::kubelets::{KubeletOptions, Kubelets, NodeSpec};
+use super::kubelets::{KubeletOptions, Kubelets, NodeSpec, completed};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
@@ -237,10 +237,17 @@ impl Cluster {
     /// it.
     pub fn add_node(&mut self, spec: &NodeSpec) -> Value {
         let now = format!("{:.0}", self.server.now());
-        let node = spec.object(KUBELETS, self.nodes, PODS_PER_NODE, &now);
-        self.nodes += 1;
-        let made = self.server.perform("POST", &NODES.path(""), &node);
+        let made = self.register(spec.object(KUBELETS, self.nodes, PODS_PER_NODE, &now));
         made.unwrap_or_else(|why| panic!("node {}: {why}", spec.name))
+    }
+
+    /// Registers a node of this object, for the cluster's kubelets. What its status lacks is that
+    /// of a healthy node.
+    pub fn register(&mut self, node: Value) -> Result<Value, ApiStatus> {
+        let now = format!("{:.0}", self.server.now());
+        let node = completed(node, KUBELETS, self.nodes, PODS_PER_NODE, &now);
+        self.nodes += 1;
+        self.server.perform("POST", &NODES.path(""), &node)
     }
 
     /// Registers this many nodes: `n0`, `n1`, …

@@ -8,6 +8,7 @@ pub mod actors;
 pub mod api;
 pub mod cluster;
 pub mod follow;
+mod host_ports;
 pub mod kubelets;
 pub mod promises;
 

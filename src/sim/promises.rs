@@ -19,6 +19,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::time::Duration;
 
@@ -129,6 +130,10 @@ impl Check<'_> {
         let histories = RESOURCES.iter().flat_map(|r| self.store.history(r));
         let mut writes: Vec<&Write> = histories.collect();
         writes.sort_by_key(|write| write.version);
+        // Few requests are a controller's, and each is looked at for many others.
+        let plans = self.log.iter();
+        let plans = plans.filter(|e| self.is_controller(e) && knowledge::is_of_a_plan(e));
+        let plans: Vec<&Entry> = plans.collect();
         let mut objects = Objects::default();
         let mut past = Past::default();
         let mut found = Vec::new();
@@ -138,7 +143,8 @@ impl Check<'_> {
                 write,
                 request: request.filter(|entry| self.is_controller(entry)),
                 before: &objects,
-                log: self.log,
+                log: &plans,
+                plan: OnceCell::new(),
                 deliveries: self.deliveries,
                 epoch: self.epoch,
             };

@@ -63,12 +63,10 @@ async fn the_simulated_scheduler_decides_and_speaks_as_the_real_one() {
             { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": names }] },
         ] } } })
     };
-    create(
-        "fill".to_owned(),
-        "default-scheduler",
-        &json!({ "containers": cpu("20") }),
-    )
-    .await;
+    let port = |address: &str| json!([{ "ports": [{ "containerPort": 1, "hostPort": 9100, "hostIP": address }] }]);
+    let mut fill = json!({ "containers": cpu("20") });
+    fill["containers"][0]["ports"] = port("")[0]["ports"].clone();
+    create("fill".to_owned(), "default-scheduler", &fill).await;
     let bound = async || {
         let pods = lab.pods().await;
         let fates: Vec<_> = pods.iter().filter_map(fate).collect();
@@ -98,6 +96,11 @@ async fn the_simulated_scheduler_decides_and_speaks_as_the_real_one() {
         (
             "pinned-tolerant",
             json!({ "affinity": pinned(2), "tolerations": [{ "operator": "Exists" }] }),
+        ),
+        ("port", json!({ "containers": port("") })),
+        (
+            "pinned-port",
+            json!({ "affinity": pinned(1), "containers": port("127.0.0.1") }),
         ),
         ("pinned-cordoned", json!({ "affinity": pinned(3) })),
         ("pinned-nowhere", json!({ "affinity": pinned(7) })),

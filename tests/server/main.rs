@@ -12,6 +12,7 @@ mod same;
 mod actors;
 mod api_answers;
 mod defaults;
+mod host_ports;
 mod strategic_merge;
 mod strict;
 mod validation;

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 use crate::model::Time;
 
 use super::{
+    read::ReadArgs,
     shared::SharedArgs,
     target::{self, Asked, Target},
 };
@@ -34,15 +35,9 @@ pub struct InputArgs {
     )]
     pub filename: Vec<PathBuf>,
 
-    /// Read the subdirectories of directories too
-    #[arg(
-        long,
-        short = 'R',
-        env = "DAEMONSET_CONTROLLER_RECURSIVE",
-        action = ArgAction::SetTrue,
-        value_parser = BoolishValueParser::new()
-    )]
-    pub recursive: bool,
+    /// How files are read.
+    #[command(flatten)]
+    pub read: ReadArgs,
 
     /// The DaemonSet, where there are several: NAMESPACE/NAME, or NAME where that is enough;
     /// ds/NAME and its like are understood

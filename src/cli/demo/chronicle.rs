@@ -13,8 +13,12 @@ use serde_json::value::to_raw_value;
 
 use crate::{
     cache::Cache,
-    model::{BackoffKey, BackoffKind, FeatureGates, Key, Kind, Settings, Time, Verdict},
-    plan::{self, CreateCause, DeleteCause, Plan, eligibility},
+    cli::advice::{self, Advice},
+    model::{
+        BackoffKey, BackoffKind, FeatureGates, Key, Kind, Node, NodeId, Settings, Snapshot, Time,
+        Verdict,
+    },
+    plan::{self, CreateCause, DeleteCause, Plan, eligibility, obstacles},
     sim::api::{
         ApiServer, Resource,
         resource::{CONTROLLER_REVISIONS, DAEMON_SETS, EVENTS, NODES, PODS},
@@ -62,6 +66,10 @@ pub struct Chronicle {
     stale: bool,
     expected: Expected,
     verdicts: BTreeMap<String, Verdict>,
+    /// The DaemonSet's generation that the verdicts are for.
+    judged: Option<i64>,
+    /// How often verdicts changed.
+    changes: u64,
 }
 
 impl Chronicle {
@@ -77,6 +85,8 @@ impl Chronicle {
             stale: true,
             expected: Expected::default(),
             verdicts: BTreeMap::new(),
+            judged: None,
+            changes: 0,
         }
     }
 
@@ -86,9 +96,11 @@ impl Chronicle {
             return Vec::new();
         }
         let known = self.senders.len();
-        let new = self.server.requests(|entry| entry.number >= known);
-        self.senders
-            .extend(new.iter().map(|entry| *entry.client == *CONTROLLER));
+        self.server.with(|state| {
+            let new = state.log[known..].iter();
+            self.senders
+                .extend(new.map(|entry| *entry.client == *CONTROLLER));
+        });
         let mut writes: Vec<(Write, Option<Kind>)> = Vec::new();
         self.server.read(|store| {
             for (resource, kind) in FOLLOWED {
@@ -135,11 +147,12 @@ impl Chronicle {
         }
         match kind {
             Kind::DaemonSet => {
-                self.verdicts = self
-                    .judge()
-                    .into_iter()
-                    .map(|j| (j.node, j.verdict))
-                    .collect();
+                let generation = write.object["metadata"]["generation"].as_i64();
+                // Most writes are of the status.
+                if self.judged != generation || generation.is_none() {
+                    self.judged = generation;
+                    self.judge_all();
+                }
                 news
             }
             Kind::Node => self.node(&text(&write.object, "/metadata/name")),
@@ -225,20 +238,22 @@ impl Chronicle {
             })
     }
 
+    /// The advice on the DaemonSet.
+    pub fn advice(&mut self) -> Vec<Advice> {
+        let advice = self
+            .cache
+            .snapshot(&self.key, Settings::default(), |snapshot| {
+                advice::about(snapshot.daemon_set, snapshot.nodes, 0, 0)
+            });
+        advice.unwrap_or_default()
+    }
+
     /// The verdicts on all nodes, sorted by name.
     pub fn judge(&mut self) -> Vec<Judged> {
         let settings = Settings::default();
         let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
-            let template = &snapshot.daemon_set.template;
-            let nodes = snapshot.nodes.iter().map(|(id, node)| {
-                let verdict = snapshot.verdicts.get(id);
-                Judged {
-                    node: node.name.to_string(),
-                    verdict,
-                    reason: eligibility::reason(verdict),
-                    message: eligibility::message(verdict, template, node),
-                }
-            });
+            let nodes = snapshot.nodes.iter();
+            let nodes = nodes.map(|(id, node)| Judged::new(snapshot, id, node));
             nodes.collect::<Vec<_>>()
         });
         let mut judged = judged.unwrap_or_default();
@@ -246,13 +261,56 @@ impl Chronicle {
         judged
     }
 
+    /// Judges all nodes anew.
+    fn judge_all(&mut self) {
+        let settings = Settings::default();
+        let verdicts = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let nodes = snapshot.nodes.iter();
+            let verdicts =
+                nodes.map(|(id, node)| (node.name.to_string(), snapshot.verdicts.get(id)));
+            verdicts.collect()
+        });
+        self.verdicts = verdicts.unwrap_or_default();
+        self.changes += 1;
+    }
+
+    /// The verdict on one node; None if it is not there, or the DaemonSet is not.
+    pub fn judge_one(&mut self, name: &str) -> Option<Judged> {
+        let settings = Settings::default();
+        let judged = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let (id, node) = snapshot.nodes.by_name(name)?;
+            Some(Judged::new(snapshot, id, node))
+        });
+        judged.flatten()
+    }
+
+    /// All that stands against a pod on each node, by the node's name.
+    pub fn obstacles(&mut self) -> Vec<(String, String)> {
+        let settings = Settings::default();
+        let found = self.cache.snapshot(&self.key, settings, |snapshot| {
+            let template = &snapshot.daemon_set.template;
+            let gates = FeatureGates::default();
+            let nodes = snapshot.nodes.iter().map(|(_, node)| {
+                let all = obstacles::obstacles(template, gates, node);
+                let all: Vec<String> = all.iter().map(|o| o.problem()).collect();
+                (node.name.to_string(), all.join("; "))
+            });
+            nodes.collect::<Vec<_>>()
+        });
+        let mut found = found.unwrap_or_default();
+        found.sort();
+        found
+    }
+
     /// The news of a change of a node: its new verdict, if that has changed and no action follows
     /// from it.
     fn node(&mut self, name: &str) -> Option<News> {
-        let Some(new) = self.judge().into_iter().find(|j| j.node == name) else {
+        let Some(new) = self.judge_one(name) else {
             self.verdicts.remove(name);
+            self.changes += 1;
             return None;
         };
+        self.changes += 1;
         let old = self.verdicts.insert(name.to_owned(), new.verdict);
         let shows = new.verdict.should_run()
             || !new.verdict.should_continue_running() && old.is_some_and(|v| v.should_run());
@@ -282,6 +340,11 @@ impl Chronicle {
         })
     }
 
+    /// How often verdicts changed so far.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Whether a node is to have a pod.
     pub fn is_eligible(&self, node: &str) -> bool {
         self.verdicts.get(node).is_some_and(|v| v.should_run())
@@ -297,6 +360,18 @@ pub struct Judged {
     pub reason: &'static str,
     /// The reason, in a sentence.
     pub message: String,
+}
+
+impl Judged {
+    fn new(snapshot: &Snapshot<'_>, id: NodeId, node: &Node) -> Judged {
+        let verdict = snapshot.verdicts.get(id);
+        Judged {
+            node: node.name.to_string(),
+            verdict,
+            reason: eligibility::reason(verdict),
+            message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
+        }
+    }
 }
 
 /// The cause of a write that the plan for the moment before does not have.

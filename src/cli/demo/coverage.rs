@@ -2,15 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::sim::api::{
-    ApiServer,
-    resource::{DAEMON_SETS, NODES, PODS},
-};
-
-use super::agent::Agent;
-use super::chronicle::Chronicle;
-use super::nodes::ZONE;
-use super::objects::{is_live, is_of, is_ready, revision, target, text};
 use super::rollout_view::RolloutView;
 
 /// The counts of some nodes and their pods.
@@ -42,67 +33,10 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// The counts at this moment.
-    pub fn now(
-        server: &ApiServer,
-        chronicle: &Chronicle,
-        update: Option<RolloutView>,
-        agent: &Agent,
-    ) -> Coverage {
-        let hash = update.as_ref().map(|update| update.hash.clone());
-        server.read(|store| {
-            let mut coverage = Coverage {
-                update,
-                ..Coverage::default()
-            };
-            let mut zone_of: BTreeMap<String, String> = BTreeMap::new();
-            for node in store.all(&NODES).values() {
-                let zone = node["metadata"]["labels"][ZONE].as_str().unwrap_or("-");
-                let node = text(node, "/metadata/name");
-                let counts = coverage.zones.entry(zone.to_owned()).or_default();
-                if chronicle.is_eligible(&node) {
-                    counts.desired += 1;
-                    zone_of.insert(node, zone.to_owned());
-                }
-            }
-            let daemon_set = store.get(&DAEMON_SETS, &agent.namespace, &agent.name);
-            let uid = daemon_set
-                .map(|ds| text(ds, "/metadata/uid"))
-                .unwrap_or_default();
-            for pod in store.all(&PODS).values().filter(|pod| is_of(pod, &uid)) {
-                if !is_live(pod) {
-                    coverage.unsettled += 1;
-                    continue;
-                }
-                let Some(counts) = zone_of
-                    .get(&target(pod))
-                    .and_then(|zone| coverage.zones.get_mut(zone))
-                else {
-                    continue;
-                };
-                counts.created += 1;
-                counts.running += u64::from(pod["status"]["phase"] == "Running");
-                counts.ready += u64::from(is_ready(pod));
-                if hash.as_ref().is_some_and(|hash| revision(pod) == *hash) {
-                    counts.new += 1;
-                    counts.new_ready += u64::from(is_ready(pod));
-                }
-            }
-            coverage
-        })
-    }
-
     /// The sum of all zones.
     pub fn total(&self) -> Counts {
         let zones = self.zones.values();
-        zones.fold(Counts::default(), |sum, zone| Counts {
-            desired: sum.desired + zone.desired,
-            created: sum.created + zone.created,
-            running: sum.running + zone.running,
-            ready: sum.ready + zone.ready,
-            new: sum.new + zone.new,
-            new_ready: sum.new_ready + zone.new_ready,
-        })
+        zones.fold(Counts::default(), |sum, zone| sum.plus(zone))
     }
 
     /// Whether every node has what it is to have, and no pod is terminating or terminal.
@@ -133,6 +67,27 @@ impl Coverage {
 }
 
 impl Counts {
+    /// Both together.
+    pub fn plus(&self, other: &Counts) -> Counts {
+        self.each(other, |a, b| a + b)
+    }
+
+    /// These without those, which are part of them.
+    pub fn minus(&self, other: &Counts) -> Counts {
+        self.each(other, |a, b| a - b)
+    }
+
+    fn each(&self, other: &Counts, of: impl Fn(u64, u64) -> u64) -> Counts {
+        Counts {
+            desired: of(self.desired, other.desired),
+            created: of(self.created, other.created),
+            running: of(self.running, other.running),
+            ready: of(self.ready, other.ready),
+            new: of(self.new, other.new),
+            new_ready: of(self.new_ready, other.new_ready),
+        }
+    }
+
     /// New and old pods, in words.
     fn update(&self) -> String {
         format!(

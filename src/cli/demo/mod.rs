@@ -3,12 +3,14 @@
 //! Nothing outside of this process is touched. The controller, its client and its rules are those
 //! of `run`; the API server and everything else in the cluster is simulated ([`crate::sim`]).
 
-mod agent;
+mod apply;
 mod budget;
+mod census;
 mod chronicle;
 mod closing;
 mod coverage;
 mod error;
+mod input;
 mod names;
 mod news;
 mod nodes;
@@ -41,11 +43,11 @@ use crate::sim::{
 
 use super::{
     args::{Colour, DemoArgs, LogFormat},
-    complain, log,
+    complain, log, reject,
 };
-use agent::Agent;
 use chronicle::{CONTROLLER, Chronicle};
 use error::DemoError;
+use input::Input;
 use nodes::Fleet;
 use show::Show;
 use story::Story;
@@ -61,6 +63,9 @@ const PARTS: [Part; 5] = [
     Part::NamespaceController,
 ];
 
+/// How many nodes the cluster has, unless somebody says otherwise.
+const NODES: u16 = 20;
+
 /// How long the controller lists and watches before the story begins, by the cluster's time.
 const SETTLING: Duration = Duration::from_secs(2);
 
@@ -70,21 +75,26 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     if env::var_os("RUST_LOG").is_some_and(|filter| !filter.is_empty()) {
         log::init(LogFormat::Text);
     }
-    let agent = match agent::read(args.file(), args.update) {
-        Ok(agent) => agent,
+    let input = match input::read(
+        &args.files(),
+        &args.read,
+        args.daemonset.as_ref(),
+        args.update,
+    ) {
+        Ok(input) => input,
         Err(why) => {
             complain(&why);
             return ExitCode::from(2);
         }
     };
-    for note in &agent.notes {
+    for note in &input.notes {
         eprintln!("note: {note}");
     }
-    if let Some(left_out) = &agent.left_out {
-        eprintln!("note: objects of other kinds were skipped: {left_out}");
+    if args.nodes.is_some() && !input.nodes.is_empty() {
+        eprintln!("note: --nodes does not count: the cluster has the nodes of the files");
     }
     let mut show = show(args.color);
-    let ended = play(args, &agent, &mut show);
+    let ended = play(args, &input, &mut show);
     show.close();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,8 +125,8 @@ pub fn record(
 ) -> io::Result<()> {
     let target = ProgressDrawTarget::term_like_with_hz(terminal, 20);
     let mut show = Show::new(lines, target, true);
-    let agent = agent::read(None, args.update).map_err(io::Error::other)?;
-    play(args, &agent, &mut show).map_err(io::Error::other)?;
+    let input = input::read(&[], &args.read, None, args.update).map_err(io::Error::other)?;
+    play(args, &input, &mut show).map_err(io::Error::other)?;
     show.close();
     Ok(())
 }
@@ -135,7 +145,7 @@ fn show(colour: Colour) -> Show {
     Show::new(Box::new(io::stdout()), ProgressDrawTarget::stdout(), colour)
 }
 
-fn play(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError> {
+fn play(args: &DemoArgs, input: &Input, show: &mut Show) -> Result<(), DemoError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -150,27 +160,39 @@ fn play(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError
             biased;
             _ = interrupt.recv() => Err(DemoError::Signal(130)),
             _ = terminate.recv() => Err(DemoError::Signal(143)),
-            ended = tell(args, agent, show) => ended,
+            ended = tell(args, input, show) => ended,
         }
     })
 }
 
-async fn tell(args: &DemoArgs, agent: &Agent, show: &mut Show) -> Result<(), DemoError> {
-    let (fleet, nodes) = Fleet::new(args.nodes.into(), args.seed);
+async fn tell(args: &DemoArgs, input: &Input, show: &mut Show) -> Result<(), DemoError> {
+    let agent = &input.agent;
+    let (fleet, nodes) = match &input.nodes[..] {
+        [] => Fleet::new(args.nodes.unwrap_or(NODES).into(), args.seed),
+        given => Fleet::given(
+            given.iter().map(|(_, node)| node.clone()).collect(),
+            args.seed,
+        ),
+    };
     let mut cluster = Cluster::new(args.seed).with(&PARTS);
-    for node in &nodes {
-        cluster.add_node(node);
+    for (n, node) in nodes.into_iter().enumerate() {
+        let file = input.nodes.get(n).map_or("", |(file, _)| file);
+        let made = cluster.register(node);
+        made.map_err(|status| DemoError::Rejected(reject::words(&status, file)))?;
     }
     let epoch = api::ServerOptions::default().epoch;
     let chronicle = Chronicle::new(cluster.server.clone(), epoch, &agent.namespace, &agent.name);
     let _controller = cluster.controller(CONTROLLER);
     tokio::time::sleep(SETTLING).await;
     let mut story = Story::new(
-        cluster, agent, fleet, chronicle, show, args.speed, args.seed,
+        cluster, input, fleet, chronicle, show, args.speed, args.seed,
     );
-    match args.update {
+    let was_shown = match args.update {
         true => story.update().await?,
         false => story.tell().await?,
+    };
+    match was_shown {
+        true => story.close().await,
+        false => Ok(()),
     }
-    story.close().await
 }

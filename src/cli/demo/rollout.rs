@@ -17,20 +17,21 @@ use super::error::DemoError;
 use super::names::list_names;
 use super::objects::{is_of, is_ready, revision, target, text};
 use super::rollout_view::{RolloutView, allowed, used, waiting};
-use super::script::PAUSE;
+use super::script::{PAUSE, START};
 use super::show::{WIDTH, Who, wrap};
-use super::story::{Story, Until};
+use super::story::{End, Story, Until};
 
-/// The longest wait for the first pods.
-const START: Duration = Duration::from_secs(10);
 /// The longest wait for each part of the update.
 const ROLLOUT: Duration = Duration::from_secs(60);
 
 impl Story<'_> {
-    /// Tells the whole story.
-    pub async fn update(&mut self) -> Result<(), DemoError> {
+    /// Tells the whole story. Returns whether there was any: not if no node is to have a pod.
+    pub async fn update(&mut self) -> Result<bool, DemoError> {
         self.voice.brief = true;
-        self.apply()?;
+        if !self.apply()? {
+            self.end_without_pods()?;
+            return Ok(false);
+        }
         self.watch(Until::Covered, START).await?;
         self.rest(PAUSE).await?;
         self.updates = true;
@@ -41,8 +42,10 @@ impl Story<'_> {
         let good = self.change("new", false)?;
         if self.rollout_view().rollout.is_none() {
             self.replace_by_hand().await?;
+        } else if self.watch(Until::Halfway, ROLLOUT).await? == End::Stuck {
+            // Worse templates would change nothing.
+            self.report_stall()?;
         } else {
-            self.watch(Until::Halfway, ROLLOUT).await?;
             self.change("bad", true)?;
             self.watch(Until::Still, ROLLOUT).await?;
             self.report_stall()?;
@@ -51,7 +54,8 @@ impl Story<'_> {
             self.watch(Until::Updated, ROLLOUT).await?;
         }
         self.rest(PAUSE).await?;
-        self.report_cost(begun, since)
+        self.report_cost(begun, since)?;
+        Ok(true)
     }
 
     /// Gives the template another image; pods of a bad template never become ready. Returns the new
@@ -153,7 +157,8 @@ impl Story<'_> {
             .cluster
             .delete(&PODS, &self.agent.namespace, &pod, &Value::Null);
         deleted.map_err(|status| DemoError::Rejected(reject::words(&status, &pod)))?;
-        self.watch(Until::Covered, START).await
+        self.watch(Until::Covered, START).await?;
+        Ok(())
     }
 
     /// Reports how long the update took, and how many nodes were unavailable at a time.

@@ -6,23 +6,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::reject;
-use crate::sim::{
-    api::resource::{DAEMON_SETS, NAMESPACES, NODES},
-    kubelets::lifecycle::PREFIX,
-};
+use crate::sim::{api::resource::NODES, kubelets::lifecycle::PREFIX};
 
-use super::agent::Agent;
 use super::error::DemoError;
-use super::names::list_names;
 use super::nodes::ZONE;
+use super::objects::text;
 use super::show::Who;
 use super::story::{Story, Until};
 
 /// A change to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
-    /// The DaemonSet is created.
-    Apply,
     /// A node is added.
     Join,
     /// A node with a pod gets a taint of this effect.
@@ -34,8 +28,7 @@ enum Step {
 }
 
 /// Each change, the state until which it is watched, and the longest time for that in seconds.
-const SCRIPT: [(Step, Until, u64); 6] = [
-    (Step::Apply, Until::Covered, 10),
+const SCRIPT: [(Step, Until, u64); 5] = [
     (Step::Join, Until::Covered, 6),
     (Step::Taint("NoExecute"), Until::Covered, 6),
     (Step::Taint("NoSchedule"), Until::Covered, 6),
@@ -43,20 +36,27 @@ const SCRIPT: [(Step, Until, u64); 6] = [
     (Step::Repair, Until::Covered, 6),
 ];
 
+/// The longest wait for the first pods.
+pub const START: Duration = Duration::from_secs(10);
+
 /// The pause after each change.
 pub const PAUSE: Duration = Duration::from_millis(900);
 
 impl Story<'_> {
-    /// Tells the whole story.
-    pub async fn tell(&mut self) -> Result<(), DemoError> {
+    /// Tells the whole story. Returns whether there was any: not if no node is to have a pod.
+    pub async fn tell(&mut self) -> Result<bool, DemoError> {
+        if !self.apply()? {
+            self.end_without_pods()?;
+            return Ok(false);
+        }
+        self.watch(Until::Covered, START).await?;
+        self.rest(PAUSE).await?;
         for (step, until, seconds) in SCRIPT {
             if step == Step::Repair && self.broken.is_none() {
                 continue;
             }
             let heard = self.voice.heard();
-            if step != Step::Apply {
-                self.show.print("")?;
-            }
+            self.show.print("")?;
             let (goes_on, node) = self.take(step)?;
             if !goes_on {
                 continue;
@@ -67,14 +67,13 @@ impl Story<'_> {
             }
             self.rest(PAUSE).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes a change. Returns whether there is something to watch then, and the node that was
     /// changed, if any.
     fn take(&mut self, step: Step) -> Result<(bool, Option<String>), DemoError> {
         match step {
-            Step::Apply => self.apply().map(|()| (true, None)),
             Step::Join => self.join().map(|node| (true, Some(node))),
             Step::Taint(effect) => match self.choose() {
                 Some(node) => self.taint(&node, effect).map(|()| (true, Some(node))),
@@ -108,96 +107,22 @@ impl Story<'_> {
         }
     }
 
-    /// Applies the DaemonSet. Nothing is printed before the API server has accepted it: a refusal
-    /// stands alone.
-    pub fn apply(&mut self) -> Result<(), DemoError> {
-        let Agent {
-            file,
-            namespace,
-            name,
-            json,
-            with,
-            ..
-        } = self.agent;
-        let server = &self.cluster.server;
-        let refused = |status| DemoError::Rejected(reject::words(&status, file));
-        let is_new = server.get(&NAMESPACES, "", namespace).is_none();
-        if is_new {
-            let object = json!({ "metadata": { "name": namespace } });
-            let made = server.perform("POST", &NAMESPACES.path(""), &object);
-            made.map_err(refused)?;
-        }
-        let object: Value = serde_json::from_str(json.get())
-            .map_err(|why| DemoError::Input(format!("{file}: {why}")))?;
-        let made = server.perform("POST", &DAEMON_SETS.path(namespace), &object);
-        made.map_err(refused)?;
-        self.heading()?;
-        if is_new {
-            let words = format!("create namespace {namespace}, which does not exist yet");
-            self.say(Who::You, &words)?;
-        }
-        let mut words = format!("create DaemonSet {namespace}/{name} from {file}");
-        if let Some(with) = with {
-            words.push_str(&format!(", {with}"));
-        }
-        self.say(Who::You, &words)?;
-        let news = self.chronicle.catch_up();
-        self.voice.hear(news);
-        self.verdicts()
-    }
-
-    fn heading(&mut self) -> io::Result<()> {
-        let nodes = match self.cluster.server.all(&NODES).len() {
-            1 => "1 node".to_owned(),
-            n => format!("{n} nodes"),
-        };
-        self.show.heading(&format!(
-            "A simulated cluster of {nodes}, and the live controller on it."
-        ))?;
-        self.show.print(
-            "Nothing outside of this process is touched. Each action of the controller stands\n\
-             with its reason, from the plan that it follows; times are the cluster's.\n",
-        )
-    }
-
-    /// Reports which nodes are to have a pod, and why others are not.
-    fn verdicts(&mut self) -> Result<(), DemoError> {
-        let judged = self.chronicle.judge();
-        let eligible = judged.iter().filter(|j| j.verdict.should_run()).count();
-        let of = judged.len();
-        self.say(
-            Who::Plan,
-            &match eligible {
-                0 => format!("none of {of} nodes is to have a pod"),
-                n if n == of => format!("all {of} nodes are to have a pod"),
-                n => format!("{n} of {of} nodes are to have a pod"),
-            },
-        )?;
-        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-        for j in judged.iter().filter(|j| !j.verdict.should_run()) {
-            match groups.iter_mut().find(|(message, _)| *message == j.message) {
-                Some((_, nodes)) => nodes.push(&j.node),
-                None => groups.push((&j.message, vec![&j.node])),
-            }
-        }
-        for (message, nodes) in groups {
-            let names = list_names(&nodes);
-            self.show.say(
-                self.cluster.server.elapsed().saturating_sub(self.start),
-                Who::Plan,
-                &format!("none for {names}: {message}"),
-            )?;
-        }
-        Ok(())
-    }
-
     fn join(&mut self) -> Result<String, DemoError> {
-        let node = self.fleet.worker();
-        let words = format!("add node {} in zone {}", node.name, node.labels[ZONE]);
+        let chronicle = &self.chronicle;
+        let (node, like) = self.fleet.another(|name| chronicle.is_eligible(name));
+        let name = text(&node, "/metadata/name");
+        let words = match like {
+            Some(like) => format!("add node {name}, which is like {like}"),
+            None => {
+                let zone = node["metadata"]["labels"][ZONE].as_str().unwrap_or("-");
+                format!("add node {name} in zone {zone}")
+            }
+        };
         self.say(Who::You, &words)?;
-        self.cluster.add_node(&node);
-        self.touched.push(node.name.clone());
-        Ok(node.name)
+        let made = self.cluster.register(node);
+        made.map_err(|status| DemoError::Rejected(reject::words(&status, &name)))?;
+        self.touched.push(name.clone());
+        Ok(name)
     }
 
     fn taint(&mut self, node: &str, effect: &str) -> Result<(), DemoError> {
@@ -232,8 +157,7 @@ impl Story<'_> {
 
     /// Reports why nothing happened on a node.
     fn nothing(&mut self, node: &str) -> io::Result<()> {
-        let judged = self.chronicle.judge();
-        let why = match judged.into_iter().find(|j| j.node == node) {
+        let why = match self.chronicle.judge_one(node) {
             Some(j) if j.verdict.should_run() => "it is eligible as before".to_owned(),
             Some(j) => j.message,
             None => "it is not known".to_owned(),

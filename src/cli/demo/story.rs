@@ -1,17 +1,23 @@
 //! The story: lets time pass in the cluster, and reports the events.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use crate::sim::{api::resource::DAEMON_SETS, cluster::Cluster};
+use crate::sim::{
+    api::resource::{DAEMON_SETS, PODS},
+    cluster::Cluster,
+};
 
-use super::agent::Agent;
+use super::census::{Basis, Census};
 use super::chronicle::Chronicle;
 use super::coverage::Coverage;
 use super::error::DemoError;
+use super::input::{Agent, Input};
+use super::names::list_names;
 use super::nodes::Fleet;
 use super::objects::{is_live, is_of, is_ready, target, text};
 use super::pace::Pace;
@@ -24,6 +30,23 @@ const AT_LEAST: Duration = Duration::from_millis(400);
 
 /// If nothing changed for so long, nothing is under way: pods need less time to start and to end.
 const STILL: Duration = Duration::from_millis(1_600);
+
+/// If pods that fit on no node are all that a rollout waits for, it is stuck after so long.
+const STUCK: Duration = Duration::from_secs(5);
+
+/// The most waits for the scheduler that are told.
+const WAITS: usize = 3;
+
+/// How watching ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The state was reached.
+    There,
+    /// Only the time is over.
+    Late,
+    /// Nothing will change any more: new pods fit on no node.
+    Stuck,
+}
 
 /// The state until which the cluster is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +66,9 @@ pub enum Until {
 /// A story, with everything that takes part in it.
 pub struct Story<'a> {
     pub cluster: Cluster,
-    /// The DaemonSet that is applied.
+    /// The objects that are created.
+    pub input: &'a Input,
+    /// The DaemonSet among them.
     pub agent: &'a Agent,
     /// Makes more nodes.
     pub fleet: Fleet,
@@ -61,6 +86,7 @@ pub struct Story<'a> {
     pub broken: Option<String>,
     /// Nodes that were changed already, so that another one is chosen next.
     pub touched: Vec<String>,
+    census: Census,
     /// The version of the store at the last count, and the counts.
     counted: (u64, Coverage),
     /// When something changed last, since the server's start.
@@ -73,7 +99,7 @@ impl<'a> Story<'a> {
     /// A story that begins now.
     pub fn new(
         cluster: Cluster,
-        agent: &'a Agent,
+        input: &'a Input,
         fleet: Fleet,
         chronicle: Chronicle,
         show: &'a mut Show,
@@ -83,7 +109,8 @@ impl<'a> Story<'a> {
         Story {
             start: cluster.server.elapsed(),
             cluster,
-            agent,
+            input,
+            agent: &input.agent,
             fleet,
             chronicle,
             show,
@@ -92,6 +119,7 @@ impl<'a> Story<'a> {
             voice: Voice::default(),
             broken: None,
             touched: Vec::new(),
+            census: Census::default(),
             counted: (0, Coverage::default()),
             changed: Duration::ZERO,
             updates: false,
@@ -141,15 +169,19 @@ impl<'a> Story<'a> {
         Some(chosen)
     }
 
-    /// Watches the cluster until it is in this state. If that takes longer than `most`, says so.
-    pub async fn watch(&mut self, until: Until, most: Duration) -> Result<(), DemoError> {
+    /// Watches the cluster until it is in this state. If that takes longer than `most`, or comes
+    /// never, says so.
+    pub async fn watch(&mut self, until: Until, most: Duration) -> Result<End, DemoError> {
         let begun = self.time();
         loop {
-            let coverage = self.step().await?;
+            self.step().await?;
             let passed = self.time() - begun;
+            let coverage = &self.counted.1;
             let total = coverage.total();
-            let quiet = self.cluster.server.elapsed().saturating_sub(self.changed);
-            let rests = coverage.update.as_ref().is_none_or(|update| update.rests);
+            let now = self.cluster.server.elapsed();
+            let quiet = now.saturating_sub(self.changed);
+            let update = coverage.update.as_ref();
+            let rests = update.is_none_or(|update| update.rests);
             let there = match until {
                 Until::Covered => coverage.is_complete(),
                 Until::Waits(times) => self.voice.waits() >= times,
@@ -158,34 +190,65 @@ impl<'a> Story<'a> {
                 Until::Updated => coverage.is_complete() && total.old() == 0,
             };
             if there && self.voice.is_silent() && passed >= AT_LEAST {
-                return Ok(());
+                return Ok(End::There);
             }
-            if passed >= most {
-                let missing = total.desired.saturating_sub(total.ready);
-                let mut words = format!(
-                    "not settled after {} s: {missing} not ready",
-                    most.as_secs()
-                );
-                if coverage.update.is_some() {
-                    words.push_str(&format!(", {} old", total.old()));
+            let wakes = update.is_some_and(|update| update.wake_at.is_some());
+            let is_idle = update.is_some() && rests && !wakes && quiet >= STUCK;
+            let is_stuck = is_idle && !there && !self.unscheduled().is_empty();
+            if !is_stuck && passed < most {
+                continue;
+            }
+            let words = match is_stuck {
+                true => format!("the rollout does not move: {} old", total.old()),
+                false => {
+                    let missing = total.desired.saturating_sub(total.ready);
+                    let old = update.map(|_| format!(", {} old", total.old()));
+                    format!(
+                        "not settled after {} s: {missing} not ready{}",
+                        most.as_secs(),
+                        old.unwrap_or_default()
+                    )
                 }
-                self.say(Who::Coverage, &words)?;
-                return Ok(self.unscheduled()?);
-            }
+            };
+            self.say(Who::Coverage, &words)?;
+            self.report_unscheduled()?;
+            return Ok(match is_stuck {
+                true => End::Stuck,
+                false => End::Late,
+            });
         }
     }
 
-    /// Reports the scheduler's message about pods that fit on no node.
-    fn unscheduled(&mut self) -> io::Result<()> {
-        let pods = self.cluster.server.pods();
-        let conditions = pods
-            .iter()
-            .flat_map(|pod| pod["status"]["conditions"].as_array().into_iter().flatten());
-        let refused = conditions.filter(|c| c["type"] == "PodScheduled" && c["status"] == "False");
-        let mut reasons: Vec<String> = refused.map(|c| text(c, "/message")).collect();
-        reasons.sort();
-        if let Some(first) = reasons.first().cloned() {
-            let words = format!("{} pods fit on no node; the first: {first}", reasons.len());
+    /// The scheduler's messages about pods that fit on no node, each with the nodes that the pods
+    /// are for.
+    fn unscheduled(&self) -> Vec<(String, Vec<String>)> {
+        let refused = |pod: &Value| {
+            let mut conditions = pod["status"]["conditions"].as_array()?.iter();
+            let one = conditions.find(|c| c["type"] == "PodScheduled" && c["status"] == "False")?;
+            Some(text(one, "/message"))
+        };
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        self.cluster.server.read(|store| {
+            for pod in store.all(&PODS).values().filter(|pod| is_live(pod)) {
+                if let Some(message) = refused(pod) {
+                    all.entry(message).or_default().push(target(pod));
+                }
+            }
+        });
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, nodes)| std::cmp::Reverse(nodes.len()));
+        all
+    }
+
+    /// Reports what pods that fit on no node wait for.
+    fn report_unscheduled(&mut self) -> io::Result<()> {
+        let all = self.unscheduled();
+        for (message, nodes) in all.iter().take(WAITS) {
+            let names: Vec<&str> = nodes.iter().map(|node| &**node).collect();
+            let words = match names.len() {
+                1 => format!("the pod for {} waits: {message}", names[0]),
+                n => format!("{n} pods wait, for {}: {message}", list_names(&names)),
+            };
             self.say(Who::Scheduler, &words)?;
         }
         Ok(())
@@ -199,8 +262,8 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Lets a moment pass, and reports its events.
-    async fn step(&mut self) -> Result<Coverage, DemoError> {
+    /// Lets a moment pass, and reports its events. Counts only if something has changed.
+    async fn step(&mut self) -> Result<(), DemoError> {
         self.pace.step().await;
         let news = self.chronicle.catch_up();
         self.voice.hear(news);
@@ -217,15 +280,20 @@ impl<'a> Story<'a> {
             let update = self
                 .updates
                 .then(|| RolloutView::at(&mut self.chronicle, now));
-            let coverage = Coverage::now(server, &self.chronicle, update, self.agent);
+            let uid = text(&self.daemon_set(), "/metadata/uid");
+            let basis = Basis {
+                uid,
+                hash: update.as_ref().map(|update| update.hash.clone()),
+                verdicts: self.chronicle.changes(),
+            };
+            let (census, chronicle) = (&mut self.census, &self.chronicle);
+            let coverage = self.cluster.server.read(|store| {
+                census.count(store, basis, |node| chronicle.is_eligible(node), update)
+            });
             self.counted = (version, coverage);
         }
-        let coverage = &self.counted.1;
-        self.show.coverage(
-            now.saturating_sub(self.start),
-            coverage,
-            self.voice.is_silent(),
-        )?;
-        Ok(coverage.clone())
+        let at = now.saturating_sub(self.start);
+        let is_silent = self.voice.is_silent();
+        Ok(self.show.coverage(at, &self.counted.1, is_silent)?)
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn address(path: &Path) -> Option<FileError> {
 pub(super) fn directory(path: &Path) -> Option<FileError> {
     let name = path.display().to_string();
     if KUSTOMIZATIONS.iter().any(|file| path.join(file).is_file()) {
-        let instead = format!("use `kubectl kustomize {name} | … -f -`");
-        return Some(hint(&name, "a directory with a kustomization", instead));
+        return Some(kustomization_in(path));
     }
     if path.join("Chart.yaml").is_file() {
         let instead = format!("use `helm template {name} | … -f -`");
@@ -45,6 +44,13 @@ pub(super) fn file(path: &Path) -> Option<FileError> {
         .iter()
         .any(|name| path.file_name() == Some(name.as_ref()));
     is_one.then(|| kustomization(&path.display().to_string()))
+}
+
+/// A kustomization that is asked for as such.
+pub fn kustomization_in(directory: &Path) -> FileError {
+    let name = directory.display().to_string();
+    let instead = format!("use `kubectl kustomize {name} | … -f -`");
+    hint(&name, "a kustomization", instead)
 }
 
 /// The file of a kustomization, by its name or by what is in it.

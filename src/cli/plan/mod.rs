@@ -108,6 +108,7 @@ pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> 
         .iter()
         .filter(|file| !file.as_os_str().is_empty())
         .collect();
+    args.read.check()?;
     if files.is_empty() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -117,7 +118,7 @@ pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> 
     let files::Contents {
         mut documents,
         notes,
-    } = files::read(&files, args.recursive, &mut io::stdin().lock())?;
+    } = args.read.read(&files)?;
     let checked = check::daemon_sets(&mut documents, shared.namespace(), args.validate);
     for warning in &checked.warnings {
         eprintln!("Warning: {warning}");

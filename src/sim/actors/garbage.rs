@@ -5,7 +5,7 @@
 //! served counts as present. An owner that is not in the cache is read before anything is deleted
 //! for lack of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kube::api::PropagationPolicy;
@@ -58,6 +58,7 @@ impl Actor for GarbageCollector {
 /// All objects, with their dependents.
 struct Graph<'a> {
     objects: Vec<(&'static Resource, &'a Object)>,
+    /// The owners among them, by UID.
     by_uid: BTreeMap<&'a str, &'a Object>,
     /// By the owner's UID.
     dependents: BTreeMap<&'a str, Vec<(&'static Resource, &'a Object)>>,
@@ -82,13 +83,21 @@ impl<'a> Graph<'a> {
             dependents: BTreeMap::new(),
         };
         for resource in resources {
-            for object in known.all(resource) {
-                graph.objects.push((resource, object));
-                graph.by_uid.insert(&object.metadata.uid, object);
-                for owner in &object.metadata.owner_references {
-                    let dependents = graph.dependents.entry(&owner.uid).or_default();
-                    dependents.push((resource, object));
-                }
+            let all = known.all(resource).map(|object| (resource, object));
+            graph.objects.extend(all);
+        }
+        let all = graph.objects.iter();
+        let references = all.flat_map(|(_, object)| &object.metadata.owner_references);
+        let owners: BTreeSet<&str> = references.map(|owner| owner.uid.as_str()).collect();
+        for (resource, object) in &graph.objects {
+            let uid = object.metadata.uid.as_str();
+            // There are many objects and few owners.
+            if owners.contains(uid) {
+                graph.by_uid.insert(uid, object);
+            }
+            for owner in &object.metadata.owner_references {
+                let dependents = graph.dependents.entry(&owner.uid).or_default();
+                dependents.push((*resource, object));
             }
         }
         graph
@@ -101,6 +110,11 @@ impl<'a> Graph<'a> {
 
     /// The task about an object's owners, if any.
     fn judge(&self, resource: &'static Resource, object: &'a Object) -> Option<Task> {
+        let mut references = object.metadata.owner_references.iter();
+        let is_solid = |owner: &&Object| !is_waiting(owner);
+        if references.all(|r| self.by_uid.get(r.uid.as_str()).is_some_and(is_solid)) {
+            return None;
+        }
         let owners = self.owners(object);
         if owners.waiting.is_empty() && owners.dangling.is_empty() {
             return None;
@@ -134,9 +148,7 @@ impl<'a> Graph<'a> {
         let mut owners = Owners::default();
         for reference in &object.metadata.owner_references {
             match self.by_uid.get(reference.uid.as_str()) {
-                Some(owner) if owner.terminating() && owner.has_finalizer(FOREGROUND) => {
-                    owners.waiting.push(reference);
-                }
+                Some(owner) if is_waiting(owner) => owners.waiting.push(reference),
                 Some(_) => owners.solid.push(reference),
                 None => match Absent::owner(reference, &object.metadata.namespace) {
                     Some(absent) => owners.dangling.push((reference, absent)),
@@ -170,6 +182,11 @@ impl<'a> Graph<'a> {
         }
         Vec::new()
     }
+}
+
+/// Whether it waits for its dependents to be deleted.
+fn is_waiting(owner: &Object) -> bool {
+    owner.terminating() && owner.has_finalizer(FOREGROUND)
 }
 
 fn orphaned(resource: &'static Resource, object: &Object, owner: &str) -> Task {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use crate::model::template::FieldRequirement;
 use crate::model::{Effect, Labels, NodeAffinity, Requirement, Taint, Term};
 use crate::sim::follow::Followed;
+use crate::sim::host_ports::HostPorts;
 use crate::stored::quantity;
 
 /// The fields of an object that actors read.
@@ -151,6 +152,8 @@ pub struct Container {
     pub resources: Requirements,
     /// `restartPolicy`; `Always` makes an init container a sidecar.
     pub restart_policy: String,
+    /// `ports`: those of the node that it asks for.
+    pub ports: HostPorts,
 }
 
 /// `resources` of a container.

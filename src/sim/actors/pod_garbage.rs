@@ -66,14 +66,17 @@ impl Actor for PodGarbageCollector {
         let unbound = |pod: &Object| pod.spec.node_name.is_empty();
         let lost = |pod: &Object| !unbound(pod) && node(pod).is_none();
         let mut gone = BTreeMap::new();
-        for pod in known.all(&PODS).filter(|pod| lost(pod)) {
+        // Most pods are where they should be: they are looked up once.
+        let odd = |pod: &&Object| pod.terminating() || lost(pod);
+        let odd: Vec<&Object> = known.all(&PODS).filter(odd).collect();
+        for pod in odd.iter().filter(|pod| lost(pod)) {
             let name = &pod.spec.node_name;
             let since = self.gone.get(name).copied().unwrap_or(now);
             gone.insert(name.clone(), since);
         }
         self.gone = gone;
         let mut decision = Decision::default();
-        for pod in known.all(&PODS) {
+        for pod in odd {
             if lost(pod) {
                 let since = self.gone[&pod.spec.node_name];
                 let due = since + self.quarantine;

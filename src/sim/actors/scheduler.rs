@@ -2,9 +2,9 @@
 //! on none.
 //!
 //! It applies the filters of the real scheduler's default plugins that matter to daemon pods:
-//! cordons, taints, node selector and required node affinity, resources. Of the nodes that are left
-//! the one with the fewest pods gets the pod. It does not preempt, and ignores other pods'
-//! affinity, volumes, ports and topology.
+//! cordons, taints, node selector and required node affinity, host ports, resources. Of the nodes
+//! that are left the one with the fewest pods gets the pod. It does not preempt, and ignores other
+//! pods' affinity, volumes and topology.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,7 @@ use crate::model::{FeatureGates, Requirement, Term};
 use crate::plan::tolerations;
 use crate::sim::api::Resource;
 use crate::sim::api::resource::{NODES, PODS};
+use crate::sim::host_ports::{self, HostPorts};
 
 /// `spec.schedulerName` of the pods that it binds by default.
 pub const DEFAULT: &str = "default-scheduler";
@@ -50,11 +51,27 @@ pub fn start(client: kube::Client, options: ActorOptions) -> Running {
 /// Amounts by resource.
 type Amounts = BTreeMap<String, i128>;
 
-/// A node, and the resources that its pods take.
+/// A node, and what its pods take of it.
 struct Room<'a> {
     node: &'a Object,
     used: Amounts,
+    ports: HostPorts,
     pods: i128,
+}
+
+/// What a pod takes of its node.
+struct Needs {
+    requests: Amounts,
+    ports: HostPorts,
+}
+
+impl Needs {
+    fn of(pod: &Object) -> Needs {
+        Needs {
+            requests: requests(pod),
+            ports: ports(pod),
+        }
+    }
 }
 
 /// The reasons against a node, in the real scheduler's words, and whether deleting other pods could
@@ -75,24 +92,29 @@ impl Actor for Scheduler {
     }
 
     fn decide(&mut self, known: &World, now: Timestamp) -> Decision {
+        let waits = |pod: &&Object| {
+            pod.spec.node_name.is_empty()
+                && pod.spec.scheduler_name == self.name
+                && !pod.terminating()
+                && pod.spec.scheduling_gates.is_empty()
+                && !pod.is_terminal()
+        };
+        let mut waiting: Vec<&Object> = known.all(&PODS).filter(waits).collect();
+        if waiting.is_empty() {
+            return Decision::default();
+        }
         let mut rooms: BTreeMap<&str, Room<'_>> = known
             .all(&NODES)
             .map(|node| (node.metadata.name.as_str(), Room::new(node)))
             .collect();
-        let mut waiting = Vec::new();
-        for pod in known.all(&PODS) {
-            if !pod.spec.node_name.is_empty() {
-                if let Some(room) = rooms.get_mut(pod.spec.node_name.as_str())
-                    && !pod.is_terminal()
-                {
-                    room.take(&requests(pod));
-                }
-            } else if pod.spec.scheduler_name == self.name
-                && !pod.terminating()
-                && pod.spec.scheduling_gates.is_empty()
-                && !pod.is_terminal()
-            {
-                waiting.push(pod);
+        // If all are for nodes of their own, what is on other nodes does not matter.
+        let named: Option<Vec<_>> = waiting.iter().map(|pod| named_nodes(pod)).collect();
+        let named: Option<BTreeSet<&str>> = named.map(|all| all.into_iter().flatten().collect());
+        for pod in known.all(&PODS).filter(|pod| !pod.is_terminal()) {
+            let node = pod.spec.node_name.as_str();
+            let counts = named.as_ref().is_none_or(|named| named.contains(node));
+            if let Some(room) = rooms.get_mut(node).filter(|_| counts) {
+                room.take(&Needs::of(pod));
             }
         }
         // In the order of the real queue: by priority, then by age.
@@ -103,12 +125,13 @@ impl Actor for Scheduler {
         });
         let mut decision = Decision::default();
         for pod in waiting {
-            let task = match place(pod, &rooms) {
+            let needs = Needs::of(pod);
+            let task = match place(pod, &needs, &rooms) {
                 Ok(node) => {
                     let to = format!(" to {node}");
                     let task = Task::about(&PODS, pod, "bind", &to).call(Call::Bind(node.clone()));
                     if let Some(room) = rooms.get_mut(node.as_str()) {
-                        room.take(&requests(pod));
+                        room.take(&needs);
                     }
                     Some(task)
                 }
@@ -125,27 +148,33 @@ impl<'a> Room<'a> {
         Room {
             node,
             used: Amounts::new(),
+            ports: HostPorts::default(),
             pods: 0,
         }
     }
 
-    fn take(&mut self, requests: &Amounts) {
+    fn take(&mut self, needs: &Needs) {
         self.pods += 1;
-        for (name, amount) in requests {
-            *self.used.entry(name.clone()).or_default() += amount;
+        for (name, amount) in &needs.requests {
+            match self.used.get_mut(name) {
+                Some(used) => *used += amount,
+                None => drop(self.used.insert(name.clone(), *amount)),
+            }
         }
+        self.ports.add(&needs.ports);
     }
 
     /// The reasons against the pod on this node: those of the first plugin that rejects it, in the
     /// real order.
-    fn against(&self, pod: &Object, requests: &Amounts) -> Option<Against> {
+    fn against(&self, pod: &Object, needs: &Needs) -> Option<Against> {
         let node = self.node;
-        let firm = |reason: &str| {
+        let because = |reason: &str, preemptible| {
             Some(Against {
                 reasons: vec![reason.to_owned()],
-                preemptible: false,
+                preemptible,
             })
         };
+        let firm = |reason| because(reason, false);
         let gates = FeatureGates::default();
         let tolerated = |taint: &crate::model::Taint| {
             let mut all = pod.spec.tolerations.iter();
@@ -166,6 +195,9 @@ impl<'a> Room<'a> {
         if !wanted(pod, node) {
             return firm("node(s) didn't match Pod's node affinity/selector");
         }
+        if needs.ports.clash(&self.ports) {
+            return because(host_ports::TAKEN, true);
+        }
         let mut against = Against {
             reasons: Vec::new(),
             preemptible: true,
@@ -174,7 +206,7 @@ impl<'a> Room<'a> {
         if self.pods + 1 > room.get("pods").map_or(0, |pods| pods / 1_000_000_000) {
             against.reasons.push("Too many pods".to_owned());
         }
-        for (name, amount) in requests.iter().filter(|(_, amount)| **amount > 0) {
+        for (name, amount) in needs.requests.iter().filter(|(_, amount)| **amount > 0) {
             let all = room.get(name).copied().unwrap_or(0);
             if self.used.get(name).copied().unwrap_or(0) + amount > all {
                 against.reasons.push(format!("Insufficient {name}"));
@@ -186,11 +218,10 @@ impl<'a> Room<'a> {
 }
 
 /// The node for a pod, or the message of the real scheduler that says why there is none.
-fn place(pod: &Object, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, String> {
+fn place(pod: &Object, needs: &Needs, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, String> {
     if rooms.is_empty() {
         return Err("no nodes available to schedule pods".to_owned());
     }
-    let requests = requests(pod);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut preemptible = 0;
     let mut best: Option<(i128, &str)> = None;
@@ -207,7 +238,7 @@ fn place(pod: &Object, rooms: &BTreeMap<&str, Room<'_>>) -> Result<String, Strin
         reasons.insert(reason, left_out);
     }
     for room in candidates {
-        match room.against(pod, &requests) {
+        match room.against(pod, needs) {
             None => {
                 let this = (room.pods, room.node.metadata.name.as_str());
                 best = Some(best.map_or(this, |other| other.min(this)));
@@ -344,6 +375,17 @@ fn requests(pod: &Object) -> Amounts {
         *running.entry(name.clone()).or_default() += amount;
     }
     running
+}
+
+/// The ports of its node that a pod takes: those of its containers and sidecars.
+fn ports(pod: &Object) -> HostPorts {
+    let starting = pod.spec.init_containers.iter();
+    let sidecars = starting.filter(|container| container.restart_policy == "Always");
+    let mut all = HostPorts::default();
+    for container in sidecars.chain(&pod.spec.containers) {
+        all.add(&container.ports);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -215,6 +215,58 @@ fn pods_that_are_there_take_room_and_so_do_those_just_placed() {
 }
 
 #[test]
+fn a_port_of_a_node_is_had_by_one_pod_at_a_time() {
+    let ports = |port: Value| json!([{ "ports": [port] }]);
+    let there = |name: &str, on: &str, spec: Value| {
+        let mut pod = pod(name, spec);
+        pod.spec.node_name = on.to_owned();
+        pod
+    };
+    let web = || json!({ "containers": ports(json!({ "hostPort": 80 })) });
+    let holder = || there("t", "n0", web());
+    let mut ended = holder();
+    ended.status.phase = "Failed".to_owned();
+    let mut leaving = holder();
+    leaving.metadata.deletion_timestamp = Some(Timestamp::UNIX_EPOCH);
+    let taken = "0/2 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, \
+                 1 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/2 nodes are available: \
+                 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.";
+    let pinned_web = || {
+        let mut spec = web();
+        spec["affinity"] = pinned(&["n0"]);
+        pod("p", spec)
+    };
+    let sidecar =
+        json!({ "initContainers": [{ "restartPolicy": "Always", "ports": [{ "hostPort": 80 }] }] });
+    let starter = json!({ "initContainers": [{ "ports": [{ "hostPort": 80 }] }] });
+    let full = json!({ "containers": [
+        { "ports": [{ "hostPort": 80 }], "resources": { "requests": { "cpu": "2" } } },
+    ] });
+    for (pods, expected) in [
+        (vec![holder(), pinned_web()], vec![taken]),
+        (vec![leaving, pinned_web()], vec![taken]),
+        (vec![ended, pinned_web()], vec!["-> n0"]),
+        (vec![holder(), pod("p", web())], vec!["-> n1"]),
+        (vec![there("t", "n0", sidecar), pinned_web()], vec![taken]),
+        (vec![there("t", "n0", starter), pinned_web()], vec!["-> n0"]),
+        // Two that are decided on together.
+        (vec![pinned_web(), pod("q", web())], vec!["-> n0", "-> n1"]),
+        // Only the first plugin that rejects a node is named.
+        (
+            vec![holder(), there("u", "n1", web()), pod("p", full)],
+            vec![
+                "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports. \
+                 preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+            ],
+        ),
+    ] {
+        let nodes = ["n0", "n1"].map(|name| node(name, json!({})));
+        let tasks = decide(nodes.to_vec(), pods);
+        assert_eq!(tasks.iter().map(fate).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
 fn the_emptiest_node_is_taken() {
     let nodes = ["a", "b"].map(|name| node(name, json!({}))).to_vec();
     let pods = ["p", "q", "r"].map(|name| pod(name, json!({}))).to_vec();

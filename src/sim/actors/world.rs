@@ -11,10 +11,14 @@ use crate::sim::follow::Event;
 /// Namespace and name.
 pub type Key = (String, String);
 
-/// The objects of some resources, by namespace and name.
+/// The objects of a resource, by namespace and then by name.
+type Table = BTreeMap<String, BTreeMap<String, Object>>;
+
+/// The objects of some resources.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    tables: BTreeMap<String, BTreeMap<Key, Object>>,
+    /// By group and plural.
+    tables: BTreeMap<(&'static str, &'static str), Table>,
 }
 
 /// An object's namespace and name.
@@ -23,30 +27,35 @@ pub fn key(object: &Object) -> Key {
     (metadata.namespace.clone(), metadata.name.clone())
 }
 
+fn insert(table: &mut Table, object: Object) {
+    let (namespace, name) = key(&object);
+    table.entry(namespace).or_default().insert(name, object);
+}
+
 impl World {
     /// Adds these objects of a resource; for tests.
     pub fn with(mut self, resource: &Resource, objects: impl IntoIterator<Item = Object>) -> Self {
         let table = self.table(resource);
-        table.extend(objects.into_iter().map(|object| (key(&object), object)));
+        objects.into_iter().for_each(|object| insert(table, object));
         self
     }
 
-    fn table(&mut self, resource: &Resource) -> &mut BTreeMap<Key, Object> {
-        self.tables.entry(resource.path("")).or_default()
+    fn table(&mut self, resource: &Resource) -> &mut Table {
+        let key = (resource.group, resource.plural);
+        self.tables.entry(key).or_default()
     }
 
     /// All objects of a resource, by namespace and name.
     pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Object> {
-        self.tables
-            .get(&resource.path(""))
-            .into_iter()
-            .flat_map(BTreeMap::values)
+        let table = self.tables.get(&(resource.group, resource.plural));
+        let spaces = table.into_iter().flat_map(BTreeMap::values);
+        spaces.flat_map(BTreeMap::values)
     }
 
     /// One object; `namespace` is empty for objects outside of namespaces.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Object> {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.tables.get(&resource.path(""))?.get(&key)
+        let table = self.tables.get(&(resource.group, resource.plural))?;
+        table.get(namespace)?.get(name)
     }
 
     /// Takes in a watch event. Of an object the last state stays.
@@ -54,13 +63,15 @@ impl World {
         let table = self.table(resource);
         match event {
             Event::Listed(objects) => {
-                *table = objects.into_iter().map(|o| (key(&o), o)).collect();
+                table.clear();
+                objects.into_iter().for_each(|object| insert(table, object));
             }
-            Event::Applied(object) => {
-                table.insert(key(&object), object);
-            }
+            Event::Applied(object) => insert(table, object),
             Event::Deleted(object) => {
-                table.remove(&key(&object));
+                let metadata = &object.metadata;
+                if let Some(space) = table.get_mut(&metadata.namespace) {
+                    space.remove(&metadata.name);
+                }
             }
         }
     }
@@ -79,8 +90,10 @@ impl World {
             .map_err(kube::Error::BuildRequest)?;
         let list: ObjectList<Object> = client.request(request).await?;
         let table = self.table(resource);
-        table.retain(|key, _| !namespace.is_empty() && key.0 != namespace);
-        table.extend(list.items.into_iter().map(|object| (key(&object), object)));
+        table.retain(|space, _| !namespace.is_empty() && space != namespace);
+        for object in list.items {
+            insert(table, object);
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
+use super::priority::PriorityClasses;
 use super::resource::Resource;
 use super::store::Store;
 
@@ -73,6 +74,8 @@ pub struct Core {
     pub store: Store,
     /// Decides names, UIDs and the lengths of watches.
     pub rng: StdRng,
+    /// The priority classes besides those of the system.
+    pub priority_classes: PriorityClasses,
 }
 
 impl Core {
@@ -81,6 +84,7 @@ impl Core {
         Core {
             store: Store::default(),
             rng: StdRng::seed_from_u64(seed),
+            priority_classes: PriorityClasses::default(),
         }
     }
 

@@ -26,6 +26,7 @@ pub mod patch;
 pub mod path;
 mod pods;
 mod precondition;
+pub mod priority;
 mod read;
 pub mod resource;
 mod scheduling;

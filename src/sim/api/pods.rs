@@ -7,7 +7,8 @@ use crate::stored::defaults as stored;
 use crate::stored::quantity::{billionths, canonical_resource};
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
-const PREEMPTION: &str = "PreemptLowerPriority";
+/// The preemption policy of classes that name none.
+pub const PREEMPTION: &str = "PreemptLowerPriority";
 
 /// Completes a pod. Idempotent.
 pub fn complete(pod: &mut Value) {
@@ -118,8 +119,8 @@ fn tolerations(spec: &mut Value) {
     }
 }
 
-/// The priority of a class; None if there is no such class. Only those of the system exist.
-fn priority_of(class: &str) -> Option<i64> {
+/// The priority of a class of the system; None if there is no such class.
+pub fn priority_of(class: &str) -> Option<i64> {
     match class {
         "" => Some(0),
         "system-node-critical" => Some(2_000_001_000),
@@ -128,13 +129,19 @@ fn priority_of(class: &str) -> Option<i64> {
     }
 }
 
-/// Refuses a priority class that does not exist, and a priority that is not the one of the class.
-/// The error is admission's message.
+/// Refuses a priority class that is not the system's, and a priority that is not the one of the
+/// class. The error is admission's message.
 pub fn priority_allowed(spec: &Value) -> Result<(), String> {
     let class = spec["priorityClassName"].as_str().unwrap_or_default();
     let Some(computed) = priority_of(class) else {
         return Err(format!("no PriorityClass with name {class} was found"));
     };
+    allowed(spec, computed, PREEMPTION)
+}
+
+/// Refuses a priority and a preemption policy that are not those of the pod's class, and overhead,
+/// which no runtime class has here.
+pub fn allowed(spec: &Value, computed: i64, preemption: &str) -> Result<(), String> {
     if let Some(priority) = spec["priority"].as_i64().filter(|p| *p != computed) {
         return Err(format!(
             "the integer value of priority ({priority}) must not be provided in pod spec; priority admission \
@@ -148,11 +155,11 @@ pub fn priority_allowed(spec: &Value) -> Result<(), String> {
     }
     if let Some(policy) = spec["preemptionPolicy"]
         .as_str()
-        .filter(|p| *p != PREEMPTION)
+        .filter(|p| *p != preemption)
     {
         return Err(format!(
             "the string value of PreemptionPolicy ({policy}) must not be provided in pod spec; priority admission \
-             controller computed {PREEMPTION} from the given PriorityClass name"
+             controller computed {preemption} from the given PriorityClass name"
         ));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The store: objects, one version counter for all of them, and the history of every write.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub struct Write {
     pub before: Option<Arc<Value>>,
     /// The number of its request in the log.
     pub request: usize,
+    /// The object as watches deliver it, once one of them has encoded it.
+    pub encoded: OnceLock<Arc<str>>,
 }
 
 #[derive(Default, Debug)]
@@ -169,6 +171,7 @@ impl Store {
             object: object.clone(),
             before,
             request,
+            encoded: OnceLock::new(),
         });
         object
     }
@@ -195,6 +198,7 @@ impl Store {
             object: object.clone(),
             before,
             request,
+            encoded: OnceLock::new(),
         });
         object
     }

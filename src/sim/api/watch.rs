@@ -288,7 +288,7 @@ impl Watch {
                 }
                 self.version = write.version;
                 if let Some(event) = self.event(write) {
-                    self.ready.push(line(&event));
+                    self.ready.push(event);
                 }
             }
             if writes.is_empty() && gate.is_none() {
@@ -302,24 +302,36 @@ impl Watch {
 
     /// A write as this watch delivers it: an object is added and deleted as it begins and ceases to
     /// be selected.
-    fn event(&self, write: &Write) -> Option<Value> {
+    fn event(&self, write: &Write) -> Option<Bytes> {
         let was = write.before.as_ref().is_some_and(|o| self.selection.has(o));
         let is = write.change != Change::Deleted && self.selection.has(&write.object);
-        let (what, object) = match (was, is) {
+        let what = match (was, is) {
             (false, false) => return None,
-            (false, true) => ("ADDED", (*write.object).clone()),
-            (true, true) => ("MODIFIED", (*write.object).clone()),
-            (true, false) if write.change == Change::Deleted => {
-                ("DELETED", (*write.object).clone())
-            }
+            (false, true) => "ADDED",
+            (true, true) => "MODIFIED",
+            (true, false) if write.change == Change::Deleted => "DELETED",
             (true, false) => {
                 // The last state that was selected, with the version of this write.
                 let mut last = write.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = write.version.to_string().into();
-                ("DELETED", last)
+                return Some(Self::told("DELETED", &self.encode(&last)));
             }
         };
-        Some(json!({"type": what, "object": shown(self.target.resource, &object)}))
+        // Several watches deliver the same object, so it is encoded once.
+        let encode = || Arc::from(self.encode(&write.object));
+        Some(if *write.resource == *self.target.resource {
+            Self::told(what, write.encoded.get_or_init(encode))
+        } else {
+            Self::told(what, &encode())
+        })
+    }
+
+    fn encode(&self, object: &Value) -> String {
+        shown(self.target.resource, object).to_string()
+    }
+
+    fn told(what: &str, object: &str) -> Bytes {
+        Bytes::from(format!("{{\"type\":\"{what}\",\"object\":{object}}}\n"))
     }
 
     fn expire(&mut self) {

@@ -46,7 +46,10 @@ fn make(
     if resource.namespaced {
         check_namespace(core, resource, &target.namespace, &object)?;
     }
-    defaults::admit(resource, &object)?;
+    let is_pod = *resource == resource::PODS;
+    if !(is_pod && core.priority_classes.admit(&mut object)?) {
+        defaults::admit(resource, &object)?;
+    }
     let uid = core.uid();
     generate_name(core, &mut object);
     let metadata = &mut object["metadata"];
@@ -61,7 +64,7 @@ fn make(
     metadata["uid"] = uid.into();
     metadata["creationTimestamp"] = moment.seconds().into();
     defaults::create(resource, &mut object);
-    if *resource == resource::PODS {
+    if is_pod {
         scheduling::set_gated_condition(&mut object, moment);
     }
     let name = name(&object).to_owned();

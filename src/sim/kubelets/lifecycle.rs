@@ -6,106 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::sim::follow::Followed;
+use super::pod::{Metadata, Pod};
+use crate::sim::host_ports;
 
 /// The prefix of all annotations that script a pod.
 pub const PREFIX: &str = "sim.daemonset-controller.io/";
-
-/// The fields of a pod that a kubelet reads.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Pod {
-    /// `metadata`.
-    pub metadata: Metadata,
-    /// `spec`.
-    pub spec: PodSpec,
-    /// `status`.
-    pub status: PodStatus,
-}
-
-/// The fields of `metadata` that kubelets read, of pods and of nodes.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Metadata {
-    /// `metadata.name`.
-    pub name: String,
-    /// `metadata.namespace`, empty for nodes.
-    pub namespace: String,
-    /// `metadata.uid`, a precondition of every write.
-    pub uid: String,
-    /// `metadata.resourceVersion`, a decimal number.
-    pub resource_version: String,
-    /// Set once the object is terminating.
-    pub deletion_timestamp: Option<String>,
-    /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
-    /// removal.
-    pub deletion_grace_period_seconds: Option<i64>,
-    /// `metadata.annotations`; those under [`PREFIX`] make the [`Script`].
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// The fields of a pod's `spec` that kubelets read.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodSpec {
-    /// `spec.nodeName`: the node that it is bound to, empty before that.
-    pub node_name: String,
-    /// `spec.hostNetwork`: the pod has its node's address.
-    pub host_network: bool,
-    /// `spec.containers`, for their statuses.
-    pub containers: Vec<Container>,
-}
-
-/// One of `spec.containers`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Container {
-    /// `name`.
-    pub name: String,
-    /// `image`.
-    pub image: String,
-}
-
-/// The fields of a pod's `status` that kubelets read.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PodStatus {
-    /// `Pending`, `Running`, `Succeeded` or `Failed`.
-    pub phase: String,
-    /// `status.conditions`; only `Ready` is read.
-    pub conditions: Vec<Condition>,
-}
-
-/// One of `status.conditions`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Condition {
-    /// `Ready` and so on.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-}
-
-impl Followed for Pod {
-    fn version(&self) -> &str {
-        &self.metadata.resource_version
-    }
-}
-
-impl Pod {
-    /// Whether the Ready condition is true.
-    pub fn ready(&self) -> bool {
-        self.status
-            .conditions
-            .iter()
-            .any(|c| c.kind == "Ready" && c.status == "True")
-    }
-}
 
 /// The behaviour of a pod. Each delay is counted from the moment in the table; `None` means never.
 ///
@@ -195,6 +103,8 @@ pub struct Seen {
     pub deleting: Option<Instant>,
     /// Whether `unready-after` has passed already.
     pub lost_readiness: bool,
+    /// Whether another pod on the node had one of its host ports.
+    pub rejected: bool,
 }
 
 /// An action of the kubelet on a pod.
@@ -211,6 +121,8 @@ pub enum Step {
     Fail,
     /// Report it Succeeded.
     Succeed,
+    /// Report it Failed before it ran: its host ports are taken.
+    Reject,
     /// Remove it from the API: its containers have ended.
     Remove,
 }
@@ -251,6 +163,7 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
             .min_by_key(|(moment, _)| *moment)
             .map_or(Next::Rest, |(moment, step)| Next::At(moment, step))
         }
+        _ if seen.rejected => Next::At(seen.bound, Step::Reject),
         _ => at(
             seen.bound,
             script.start,
@@ -271,6 +184,7 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         Step::Ready(ready) => ("Running", ready),
         Step::Fail => ("Failed", false),
         Step::Succeed => ("Succeeded", false),
+        Step::Reject => return Some(about(pod, &rejection())),
         Step::Remove => return None,
     };
     let reason = match step {
@@ -324,18 +238,28 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         .collect();
     status["conditions"] = json!(conditions);
     status["containerStatuses"] = json!(containers);
+    Some(about(pod, &status))
+}
+
+/// The patch of the status of this very pod, as it was seen.
+fn about(pod: &Pod, status: &Value) -> Value {
     let Metadata {
         uid,
         resource_version,
         ..
     } = &pod.metadata;
-    Some(
-        json!({ "metadata": { "uid": uid, "resourceVersion": resource_version }, "status": status }),
-    )
+    json!({ "metadata": { "uid": uid, "resourceVersion": resource_version }, "status": status })
+}
+
+/// The status of a pod that a kubelet does not admit, in a real one's words.
+fn rejection() -> Value {
+    let why = format!("Predicate NodePorts failed: {}", host_ports::TAKEN);
+    json!({ "phase": "Failed", "reason": "NodePorts", "message": format!("Pod was rejected: {why}") })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::pod::Condition;
     use super::*;
 
     fn script(entries: &[(&str, &str)]) -> Script {
@@ -393,6 +317,7 @@ mod tests {
             running: running.map(|s| start + seconds(s)),
             deleting: deleting.map(|s| start + seconds(s)),
             lost_readiness: false,
+            rejected: false,
         };
         let at = |s: u64, step| Next::At(start + seconds(s), step);
         let plain = script(&[]);
@@ -464,6 +389,7 @@ mod tests {
             running: Some(now),
             deleting: None,
             lost_readiness: true,
+            rejected: false,
         };
         let script = script(&[("unready-after", "5s")]);
         assert_eq!(next(&pod("Running", false), &script, &seen), Next::Rest);

@@ -2,7 +2,8 @@
 //!
 //! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
 //! and Succeeded, as the [`Script`](lifecycle::Script)s in annotations say), and removes pods that
-//! are terminating. One watch over pods and one over nodes serve them all, and at most
+//! are terminating. A pod whose host ports another pod on the node has is rejected: a real kubelet
+//! does not admit it. One watch over pods and one over nodes serve them all, and at most
 //! [`KubeletOptions::in_flight`] requests are under way at once.
 //!
 //! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve only the nodes of their
@@ -18,6 +19,7 @@ mod heartbeat;
 pub mod lifecycle;
 mod node;
 mod options;
+mod pod;
 mod serve;
 mod step;
 
@@ -27,6 +29,7 @@ use kube::core::Request;
 use tokio::task::JoinHandle;
 
 pub use self::node::NodeSpec;
+pub(crate) use self::node::completed;
 pub use self::options::{GROUP_LABEL, KubeletOptions};
 use self::serve::{Server, timestamp};
 pub use self::step::step;

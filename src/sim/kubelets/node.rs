@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Taint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::lifecycle::{Condition, Metadata};
+use super::pod::{Condition, Metadata};
 use crate::sim::follow::Followed;
 
 /// A node to register.
@@ -63,34 +63,65 @@ impl NodeSpec {
             ("kubernetes.io/hostname", self.name.as_str()),
             ("kubernetes.io/os", "linux"),
             ("kubernetes.io/arch", "amd64"),
-            (super::options::GROUP_LABEL, group),
         ] {
             labels
                 .entry(key.to_owned())
                 .or_insert_with(|| value.to_owned());
         }
-        let room = json!({ "cpu": "32", "memory": "128Gi", "ephemeral-storage": "100Gi", "pods": pods.to_string() });
-        json!({
+        let node = json!({
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": { "name": self.name, "labels": labels, "annotations": self.annotations },
             "spec": { "taints": self.taints },
-            "status": {
-                "capacity": room,
-                "allocatable": room,
-                "addresses": [
-                    { "type": "InternalIP", "address": address(10, index) },
-                    { "type": "Hostname", "address": self.name },
-                ],
-                "conditions": healthy(now),
-                "nodeInfo": {
-                    "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "v1.37.1",
-                    "containerRuntimeVersion": "simulated://1", "kernelVersion": "simulated",
-                    "osImage": "simulated", "kubeProxyVersion": "", "bootID": "", "machineID": "", "systemUUID": "",
-                },
-            },
-        })
+        });
+        completed(node, group, index, pods, now)
     }
+}
+
+/// A Node object for the kubelets of `group`. What its status lacks is that of a healthy node with
+/// room for `pods` pods. An object that no API server takes stays as it is, to be refused.
+pub(crate) fn completed(mut node: Value, group: &str, index: u32, pods: u32, now: &str) -> Value {
+    let is_map = |value: &Value| value.is_object() || value.is_null();
+    if !is_map(&node["metadata"]["labels"]) || !is_map(&node["status"]) {
+        return node;
+    }
+    let labels = &mut node["metadata"]["labels"];
+    if labels[super::options::GROUP_LABEL].is_null() {
+        labels[super::options::GROUP_LABEL] = json!(group);
+    }
+    let label = |key: &str, default: &str| labels[key].as_str().unwrap_or(default).to_owned();
+    let (os, arch) = (
+        label("kubernetes.io/os", "linux"),
+        label("kubernetes.io/arch", "amd64"),
+    );
+    let name = node["metadata"]["name"].clone();
+    let room = json!({ "cpu": "32", "memory": "128Gi", "ephemeral-storage": "100Gi", "pods": pods.to_string() });
+    let status = &mut node["status"];
+    for (field, value) in [
+        ("capacity", room.clone()),
+        ("allocatable", room),
+        (
+            "addresses",
+            json!([
+                { "type": "InternalIP", "address": address(10, index) },
+                { "type": "Hostname", "address": name },
+            ]),
+        ),
+        ("conditions", healthy(now)),
+        (
+            "nodeInfo",
+            json!({
+                "architecture": arch, "operatingSystem": os, "kubeletVersion": "v1.37.1",
+                "containerRuntimeVersion": "simulated://1", "kernelVersion": "simulated",
+                "osImage": "simulated", "kubeProxyVersion": "", "bootID": "", "machineID": "", "systemUUID": "",
+            }),
+        ),
+    ] {
+        if status[field].is_null() {
+            status[field] = value;
+        }
+    }
+    node
 }
 
 /// The conditions that the kubelet of a healthy node reports.

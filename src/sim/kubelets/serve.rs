@@ -11,9 +11,10 @@ use kube::core::Request;
 use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
-use super::lifecycle::{Metadata, Next, PREFIX, Pod, Script, Seen, Step, next, report};
+use super::lifecycle::{Next, PREFIX, Script, Seen, Step, next, report};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
+use super::pod::{Metadata, Pod};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
 
@@ -151,14 +152,7 @@ impl Server {
     }
 
     fn replan_node(&mut self, node: &str) {
-        let from = (node.to_owned(), String::new(), String::new());
-        let keys: Vec<PodKey> = self
-            .pods
-            .range(from..)
-            .map(|(key, _)| key)
-            .take_while(|key| key.0 == node)
-            .cloned()
-            .collect();
+        let keys: Vec<PodKey> = self.on(node).map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.replan(&key);
         }
@@ -177,7 +171,9 @@ impl Server {
                 for key in gone {
                     self.forget(&key);
                 }
-                for pod in pods {
+                // Those that run hold their ports against those that only wait to be admitted.
+                let (waiting, admitted): (Vec<Pod>, Vec<Pod>) = pods.into_iter().partition(waits);
+                for pod in admitted.into_iter().chain(waiting) {
                     self.pod_applied(pod);
                 }
             }
@@ -213,6 +209,8 @@ impl Server {
         {
             self.forget(&key);
         }
+        let is_new = !self.pods.contains_key(&key);
+        let rejected = is_new && waits(&pod) && self.has_clash(&key, &pod);
         let row = self.pods.entry(key.clone()).or_insert_with(|| Row {
             pod: Pod::default(),
             seen: Seen {
@@ -220,6 +218,7 @@ impl Server {
                 running: None,
                 deleting: None,
                 lost_readiness: false,
+                rejected,
             },
             due: None,
             busy: false,
@@ -236,6 +235,24 @@ impl Server {
         }
         row.pod = pod;
         self.replan(&key);
+    }
+
+    /// Whether another pod on the node, which has not ended, has one of its host ports.
+    fn has_clash(&self, key: &PodKey, pod: &Pod) -> bool {
+        let wanted = pod.host_ports();
+        !wanted.0.is_empty()
+            && self.on(&key.0).any(|(other, row)| {
+                let holds = !row.settled && !row.seen.rejected && !row.pod.is_terminal();
+                other != key && holds && wanted.clash(&row.pod.host_ports())
+            })
+    }
+
+    /// The pods of a node.
+    fn on(&self, node: &str) -> impl Iterator<Item = (&PodKey, &Row)> {
+        let from = (node.to_owned(), String::new(), String::new());
+        let node = node.to_owned();
+        let pods = self.pods.range(from..);
+        pods.take_while(move |(key, _)| key.0 == node)
     }
 
     /// Sets the timer of a pod again, from its present state.
@@ -436,6 +453,11 @@ fn key(pod: &Pod) -> PodKey {
         pod.metadata.namespace.clone(),
         pod.metadata.name.clone(),
     )
+}
+
+/// Whether its kubelet has still to admit it.
+fn waits(pod: &Pod) -> bool {
+    matches!(pod.status.phase.as_str(), "" | "Pending")
 }
 
 fn version(pod: &Pod) -> u64 {

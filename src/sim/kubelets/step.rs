@@ -7,9 +7,10 @@ use kube::core::{ObjectList, Request};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::lifecycle::{Next, Pod, Script, Seen, Step, next};
+use super::lifecycle::{Next, Script, Seen, Step, next};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
+use super::pod::Pod;
 use super::serve::{request, silent, timestamp};
 
 /// Does what the kubelet of the first pod (by node, namespace and name) would do next, however long
@@ -42,7 +43,7 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
         let Some(node) = nodes.get(pod.spec.node_name.as_str()) else {
             continue;
         };
-        let Some(step) = due(pod, node) else {
+        let Some(step) = due(pod, node, &pods) else {
             continue;
         };
         let pod_ip = match pod.spec.host_network {
@@ -60,6 +61,7 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
             Step::Ready(false) => "is no longer ready",
             Step::Fail => "fails",
             Step::Succeed => "succeeds",
+            Step::Reject => "is rejected",
             Step::Remove => "has ended and is removed",
         };
         return Ok(Some(format!("Pod {namespace}/{name} on {node} {what}")));
@@ -73,7 +75,7 @@ fn place(pod: &Pod) -> (&str, &str, &str) {
 }
 
 /// The next step of a pod, without its delay.
-fn due(pod: &Pod, node: &Node) -> Option<Step> {
+fn due(pod: &Pod, node: &Node, all: &[Pod]) -> Option<Step> {
     let deleting = pod.metadata.deletion_timestamp.is_some();
     if deleting && pod.metadata.deletion_grace_period_seconds == Some(0) {
         return None; // removed already; finalizers hold it
@@ -85,11 +87,20 @@ fn due(pod: &Pod, node: &Node) -> Option<Step> {
         running: Some(now),
         deleting: deleting.then_some(now),
         lost_readiness: script.unready.is_some() && !pod.ready(),
+        rejected: is_rejected(pod, all),
     };
     match next(pod, &script, &seen) {
         Next::At(_, step) => Some(step),
         Next::Rest => None,
     }
+}
+
+/// Whether a pod that runs on its node has one of its host ports.
+fn is_rejected(pod: &Pod, all: &[Pod]) -> bool {
+    let wanted = pod.host_ports();
+    let beside = |other: &&Pod| other.spec.node_name == pod.spec.node_name;
+    let mut running = all.iter().filter(|other| other.status.phase == "Running");
+    !wanted.0.is_empty() && running.any(|other| beside(&other) && wanted.clash(&other.host_ports()))
 }
 
 async fn list<T: DeserializeOwned + Clone>(

@@ -237,10 +237,11 @@ impl<'a> View<'a> {
         self.on(node).any(|pod| self.may_have_been_available(pod))
     }
 
-    fn on(&self, node: &str) -> impl Iterator<Item = &'a Life> {
-        let pods = self.past.pods(self.owner);
-        let node = node.to_owned();
-        pods.filter(move |pod| pod.node == node)
+    fn on<'n>(&self, node: &'n str) -> impl Iterator<Item = &'a Life> + use<'a, 'n>
+    where
+        'a: 'n,
+    {
+        self.past.pods_on(self.owner, node)
     }
 
     fn always(&self, node: &str, is_so: impl Fn(&Set, &Node) -> bool) -> bool {

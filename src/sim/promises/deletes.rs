@@ -104,8 +104,8 @@ fn judge_duplicate(
 ) -> Option<String> {
     let others = step
         .before
-        .all(&PODS)
-        .filter(|p| is_live(p) && owner(p) == owner(pod) && target(p) == target(pod))
+        .pods_on(target(pod))
+        .filter(|p| is_live(p) && owner(p) == owner(pod))
         .filter(|p| text(p, "uid") != text(pod, "uid"))
         .filter(|p| !surges || hash(p) == hash(pod));
     let why = match others.min_by_key(|p| age(p)) {

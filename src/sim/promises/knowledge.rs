@@ -32,17 +32,21 @@ const PATIENCE: Duration = Duration::from_secs(35);
 /// The longest time between the delivery of an event by a watch and its use in a plan.
 const DELIVERY: Duration = Duration::from_millis(3);
 
-/// The plan that this request belongs to was made no earlier than this.
-pub fn planned(log: &[Entry], request: &Entry) -> Duration {
+/// Whether a request may be one of those that carry out a plan.
+pub fn is_of_a_plan(entry: &Entry) -> bool {
+    !entry.is_upkeep() && !entry.is_for(&entry.method, "events")
+}
+
+/// The plan that this request belongs to was made no earlier than this. `log` has the requests that
+/// may be [of a plan](is_of_a_plan).
+pub fn planned(log: &[&Entry], request: &Entry) -> Duration {
     let oldest = request.at.saturating_sub(MAX_PLAN_AGE);
     let mut begun = request.at;
-    let before = log[..request.number].iter().rev();
+    let before = log.partition_point(|e| e.number < request.number);
+    let before = log[..before].iter().rev();
     for earlier in before.take_while(|e| e.at + PATIENCE >= oldest) {
-        let is_of_a_plan = earlier.client == request.client
-            && !earlier.is_upkeep()
-            && !earlier.is_for(&earlier.method, "events");
         let ended = earlier.ended.unwrap_or(earlier.at + PATIENCE);
-        if is_of_a_plan && ended + PAUSE >= begun {
+        if earlier.client == request.client && ended + PAUSE >= begun {
             begun = earlier.at;
         }
     }

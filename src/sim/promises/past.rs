@@ -1,7 +1,7 @@
 //! The past: the states of DaemonSets and nodes over time, and the lives of pods. Promises excuse a
 //! controller by states that it may still have believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +118,8 @@ pub struct Past {
     nodes: BTreeMap<String, States<Node>>,
     /// Pods by UID.
     pods: BTreeMap<String, Life>,
+    /// The UIDs of pods by node, and by all nodes that they were ever for.
+    on: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Past {
@@ -154,6 +156,11 @@ impl Past {
 
     fn pod(&mut self, uid: String, write: &Write, step: &Step<'_>) {
         let (pod, at) = (&*write.object, write.at);
+        let node = target(pod);
+        if self.pods.get(&uid).is_none_or(|life| life.node != node) {
+            let on = self.on.entry(node.to_owned()).or_default();
+            on.insert(uid.clone());
+        }
         let life = self.pods.entry(uid).or_insert_with(|| Life {
             name: facts::said(pod),
             owner: String::new(),
@@ -168,7 +175,7 @@ impl Past {
         });
         let gone = write.change == Change::Deleted;
         owner(pod).clone_into(&mut life.owner);
-        target(pod).clone_into(&mut life.node);
+        node.clone_into(&mut life.node);
         if life.hash != hash(pod) {
             hash(pod).clone_into(&mut life.hash);
             life.labelled = at;
@@ -220,6 +227,17 @@ impl Past {
     /// The life of a pod, which may be deleted.
     pub fn pod_of(&self, uid: &str) -> Option<&Life> {
         self.pods.get(uid)
+    }
+
+    /// The pods of a DaemonSet on a node, deleted ones included.
+    pub fn pods_on<'a, 'n>(
+        &'a self,
+        owner: &'n str,
+        node: &'n str,
+    ) -> impl Iterator<Item = &'a Life> + use<'a, 'n> {
+        let uids = self.on.get(node).into_iter().flatten();
+        let lives = uids.filter_map(|uid| self.pods.get(uid));
+        lives.filter(move |life| life.owner == owner && life.node == node)
     }
 
     /// All pods of a DaemonSet, deleted ones included.

@@ -1,0 +1,123 @@
+//! Pods as kubelets read them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::sim::follow::Followed;
+use crate::sim::host_ports::HostPorts;
+
+/// The fields of a pod that a kubelet reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod {
+    /// `metadata`.
+    pub metadata: Metadata,
+    /// `spec`.
+    pub spec: PodSpec,
+    /// `status`.
+    pub status: PodStatus,
+}
+
+/// The fields of `metadata` that kubelets read, of pods and of nodes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, empty for nodes.
+    pub namespace: String,
+    /// `metadata.uid`, a precondition of every write.
+    pub uid: String,
+    /// `metadata.resourceVersion`, a decimal number.
+    pub resource_version: String,
+    /// Set once the object is terminating.
+    pub deletion_timestamp: Option<String>,
+    /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
+    /// removal.
+    pub deletion_grace_period_seconds: Option<i64>,
+    /// `metadata.annotations`; those under [`PREFIX`](super::lifecycle::PREFIX) make the
+    /// [`Script`](super::lifecycle::Script).
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The fields of a pod's `spec` that kubelets read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSpec {
+    /// `spec.nodeName`: the node that it is bound to, empty before that.
+    pub node_name: String,
+    /// `spec.hostNetwork`: the pod has its node's address.
+    pub host_network: bool,
+    /// `spec.containers`, for their statuses and ports.
+    pub containers: Vec<Container>,
+    /// `spec.initContainers`, for the ports of sidecars.
+    pub init_containers: Vec<Container>,
+}
+
+/// One of `spec.containers` or `spec.initContainers`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Container {
+    /// `name`.
+    pub name: String,
+    /// `image`.
+    pub image: String,
+    /// `restartPolicy`; `Always` makes an init container a sidecar.
+    pub restart_policy: String,
+    /// `ports`: those of the node that it asks for.
+    pub ports: HostPorts,
+}
+
+/// The fields of a pod's `status` that kubelets read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PodStatus {
+    /// `Pending`, `Running`, `Succeeded` or `Failed`.
+    pub phase: String,
+    /// `status.conditions`; only `Ready` is read.
+    pub conditions: Vec<Condition>,
+}
+
+/// One of `status.conditions`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Condition {
+    /// `Ready` and so on.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+}
+
+impl Followed for Pod {
+    fn version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
+impl Pod {
+    /// Whether the Ready condition is true.
+    pub fn ready(&self) -> bool {
+        self.status
+            .conditions
+            .iter()
+            .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
+    /// Whether its phase is Failed or Succeeded.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.status.phase.as_str(), "Failed" | "Succeeded")
+    }
+
+    /// The ports of its node that it takes: those of its containers and sidecars.
+    pub fn host_ports(&self) -> HostPorts {
+        let starting = self.spec.init_containers.iter();
+        let sidecars = starting.filter(|container| container.restart_policy == "Always");
+        let mut all = HostPorts::default();
+        for container in sidecars.chain(&self.spec.containers) {
+            all.add(&container.ports);
+        }
+        all
+    }
+}
