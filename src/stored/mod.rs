@@ -10,6 +10,6 @@ mod edit;
 mod image;
 mod normal;
 pub mod quantity;
+pub mod types;
 
 pub use edit::WrongType;
-pub use normal::field_type;

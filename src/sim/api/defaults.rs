@@ -101,6 +101,15 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
 fn metadata(object: &mut Value) {
     fill(object, "metadata", json!({}));
     let metadata = &mut object["metadata"];
+    // The server takes an owner that is listed twice for one.
+    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+        let all = std::mem::take(owners);
+        for owner in all {
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+    }
     drop_if(metadata, METADATA_FIELDS, is_empty);
 }
 

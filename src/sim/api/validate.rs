@@ -8,22 +8,30 @@
 mod container;
 mod daemon_set;
 mod decode;
+mod dns;
+mod env;
 mod errors;
 mod event;
 mod fields;
 mod metadata;
+mod mounts;
 mod names;
 mod node;
 mod others;
 mod placement;
 mod pod;
 mod pod_update;
+mod probe;
+mod profiles;
+mod references;
 mod resources;
+mod security;
 mod volume;
+mod windows;
 
 use serde_json::Value;
 
-pub use decode::{check_types, decode, without_unknown};
+pub use decode::{check_types, decode, fill_nulls, without_unknown};
 use errors::Errors;
 use metadata::NameRule;
 
