@@ -37,10 +37,9 @@ pub fn all(bases: &Bases) -> Vec<Mutation> {
 
 /// Whether a path is one of those that all bases have.
 fn common(path: &str) -> bool {
-    const COMMON: [&str; 14] = [
+    const COMMON: [&str; 13] = [
         "/metadata",
         "/metadata/name",
-        "/metadata/namespace",
         "/spec",
         "/spec/selector",
         "/spec/selector/matchLabels",
@@ -57,6 +56,9 @@ fn common(path: &str) -> bool {
 }
 
 fn walk(base: &str, path: &str, value: &Value, commons: bool, found: &mut Vec<Mutation>) {
+    if path == "/metadata/namespace" {
+        return; // the path of the request decides on it
+    }
     let change = |path: &str, value: Option<Value>| Mutation {
         base: base.to_owned(),
         path: path.to_owned(),
@@ -108,11 +110,10 @@ fn instead_of(value: &Value, key: &str) -> Vec<Value> {
     let mut new = vec![Value::Null];
     match value {
         Value::String(text) => {
-            new.extend([json!(7), json!({}), json!([]), json!(true)]);
+            new.extend([json!(7), json!({})]);
             let long = "a".repeat(300);
             for text in [
-                "", "a", "Bad_Value", "-bad", "a b", "/abs", "../up", "..x", "a.b", "http://x", "0",
-                "-1", "65536", "example.com/x", long.as_str(),
+                "", "a", "Bad_Value", "a b", "/abs", "../up", "..x", "-1", "example.com/x", long.as_str(),
             ] {
                 new.push(json!(text));
             }
@@ -123,11 +124,8 @@ fn instead_of(value: &Value, key: &str) -> Vec<Value> {
             }
         }
         Value::Number(_) => {
-            new.extend([json!("x"), json!(""), json!({}), json!(true), json!(1.5), json!("5")]);
-            for number in [
-                -1_i64, 0, 1, 2, 3, 101, 256, 511, 512, 1023, 1024, 65535, 65536, 2_147_483_647,
-                2_147_483_648, 5_000_000_000,
-            ] {
+            new.extend([json!("x"), json!({}), json!(true), json!(1.5), json!("5")]);
+            for number in [-1_i64, 0, 1, 3, 101, 256, 512, 65536, 2_147_483_648, 5_000_000_000] {
                 new.push(json!(number));
             }
         }

@@ -4,10 +4,8 @@
 //! `tests/live/validation.rs`. Compared are code, reason, message, details and stored object, but
 //! for what the server alone sets.
 //!
-//! Left out, of what the lines show:
-//! - the difference that the server prints when a pod's spec is changed, as Go prints its own
-//!   types;
-//! - [`UNLIKE`]: lines where the answer is known to differ, each with why.
+//! Left out is, of what the lines show, the difference that the server prints when a pod's spec is
+//! changed, as Go prints its own types.
 
 use std::collections::BTreeSet;
 
@@ -36,12 +34,6 @@ struct Case {
     #[serde(default)]
     stored: Value,
 }
-
-/// Cases whose answers differ, and why.
-const UNLIKE: &[(&str, &str)] = &[(
-    "addresses twice",
-    "the address is printed with its fields in the order of their names, not of the Go type",
-)];
 
 fn cases() -> Vec<Case> {
     let lines = include_str!("../data/validation.jsonl").lines();
@@ -165,11 +157,8 @@ fn answers_are_those_of_the_real_server() {
             "{} {} {}: {}",
             case.resource, case.verb, case.subresource, case.case
         );
-        let known = UNLIKE.iter().any(|(known, _)| *known == case.case);
-        match differs(case) {
-            Some(why) if !known => wrong.push(format!("{name}\n   {why}")),
-            None if known => wrong.push(format!("{name}\n   no longer differs")),
-            _ => {}
+        if let Some(why) = differs(case) {
+            wrong.push(format!("{name}\n   {why}"));
         }
     }
     let (bad, all) = (wrong.len(), cases.len());

@@ -274,7 +274,7 @@ impl FieldError {
 /// texts, is in the order of its keys.
 fn go_json(value: &Value) -> String {
     /// Fields that precede all others, which are in alphabetical order.
-    const FIRST: [&str; 31] = [
+    const FIRST: [&str; 33] = [
         "apiVersion",
         "kind",
         "name",
@@ -305,6 +305,8 @@ fn go_json(value: &Value) -> String {
         "Type",
         "Level",
         "RollingUpdate",
+        "MaxUnavailable",
+        "MaxSurge",
         "controller",
     ];
     match value {

@@ -1,10 +1,10 @@
 //! The corpus of DaemonSets that are wrong in one place, with the real server's verdicts.
 //!
-//! `tests/data/validation-corpus.ndjson.gz` has a JSON object a line. The first lines are valid
-//! DaemonSets: `base` names one, `object` is it. All others are cases: one base with one change, and
-//! what the API server said to a create of it. `tests/live/validation_corpus.rs` writes the file and
-//! holds it against the real server, `tests/server/validation_corpus.rs` holds the simulated server
-//! against it.
+//! `tests/data/validation-bases.json` has valid DaemonSets by name. A line of
+//! `tests/data/validation-corpus.ndjson.gz` is one of them with one change, and what the API server
+//! said to a create of it: its refusal, or a hash of what it stores. `tests/live/validation_corpus.rs`
+//! writes the file and holds it against the real server, `tests/server/validation_corpus.rs` holds the
+//! simulated server against it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -12,13 +12,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// Where the file is.
+/// Where the file of the cases is.
 pub fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/validation-corpus.ndjson.gz")
 }
 
 /// The valid DaemonSets by name.
 pub type Bases = BTreeMap<String, Value>;
+
+/// Reads the valid DaemonSets.
+pub fn bases() -> Bases {
+    let text = include_str!("../../data/validation-bases.json");
+    serde_json::from_str(text).expect("the bases are JSON")
+}
 
 /// One change of one base.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,25 +70,60 @@ impl Mutation {
 pub struct Verdict {
     /// The HTTP code.
     pub code: u16,
-    /// The message, empty where the object was accepted.
+    /// The message of a refusal.
     pub message: String,
-    /// The causes, as `details.causes` has them.
+    /// The causes of a refusal, as `details.causes` has them.
     pub causes: Value,
+    /// The [`hash`] of what is stored, where nothing is refused.
+    pub stored: String,
 }
 
 impl Verdict {
-    /// The verdict in an answer, or in one that ours gives.
-    pub fn new(code: u16, message: &str, details: &Value) -> Self {
-        let good = code < 300;
+    /// The verdict in a refusal.
+    pub fn refused(code: u16, message: &str, details: &Value) -> Self {
         Self {
             code,
-            message: if good { String::new() } else { message.to_owned() },
-            causes: if good { Value::Null } else { details["causes"].clone() },
+            message: message.to_owned(),
+            causes: details["causes"].clone(),
+            stored: String::new(),
+        }
+    }
+
+    /// The verdict of a server that stores this object.
+    pub fn stored(object: &Value) -> Self {
+        Self {
+            code: 201,
+            stored: hash(object),
+            ..Self::default()
         }
     }
 }
 
-/// A line of the file that is no base.
+/// The fields of metadata that a client decides on.
+const METADATA: [&str; 7] = [
+    "name",
+    "generateName",
+    "namespace",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+];
+
+/// A number for what a server stores of what a client sent (FNV-1a of it as JSON with sorted keys).
+pub fn hash(object: &Value) -> String {
+    let metadata: BTreeMap<&str, &Value> = METADATA
+        .into_iter()
+        .filter_map(|key| Some((key, object["metadata"].get(key)?)))
+        .collect();
+    let text = json!({"metadata": metadata, "spec": object["spec"]}).to_string();
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// A line of the file.
 pub struct Case {
     pub mutation: Mutation,
     pub verdict: Verdict,
@@ -90,13 +131,16 @@ pub struct Case {
 
 impl Case {
     /// The case as a line.
+    #[allow(dead_code)] // only the live tests write
     pub fn to_json(&self) -> Value {
         let mut line = json!({"base": self.mutation.base, "path": self.mutation.path});
         if let Some(value) = &self.mutation.value {
             line["value"] = value.clone();
         }
         line["code"] = json!(self.verdict.code);
-        if self.verdict.code >= 300 {
+        if self.verdict.code < 300 {
+            line["stored"] = json!(self.verdict.stored);
+        } else {
             line["message"] = json!(self.verdict.message);
             line["causes"] = self.verdict.causes.clone();
         }
@@ -116,24 +160,16 @@ impl Case {
                 code: u16::try_from(code).expect("a code"),
                 message: text("message"),
                 causes: line["causes"].clone(),
+                stored: text("stored"),
             },
         }
     }
 }
 
-/// Reads the file.
-pub fn read() -> (Bases, Vec<Case>) {
+/// Reads the cases.
+pub fn cases() -> Vec<Case> {
     let file = std::fs::File::open(file()).expect("the corpus is in the tree");
-    let (mut bases, mut cases) = (Bases::new(), Vec::new());
-    for line in BufReader::new(flate2::read::GzDecoder::new(file)).lines() {
-        let line: Value = serde_json::from_str(&line.expect("gzip")).expect("a line is JSON");
-        match line.get("object") {
-            Some(object) => {
-                let name = line["base"].as_str().expect("a base has a name");
-                bases.insert(name.to_owned(), object.clone());
-            }
-            None => cases.push(Case::from_json(&line)),
-        }
-    }
-    (bases, cases)
+    let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();
+    let case = |line: String| Case::from_json(&serde_json::from_str(&line).expect("JSON"));
+    lines.map(|line| case(line.expect("gzip"))).collect()
 }

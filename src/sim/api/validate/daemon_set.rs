@@ -93,7 +93,11 @@ fn strategy(errors: &mut Errors, strategy: &Value) {
         "RollingUpdate" => {}
         other => {
             // The message prints the server's internal type, whose fields have capitals.
-            let shown = json!({"Type": other, "RollingUpdate": null});
+            let rolling = present(strategy, "rollingUpdate").map(|rolling| {
+                let [most, surge] = ["maxUnavailable", "maxSurge"].map(|key| &rolling[key]);
+                json!({"MaxUnavailable": most, "MaxSurge": surge})
+            });
+            let shown = json!({"Type": other, "RollingUpdate": rolling});
             let known = ["RollingUpdate", "OnDelete"];
             return errors.not_supported("spec.updateStrategy", shown, &known);
         }

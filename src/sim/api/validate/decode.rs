@@ -4,9 +4,6 @@
 //! reads it: null is an empty text in a list or map of texts, and an empty struct in a list of
 //! structs.
 
-use k8s_openapi::api::{apps, coordination, core, events};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
@@ -42,74 +39,29 @@ fn root(resource: &Resource) -> &'static str {
 }
 
 /// Removes the fields that its type does not have: the server ignores them.
-pub fn without_unknown(resource: &Resource, object: Value) -> Value {
-    fn known<T: DeserializeOwned + Serialize>(object: &Value) -> Option<Value> {
-        serde_json::to_value(T::deserialize(object).ok()?).ok()
-    }
-    let mut plain = object.clone();
-    for key in ["spec", "status"] {
-        quantities(&mut plain[key]);
-    }
-    let known = match resource {
-        r if *r == resource::PODS => known::<core::v1::Pod>,
-        r if *r == resource::NODES => known::<core::v1::Node>,
-        r if *r == resource::NAMESPACES => known::<core::v1::Namespace>,
-        r if *r == resource::EVENTS => known::<core::v1::Event>,
-        r if *r == resource::NEW_EVENTS => known::<events::v1::Event>,
-        r if *r == resource::DAEMON_SETS => known::<apps::v1::DaemonSet>,
-        r if *r == resource::CONTROLLER_REVISIONS => known::<apps::v1::ControllerRevision>,
-        _ => known::<coordination::v1::Lease>,
-    };
-    let known = known(&plain);
-    let mut object = object;
-    if let Some(known) = known {
-        prune(&mut object, &known);
+pub fn without_unknown(resource: &Resource, mut object: Value) -> Value {
+    let own = |key: &str| object.get(key).cloned();
+    let kept = [("kind", own("kind")), ("apiVersion", own("apiVersion"))];
+    prune(&mut object, root(resource));
+    if let Value::Object(fields) = &mut object {
+        let kept = kept.into_iter();
+        fields.extend(kept.filter_map(|(key, value)| Some((key.to_owned(), value?))));
     }
     object
 }
 
-/// Removes the parts that `known`, which has the same form, does not have.
-fn prune(value: &mut Value, known: &Value) {
-    match (value, known) {
-        (Value::Object(fields), Value::Object(known)) => {
-            fields.retain(|key, inside| inside.is_null() || known.contains_key(key));
-            for (key, inside) in fields {
-                if let Some(known) = known.get(key) {
-                    prune(inside, known);
+fn prune(value: &mut Value, name: &str) {
+    match (value, types::find(name)) {
+        (Value::Array(items), _) => items.iter_mut().for_each(|item| prune(item, name)),
+        (Value::Object(fields), Some(known)) => {
+            fields.retain(|key, inside| match known.field(key).map(|f| (f.shape, f.of)) {
+                None => false,
+                Some((shape, Type::Struct(of))) if shape != Shape::Map => {
+                    prune(inside, of);
+                    true
                 }
-            }
-        }
-        (Value::Array(items), Value::Array(known)) => {
-            for (item, known) in items.iter_mut().zip(known) {
-                prune(item, known);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The fields whose values are quantities by resource.
-const LISTS: [&str; 5] = ["requests", "limits", "capacity", "allocatable", "overhead"];
-
-/// Turns quantities that are numbers, which the server accepts, into texts.
-fn quantities(value: &mut Value) {
-    let text = |quantity: &mut Value| {
-        if quantity.is_number() {
-            *quantity = json!(quantity.to_string());
-        }
-    };
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(quantities),
-        Value::Object(fields) => {
-            for (key, inside) in fields {
-                match inside {
-                    Value::Object(list) if LISTS.contains(&key.as_str()) => {
-                        list.values_mut().for_each(text);
-                    }
-                    inside if matches!(key.as_str(), "sizeLimit" | "divisor") => text(inside),
-                    inside => quantities(inside),
-                }
-            }
+                Some(_) => true,
+            });
         }
         _ => {}
     }

@@ -1,5 +1,4 @@
-//! The rules of probes and hooks. Left out: protocols of HTTP and modes of gRPC, which are behind
-//! feature gates that are off.
+//! The rules of probes and hooks.
 
 use serde_json::Value;
 
@@ -40,50 +39,15 @@ pub fn probes(errors: &mut Errors, container: &Value, path: &str) {
     }
 }
 
-/// Checks the hooks of a container, and the signal that stops it.
+/// Checks the hooks of a container of a pod with this spec.
 pub fn lifecycle(errors: &mut Errors, container: &Value, path: &str, spec: &Value) {
-    let Some(lifecycle) = present(container, "lifecycle") else {
-        return;
-    };
     let grace = number(spec, "terminationGracePeriodSeconds");
     for key in ["postStart", "preStop"] {
-        if let Some(hook) = present(lifecycle, key) {
+        if let Some(hook) = present(&container["lifecycle"], key) {
             let path = format!("{path}.lifecycle.{key}");
             handler(errors, hook, &path, OF_HOOKS, grace);
         }
     }
-    if let Some(signal) = present(lifecycle, "stopSignal") {
-        stop_signal(errors, signal, &format!("{path}.lifecycle.stopSignal"), spec);
-    }
-}
-
-fn stop_signal(errors: &mut Errors, signal: &Value, path: &str, spec: &Value) {
-    match present(spec, "os").map(|os| text(os, "name")) {
-        None => {
-            let why = "may not be set for containers with empty `spec.os.name`";
-            errors.forbidden(path, why);
-        }
-        Some("windows") => errors.known(path, signal, &["SIGKILL", "SIGTERM"]),
-        Some("linux") => {
-            let known = linux_signals();
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            errors.known(path, signal, &known);
-        }
-        Some(_) => {}
-    }
-}
-
-/// The signals of Linux by name, in the order of their names.
-fn linux_signals() -> Vec<String> {
-    const NAMES: &str = "ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV \
-                         STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN \
-                         RTMAX";
-    let named = NAMES.split_whitespace().map(|name| format!("SIG{name}"));
-    let above = (1..=15).map(|n| format!("SIGRTMIN+{n}"));
-    let below = (1..=14).map(|n| format!("SIGRTMAX-{n}"));
-    let mut all: Vec<String> = named.chain(above).chain(below).collect();
-    all.sort();
-    all
 }
 
 const OF_PROBES: &[&str] = &["exec", "httpGet", "tcpSocket", "grpc"];

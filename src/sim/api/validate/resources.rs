@@ -75,6 +75,11 @@ fn is_huge_pages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
+/// How many units an amount is, rounded away from zero as the server does.
+fn rounded(amount: i128, unit: i128) -> i128 {
+    (amount.abs() + unit - 1) / unit * amount.signum()
+}
+
 /// Checks that an amount of huge pages is that of whole pages.
 fn huge_pages(errors: &mut Errors, name: &str, quantity: &str, path: &str) {
     let Some(size) = name.strip_prefix("hugepages-") else {
@@ -82,8 +87,7 @@ fn huge_pages(errors: &mut Errors, name: &str, quantity: &str, path: &str) {
     };
     let whole = |value: &i128| *value > 0 && value % ONE == 0;
     let size = billionths(size).filter(whole);
-    // The server rounds the amount up to whole bytes.
-    let amount = billionths(quantity).map(|amount| (amount + ONE - 1).div_euclid(ONE) * ONE);
+    let amount = billionths(quantity).map(|amount| rounded(amount, ONE) * ONE);
     let good = matches!((size, amount), (Some(size), Some(amount)) if amount % size == 0);
     if !good {
         let why = format!("{quantity} is not positive integer multiple of {name}");
@@ -184,9 +188,7 @@ pub fn amount(errors: &mut Errors, name: &str, quantity: &str, path: &str) {
         "persistentvolumeclaims",
     ];
     let whole = COUNTED.contains(&name) || is_extended(name);
-    // The server looks at thousandths, which are rounded up.
-    let thousandths = (value + ONE / 1000 - 1).div_euclid(ONE / 1000);
-    if whole && thousandths % 1000 != 0 {
+    if whole && rounded(value, ONE / 1000) % 1000 != 0 {
         errors.invalid(path, quantity, "must be an integer");
     }
 }

@@ -1,5 +1,4 @@
-//! The rules of a pod's volumes. Left out: owners of files, and the modes of empty directories, which
-//! are behind feature gates that are off.
+//! The rules of a pod's volumes.
 
 mod claim;
 mod files;

@@ -67,12 +67,12 @@ fn template_metadata(errors: &mut Errors, metadata: &Value, path: &str) {
             _ => false,
         };
         if !allowed && !empty {
-            // The server leaves `metadata` out of the path.
+            // The server makes the name from that of the Go field.
             let key = match field.key {
                 "uid" => "uID",
                 key => key,
             };
-            errors.forbidden(format!("{path}.{key}"), "cannot be set");
+            errors.forbidden(at(key), "cannot be set");
         }
     }
 }

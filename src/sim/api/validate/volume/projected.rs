@@ -1,4 +1,4 @@
-//! Projected volumes: files of several sources in one directory. Left out: owners of files.
+//! Projected volumes: files of several sources in one directory.
 
 use std::collections::BTreeSet;
 
