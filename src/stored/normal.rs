@@ -149,3 +149,51 @@ fn rewrite(edit: &mut Edit, object: &mut RawObject, key: &str, form: fn(&str) ->
         edit.set(object, key, written);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(name: &str, json: &str) -> String {
+        let raw = RawValue::from_string(json.to_owned()).unwrap();
+        let mut object = RawObject::parse(&raw).unwrap();
+        normalise(&mut Edit::default(), &mut object, name).unwrap();
+        object.to_raw().get().to_owned()
+    }
+
+    #[test]
+    fn null_is_an_empty_text_in_lists_and_maps_of_texts() {
+        let selector = r#"{"nodeSelector":{"a":null,"b":"null"}}"#;
+        let expected = r#"{"containers":null,"nodeSelector":{"a":"","b":"null"}}"#;
+        assert_eq!(normal("PodSpec", selector), expected);
+        assert_eq!(
+            normal("ExecAction", r#"{"command":["x", null]}"#),
+            r#"{"command":["x",""]}"#
+        );
+        let groups = r#"{"supplementalGroups":[null,7]}"#;
+        assert_eq!(
+            normal("PodSecurityContext", groups),
+            groups.replace("null", "0")
+        );
+    }
+
+    #[test]
+    fn null_is_an_empty_struct_in_lists_of_structs_and_no_field_elsewhere() {
+        let secrets = r#"{"containers":[],"imagePullSecrets":[null],"affinity":null}"#;
+        let expected = r#"{"containers":[],"imagePullSecrets":[{}]}"#;
+        assert_eq!(normal("PodSpec", secrets), expected);
+    }
+
+    #[test]
+    fn texts_and_numbers_that_are_always_there_are_empty_where_they_are_missing() {
+        let expected = r#"{"name":"kernel.sem","value":""}"#;
+        assert_eq!(normal("Sysctl", r#"{"name":"kernel.sem"}"#), expected);
+        assert_eq!(normal("SleepAction", "{}"), r#"{"seconds":0}"#);
+    }
+
+    #[test]
+    fn what_is_in_normal_form_keeps_its_text() {
+        let text = r#"{"command": ["a",  "null"]}"#;
+        assert_eq!(normal("ExecAction", text), text);
+    }
+}

@@ -113,7 +113,16 @@ fn instead_of(value: &Value, key: &str) -> Vec<Value> {
             new.extend([json!(7), json!({})]);
             let long = "a".repeat(300);
             for text in [
-                "", "a", "Bad_Value", "a b", "/abs", "../up", "..x", "-1", "example.com/x", long.as_str(),
+                "",
+                "a",
+                "Bad_Value",
+                "a b",
+                "/abs",
+                "../up",
+                "..x",
+                "-1",
+                "example.com/x",
+                long.as_str(),
             ] {
                 new.push(json!(text));
             }
@@ -125,7 +134,18 @@ fn instead_of(value: &Value, key: &str) -> Vec<Value> {
         }
         Value::Number(_) => {
             new.extend([json!("x"), json!({}), json!(true), json!(1.5), json!("5")]);
-            for number in [-1_i64, 0, 1, 3, 101, 256, 512, 65536, 2_147_483_648, 5_000_000_000] {
+            for number in [
+                -1_i64,
+                0,
+                1,
+                3,
+                101,
+                256,
+                512,
+                65536,
+                2_147_483_648,
+                5_000_000_000,
+            ] {
                 new.push(json!(number));
             }
         }

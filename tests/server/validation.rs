@@ -51,6 +51,7 @@ fn answer(case: &Case) -> Result<Value, ApiStatus> {
     let resource = resource(case);
     let mut object = case.sent.clone();
     validate::decode(resource, &object)?;
+    validate::fill_nulls(resource, &mut object);
     let errors = if case.verb == "create" {
         defaults::admit(resource, &object)?;
         defaults::create(resource, &mut object);
@@ -205,4 +206,34 @@ fn annotations_may_be_large_but_not_larger() {
         let wanted = "metadata.annotations: Too long: may not be more than 262144 bytes";
         assert_eq!(said, if good { vec![] } else { vec![wanted] });
     }
+}
+
+fn case(name: &str) -> Case {
+    let found = cases().into_iter().find(|case| case.case == name);
+    found.unwrap_or_else(|| panic!("no case {name:?}"))
+}
+
+/// An empty value after a key is null in YAML.
+#[test]
+fn null_in_lists_and_maps_of_texts_is_an_empty_text() {
+    let case = case("null in a node selector and in arguments");
+    let pod = &case.stored["spec"]["template"]["spec"];
+    let (selector, arguments) = (&pod["nodeSelector"], &pod["containers"][0]["args"]);
+    assert_eq!(
+        *selector,
+        json!({"node-role.kubernetes.io/control-plane": ""})
+    );
+    assert_eq!(*arguments, json!(["--verbose", ""]));
+    assert_eq!(differs(&case), None);
+}
+
+/// Each of these faults was let through by `demo`, and refused by the real server.
+#[test]
+fn what_the_demo_once_took_is_refused_for_all_its_faults() {
+    let case = case("what the demo took");
+    assert_eq!(case.details["causes"].as_array().map(Vec::len), Some(10));
+    let Err(status) = answer(&case) else {
+        panic!("it is taken");
+    };
+    assert_eq!(status.message, case.message);
 }

@@ -70,9 +70,15 @@ fn what_is_wrong_in_one_place_is_refused_in_the_real_servers_words() {
         let running: Vec<_> = parts
             .map(|part| scope.spawn(move || differences(bases, part)))
             .collect();
-        let done = running.into_iter().map(|part| part.join().expect("no panic"));
+        let done = running
+            .into_iter()
+            .map(|part| part.join().expect("no panic"));
         done.flatten().collect()
     });
     let (bad, all) = (wrong.len(), cases.len());
-    assert!(wrong.is_empty(), "{bad} of {all} differ:\n{}", wrong.concat());
+    assert!(
+        wrong.is_empty(),
+        "{bad} of {all} differ:\n{}",
+        wrong.concat()
+    );
 }

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::fields::{copy, drop_if, fill, is_empty, remove, times, whole_seconds};
-use super::{gated, pods};
 use super::resource::{self, Resource};
 use super::status::ApiStatus;
+use super::{gated, pods};
 use crate::stored::defaults as stored;
 
 /// The annotation that counts the templates of a DaemonSet.

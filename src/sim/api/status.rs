@@ -317,7 +317,10 @@ fn go_json(value: &Value) -> String {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             let internal = |key: &str| FIRST.contains(&key) && key.starts_with(char::is_uppercase);
-            if fields.iter().any(|(key, value)| !value.is_string() || internal(key)) {
+            if fields
+                .iter()
+                .any(|(key, value)| !value.is_string() || internal(key))
+            {
                 let rank = |key: &str| FIRST.iter().position(|f| *f == key);
                 fields.sort_by_key(|(key, _)| (rank(key).unwrap_or(FIRST.len()), key.as_str()));
             }

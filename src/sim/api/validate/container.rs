@@ -105,7 +105,10 @@ pub fn ephemeral(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volume
     for (path, container) in each(spec, path, "ephemeralContainers") {
         common(errors, spec, container, &path, volumes);
         untrimmed_image(errors, container, &path);
-        let (name, target) = (text(container, "name"), text(container, "targetContainerName"));
+        let (name, target) = (
+            text(container, "name"),
+            text(container, "targetContainerName"),
+        );
         if !known.insert(name) {
             errors.duplicate(format!("{path}.name"), name, "");
         }
@@ -241,7 +244,11 @@ fn restart_policy(errors: &mut Errors, container: &Value, path: &str) {
         }
     }
     if rules.len() > MOST_RULES {
-        errors.too_many(format!("{path}.restartPolicyRules"), rules.len(), MOST_RULES);
+        errors.too_many(
+            format!("{path}.restartPolicyRules"),
+            rules.len(),
+            MOST_RULES,
+        );
     }
     for (path, rule) in rules {
         let action = text(rule, "action");

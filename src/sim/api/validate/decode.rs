@@ -54,14 +54,16 @@ fn prune(value: &mut Value, name: &str) {
     match (value, types::find(name)) {
         (Value::Array(items), _) => items.iter_mut().for_each(|item| prune(item, name)),
         (Value::Object(fields), Some(known)) => {
-            fields.retain(|key, inside| match known.field(key).map(|f| (f.shape, f.of)) {
-                None => false,
-                Some((shape, Type::Struct(of))) if shape != Shape::Map => {
-                    prune(inside, of);
-                    true
-                }
-                Some(_) => true,
-            });
+            fields.retain(
+                |key, inside| match known.field(key).map(|f| (f.shape, f.of)) {
+                    None => false,
+                    Some((shape, Type::Struct(of))) if shape != Shape::Map => {
+                        prune(inside, of);
+                        true
+                    }
+                    Some(_) => true,
+                },
+            );
         }
         _ => {}
     }

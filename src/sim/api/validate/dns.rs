@@ -31,7 +31,11 @@ pub fn config(errors: &mut Errors, spec: &Value, path: &str) {
     let Some(config) = config else { return };
     if servers.len() > MOST_SERVERS {
         let why = format!("must not have more than {MOST_SERVERS} nameservers");
-        errors.invalid(format!("{path}.nameservers"), config["nameservers"].clone(), &why);
+        errors.invalid(
+            format!("{path}.nameservers"),
+            config["nameservers"].clone(),
+            &why,
+        );
     }
     for (path, server) in servers {
         address(errors, server.as_str().unwrap_or_default(), &path);
@@ -44,7 +48,9 @@ pub fn config(errors: &mut Errors, spec: &Value, path: &str) {
     }
     let length = |(_, search): &(String, &Value)| search.as_str().map_or(0, str::len) + 1;
     if searches.iter().map(length).sum::<usize>() > MOST_CHARACTERS + 1 {
-        let why = format!("must not have more than {MOST_CHARACTERS} characters (including spaces) in the search list");
+        let why = format!(
+            "must not have more than {MOST_CHARACTERS} characters (including spaces) in the search list"
+        );
         errors.invalid(&at, config["searches"].clone(), &why);
     }
     for (path, search) in searches {

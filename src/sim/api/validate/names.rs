@@ -95,7 +95,8 @@ pub fn masked(prefix: &str) -> String {
 
 /// The key of a ConfigMap or Secret.
 pub fn config_key(text: &str) -> Vec<String> {
-    const WHAT: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
+    const WHAT: &str =
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
     let mut wrong = Vec::new();
     if text.len() > 253 {
         wrong.push(no_more_than(253, "characters"));

@@ -100,7 +100,8 @@ fn http_get(errors: &mut Errors, handler: &Value, path: &str) {
 fn sleep(errors: &mut Errors, handler: &Value, path: String, grace: Option<i64>) {
     let seconds = number(handler, "seconds").unwrap_or(0);
     if let Some(grace) = grace.filter(|grace| seconds < 0 || seconds > *grace) {
-        let why = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+        let why =
+            format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
         errors.invalid(path, seconds, &why);
     }
 }

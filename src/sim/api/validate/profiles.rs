@@ -86,7 +86,14 @@ pub fn annotations_match(errors: &mut Errors, metadata: &Value, spec: &Value, pa
         let key = format!("{APP_ARMOR}{}", text(container, "name"));
         if let (Some(profile), Some(annotation)) = (own.or(of_pod), annotations[&*key].as_str()) {
             let path = format!("{path}.securityContext.appArmorProfile");
-            same(errors, annotation, profile, &path, "apparmor", &["runtime/default"]);
+            same(
+                errors,
+                annotation,
+                profile,
+                &path,
+                "apparmor",
+                &["runtime/default"],
+            );
         }
     }
 }

@@ -67,7 +67,11 @@ pub fn field(errors: &mut Errors, reference: &Value, path: &str, place: Place) {
         .strip_suffix("']")
         .and_then(|rest| rest.split_once("['"))
         .filter(|(owner, _)| !owner.is_empty());
-    let known = |name: &&str| [&OF_VARIABLES[..], &OF_FILES, &KNOWN].concat().contains(name);
+    let known = |name: &&str| {
+        [&OF_VARIABLES[..], &OF_FILES, &KNOWN]
+            .concat()
+            .contains(name)
+    };
     let why = match subscripted {
         _ if version != "v1" => format!("unsupported pod version: {version}"),
         Some(("metadata.annotations" | "metadata.labels", _)) => String::new(),
@@ -89,7 +93,11 @@ pub fn field(errors: &mut Errors, reference: &Value, path: &str, place: Place) {
         };
         return errors.all_invalid(path, &shown, wrong);
     }
-    let name = if name == "spec.host" { "spec.nodeName" } else { name };
+    let name = if name == "spec.host" {
+        "spec.nodeName"
+    } else {
+        name
+    };
     let allowed = match place {
         Place::Variable => &OF_VARIABLES[..],
         Place::Volume => &OF_FILES,

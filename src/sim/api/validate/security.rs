@@ -61,7 +61,8 @@ fn sysctls(errors: &mut Errors, context: &Value, spec: &Value, path: &str) {
         if name.is_empty() {
             errors.required(&at, "");
         } else if name.len() > 253 || !name.split(['.', '/']).all(is_part_of_sysctl) {
-            let why = format!("must have at most 253 characters and match regex ^({PART}[\\./])*{PART}$");
+            let why =
+                format!("must have at most 253 characters and match regex ^({PART}[\\./])*{PART}$");
             errors.invalid(&at, name, &why);
         } else if seen.contains(&name) {
             errors.duplicate(&at, name, "");
@@ -69,7 +70,10 @@ fn sysctls(errors: &mut Errors, context: &Value, spec: &Value, path: &str) {
         let dotted = sysctl_with_dots(name);
         let of_host = [
             ("hostNetwork", dotted.starts_with("net.")),
-            ("hostIPC", dotted.starts_with("fs.mqueue.") || OF_IPC.contains(&&*dotted)),
+            (
+                "hostIPC",
+                dotted.starts_with("fs.mqueue.") || OF_IPC.contains(&&*dotted),
+            ),
         ];
         for (key, shared) in of_host {
             if spec[key] == true && shared {
@@ -85,7 +89,9 @@ fn is_part_of_sysctl(part: &str) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = part.as_bytes();
     let ends = bytes.first().is_some_and(alphanumeric) && bytes.last().is_some_and(alphanumeric);
-    ends && bytes.iter().all(|b| alphanumeric(b) || matches!(b, b'-' | b'_'))
+    ends && bytes
+        .iter()
+        .all(|b| alphanumeric(b) || matches!(b, b'-' | b'_'))
 }
 
 /// A sysctl's name with dots between its parts. Where the first separator is a slash, dots and
@@ -180,7 +186,11 @@ pub fn of_container(errors: &mut Errors, container: &Value, path: &str, host_use
     let at = format!("{path}.procMount");
     errors.known(&at, &context["procMount"], &["Default", "Unmasked"]);
     if host_users && context["procMount"] == "Unmasked" {
-        errors.invalid(at, "Unmasked", "`hostUsers` must be false to use `Unmasked`");
+        errors.invalid(
+            at,
+            "Unmasked",
+            "`hostUsers` must be false to use `Unmasked`",
+        );
     }
     seccomp(errors, context, path);
     if context["allowPrivilegeEscalation"] == false {

@@ -80,7 +80,11 @@ pub fn all<'a>(errors: &mut Errors, spec: &'a Value, path: &str, pod: &str) -> V
         let claim = text(&volume["persistentVolumeClaim"], "claimName");
         if made.iter().any(|made| made == claim) {
             let why = "must not reference a PVC that gets created for an ephemeral volume";
-            errors.invalid(format!("{path}.persistentVolumeClaim.claimName"), claim, why);
+            errors.invalid(
+                format!("{path}.persistentVolumeClaim.claimName"),
+                claim,
+                why,
+            );
         }
     }
     known

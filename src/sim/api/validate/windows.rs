@@ -91,8 +91,12 @@ fn is_dns(domain: &str) -> bool {
         let bytes = label.as_bytes();
         let ends = [bytes.first(), bytes.last()];
         bytes.len() <= 63
-            && ends.iter().all(|b| b.is_some_and(u8::is_ascii_alphanumeric))
-            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+            && ends
+                .iter()
+                .all(|b| b.is_some_and(u8::is_ascii_alphanumeric))
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || *b == b'-')
     };
     domain.split('.').all(label)
 }
@@ -106,7 +110,8 @@ pub fn host_processes(errors: &mut Errors, spec: &Value, path: &str) {
         if let (Some(pod), Some(container)) = (of_pod, own(container))
             && pod != container
         {
-            let why = format!("pod hostProcess value must be identical if both are specified, was {pod}");
+            let why =
+                format!("pod hostProcess value must be identical if both are specified, was {pod}");
             let at = format!("{path}.securityContext.windowsOptions.hostProcess");
             errors.invalid(at, container, &why);
         }
@@ -186,7 +191,8 @@ fn windows(errors: &mut Errors, spec: &Value, path: &str) {
     let [of_context, of_pod, of_containers] = OF_LINUX;
     let context = |owner: &Value, key: &&&str| {
         let value = &owner["securityContext"][**key];
-        !value.is_null() && (**key != "sysctls" || !each(&owner["securityContext"], "", key).is_empty())
+        !value.is_null()
+            && (**key != "sysctls" || !each(&owner["securityContext"], "", key).is_empty())
     };
     for key in of_context.iter().filter(|key| context(spec, key)) {
         errors.forbidden(format!("{path}.securityContext.{key}"), WHY);

@@ -89,7 +89,11 @@ fn spec(errors: &mut Errors, spec: &Value, path: &str) {
         Some(_) => resources::amount(errors, "storage", storage, &at_storage),
     }
     class(errors, spec, path, "storageClassName");
-    errors.known(at("volumeMode"), &spec["volumeMode"], &["Block", "Filesystem"]);
+    errors.known(
+        at("volumeMode"),
+        &spec["volumeMode"],
+        &["Block", "Filesystem"],
+    );
     data_sources(errors, spec, path);
     class(errors, spec, path, "volumeAttributesClassName");
 }

@@ -99,7 +99,9 @@ fn iscsi_qualified(errors: &mut Errors, name: &str, path: &str) {
             && chars.all(|c| c.is_ascii_alphanumeric())
     };
     let good = match name.get(..3) {
-        Some("iqn") => name.match_indices("iqn.").any(|(at, _)| is_iqn(&name[at..])),
+        Some("iqn") => name
+            .match_indices("iqn.")
+            .any(|(at, _)| is_iqn(&name[at..])),
         Some("eui") => of_letters(&name[3..], 16),
         Some("naa") => of_letters(&name[3..], 32),
         _ => return errors.invalid(path, name, NAMES),
@@ -222,7 +224,11 @@ fn fibre_channel(errors: &mut Errors, inside: &Value, path: &str) {
 }
 
 fn flex_volume(errors: &mut Errors, inside: &Value, path: &str) {
-    for key in inside["options"].as_object().into_iter().flat_map(|o| o.keys()) {
+    for key in inside["options"]
+        .as_object()
+        .into_iter()
+        .flat_map(|o| o.keys())
+    {
         let namespace = key.split('/').next().unwrap_or(key);
         let whole = format!(".{}", namespace.to_lowercase());
         if whole.ends_with(".kubernetes.io") || whole.ends_with(".k8s.io") {
@@ -233,9 +239,9 @@ fn flex_volume(errors: &mut Errors, inside: &Value, path: &str) {
 }
 
 fn azure_disk(errors: &mut Errors, inside: &Value, path: &str) {
-    const MANAGED: &str =
-        "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}";
-    const BLOB: &str = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd";
+    const MANAGED: &str = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}";
+    const BLOB: &str =
+        "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd";
     let known: [(&str, &[&str]); 2] = [
         ("cachingMode", &["None", "ReadOnly", "ReadWrite"]),
         ("kind", &["Dedicated", "Managed", "Shared"]),
