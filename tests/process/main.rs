@@ -12,6 +12,7 @@ mod docs;
 mod endpoints;
 mod explain_contract;
 mod files;
+mod null_strings;
 mod plan_cli;
 mod plan_cluster;
 mod plan_contract;
