@@ -1,4 +1,5 @@
-//! The rules of pods. Left out: groups of pods that are scheduled together.
+//! The rules of pods. Left out: that a pod with a projected token names its service account, because
+//! nothing here gives it one.
 
 use serde_json::Value;
 
@@ -12,6 +13,14 @@ use super::{
 /// Checks a new pod.
 pub fn create(errors: &mut Errors, pod: &Value) {
     whole(errors, pod);
+    let has = |key: &str| !each(&pod["spec"], "", key).is_empty();
+    if has("ephemeralContainers") {
+        errors.forbidden("spec.ephemeralContainers", "cannot be set on create");
+    }
+    if has("schedulingGates") && !text(&pod["spec"], "nodeName").is_empty() {
+        let why = "cannot be set until all schedulingGates have been cleared";
+        errors.forbidden("spec.nodeName", why);
+    }
     profiles::annotations_match(errors, &pod["metadata"], &pod["spec"], "spec");
 }
 
