@@ -17,7 +17,8 @@ use crate::model::{
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// A string in a JSON object of strings: null, which files may have, is empty there, as Go reads it.
+/// A string in a JSON object of strings: null, which files may have, is empty there, as Go reads
+/// it.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct MapText<'a>(#[serde(borrow, deserialize_with = "or_empty")] pub Cow<'a, str>);

@@ -1,5 +1,5 @@
-//! Changes of valid DaemonSets: each field is removed, emptied, and given values of wrong type, form
-//! and range. Always the same for the same DaemonSets.
+//! Changes of valid DaemonSets: each field is removed, emptied, and given values of wrong type,
+//! form and range. Always the same for the same DaemonSets.
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 //! The corpus of DaemonSets that are wrong in one place (`tests/support/corpus`) against a real API
 //! server: it must say what was recorded.
 //!
-//! With `RECORD_VALIDATION=1` the file is written anew from the changes that `mutations.rs` makes now.
-//! All cases are asked, as dry runs, which takes about half a minute.
+//! With `RECORD_VALIDATION=1` the file is written anew from the changes that `mutations.rs` makes
+//! now. All cases are asked, as dry runs, which takes about half a minute.
 
 use std::io::Write as _;
 

@@ -1,6 +1,6 @@
-//! An empty value after a key is null in YAML. In maps and lists of strings it is an empty string to
-//! the API server, so it is one to `plan`: the pod goes where such a node selector is met, and the
-//! revision holds what the server would store.
+//! An empty value after a key is null in YAML. In maps and lists of strings it is an empty string
+//! to the API server, so it is one to `plan`: the pod goes where such a node selector is met, and
+//! the revision holds what the server would store.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! The simulated API server refuses what the real one (1.37.1) refuses, in the same words.
 //!
-//! The corpus (`tests/support/corpus`) has thousands of DaemonSets, each wrong in one place, and what
-//! the real server said to a create of them. Compared are code, message and causes, and a hash of what
-//! is stored. [`UNLIKE`] are known differences.
+//! The corpus (`tests/support/corpus`) has thousands of DaemonSets, each wrong in one place, and
+//! what the real server said to a create of them. Compared are code, message and causes, and a hash
+//! of what is stored. [`UNLIKE`] are known differences.
 
 use std::fmt::Write as _;
 use std::thread;

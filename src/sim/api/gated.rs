@@ -1,5 +1,5 @@
-//! Fields behind feature gates that are off: the server takes them from pods and templates, without a
-//! word, before it checks them.
+//! Fields behind feature gates that are off: the server takes them from pods and templates, without
+//! a word, before it checks them.
 
 use serde_json::Value;
 

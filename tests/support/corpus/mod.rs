@@ -2,9 +2,9 @@
 //!
 //! `tests/data/validation-bases.json` has valid DaemonSets by name. A line of
 //! `tests/data/validation-corpus.ndjson.gz` is one of them with one change, and what the API server
-//! said to a create of it: its refusal, or a hash of what it stores. `tests/live/validation_corpus.rs`
-//! writes the file and holds it against the real server, `tests/server/validation_corpus.rs` holds the
-//! simulated server against it.
+//! said to a create of it: its refusal, or a hash of what it stores.
+//! `tests/live/validation_corpus.rs` writes the file and holds it against the real server,
+//! `tests/server/validation_corpus.rs` holds the simulated server against it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -125,7 +125,9 @@ pub fn hash(object: &Value) -> String {
 
 /// A line of the file.
 pub struct Case {
+    /// What was sent.
     pub mutation: Mutation,
+    /// What the server said.
     pub verdict: Verdict,
 }
 

@@ -1,5 +1,5 @@
-//! The rules of pods. Left out: that a pod with a projected token names its service account, because
-//! nothing here gives it one.
+//! The rules of pods. Left out: that a pod with a projected token names its service account,
+//! because nothing here gives it one.
 
 use serde_json::Value;
 

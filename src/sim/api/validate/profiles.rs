@@ -1,6 +1,6 @@
 //! The rules of annotations of a pod or template: profiles of seccomp and AppArmor, which were
-//! annotations once and must match the fields, and tolerations. Left out: tolerations in detail, and
-//! the cost of deletion.
+//! annotations once and must match the fields, and tolerations. Left out: tolerations in detail,
+//! and the cost of deletion.
 
 use serde_json::Value;
 

@@ -9,6 +9,7 @@ use crate::sim::api::validate::{metadata, names, placement, resources};
 use crate::stored::quantity::billionths;
 use crate::stored::types;
 
+/// Checks a volume of a storage driver.
 pub fn csi(errors: &mut Errors, inside: &Value, path: &str) {
     let (driver, at) = (text(inside, "driver"), format!("{path}.driver"));
     if driver.is_empty() {

@@ -21,6 +21,7 @@ const HOST_PATHS: [&str; 8] = [
     "Socket",
 ];
 
+/// Checks an empty directory.
 pub fn empty_dir(errors: &mut Errors, inside: &Value, path: &str) {
     if billionths(text(inside, "sizeLimit")).is_some_and(|size| size < 0) {
         let why = "SizeLimit field must be a valid resource quantity";
@@ -28,6 +29,7 @@ pub fn empty_dir(errors: &mut Errors, inside: &Value, path: &str) {
     }
 }
 
+/// Checks a path of the node.
 pub fn host_path(errors: &mut Errors, inside: &Value, path: &str) {
     let at = format!("{path}.path");
     let target = text(inside, "path");
@@ -41,12 +43,14 @@ pub fn host_path(errors: &mut Errors, inside: &Value, path: &str) {
     }
 }
 
+/// Checks a clone of a repository.
 pub fn git_repo(errors: &mut Errors, inside: &Value, path: &str) {
     required(errors, inside, path, &["repository"]);
     let directory = format!("{path}.directory");
     descending(errors, text(inside, "directory"), &directory);
 }
 
+/// Checks the files of an image.
 pub fn image(errors: &mut Errors, inside: &Value, path: &str) {
     required(errors, inside, path, &["reference"]);
     let policy = text(inside, "pullPolicy");
@@ -70,6 +74,7 @@ pub fn key(errors: &mut Errors, item: &Value, path: &str) {
     mode(errors, item, path, "mode");
 }
 
+/// Checks a volume of fields of the pod.
 pub fn downward_api(errors: &mut Errors, inside: &Value, path: &str) {
     mode(errors, inside, path, "defaultMode");
     for (_, item) in each(inside, path, "items") {

@@ -30,6 +30,7 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Checks a projected volume at `path`.
 pub fn all(errors: &mut Errors, inside: &Value, path: &str) {
     mode(errors, inside, path, "defaultMode");
     let mut taken = Files {
