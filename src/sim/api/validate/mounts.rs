@@ -1,6 +1,6 @@
 //! The rules of mounts of volumes, as directories and as devices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,10 +8,18 @@ use super::errors::Errors;
 use super::fields::{each, text};
 use super::volume::{self, Volumes};
 
+/// The paths under `list` of a container by the name of their volume. As in the server, a later path
+/// takes the place of an earlier one of the same volume.
+fn paths_by_name<'a>(container: &'a Value, list: &str, key: &str) -> BTreeMap<&'a str, &'a str> {
+    let all = each(container, "", list).into_iter();
+    all.map(|(_, item)| (text(item, "name"), text(item, key)))
+        .collect()
+}
+
 /// Checks `volumeMounts` of a container.
 pub fn mounts(errors: &mut Errors, container: &Value, path: &str, volumes: &Volumes) {
     let list = format!("{path}.volumeMounts");
-    let devices = each(container, "", "volumeDevices");
+    let devices = paths_by_name(container, "volumeDevices", "devicePath");
     let privileged = container["securityContext"]["privileged"] == true;
     let mut taken = BTreeSet::new();
     for (path, mount) in each(container, path, "volumeMounts") {
@@ -29,11 +37,11 @@ pub fn mounts(errors: &mut Errors, container: &Value, path: &str, volumes: &Volu
         if !taken.insert(target) {
             errors.invalid(&at_path, target, "must be unique");
         }
-        if devices.iter().any(|(_, d)| text(d, "name") == name) {
+        if devices.contains_key(name) {
             let why = "must not already exist in volumeDevices";
             errors.invalid(at_name, name, why);
         }
-        if devices.iter().any(|(_, d)| text(d, "devicePath") == target) {
+        if devices.values().any(|device| *device == target) {
             let why = "must not already exist as a path in volumeDevices";
             errors.invalid(at_path, target, why);
         }
@@ -88,7 +96,7 @@ fn recursively_read_only(errors: &mut Errors, mount: &Value, list: &str) {
 
 /// Checks `volumeDevices` of a container.
 pub fn devices(errors: &mut Errors, container: &Value, path: &str, volumes: &Volumes) {
-    let mounts = each(container, "", "volumeMounts");
+    let mounts = paths_by_name(container, "volumeMounts", "mountPath");
     let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
     for (path, device) in each(container, path, "volumeDevices") {
         let (name, target) = (text(device, "name"), text(device, "devicePath"));
@@ -121,10 +129,10 @@ pub fn devices(errors: &mut Errors, container: &Value, path: &str, volumes: &Vol
         } else {
             paths.insert(target);
         }
-        if mounts.iter().any(|(_, m)| text(m, "name") == name) {
+        if mounts.contains_key(name) {
             errors.invalid(at_name, name, "must not already exist in volumeMounts");
         }
-        if mounts.iter().any(|(_, m)| text(m, "mountPath") == target) {
+        if mounts.values().any(|mount| *mount == target) {
             let why = "must not already exist as a path in volumeMounts";
             errors.invalid(at_path, target, why);
         }
