@@ -57,10 +57,14 @@ impl Edit {
         }
     }
 
-    /// Sets `key` to null, without a note: null means the same as no field.
-    pub fn set_null(&mut self, object: &mut RawObject, key: &str) {
-        object.set(key, RawValue::NULL.to_owned());
-        self.changes += 1;
+    /// Sets `key` to `json`, a JSON text, without a note: it means the same as what was there.
+    pub fn set_quietly(&mut self, object: &mut RawObject, key: &str, json: &str) {
+        if object.get(key).map(RawValue::get) != Some(json)
+            && let Ok(value) = RawValue::from_string(json.to_owned())
+        {
+            object.set(key, value);
+            self.changes += 1;
+        }
     }
 
     /// Removes `key`, without a note: an empty field means the same as no field.
@@ -101,6 +105,13 @@ impl Edit {
         let list = self.path.len();
         for (i, item) in items.iter_mut().enumerate() {
             self.path.push_str(&format!("[{i}]"));
+            // Go reads null as the empty struct.
+            if is_null(item)
+                && let Ok(empty) = RawValue::from_string("{}".to_owned())
+            {
+                *item = empty;
+                self.changes += 1;
+            }
             if let Some(changed) = self.open(item, &mut f)? {
                 *item = changed;
             }

@@ -10,6 +10,6 @@ mod edit;
 pub mod image;
 mod normal;
 pub mod quantity;
+pub mod types;
 
 pub use edit::WrongType;
-pub use normal::field_type;

@@ -4,108 +4,126 @@
 //! fields are always there, and quantities are rewritten. The types are data, in `types.txt`; a
 //! field that is not listed stays as it is.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::edit::{Edit, WrongType};
 use super::quantity;
-use crate::wire::raw::RawObject;
-
-/// The fields of a type: name, and kind as `types.txt` writes it.
-type Fields = Vec<(&'static str, &'static str)>;
-
-static TYPES: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
-    let lines = include_str!("types.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, fields)| {
-            (
-                name,
-                fields
-                    .split(", ")
-                    .filter_map(|f| f.split_once(' '))
-                    .collect(),
-            )
-        })
-        .collect()
-});
-
-/// The name of the Go type in the field `key` of the type `owner`, or of the items of a list there.
-/// None for maps, plain values and fields that are not listed.
-pub fn field_type(owner: &str, key: &str) -> Option<&'static str> {
-    let fields = TYPES.get(owner)?;
-    let (_, kind) = fields.iter().find(|(name, _)| *name == key)?;
-    if kind.starts_with("{}") {
-        return None;
-    }
-    let name = kind.trim_start_matches(['[', ']', '?', '*', '&', '=']);
-    name.starts_with(|c: char| c.is_ascii_uppercase())
-        .then_some(name)
-}
+use super::types::{self, Field, Shape, Type};
+use crate::wire::raw::{RawObject, parse_array};
 
 /// Brings an object of the type `name` into the server's form.
 pub fn normalise(edit: &mut Edit, object: &mut RawObject, name: &str) -> Result<(), WrongType> {
-    let Some(fields) = TYPES.get(name) else {
+    let fields = types::find(name).map_or(&[][..], |found| &found.fields);
+    fields.iter().try_for_each(|f| field(edit, object, f))
+}
+
+fn field(edit: &mut Edit, object: &mut RawObject, field: &Field) -> Result<(), WrongType> {
+    let key = field.key;
+    match (field.shape, field.of) {
+        (Shape::Plain, Type::Struct(inner)) => {
+            edit.fill(object, key, "{}");
+            return edit.child(object, key, |edit, inside| normalise(edit, inside, inner));
+        }
+        (Shape::Plain, Type::Quantity) if !field.omitted => edit.fill(object, key, "\"0\""),
+        _ => {}
+    }
+    let text = object.get(key).map_or("null", RawValue::get);
+    let empty = match field.shape {
+        Shape::Plain => matches!(text, "null" | "false" | "0" | "\"\""),
+        Shape::Pointer => text == "null",
+        Shape::List => text == "null" || is_hollow(text, '[', ']'),
+        Shape::Map => text == "null" || is_hollow(text, '{', '}'),
+    };
+    if empty && field.omitted {
+        edit.drop(object, key);
+        return Ok(());
+    }
+    if text == "null" {
+        edit.set_quietly(object, key, zero(field));
+        return Ok(());
+    }
+    match (field.shape, field.of) {
+        (Shape::List, Type::Struct(inner)) => {
+            edit.each(object, key, |edit, item| normalise(edit, item, inner))
+        }
+        (Shape::List, of) => nulls_in_list(edit, object, key, of),
+        (Shape::Map, of) => nulls_in_map(edit, object, key, of),
+        (_, Type::Struct(inner)) => {
+            edit.child(object, key, |edit, inside| normalise(edit, inside, inner))
+        }
+        (_, Type::Quantity) => {
+            rewrite(edit, object, key, quantity::canonical);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What Go has where a field is null or missing, and is not left out.
+fn zero(field: &Field) -> &'static str {
+    match field.shape {
+        Shape::Plain => item_zero(field.of),
+        _ => "null",
+    }
+}
+
+/// What Go has where a value of this type is null: in a list or a map of texts, null is an empty
+/// text.
+fn item_zero(of: Type) -> &'static str {
+    match of {
+        Type::Text(_) => "\"\"",
+        Type::Bool => "false",
+        Type::Int32 | Type::Int64 | Type::NumberOrText => "0",
+        Type::Quantity => "\"0\"",
+        Type::Struct(_) => "{}",
+        Type::Time | Type::MicroTime | Type::Raw => "null",
+    }
+}
+
+fn nulls_in_list(
+    edit: &mut Edit,
+    object: &mut RawObject,
+    key: &str,
+    of: Type,
+) -> Result<(), WrongType> {
+    // Most lists have none: they keep their text.
+    let Some(list) = object.get(key).filter(|list| list.get().contains("null")) else {
         return Ok(());
     };
-    for (key, kind) in fields {
-        field(edit, object, key, kind)?;
+    let items = parse_array(list).map_err(|_| edit.wrong("a sequence"))?;
+    if items.iter().any(|item| item.get() == "null") {
+        let items = items.iter().map(|item| match item.get() {
+            "null" => item_zero(of),
+            text => text,
+        });
+        let items: Vec<_> = items.collect();
+        edit.set_quietly(object, key, &format!("[{}]", items.join(",")));
     }
     Ok(())
 }
 
-fn field(edit: &mut Edit, object: &mut RawObject, key: &str, kind: &str) -> Result<(), WrongType> {
-    if let Some(inner) = kind.strip_prefix('=') {
-        edit.fill(object, key, "{}");
-        return edit.child(object, key, |edit, inside| normalise(edit, inside, inner));
-    }
-    if kind == "quantity" {
-        edit.fill(object, key, "\"0\"");
-    }
-    let Some(text) = object.get(key).map(RawValue::get) else {
-        let nullable = kind.starts_with('&') || ["[]", "{}"].iter().any(|k| kind.starts_with(k));
-        if nullable && !kind.contains('?') {
-            edit.set_null(object, key);
-        }
-        return Ok(());
-    };
-    let empty = match kind.split_once('?') {
-        Some(("scalar", _)) => matches!(text, "null" | "false" | "0" | "\"\""),
-        Some(("[]", _)) => text == "null" || is_hollow(text, '[', ']'),
-        Some(("{}", _)) => text == "null" || is_hollow(text, '{', '}'),
-        _ => text == "null" && kind.starts_with('*'),
-    };
-    if empty {
-        edit.drop(object, key);
+fn nulls_in_map(
+    edit: &mut Edit,
+    object: &mut RawObject,
+    key: &str,
+    of: Type,
+) -> Result<(), WrongType> {
+    let quantities = of == Type::Quantity;
+    let text = object.get(key).map_or("", RawValue::get);
+    if !quantities && !text.contains("null") {
         return Ok(());
     }
-    match kind {
-        "quantity" | "*quantity" => {
-            rewrite(edit, object, key, quantity::canonical);
-            Ok(())
+    edit.child(object, key, |edit, map| {
+        let names: Vec<String> = map.0.keys().cloned().collect();
+        for name in names {
+            if quantities {
+                rewrite(edit, map, &name, quantity::canonical_resource);
+            } else if map.get(&name).map(RawValue::get) == Some("null") {
+                edit.set_quietly(map, &name, item_zero(of));
+            }
         }
-        "{}?q" => edit.child(object, key, |edit, list| {
-            let names: Vec<String> = list.0.keys().cloned().collect();
-            for name in names {
-                rewrite(edit, list, &name, quantity::canonical_resource);
-            }
-            Ok(())
-        }),
-        _ => match kind.trim_start_matches(['[', ']', '?', '*', '&', '{', '}']) {
-            "" | "-" | "scalar" | "q" => Ok(()),
-            inner if kind.starts_with("[]") => {
-                edit.each(object, key, |edit, item| normalise(edit, item, inner))
-            }
-            inner if kind.starts_with(['*', '&']) => {
-                edit.child(object, key, |edit, inside| normalise(edit, inside, inner))
-            }
-            _ => Ok(()),
-        },
-    }
+        Ok(())
+    })
 }
 
 /// Whether there is nothing but white space between the brackets.
@@ -129,5 +147,53 @@ fn rewrite(edit: &mut Edit, object: &mut RawObject, key: &str, form: fn(&str) ->
         && written.get() != value.get()
     {
         edit.set(object, key, written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(name: &str, json: &str) -> String {
+        let raw = RawValue::from_string(json.to_owned()).unwrap();
+        let mut object = RawObject::parse(&raw).unwrap();
+        normalise(&mut Edit::default(), &mut object, name).unwrap();
+        object.to_raw().get().to_owned()
+    }
+
+    #[test]
+    fn null_is_an_empty_text_in_lists_and_maps_of_texts() {
+        let selector = r#"{"nodeSelector":{"a":null,"b":"null"}}"#;
+        let expected = r#"{"containers":null,"nodeSelector":{"a":"","b":"null"}}"#;
+        assert_eq!(normal("PodSpec", selector), expected);
+        assert_eq!(
+            normal("ExecAction", r#"{"command":["x", null]}"#),
+            r#"{"command":["x",""]}"#
+        );
+        let groups = r#"{"supplementalGroups":[null,7]}"#;
+        assert_eq!(
+            normal("PodSecurityContext", groups),
+            groups.replace("null", "0")
+        );
+    }
+
+    #[test]
+    fn null_is_an_empty_struct_in_lists_of_structs_and_no_field_elsewhere() {
+        let secrets = r#"{"containers":[],"imagePullSecrets":[null],"affinity":null}"#;
+        let expected = r#"{"containers":[],"imagePullSecrets":[{}]}"#;
+        assert_eq!(normal("PodSpec", secrets), expected);
+    }
+
+    #[test]
+    fn texts_and_numbers_that_are_always_there_are_empty_where_they_are_missing() {
+        let expected = r#"{"name":"kernel.sem","value":""}"#;
+        assert_eq!(normal("Sysctl", r#"{"name":"kernel.sem"}"#), expected);
+        assert_eq!(normal("SleepAction", "{}"), r#"{"seconds":0}"#);
+    }
+
+    #[test]
+    fn a_list_without_nulls_keeps_its_text() {
+        let text = normal("ExecAction", r#"{"command": ["a",  "null"]}"#);
+        assert_eq!(text, r#"{"command":["a",  "null"]}"#);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::model::{
@@ -17,8 +17,19 @@ use crate::model::{
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
+/// A string in a JSON object of strings: null, which files may have, is empty there, as Go reads
+/// it.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct MapText<'a>(#[serde(borrow, deserialize_with = "or_empty")] pub Cow<'a, str>);
+
+fn or_empty<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Cow<'a, str>, D::Error> {
+    let text = Option::<Text<'a>>::deserialize(from)?;
+    Ok(text.map_or(Cow::Borrowed(""), |text| text.0))
+}
+
 /// A JSON object of strings.
-pub type Map<'a> = BTreeMap<Text<'a>, Text<'a>>;
+pub type Map<'a> = BTreeMap<Text<'a>, MapText<'a>>;
 
 /// `metadata`.
 #[derive(Deserialize)]

@@ -8,6 +8,8 @@ mod cluster;
 mod conflict;
 mod control_plane;
 mod controller;
+#[path = "../support/corpus/mod.rs"]
+mod corpus;
 #[path = "../support/differential/mod.rs"]
 mod differential;
 #[path = "../support/live/mod.rs"]
@@ -30,6 +32,7 @@ mod hold;
 mod kubectl;
 mod lease_rules;
 mod metrics;
+mod mutations;
 mod nodes;
 mod replicas;
 mod rig;
@@ -47,3 +50,4 @@ mod two;
 mod two_rollout;
 mod upkeep;
 mod validation;
+mod validation_corpus;

@@ -23,7 +23,7 @@ const RANDOM: [&str; 4] = [
 ];
 
 /// Sends a request: the answer's code and body.
-async fn call(client: &kube::Client, method: Method, path: &str, body: &Value) -> (u16, Value) {
+pub async fn call(client: &kube::Client, method: Method, path: &str, body: &Value) -> (u16, Value) {
     let request = Request::builder()
         .method(method)
         .uri(path)

@@ -14,6 +14,7 @@ mod endpoints;
 mod explain_contract;
 mod files;
 mod lines;
+mod null_strings;
 mod paths;
 mod plan_cli;
 mod plan_cluster;

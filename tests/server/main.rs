@@ -4,6 +4,8 @@
 //! The answers of the real API server, and of the code that it is built from, are recorded in
 //! `tests/data`.
 
+#[path = "../support/corpus/mod.rs"]
+mod corpus;
 #[path = "../support/differential/mod.rs"]
 mod differential;
 #[path = "../support/same.rs"]
@@ -16,3 +18,4 @@ mod host_ports;
 mod strategic_merge;
 mod strict;
 mod validation;
+mod validation_corpus;

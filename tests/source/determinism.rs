@@ -80,7 +80,7 @@ const UNORDERED: [(&str, &str); 16] = [
         "cache/mod.rs",
         "looked up by key; what is gone through ends in an ordered set or in a plan, which sorts",
     ),
-    ("stored/normal.rs", "looked up by type"),
+    ("stored/types.rs", "looked up by type and by field"),
     ("plan/revisions.rs", "asked what is in it"),
     ("plan/names.rs", "asked what is in it"),
     ("plan/rollout/census.rs", "asked what is in it"),

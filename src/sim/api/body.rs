@@ -30,7 +30,7 @@ pub fn read(resource: &'static Resource, body: &[u8]) -> Result<Value> {
             summary(body)
         ))
     };
-    let object = match serde_json::from_slice::<Value>(body) {
+    let mut object = match serde_json::from_slice::<Value>(body) {
         Err(_) => return Err(unrecognized(&syntax_error(body))),
         Ok(Value::Null) => json!({}),
         Ok(object @ Value::Object(_)) => object,
@@ -57,6 +57,7 @@ pub fn read(resource: &'static Resource, body: &[u8]) -> Result<Value> {
         }
     }
     validate::decode(resource, &object)?;
+    validate::fill_nulls(resource, &mut object);
     let mut object = bare(validate::without_unknown(resource, object));
     without_nulls(&mut object);
     Ok(object)

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::fields::{copy, drop_if, fill, is_empty, remove, times, whole_seconds};
-use super::pods;
 use super::resource::{self, Resource};
 use super::status::ApiStatus;
+use super::{gated, pods};
 use crate::stored::defaults as stored;
 
 /// The annotation that counts the templates of a DaemonSet.
@@ -60,7 +60,19 @@ pub fn create(resource: &Resource, object: &mut Value) {
         remove(object, "status");
     }
     remove(&mut object["metadata"], "generation");
+    if let Some(spec) = pod_spec(resource, object) {
+        gated::drop_from(spec);
+    }
     complete(resource, object);
+}
+
+/// The spec of a pod, or that of the pods of a DaemonSet.
+fn pod_spec<'a>(resource: &Resource, object: &'a mut Value) -> Option<&'a mut Value> {
+    match resource {
+        r if *r == resource::PODS => object.get_mut("spec"),
+        r if *r == resource::DAEMON_SETS => object.pointer_mut("/spec/template/spec"),
+        _ => None,
+    }
 }
 
 /// Makes an update of `old` of what was sent. A write of the status changes only the status and
@@ -70,6 +82,9 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
     if resource.status {
         let kept = if of_status { "spec" } else { "status" };
         copy(old, object, kept);
+    }
+    if let Some(spec) = pod_spec(resource, object) {
+        gated::drop_from(spec);
     }
     complete(resource, object);
     copy(&old["metadata"], &mut object["metadata"], "generation");
@@ -101,6 +116,15 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
 fn metadata(object: &mut Value) {
     fill(object, "metadata", json!({}));
     let metadata = &mut object["metadata"];
+    // The server takes an owner that is listed twice for one.
+    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+        let all = std::mem::take(owners);
+        for owner in all {
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+    }
     drop_if(metadata, METADATA_FIELDS, is_empty);
 }
 

@@ -18,6 +18,7 @@ pub mod faults;
 mod fields;
 mod finalizers;
 mod form;
+mod gated;
 mod grace;
 pub mod http;
 pub mod log;

@@ -274,7 +274,7 @@ impl FieldError {
 /// texts, is in the order of its keys.
 fn go_json(value: &Value) -> String {
     /// Fields that precede all others, which are in alphabetical order.
-    const FIRST: [&str; 11] = [
+    const FIRST: [&str; 33] = [
         "apiVersion",
         "kind",
         "name",
@@ -283,8 +283,30 @@ fn go_json(value: &Value) -> String {
         "Key",
         "Value",
         "Effect",
+        "Capabilities",
+        "Privileged",
+        "SELinuxOptions",
+        "WindowsOptions",
+        "RunAsUser",
+        "RunAsGroup",
+        "RunAsNonRoot",
+        "ReadOnlyRootFilesystem",
+        "AllowPrivilegeEscalation",
+        "ProcMount",
+        "SeccompProfile",
+        "AppArmorProfile",
+        "Name",
+        "SignerName",
+        "LabelSelector",
+        "Optional",
+        "Path",
+        "User",
+        "Role",
         "Type",
+        "Level",
         "RollingUpdate",
+        "MaxUnavailable",
+        "MaxSurge",
         "controller",
     ];
     match value {
@@ -294,7 +316,11 @@ fn go_json(value: &Value) -> String {
         }
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
-            if !fields.iter().all(|(_, value)| value.is_string()) {
+            let internal = |key: &str| FIRST.contains(&key) && key.starts_with(char::is_uppercase);
+            if fields
+                .iter()
+                .any(|(key, value)| !value.is_string() || internal(key))
+            {
                 let rank = |key: &str| FIRST.iter().position(|f| *f == key);
                 fields.sort_by_key(|(key, _)| (rank(key).unwrap_or(FIRST.len()), key.as_str()));
             }

@@ -8,23 +8,31 @@
 mod container;
 mod daemon_set;
 mod decode;
+mod dns;
+mod env;
 mod errors;
 mod event;
 mod fields;
 mod metadata;
+mod mounts;
 mod names;
 mod node;
 mod others;
 mod placement;
 mod pod;
 mod pod_update;
+mod probe;
+mod profiles;
+mod references;
 mod resources;
+mod security;
 pub mod unknown;
 mod volume;
+mod windows;
 
 use serde_json::Value;
 
-pub use decode::{check_types, decode};
+pub use decode::{check_types, decode, fill_nulls};
 use errors::Errors;
 use metadata::NameRule;
 pub use unknown::without_unknown;

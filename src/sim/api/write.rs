@@ -188,7 +188,7 @@ pub fn patch(
     let Some(old) = old else {
         return Err(ApiStatus::not_found(resource, &target.name));
     };
-    let patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
+    let mut patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
     let of_another_kind = [
         ("kind", resource.kind.to_owned()),
         ("apiVersion", resource.api_version()),
@@ -202,6 +202,7 @@ pub fn patch(
         ));
     }
     validate::check_types(resource, &patched).map_err(|why| invalid_patch(&patched, &why))?;
+    validate::fill_nulls(resource, &mut patched);
     let mut object = bare(validate::without_unknown(resource, patched));
     in_namespace(target, &mut object)?;
     if name(&object) != target.name {

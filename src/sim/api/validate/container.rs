@@ -1,5 +1,5 @@
-//! The rules of containers. Left out: security contexts, devices, hooks, resize policies, restart
-//! rules, and the parts of variables' sources (config maps, secrets, files).
+//! The rules of containers: common ones, and those of containers, init containers and ephemeral
+//! ones.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,16 @@ use serde_json::Value;
 use super::errors::Errors;
 use super::fields::{each, number, present, text};
 use super::volume::Volumes;
-use super::{names, resources, volume};
+use super::{env, mounts, names, probe, resources, security};
+
+const INIT: &str = "may not be set for init containers without restartPolicy=Always";
+
+/// Every container of a pod with its path, in the order in which the server visits them.
+pub fn every<'a>(spec: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
+    let kinds = ["initContainers", "containers", "ephemeralContainers"];
+    let all = kinds.into_iter().flat_map(|key| each(spec, path, key));
+    all.collect()
+}
 
 /// Checks `containers` of a pod.
 pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
@@ -18,11 +27,13 @@ pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     }
     let mut known = BTreeSet::new();
     for (path, container) in &containers {
-        common(errors, container, path, volumes);
+        common(errors, spec, container, path, volumes);
         if !known.insert(text(container, "name")) {
             errors.duplicate(format!("{path}.name"), text(container, "name"), "");
         }
-        probes(errors, container, path);
+        probe::lifecycle(errors, container, path, spec);
+        probe::probes(errors, container, path);
+        restart_policy(errors, container, path);
     }
     let mut taken = BTreeSet::new();
     for (path, container) in &containers {
@@ -36,7 +47,8 @@ pub fn init(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     let mut known: BTreeSet<&str> = others.map(|(_, c)| text(c, "name")).collect();
     let at = format!("{path}.initContainers");
     for (path, container) in each(spec, path, "initContainers") {
-        common(errors, container, &path, volumes);
+        common(errors, spec, container, &path, volumes);
+        restart_policy(errors, container, &path);
         let restarts = text(container, "restartPolicy") == "Always";
         let name = text(container, "name");
         if known.contains(name) {
@@ -48,7 +60,8 @@ pub fn init(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
         let first = format!("{at}[0]");
         host_ports(errors, container, &first, &mut BTreeSet::new());
         if restarts {
-            probes(errors, container, &path);
+            probe::lifecycle(errors, container, &path, spec);
+            probe::probes(errors, container, &path);
             continue;
         }
         for key in [
@@ -58,14 +71,76 @@ pub fn init(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
             "startupProbe",
         ] {
             if present(container, key).is_some() {
-                let why = "may not be set for init containers without restartPolicy=Always";
-                errors.forbidden(format!("{path}.{key}"), why);
+                errors.forbidden(format!("{path}.{key}"), INIT);
+            }
+        }
+        for (path, policy) in each(container, &path, "resizePolicy") {
+            let policy = text(policy, "restartPolicy");
+            if policy == "RestartContainer" {
+                let why = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+                errors.invalid(format!("{path}.restartPolicy"), policy, why);
             }
         }
     }
 }
 
-fn common(errors: &mut Errors, container: &Value, path: &str, volumes: &Volumes) {
+/// The fields that ephemeral containers do not have, in the order of the Go type.
+const NOT_EPHEMERAL: [&str; 7] = [
+    "ports",
+    "resources",
+    "resizePolicy",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+];
+
+/// Checks `ephemeralContainers` of a pod; templates must not have any, but theirs are checked.
+pub fn ephemeral(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
+    const WHY: &str = "cannot be set for an Ephemeral Container";
+    let others = ["containers", "initContainers"].into_iter();
+    let others = others.flat_map(|key| each(spec, path, key));
+    let others: BTreeSet<&str> = others.map(|(_, c)| text(c, "name")).collect();
+    let mut known = others.clone();
+    for (path, container) in each(spec, path, "ephemeralContainers") {
+        common(errors, spec, container, &path, volumes);
+        untrimmed_image(errors, container, &path);
+        let (name, target) = (
+            text(container, "name"),
+            text(container, "targetContainerName"),
+        );
+        if !known.insert(name) {
+            errors.duplicate(format!("{path}.name"), name, "");
+        }
+        if !target.is_empty() && !others.contains(target) {
+            errors.not_found(format!("{path}.targetContainerName"), target);
+        }
+        for key in NOT_EPHEMERAL {
+            let empty = container[key].as_object().is_some_and(|o| o.is_empty());
+            if present(container, key).is_some() && !(key == "resources" && empty) {
+                errors.forbidden(format!("{path}.{key}"), WHY);
+            }
+        }
+        for (path, mount) in each(container, &path, "volumeMounts") {
+            for key in ["subPath", "subPathExpr"] {
+                if !text(mount, key).is_empty() {
+                    errors.forbidden(format!("{path}.{key}"), WHY);
+                }
+            }
+        }
+    }
+}
+
+/// Checks that an image's name has no white space around it.
+pub fn untrimmed_image(errors: &mut Errors, container: &Value, path: &str) {
+    let image = text(container, "image");
+    if image.trim() != image {
+        let why = "must not have leading or trailing whitespace";
+        errors.invalid(format!("{path}.image"), image, why);
+    }
+}
+
+fn common(errors: &mut Errors, spec: &Value, container: &Value, path: &str, volumes: &Volumes) {
     let at = |key: &str| format!("{path}.{key}");
     let name = text(container, "name");
     if name.is_empty() {
@@ -80,12 +155,22 @@ fn common(errors: &mut Errors, container: &Value, path: &str, volumes: &Volumes)
     let policies = ["File", "FallbackToLogsOnError"];
     errors.one_of(at("terminationMessagePolicy"), policy, &policies);
     ports(errors, container, path);
-    env(errors, container, path);
-    volume::mounts(errors, container, path, volumes);
+    env::variables(errors, container, path);
+    env::sources(errors, container, path);
+    mounts::mounts(errors, container, path, volumes);
+    mounts::devices(errors, container, path, volumes);
     let policy = text(container, "imagePullPolicy");
     let policies = ["Always", "IfNotPresent", "Never"];
     errors.one_of(at("imagePullPolicy"), policy, &policies);
-    resources::requirements(errors, &container["resources"], &at("resources"));
+    let claims: BTreeSet<&str> = each(spec, "", "resourceClaims")
+        .into_iter()
+        .map(|(_, claim)| text(claim, "name"))
+        .filter(|name| !name.is_empty())
+        .collect();
+    resources::of_container(errors, &container["resources"], &at("resources"), &claims);
+    resize_policy(errors, container, path, text(spec, "restartPolicy"));
+    let host_users = spec["hostUsers"] != false;
+    security::of_container(errors, container, path, host_users);
 }
 
 fn ports(errors: &mut Errors, container: &Value, path: &str) {
@@ -110,12 +195,8 @@ fn ports(errors: &mut Errors, container: &Value, path: &str) {
         if host != 0 {
             errors.between(format!("{path}.hostPort"), host, 1, 65535);
         }
-        let protocols = ["SCTP", "TCP", "UDP"];
-        errors.one_of(
-            format!("{path}.protocol"),
-            text(port, "protocol"),
-            &protocols,
-        );
+        let at = format!("{path}.protocol");
+        errors.one_of(at, text(port, "protocol"), &["SCTP", "TCP", "UDP"]);
     }
 }
 
@@ -129,147 +210,64 @@ fn host_ports(errors: &mut Errors, container: &Value, path: &str, taken: &mut BT
     }
 }
 
-fn env(errors: &mut Errors, container: &Value, path: &str) {
-    for (path, variable) in each(container, path, "env") {
-        let name = text(variable, "name");
-        let at = format!("{path}.name");
-        if name.is_empty() {
-            errors.required(at, "");
-        } else {
-            errors.all_invalid(&at, name, names::env_name(name));
+/// Checks what is restarted when a resource changes. The server reports all at the list.
+fn resize_policy(errors: &mut Errors, container: &Value, path: &str, restart_policy: &str) {
+    let list = format!("{path}.resizePolicy");
+    let mut seen = BTreeSet::new();
+    for (path, policy) in each(container, path, "resizePolicy") {
+        let (resource, policy) = (text(policy, "resourceName"), text(policy, "restartPolicy"));
+        if !seen.insert(resource) {
+            errors.duplicate(path, resource, "");
         }
-        if let Some(from) = present(variable, "valueFrom") {
-            value_from(errors, variable, from, &format!("{path}.valueFrom"));
+        errors.one_of(&list, resource, &["cpu", "memory"]);
+        errors.one_of(&list, policy, &["NotRequired", "RestartContainer"]);
+        if restart_policy == "Never" && policy != "NotRequired" {
+            let why = "must be 'NotRequired' when pod `restartPolicy` is 'Never'";
+            errors.invalid(&list, policy, why);
         }
     }
 }
 
-fn value_from(errors: &mut Errors, variable: &Value, from: &Value, path: &str) {
-    const SOURCES: [&str; 5] = [
-        "fieldRef",
-        "resourceFieldRef",
-        "configMapKeyRef",
-        "secretKeyRef",
-        "fileKeyRef",
-    ];
-    if let Some(field) = present(from, "fieldRef") {
-        let name = text(field, "fieldPath");
-        let at = format!("{path}.fieldRef.fieldPath");
-        if name.is_empty() {
-            errors.required(at, "");
-        } else if !is_field_of_pod(name) {
-            let why = format!("error converting fieldPath: field label not supported: {name}");
-            errors.invalid(at, name, &why);
+/// Checks the restart policy of one container, and its rules.
+fn restart_policy(errors: &mut Errors, container: &Value, path: &str) {
+    const MOST_RULES: usize = 20;
+    const MOST_CODES: usize = 255;
+    let at = format!("{path}.restartPolicy");
+    let rules = each(container, path, "restartPolicyRules");
+    if present(container, "restartPolicy").is_some() {
+        let known = ["Always", "Never", "OnFailure"];
+        errors.known(at, &container["restartPolicy"], &known);
+    } else if !rules.is_empty() {
+        errors.required(at, "must specify restartPolicy when restart rules are used");
+        if path.contains(".initContainers[") {
+            return;
         }
     }
-    let given = SOURCES
-        .iter()
-        .filter(|s| present(from, s).is_some())
-        .count();
-    if given == 0 {
-        let why = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or \
-                   `fileKeyRef`";
-        errors.invalid(path, "", why);
-    } else if !text(variable, "value").is_empty() {
-        errors.invalid(path, "", "may not be specified when `value` is not empty");
-    } else if given > 1 {
-        let why = "may not have more than one field specified at a time";
-        errors.invalid(path, "", why);
+    if rules.len() > MOST_RULES {
+        errors.too_many(
+            format!("{path}.restartPolicyRules"),
+            rules.len(),
+            MOST_RULES,
+        );
     }
-}
-
-/// Whether a variable may take its value from this field. Left out: fields that the server can
-/// convert but does not support here.
-fn is_field_of_pod(path: &str) -> bool {
-    const FIELDS: [&str; 9] = [
-        "metadata.name",
-        "metadata.namespace",
-        "metadata.uid",
-        "spec.nodeName",
-        "spec.serviceAccountName",
-        "status.hostIP",
-        "status.hostIPs",
-        "status.podIP",
-        "status.podIPs",
-    ];
-    let subscripted =
-        path.starts_with("metadata.labels['") || path.starts_with("metadata.annotations['");
-    FIELDS.contains(&path) || (subscripted && path.ends_with("']"))
-}
-
-fn probes(errors: &mut Errors, container: &Value, path: &str) {
-    for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        let Some(probe) = present(container, key) else {
+    for (path, rule) in rules {
+        let action = text(rule, "action");
+        let actions = ["Restart", "RestartAllContainers"];
+        if !actions.contains(&action) {
+            errors.not_supported(format!("{path}.action"), action, &actions);
+        }
+        let at = format!("{path}.exitCodes");
+        let Some(codes) = present(rule, "exitCodes") else {
+            errors.required(at, "must be specified");
             continue;
         };
-        let path = format!("{path}.{key}");
-        handler(errors, probe, &path);
-        for key in [
-            "initialDelaySeconds",
-            "timeoutSeconds",
-            "periodSeconds",
-            "successThreshold",
-            "failureThreshold",
-        ] {
-            errors.not_negative(format!("{path}.{key}"), number(probe, key));
+        let operator = text(codes, "operator");
+        if !["In", "NotIn"].contains(&operator) {
+            errors.not_supported(format!("{at}.operator"), operator, &["In", "NotIn"]);
         }
-        let at_grace = format!("{path}.terminationGracePeriodSeconds");
-        let grace = number(probe, "terminationGracePeriodSeconds");
-        if let Some(grace) = grace.filter(|g| *g <= 0) {
-            errors.invalid(&at_grace, grace, "must be greater than 0");
+        let count = each(codes, "", "values").len();
+        if count > MOST_CODES {
+            errors.too_many(format!("{at}.values"), count, MOST_CODES);
         }
-        if key == "readinessProbe" {
-            if let Some(grace) = grace {
-                errors.invalid(at_grace, grace, "must not be set for readinessProbes");
-            }
-        } else if number(probe, "successThreshold") != Some(1) {
-            let successes = number(probe, "successThreshold").unwrap_or(0);
-            errors.invalid(format!("{path}.successThreshold"), successes, "must be 1");
-        }
-    }
-}
-
-fn handler(errors: &mut Errors, probe: &Value, path: &str) {
-    let mut found = false;
-    for key in ["exec", "httpGet", "tcpSocket", "grpc"] {
-        let Some(handler) = present(probe, key) else {
-            continue;
-        };
-        let path = format!("{path}.{key}");
-        if found {
-            errors.forbidden(path, "may not specify more than 1 handler type");
-            continue;
-        }
-        found = true;
-        match key {
-            "exec" => {
-                if each(handler, &path, "command").is_empty() {
-                    errors.required(format!("{path}.command"), "");
-                }
-            }
-            "httpGet" => {
-                if text(handler, "path").is_empty() {
-                    errors.required(format!("{path}.path"), "");
-                }
-                port(errors, handler, &path);
-                let scheme = text(handler, "scheme");
-                if !["HTTP", "HTTPS"].contains(&scheme) {
-                    errors.not_supported(format!("{path}.scheme"), scheme, &["HTTP", "HTTPS"]);
-                }
-            }
-            _ => port(errors, handler, &path),
-        }
-    }
-    if !found {
-        errors.required(path, "must specify a handler type");
-    }
-}
-
-/// Checks the port of a probe, by number or name.
-fn port(errors: &mut Errors, handler: &Value, path: &str) {
-    let path = format!("{path}.port");
-    match &handler["port"] {
-        Value::String(name) => errors.all_invalid(&path, name, names::port_name(name)),
-        value => errors.between(path, value.as_i64().unwrap_or(0), 1, 65535),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::errors::Errors;
 use super::fields::{each, number, present, text, texts};
-use super::{metadata, names, placement, pod};
+use super::{metadata, names, placement, pod, profiles};
 
 /// Checks `spec`, new or updated.
 pub fn spec(errors: &mut Errors, object: &Value) {
@@ -36,7 +36,11 @@ pub fn spec(errors: &mut Errors, object: &Value) {
     );
     metadata::annotations(errors, &template["metadata"], "spec.template.annotations");
     let inside = &template["spec"];
-    pod::spec(errors, inside, "spec.template.spec", false);
+    let path = "spec.template.annotations";
+    profiles::annotations(errors, &template["metadata"], inside, path);
+    let path = "spec.template.spec";
+    pod::spec(errors, inside, path, None);
+    profiles::annotations_match(errors, &template["metadata"], inside, path);
     if present(inside, "ephemeralContainers").is_some() {
         let why = "ephemeral containers not allowed in pod template";
         errors.forbidden("spec.template.spec.ephemeralContainers", why);
@@ -89,7 +93,11 @@ fn strategy(errors: &mut Errors, strategy: &Value) {
         "RollingUpdate" => {}
         other => {
             // The message prints the server's internal type, whose fields have capitals.
-            let shown = json!({"Type": other, "RollingUpdate": null});
+            let rolling = present(strategy, "rollingUpdate").map(|rolling| {
+                let [most, surge] = ["maxUnavailable", "maxSurge"].map(|key| &rolling[key]);
+                json!({"MaxUnavailable": most, "MaxSurge": surge})
+            });
+            let shown = json!({"Type": other, "RollingUpdate": rolling});
             let known = ["RollingUpdate", "OnDelete"];
             return errors.not_supported("spec.updateStrategy", shown, &known);
         }

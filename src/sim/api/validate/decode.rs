@@ -1,17 +1,15 @@
 //! Decoding: checks that an object's fields have the types of its kind, in the server's words.
 //!
-//! The types are those of k8s-openapi. Its decoder reports the line at which it stopped; the object
-//! is written with one field a line, so the line identifies the field. The names of the server's
-//! types are known for pods and DaemonSets (`wire`); elsewhere the message has only the field's
-//! type.
+//! The types are those of [`stored::types`](crate::stored::types), and the object is read as Go
+//! reads it: null is an empty text in a list or map of texts, and an empty struct in a list of
+//! structs.
 
-use k8s_openapi::api::{apps, coordination, core, events};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
 use super::super::status::ApiStatus;
-use crate::stored::{field_type, quantity};
+use crate::stored::quantity;
+use crate::stored::types::{self, Field, Shape, Type};
 
 /// Refuses an object that cannot be decoded. Unknown fields are no error.
 pub fn decode(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
@@ -23,25 +21,21 @@ pub fn check_types(resource: &Resource, object: &Value) -> Result<(), String> {
     if !object.is_object() {
         return Err("json: cannot unmarshal into Go value".to_owned());
     }
-    let mut object = object.clone();
-    let with_quantities = [&resource::PODS, &resource::DAEMON_SETS, &resource::NODES];
-    if with_quantities.contains(&resource) {
-        for key in ["spec", "status"] {
-            quantities(&mut object[key])?;
-        }
+    check_struct(object, root(resource), &mut Vec::new())
+}
+
+/// Gives the nulls in lists and maps the values that Go has for them.
+pub fn fill_nulls(resource: &Resource, object: &mut Value) {
+    fill_struct(object, root(resource));
+}
+
+/// The name of a resource's type. Events of the newer group have the same name as the older.
+fn root(resource: &Resource) -> &'static str {
+    if *resource == resource::NEW_EVENTS {
+        "NewEvent"
+    } else {
+        resource.kind
     }
-    micro_times(&object)?;
-    let read = match resource {
-        r if *r == resource::PODS => read::<core::v1::Pod>,
-        r if *r == resource::NODES => read::<core::v1::Node>,
-        r if *r == resource::NAMESPACES => read::<core::v1::Namespace>,
-        r if *r == resource::EVENTS => read::<core::v1::Event>,
-        r if *r == resource::NEW_EVENTS => read::<events::v1::Event>,
-        r if *r == resource::DAEMON_SETS => read::<apps::v1::DaemonSet>,
-        r if *r == resource::CONTROLLER_REVISIONS => read::<apps::v1::ControllerRevision>,
-        _ => read::<coordination::v1::Lease>,
-    };
-    read(&object).map_err(|error| explain(resource, &object, &error))
 }
 
 fn refusal(resource: &Resource, why: &str) -> ApiStatus {
@@ -51,158 +45,127 @@ fn refusal(resource: &Resource, why: &str) -> ApiStatus {
     ))
 }
 
-/// The fields whose values are quantities by resource.
-const LISTS: [&str; 5] = ["requests", "limits", "capacity", "allocatable", "overhead"];
-
-fn read<T: DeserializeOwned>(object: &Value) -> serde_json::Result<()> {
-    if T::deserialize(object).is_ok() {
-        return Ok(()); // the usual case: only an error needs a line
-    }
-    let text = serde_json::to_string_pretty(object)?;
-    serde_json::from_str::<T>(&text).map(|_| ())
-}
-
-/// Checks quantities, and turns numbers, which the server accepts, into texts.
-fn quantities(value: &mut Value) -> Result<(), String> {
-    match value {
-        Value::Array(items) => items.iter_mut().try_for_each(quantities),
-        Value::Object(fields) => {
-            for (key, inside) in fields {
-                match inside {
-                    Value::Object(list) if LISTS.contains(&key.as_str()) => {
-                        list.values_mut().try_for_each(one)?;
-                    }
-                    inside if matches!(key.as_str(), "sizeLimit" | "divisor") => one(inside)?,
-                    inside => quantities(inside)?,
-                }
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn one(quantity: &mut Value) -> Result<(), String> {
-    let text = match &*quantity {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return Ok(()),
+fn fill_struct(value: &mut Value, name: &str) {
+    let Some(known) = types::find(name) else {
+        return;
     };
-    if quantity::canonical(&text).is_none() {
-        const WHY: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-        return Err(WHY.to_owned());
-    }
-    *quantity = json!(text);
-    Ok(())
-}
-
-/// Checks the times of Leases and events, which must have six decimal places.
-fn micro_times(object: &Value) -> Result<(), String> {
-    let (spec, series) = (&object["spec"], &object["series"]);
-    for (owner, key) in [
-        (spec, "acquireTime"),
-        (spec, "renewTime"),
-        (object, "eventTime"),
-        (series, "lastObservedTime"),
-    ] {
-        let Some(text) = owner[key].as_str() else {
+    for (key, inside) in value.as_object_mut().into_iter().flatten() {
+        let Some(field) = known.field(key) else {
             continue;
         };
-        let refused = |rest: &str, wanted: &str| {
-            Err(format!(
-                "parsing time \"{text}\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"{rest}\" as \
-                 \"{wanted}\""
-            ))
+        match (field.shape, inside) {
+            (Shape::List, Value::Array(items)) => {
+                items.iter_mut().for_each(|item| fill_item(item, field.of));
+            }
+            (Shape::Map, Value::Object(values)) => {
+                values.values_mut().for_each(|v| fill_item(v, field.of));
+            }
+            (_, inside) => {
+                if let Type::Struct(of) = field.of {
+                    fill_struct(inside, of);
+                }
+            }
+        }
+    }
+}
+
+fn fill_item(item: &mut Value, of: Type) {
+    if item.is_null() {
+        *item = match of {
+            Type::Text(_) => json!(""),
+            Type::Bool => json!(false),
+            Type::Int32 | Type::Int64 | Type::NumberOrText => json!(0),
+            Type::Quantity => json!("0"),
+            Type::Struct(_) => json!({}),
+            Type::Time | Type::MicroTime | Type::Raw => Value::Null,
         };
-        if text.parse::<jiff::Timestamp>().is_err() {
-            return refused(text, "2006");
-        }
-        let rest = text.get("2006-01-02T15:04:05".len()..).unwrap_or_default();
-        let fraction = rest.strip_prefix('.').unwrap_or_default();
-        let places = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if places < 6 {
-            return refused(rest, ".000000");
-        }
-        if places > 6 {
-            return refused(&fraction[6..], "Z07:00");
-        }
+    }
+    if let Type::Struct(of) = of {
+        fill_struct(item, of);
+    }
+}
+
+/// The path to a field as Go names it: with embedded types, without positions and keys of maps.
+type Way = Vec<&'static str>;
+
+fn check_struct(value: &Value, name: &'static str, way: &mut Way) -> Result<(), String> {
+    let (Some(known), Value::Object(fields)) = (types::find(name), value) else {
+        return Ok(());
+    };
+    for (key, inside) in fields {
+        let Some(field) = known.field(key) else {
+            continue;
+        };
+        let depth = way.len();
+        way.extend((!field.within.is_empty()).then_some(field.within));
+        way.push(field.key);
+        check_field(inside, name, field, way)?;
+        way.truncate(depth);
     }
     Ok(())
 }
 
-/// One step of a path in an object.
-#[derive(Clone)]
-enum Step {
-    Field(String),
-    Item,
+fn check_field(
+    value: &Value,
+    owner: &'static str,
+    field: &Field,
+    way: &mut Way,
+) -> Result<(), String> {
+    let mut one = |value: &Value| check_value(value, owner, field.of, way);
+    match (field.shape, value) {
+        (Shape::List, Value::Array(items)) => items.iter().try_for_each(one),
+        (Shape::Map, Value::Object(values)) => values.values().try_for_each(one),
+        (Shape::List | Shape::Map, Value::Null) => Ok(()),
+        (Shape::List, _) => {
+            let wanted = format!("[]{}", go_name(field.of));
+            Err(mismatch(value, owner, way, &wanted))
+        }
+        (Shape::Map, _) => {
+            let wanted = match field.of {
+                Type::Quantity => "v1.ResourceList".to_owned(),
+                of => format!("map[string]{}", go_name(of)),
+            };
+            Err(mismatch(value, owner, way, &wanted))
+        }
+        _ => one(value),
+    }
 }
 
-/// The value that begins at line `wanted` of the object's text, and its path.
-fn locate<'a>(
-    value: &'a Value,
-    at: &mut usize,
-    wanted: usize,
-    way: &mut Vec<Step>,
-) -> Option<&'a Value> {
-    if *at == wanted {
-        return Some(value);
+/// The name of a type in Go.
+fn go_name(of: Type) -> String {
+    match of {
+        Type::Text(name) => name.to_owned(),
+        Type::Bool => "bool".to_owned(),
+        Type::Int32 | Type::NumberOrText => "int32".to_owned(),
+        Type::Int64 => "int64".to_owned(),
+        Type::Struct(name) => format!("v1.{}", name.strip_prefix("New").unwrap_or(name)),
+        Type::Quantity | Type::Time | Type::MicroTime | Type::Raw => "string".to_owned(),
     }
-    let inside: Vec<(Step, &Value)> = match value {
-        Value::Object(fields) => {
-            let step = |(key, value): (&String, _)| (Step::Field(key.clone()), value);
-            fields.iter().map(|(k, v)| step((k, v))).collect()
-        }
-        Value::Array(items) => items.iter().map(|item| (Step::Item, item)).collect(),
-        _ => return None,
-    };
-    let hollow = inside.is_empty();
-    for (step, value) in inside {
-        *at += 1;
-        way.push(step);
-        if let Some(found) = locate(value, at, wanted, way) {
-            return Some(found);
-        }
-        way.pop();
-    }
-    *at += usize::from(!hollow); // the closing bracket
-    None
 }
 
-/// The error in Go's words.
-fn explain(resource: &Resource, object: &Value, error: &serde_json::Error) -> String {
-    let mut way = Vec::new();
-    let said = error.to_string();
-    let Some(found) = locate(object, &mut 1, error.line(), &mut way) else {
-        return said;
-    };
-    if let Value::String(text) = found
-        && !said.starts_with("invalid type")
-    {
-        return format!(
-            "parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{text}\" as \"2006\""
-        );
-    }
-    let expected = said.split("expected ").nth(1).unwrap_or_default();
-    let expected = expected.split(" at line").next().unwrap_or_default();
-    let (owner, path, element) = names(resource, &way);
-    let wanted = match expected {
-        "i32" => "int32".to_owned(),
-        "i64" => "int64".to_owned(),
-        "a string" => "string".to_owned(),
-        "a boolean" => "bool".to_owned(),
-        "a sequence" => format!("[]{element}"),
-        "a map"
-            if path
-                .rsplit('.')
-                .next()
-                .is_some_and(|key| LISTS.contains(&key)) =>
-        {
-            "v1.ResourceList".to_owned()
+fn check_value(value: &Value, owner: &'static str, of: Type, way: &mut Way) -> Result<(), String> {
+    let good = match (of, value) {
+        (_, Value::Null) | (Type::Raw, _) => true,
+        (Type::Struct(name), Value::Object(_)) => return check_struct(value, name, way),
+        (Type::Text(_) | Type::NumberOrText, Value::String(_)) => true,
+        (Type::Bool, Value::Bool(_)) => true,
+        (Type::Int32 | Type::NumberOrText, Value::Number(number)) => {
+            number.as_i64().is_some_and(|n| i32::try_from(n).is_ok())
         }
-        "a map" => "map[string]string".to_owned(),
-        other => format!("v1.{other}"),
+        (Type::Int64, Value::Number(number)) => number.is_i64(),
+        (Type::Quantity, value) => return check_quantity(value),
+        (Type::Time, Value::String(text)) => return check_time(text),
+        (Type::MicroTime, Value::String(text)) => return check_micro_time(text),
+        _ => false,
     };
-    let got = match found {
+    if good {
+        return Ok(());
+    }
+    Err(mismatch(value, owner, way, &go_name(of)))
+}
+
+fn mismatch(value: &Value, owner: &str, way: &Way, wanted: &str) -> String {
+    let got = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "bool".to_owned(),
         Value::Number(number) if wanted.starts_with("int") => format!("number {number}"),
@@ -211,53 +174,52 @@ fn explain(resource: &Resource, object: &Value, error: &serde_json::Error) -> St
         Value::Array(_) => "array".to_owned(),
         Value::Object(_) => "object".to_owned(),
     };
-    if owner.is_empty() {
-        return format!("json: cannot unmarshal {got} into Go value of type {wanted}");
-    }
+    let owner = owner.strip_prefix("New").unwrap_or(owner);
+    let path = way.join(".");
     format!("json: cannot unmarshal {got} into Go struct field {owner}.{path} of type {wanted}")
 }
 
-/// The type that has the field; the path to the field as Go names it (without positions, and no
-/// further than a map); and the type of the items if the field is a list.
-fn names(resource: &Resource, way: &[Step]) -> (String, String, String) {
-    let mut owner = resource.kind.to_owned();
-    let mut next = Some(owner.clone());
-    let mut path = Vec::new();
-    for step in way {
-        let Step::Field(key) = step else { continue };
-        let Some(this) = next else {
-            // The path ends inside of a map, and of a type that is not known.
-            break;
-        };
-        next = type_of(resource, &this, key);
-        owner = this;
-        path.push(key.as_str());
-    }
-    let element = match next.as_deref() {
-        None | Some("") => "string".to_owned(),
-        Some(name) => format!("v1.{name}"),
+fn check_quantity(value: &Value) -> Result<(), String> {
+    let good = match value {
+        Value::String(text) => quantity::canonical(text).is_some(),
+        Value::Number(number) => quantity::canonical(&number.to_string()).is_some(),
+        _ => false,
     };
-    (owner, path.join("."), element)
+    if good {
+        return Ok(());
+    }
+    const WHY: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    Err(WHY.to_owned())
 }
 
-/// The type of the value (of the items, if it is a list) in the field `key` of the type `owner`.
-fn type_of(resource: &Resource, owner: &str, key: &str) -> Option<String> {
-    if owner == resource.kind {
-        let name = match key {
-            "metadata" => "ObjectMeta".to_owned(),
-            "spec" => format!("{owner}Spec"),
-            "status" => format!("{owner}Status"),
-            _ => return None,
-        };
-        return Some(name);
+fn check_time(text: &str) -> Result<(), String> {
+    if text.parse::<jiff::Timestamp>().is_ok() {
+        return Ok(());
     }
-    let known = match (owner, key) {
-        ("NodeSpec", "taints") => "Taint",
-        ("NodeStatus", "conditions") => "NodeCondition",
-        ("NodeStatus", "addresses") => "NodeAddress",
-        ("PodStatus", "conditions") => "PodCondition",
-        ("PodStatus", "containerStatuses" | "initContainerStatuses") => "ContainerStatus",
-        _ => field_type(owner, key)?,
+    Err(format!(
+        "parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{text}\" as \"2006\""
+    ))
+}
+
+/// Checks a time of a Lease or an event, which must have six decimal places.
+fn check_micro_time(text: &str) -> Result<(), String> {
+    let refused = |rest: &str, wanted: &str| {
+        Err(format!(
+            "parsing time \"{text}\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"{rest}\" as \
+             \"{wanted}\""
+        ))
     };
-    Some(known.to_owned())
+    if text.parse::<jiff::Timestamp>().is_err() {
+        return refused(text, "2006");
+    }
+    let rest = text.get("2006-01-02T15:04:05".len()..).unwrap_or_default();
+    let fraction = rest.strip_prefix('.').unwrap_or_default();
+    let places = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    if places < 6 {
+        return refused(rest, ".000000");
+    }
+    if places > 6 {
+        return refused(&fraction[6..], "Z07:00");
+    }
+    Ok(())
 }

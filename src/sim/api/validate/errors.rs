@@ -87,6 +87,13 @@ impl Errors {
         }
     }
 
+    /// Checks that a text is one of these, if there is one.
+    pub fn known(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
+        if let Some(text) = value.as_str().filter(|text| !supported.contains(text)) {
+            self.not_supported(field, text, supported);
+        }
+    }
+
     /// Reports a value that occurs twice.
     pub fn duplicate(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
         self.push(ErrorType::Duplicate, field, value.into(), detail.to_owned());
@@ -94,7 +101,19 @@ impl Errors {
 
     /// Reports a value that names something that does not exist.
     pub fn not_found(&mut self, field: impl Into<String>, value: &str) {
-        self.push(ErrorType::NotFound, field, json!(value), String::new());
+        self.not_found_in(field, value, "");
+    }
+
+    /// As [`Errors::not_found`]; says where it was looked for.
+    pub fn not_found_in(&mut self, field: impl Into<String>, value: &str, detail: &str) {
+        let detail = detail.to_owned();
+        self.push(ErrorType::NotFound, field, json!(value), detail);
+    }
+
+    /// Reports a list of more items than allowed.
+    pub fn too_many(&mut self, field: impl Into<String>, count: usize, most: usize) {
+        let detail = format!("must have at most {most} items");
+        self.push(ErrorType::TooMany, field, json!(count), detail);
     }
 
     /// Reports a value of more bytes than allowed.

@@ -34,15 +34,9 @@ pub fn create(errors: &mut Errors, object: &Value, namespaced: bool, names: Name
     let rule = names.rule();
     let prefix = text(metadata, "generateName");
     if !prefix.is_empty() {
-        // A dash at the end of a prefix does not end the name. The server's mask removes one more
-        // character.
-        let masked = match prefix.strip_suffix('-') {
-            Some(rest) if !rest.is_empty() && names != NameRule::Path => {
-                let mut kept = rest.to_owned();
-                kept.pop();
-                kept + "a"
-            }
-            _ => prefix.to_owned(),
+        let masked = match names {
+            NameRule::Path => prefix.to_owned(),
+            _ => names::masked(prefix),
         };
         errors.all_invalid("metadata.generateName", prefix, rule(&masked));
     }
@@ -132,8 +126,13 @@ pub fn labels(errors: &mut Errors, object: &Value, path: &str, key: &str) {
 
 /// Checks the annotations of some metadata.
 pub fn annotations(errors: &mut Errors, metadata: &Value, path: &str) {
+    annotations_in(errors, metadata, path, "annotations");
+}
+
+/// Checks the annotations under `key`.
+pub fn annotations_in(errors: &mut Errors, object: &Value, path: &str, key: &str) {
     const MOST: usize = 256 * 1024;
-    let all = texts(metadata, "annotations");
+    let all = texts(object, key);
     for (key, _) in &all {
         errors.all_invalid(path, key, names::label_key(&key.to_lowercase()));
     }

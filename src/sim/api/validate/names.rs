@@ -63,6 +63,67 @@ pub fn dns_subdomain(text: &str) -> Vec<String> {
     subdomain(text, "characters")
 }
 
+/// A DNS subdomain whose labels may begin with an underscore and have some inside.
+pub fn dns_subdomain_with_underscores(text: &str) -> Vec<String> {
+    const LABEL: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+    const WHAT: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' \
+                        or '.', and must start and end with an alphanumeric character";
+    let mut wrong = Vec::new();
+    if text.len() > 253 {
+        wrong.push(no_more_than(253, "characters"));
+    }
+    let label = |label: &str| framed(label.strip_prefix('_').unwrap_or(label), lower, b"-_");
+    if !text.split('.').all(label) {
+        let pattern = format!("{LABEL}(\\.{LABEL})*");
+        wrong.push(with_pattern(WHAT, &["example.com"], &pattern));
+    }
+    wrong
+}
+
+/// A name that is generated from this prefix, as far as it can be checked: a dash at its end does
+/// not end the name. The server's mask removes one more character.
+pub fn masked(prefix: &str) -> String {
+    match prefix.strip_suffix('-') {
+        Some(rest) if !rest.is_empty() => {
+            let mut kept = rest.to_owned();
+            kept.pop();
+            kept + "a"
+        }
+        _ => prefix.to_owned(),
+    }
+}
+
+/// The key of a ConfigMap or Secret.
+pub fn config_key(text: &str) -> Vec<String> {
+    const WHAT: &str =
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
+    let mut wrong = Vec::new();
+    if text.len() > 253 {
+        wrong.push(no_more_than(253, "characters"));
+    }
+    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if text.is_empty() || !text.bytes().all(inside) {
+        let examples = ["key.name", "KEY_NAME", "key-name"];
+        wrong.push(with_pattern(WHAT, &examples, "[-._a-zA-Z0-9]+"));
+    }
+    match text {
+        "." | ".." => wrong.push(format!("must not be '{text}'")),
+        _ if text.starts_with("..") => wrong.push("must not start with '..'".to_owned()),
+        _ => {}
+    }
+    wrong
+}
+
+/// The name of an HTTP header.
+pub fn header_name(text: &str) -> Vec<String> {
+    const WHAT: &str = "a valid HTTP header must consist of alphanumeric characters or '-'";
+    let inside = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if !text.is_empty() && text.bytes().all(inside) {
+        return Vec::new();
+    }
+    vec![with_pattern(WHAT, &["X-Header-Name"], "[-A-Za-z0-9]+")]
+}
+
 /// The older and the newer code report the length in different words.
 fn subdomain(text: &str, unit: &str) -> Vec<String> {
     let mut wrong = Vec::new();

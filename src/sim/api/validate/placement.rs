@@ -1,12 +1,11 @@
-//! The rules of placement: selectors, affinity, taints and tolerations, spreading. Left out:
-//! matchLabelKeys and mismatchLabelKeys.
+//! The rules of placement: selectors, affinity, taints and tolerations, spreading.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::errors::Errors;
-use super::fields::{each, number, present, text};
+use super::fields::{each, number, present, text, texts};
 use super::{metadata, names};
 
 const NOT_AN_OPERATOR: &str = "not a valid selector operator";
@@ -97,12 +96,57 @@ fn pod_term(errors: &mut Errors, term: &Value, path: &str) {
         let at = format!("{path}.namespace");
         errors.all_invalid(&at, name, names::dns_label(name));
     }
+    label_keys(errors, term, path);
     let key = text(term, "topologyKey");
     let at = format!("{path}.topologyKey");
     if key.is_empty() {
         errors.required(&at, "can not be empty");
     }
     errors.all_invalid(&at, key, names::label_key(key));
+}
+
+/// Checks the keys whose values of the pod itself are added to its label selector.
+fn label_keys(errors: &mut Errors, term: &Value, path: &str) {
+    let selector = present(term, "labelSelector");
+    let keys = |key: &str| -> Vec<&str> {
+        let keys = term[key].as_array().into_iter().flatten();
+        keys.filter_map(Value::as_str).collect()
+    };
+    let lists = ["matchLabelKeys", "mismatchLabelKeys"];
+    for list in lists {
+        let path = format!("{path}.{list}");
+        if keys(list).is_empty() {
+            continue;
+        }
+        if selector.is_none() {
+            errors.forbidden(path, "must not be specified when labelSelector is not set");
+            continue;
+        }
+        for (i, key) in keys(list).into_iter().enumerate() {
+            errors.all_invalid(&format!("{path}[{i}]"), key, names::label_key(key));
+        }
+    }
+    let (matched, unmatched) = (keys(lists[0]), keys(lists[1]));
+    if let Some(selector) = selector {
+        // A key that the selector has twice was added to it.
+        let labels = texts(selector, "matchLabels").into_iter();
+        let mut selected: Vec<&str> = labels.map(|(key, _)| key).collect();
+        for (_, expression) in each(selector, "", "matchExpressions") {
+            let key = text(expression, "key");
+            let at = matched.iter().rposition(|matched| *matched == key);
+            if let Some(at) = at.filter(|_| selected.contains(&key)) {
+                let why = "exists in both matchLabelKeys and labelSelector";
+                errors.invalid(format!("{path}[{at}]"), key, why);
+            }
+            selected.push(key);
+        }
+    }
+    for (i, key) in matched.into_iter().enumerate() {
+        if unmatched.contains(&key) {
+            let why = "exists in both matchLabelKeys and mismatchLabelKeys";
+            errors.invalid(format!("{path}.matchLabelKeys[{i}]"), key, why);
+        }
+    }
 }
 
 fn weight(errors: &mut Errors, preferred: &Value, path: &str) {
@@ -208,8 +252,8 @@ pub fn taints(errors: &mut Errors, spec: &Value) {
     }
 }
 
-/// Checks topology spread constraints. Left out: minDomains, policies, matchLabelKeys.
-pub fn spread(errors: &mut Errors, spec: &Value, path: &str) {
+/// Checks topology spread constraints. The form of their keys is checked of pods only.
+pub fn spread(errors: &mut Errors, spec: &Value, path: &str, of_pod: bool) {
     let all = each(spec, path, "topologySpreadConstraints");
     let kind = |c: &Value| -> (String, String) {
         let key = text(c, "topologyKey").to_owned();
@@ -224,7 +268,7 @@ pub fn spread(errors: &mut Errors, spec: &Value, path: &str) {
         let at_key = format!("{path}.topologyKey");
         if key.is_empty() {
             errors.required(at_key, "can not be empty");
-        } else {
+        } else if of_pod {
             errors.all_invalid(&at_key, &key, names::label_key(&key));
         }
         let known = ["DoNotSchedule", "ScheduleAnyway"];
@@ -239,8 +283,29 @@ pub fn spread(errors: &mut Errors, spec: &Value, path: &str) {
             let at = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
             errors.duplicate(at, format!("{{{key}, {when}}}"), "");
         }
+        min_domains(errors, constraint, path);
+        for key in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
+            let at = format!("{path}.{key}");
+            errors.known(at, &constraint[key], &["Honor", "Ignore"]);
+        }
+        label_keys(errors, constraint, path);
         if let Some(selector) = present(constraint, "labelSelector") {
             label_selector(errors, selector, &format!("{path}.labelSelector"));
         }
+    }
+}
+
+fn min_domains(errors: &mut Errors, constraint: &Value, path: &str) {
+    let Some(least) = number(constraint, "minDomains") else {
+        return;
+    };
+    let at = format!("{path}.minDomains");
+    if least <= 0 {
+        errors.invalid(&at, least, "must be greater than zero");
+    }
+    let when = text(constraint, "whenUnsatisfiable");
+    if when != "DoNotSchedule" {
+        let why = format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {when}");
+        errors.invalid(at, least, &why);
     }
 }
