@@ -247,7 +247,7 @@ proptest! {
     }
 }
 
-/// Nothing overflows the stack or ends the process. A quadratic reader would need many minutes here.
+/// Nothing overflows the stack or ends the process. A quadratic reader would need many minutes.
 #[test]
 fn a_quarter_of_a_megabyte_of_anything_is_read_or_refused() {
     let ends = ["", "\n", "]", "}", "'", "\""];

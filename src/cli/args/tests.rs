@@ -1,4 +1,4 @@
-use clap::CommandFactory;
+use clap::{Arg, CommandFactory};
 
 use super::*;
 use crate::{
@@ -36,7 +36,9 @@ fn every_flag_is_an_environment_variable_too_and_none_is_a_service_link() {
     let cli = Cli::command();
     for command in cli.get_subcommands() {
         // The words after `plan` are another spelling of --daemonset, which has a variable.
-        for arg in command.get_arguments().filter(|a| !a.is_positional()) {
+        // A hidden one only leads to an error.
+        let shown = |a: &&Arg| !a.is_positional() && !a.is_hide_set();
+        for arg in command.get_arguments().filter(shown) {
             let long = arg.get_long().expect("a long name");
             let env = format!(
                 "DAEMONSET_CONTROLLER_{}",

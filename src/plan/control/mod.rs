@@ -149,8 +149,8 @@ impl<'s> Rules<'s> {
             .collect()
     }
 
-    /// What is to be recorded: that a revision completed now, so that the next rollout knows what is
-    /// stable; or what a duplicate of the current revision has recorded.
+    /// What is to be recorded: that a revision completed now, so that the next rollout knows what
+    /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
     /// when another one did since.

@@ -8,8 +8,8 @@ use super::errors::Errors;
 use super::fields::{each, text};
 use super::volume::{self, Volumes};
 
-/// The paths under `list` of a container by the name of their volume. As in the server, a later path
-/// takes the place of an earlier one of the same volume.
+/// The paths under `list` of a container by the name of their volume. As in the server, a later
+/// path takes the place of an earlier one of the same volume.
 fn paths_by_name<'a>(container: &'a Value, list: &str, key: &str) -> BTreeMap<&'a str, &'a str> {
     let all = each(container, "", list).into_iter();
     all.map(|(_, item)| (text(item, "name"), text(item, key)))
