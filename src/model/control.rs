@@ -18,15 +18,21 @@ pub const STATE_PREFIX: &str = "state.daemonset-controller.io/";
 /// available pod of it. RFC 3339.
 pub const COMPLETED: &str = "state.daemonset-controller.io/completed";
 
+/// The key `budget`.
+const BUDGET: &str = "budget";
+
 /// The key `hold`.
 const HOLD: &str = "hold";
 
 /// The keys that this build knows, as an error lists them.
-const KNOWN: &str = HOLD;
+const KNOWN: &str = "budget and hold";
 
 /// What a DaemonSet's annotations ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
+    /// `budget: strict`: what the update strategy allows bounds everything that makes a node
+    /// unavailable for an update.
+    pub strict_budget: bool,
     /// `hold`: what is not done for the time being.
     pub hold: Option<HoldScope>,
     /// What cannot be read, by key.
@@ -86,7 +92,9 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (HOLD, "off") => return,
+            (BUDGET | HOLD, "off") => return,
+            (BUDGET, "strict") => return self.strict_budget = true,
+            (BUDGET, _) => Some("strict or off"),
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),
             (HOLD, _) => Some("rollout, all or off"),
@@ -139,6 +147,23 @@ mod tests {
                 "annotation daemonset-controller.io/hold: {wrong:?} is not a valid value, rollout, all or off is needed"
             );
             assert_eq!(said, right);
+        }
+    }
+
+    #[test]
+    fn values_of_budget() {
+        let budget = |value: &str| read(&[("daemonset-controller.io/budget", value)]);
+        assert_eq!(budget("off"), None);
+        let strict = budget("strict").expect("control");
+        assert!(strict.strict_budget && strict.invalid.is_empty());
+        for wrong in ["", "Strict", "1", "bad-nodes", "strict,bad-nodes"] {
+            let control = budget(wrong).expect("control");
+            assert!(!control.strict_budget, "{wrong:?}");
+            let said = control.invalid[0].to_string();
+            assert!(
+                said.ends_with("is not a valid value, strict or off is needed"),
+                "{said}"
+            );
         }
     }
 

@@ -39,6 +39,9 @@ pub enum HoldRule {
     /// Surging: an available pod on a node that is no longer eligible goes only when enough others
     /// are available.
     TooFewAvailable,
+    /// `budget: strict`: the pod stays on a node that is no longer wanted, because as many nodes as
+    /// the budget allows are without an available pod.
+    RemovalBudget,
     /// The pod failed, and its backoff runs.
     FailedPodBackoff,
     /// The pod finished, and its backoff runs.
@@ -81,6 +84,7 @@ impl HoldRule {
             HoldRule::MaxSurge => "MaxSurge",
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
+            HoldRule::RemovalBudget => "RemovalBudget",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
             HoldRule::DeletedPodBackoff => "DeletedPodBackoff",
@@ -99,7 +103,10 @@ impl HoldRule {
     pub fn is_in_turn(&self) -> bool {
         matches!(
             self,
-            HoldRule::MaxUnavailable | HoldRule::MaxSurge | HoldRule::TooFewAvailable
+            HoldRule::MaxUnavailable
+                | HoldRule::MaxSurge
+                | HoldRule::TooFewAvailable
+                | HoldRule::RemovalBudget
         )
     }
 
@@ -139,6 +146,11 @@ impl HoldRule {
             HoldRule::TooFewAvailable => "the pod stays on a node that is not eligible: too few \
                                           other pods are available"
                 .into(),
+            HoldRule::RemovalBudget => {
+                "the pod stays on a node that is not eligible: as many nodes \
+                                        as the budget allows are without an available pod"
+                    .into()
+            }
             HoldRule::FailedPodBackoff => {
                 "the failed pod is not replaced yet: its backoff runs".into()
             }
@@ -192,6 +204,7 @@ impl HoldRule {
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
+            HoldRule::RemovalBudget => "another node's pod is available or gone",
             HoldRule::FailedPodBackoff
             | HoldRule::FinishedPodBackoff
             | HoldRule::DeletedPodBackoff

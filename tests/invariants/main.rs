@@ -18,4 +18,5 @@ mod held;
 mod json;
 mod obstacles;
 mod plans;
+mod strict;
 mod yaml_written;

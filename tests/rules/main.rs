@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budget;
 mod decisions;
 mod denied;
 mod dirty;

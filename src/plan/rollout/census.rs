@@ -1,6 +1,6 @@
 //! The nodes that take part in a rollout, and the pods that count on each.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::model::{NodeId, Pod, Str, Time, Uid};
 
@@ -34,6 +34,7 @@ pub struct Census<'f, 's, 'a> {
     pub facts: &'f Facts<'s, 'a>,
     /// When the next pod becomes available by waiting.
     pub wake_at: Option<Time>,
+    held: BTreeSet<NodeId>,
     /// Pods that upkeep deletes.
     going: HashSet<Uid>,
     updated: Updated<'f, 's, 'a>,
@@ -41,10 +42,17 @@ pub struct Census<'f, 's, 'a> {
 }
 
 impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
-    pub fn new(facts: &'f Facts<'s, 'a>, draft: &Draft, blockers: &'f mut Blockers) -> Self {
+    /// `held` are the nodes whose pods stay although they are not wanted there.
+    pub fn new(
+        facts: &'f Facts<'s, 'a>,
+        draft: &Draft,
+        held: BTreeSet<NodeId>,
+        blockers: &'f mut Blockers,
+    ) -> Self {
         Census {
             facts,
             wake_at: None,
+            held,
             going: draft.deletes.iter().map(|d| d.pod.uid.clone()).collect(),
             updated: Updated::new(facts),
             blockers,
@@ -70,6 +78,11 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
             .take(nodes.slots())
             .filter(move |id| takes_part(*id))
             .map(move |id| (id, nodes.name(id)))
+    }
+
+    /// Whether the node takes no part for now, because its pod leaves later.
+    pub fn is_held(&self, id: NodeId) -> bool {
+        self.held.contains(&id)
     }
 
     /// Whether upkeep deletes this pod.

@@ -33,6 +33,45 @@ impl Budget {
     }
 }
 
+/// Which rule says how many go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gate {
+    /// The built-in controller's: old pods that are not available go at once, whatever the budget.
+    Upstream,
+    /// `budget: strict`: these count as well. Else two updates in a row, or an outage of what the
+    /// pods need to be ready, replace all of them at once (kubernetes#111073, kruise#1323).
+    Strict,
+}
+
+impl Gate {
+    /// The rule that a DaemonSet asks for.
+    pub fn new(strict: bool) -> Gate {
+        if strict { Gate::Strict } else { Gate::Upstream }
+    }
+
+    /// The old pods that are not available and go now, and the nodes of those that wait. `room` is
+    /// how many more nodes may be disrupted.
+    pub fn unavailable(
+        self,
+        waiting: Vec<Candidate<'_>>,
+        room: usize,
+    ) -> (Vec<Candidate<'_>>, Vec<Str>) {
+        match self {
+            Gate::Upstream => (waiting, Vec::new()),
+            Gate::Strict => split(waiting, room),
+        }
+    }
+
+    /// How many nodes with available old pods may get a second one: as many as there is room for,
+    /// and strictly less those that old pods that are not available have taken or wait for.
+    pub fn available_beside(self, room: usize, unavailable: usize) -> usize {
+        match self {
+            Gate::Upstream => room,
+            Gate::Strict => room.saturating_sub(unavailable),
+        }
+    }
+}
+
 /// How many more available pods may be deleted.
 pub fn max_unavailable(rollout: &Rollout) -> usize {
     rollout.max_unavailable.saturating_sub(rollout.unavailable)

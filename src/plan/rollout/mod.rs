@@ -23,15 +23,18 @@ mod gates;
 mod on_delete;
 mod order;
 pub mod progress;
+mod removal;
 mod replace;
 mod surge;
+
+use std::collections::BTreeSet;
 
 use crate::model::{DaemonSetStatus, UpdateStrategy};
 
 use blocked::Blockers;
 use census::Census;
 use counts::Rollout;
-use gates::Budget;
+use gates::{Budget, Gate};
 
 use super::{draft::Draft, facts::Facts, hold::HoldRule};
 
@@ -63,11 +66,17 @@ pub fn plan(
         max_surge: budget.max_surge,
         ..Rollout::default()
     };
-    let mut census = Census::new(facts, draft, blockers);
+    let control = facts.ds().control.as_deref();
+    let gate = Gate::new(control.is_some_and(|control| control.strict_budget));
+    let held = match gate {
+        Gate::Upstream => BTreeSet::new(),
+        Gate::Strict => removal::limit(facts, budget, draft),
+    };
+    let mut census = Census::new(facts, draft, held, blockers);
     if budget.max_surge == 0 {
-        replace::plan(&mut census, draft, &mut rollout);
+        replace::plan(&mut census, gate, draft, &mut rollout);
     } else {
-        surge::plan(&mut census, draft, &mut rollout);
+        surge::plan(&mut census, gate, draft, &mut rollout);
     }
     if let Some(at) = census.wake_at {
         draft.wake(at);

@@ -5,14 +5,18 @@ use crate::plan::{action::DeleteCause, draft::Draft, hold::HoldRule};
 use super::{
     census::{Candidate, Census, Pair, delete},
     counts::Rollout,
-    gates,
+    gates::{self, Gate},
 };
 
-/// Unavailable old pods go at once, available ones as `maxUnavailable` allows.
-pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Rollout) {
+/// Unavailable old pods go at once, or as the gate allows, and available ones as `maxUnavailable`
+/// allows.
+pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, rollout: &mut Rollout) {
     let mut candidates = Vec::new();
-    let mut due = Vec::new();
+    let mut waiting = Vec::new();
     for (id, node) in census.slots() {
+        if census.is_held(id) {
+            continue;
+        }
         match census.pair(id) {
             Some(Pair {
                 new: Some(new),
@@ -38,7 +42,9 @@ pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Ro
                     // Its node is unavailable already: nothing is lost.
                     rollout.unavailable += 1;
                     census.blocks(id, node, Some(pod));
-                    due.push((candidate, DeleteCause::OldUnavailable));
+                    if !census.is_going(pod) {
+                        waiting.push(candidate);
+                    }
                 }
             }
             // None, several, or both: upkeep makes one of it.
@@ -48,11 +54,23 @@ pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Ro
             }
         }
     }
+    let in_flight = rollout.unavailable - waiting.len();
+    let room = rollout.max_unavailable.saturating_sub(in_flight);
+    let (due, mut next) = gate.unavailable(waiting, room);
     let (now, later) = gates::split(candidates, gates::max_unavailable(rollout));
-    due.extend(now.into_iter().map(|c| (c, DeleteCause::Outdated)));
-    draft.holds.in_turn(HoldRule::MaxUnavailable, &later);
-    rollout.next = later;
-    for (candidate, cause) in due {
-        delete(census, &candidate, cause, draft, rollout);
+    next.extend(later);
+    draft.holds.in_turn(HoldRule::MaxUnavailable, &next);
+    rollout.next = next;
+    for candidate in due {
+        delete(
+            census,
+            &candidate,
+            DeleteCause::OldUnavailable,
+            draft,
+            rollout,
+        );
+    }
+    for candidate in now {
+        delete(census, &candidate, DeleteCause::Outdated, draft, rollout);
     }
 }

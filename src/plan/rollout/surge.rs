@@ -13,17 +13,21 @@ use crate::plan::{
 use super::{
     census::{Candidate, Census, Pair, delete},
     counts::Rollout,
-    gates,
+    gates::{self, Gate},
 };
 
-/// Unavailable old pods get a pod beside them at once, available ones as `maxSurge` allows.
-pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Rollout) {
+/// Unavailable old pods get a pod beside them at once, or as the gate allows, and available ones as
+/// `maxSurge` allows.
+pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, rollout: &mut Rollout) {
     let facts = census.facts;
     let mut candidates = Vec::new();
-    let mut due = Vec::new();
+    let mut waiting = Vec::new();
     let mut misplaced = Vec::new();
     let mut available = 0;
     for (id, node) in census.slots() {
+        if census.is_held(id) {
+            continue;
+        }
         let Some(Pair { new, old }) = census.pair(id) else {
             rollout.surging += 1;
             census.blocks(id, node, None);
@@ -42,7 +46,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Ro
                 rollout.old += 1;
                 let candidate = Candidate { id, node, pod };
                 match (census.is_available(pod), facts.is_eligible(id)) {
-                    (false, true) => due.push((candidate, CreateCause::OldUnavailable)),
+                    (false, true) => waiting.push(candidate),
                     // Nothing is lost, and nothing is to come.
                     (false, false) => {
                         let cause = DeleteCause::OldUnavailable;
@@ -78,12 +82,17 @@ pub fn plan(census: &mut Census<'_, '_, '_>, draft: &mut Draft, rollout: &mut Ro
     for candidate in now {
         delete(census, &candidate, DeleteCause::Misplaced, draft, rollout);
     }
-    let (now, later) = gates::split(candidates, gates::max_surge(rollout));
-    due.extend(now.into_iter().map(|c| (c, CreateCause::Outdated)));
-    draft.holds.in_turn(HoldRule::MaxSurge, &later);
-    rollout.next = later;
+    let room = gates::max_surge(rollout);
+    let allowed = gate.available_beside(room, waiting.len());
+    let (due, mut next) = gate.unavailable(waiting, room);
+    let (now, later) = gates::split(candidates, allowed);
+    next.extend(later);
+    draft.holds.in_turn(HoldRule::MaxSurge, &next);
+    rollout.next = next;
     let taken: HashSet<NodeId> = draft.creates.iter().map(|c| c.node_id).collect();
-    for (candidate, cause) in due {
+    let due = due.into_iter().map(|c| (c, CreateCause::OldUnavailable));
+    let now = now.into_iter().map(|c| (c, CreateCause::Outdated));
+    for (candidate, cause) in due.chain(now) {
         let id = candidate.id;
         // Upkeep creates the node's pod, or holds it for a backoff.
         if taken.contains(&id) || draft.in_backoff.contains(&id) {

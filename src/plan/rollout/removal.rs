@@ -1,0 +1,84 @@
+//! `budget: strict`: pods that leave because a changed selector or label no longer wants them on
+//! their node leave as the budget allows. The built-in controller takes all of them at once
+//! (kubernetes#54565).
+
+use std::collections::BTreeSet;
+
+use crate::model::{NodeId, Pod, Str, Time, Uid, Verdict};
+
+use crate::plan::{
+    action::{Delete, DeleteCause},
+    draft::Draft,
+    facts::Facts,
+    hold::HoldRule,
+};
+
+use super::gates::Budget;
+
+/// Whether the pod leaves because it is no longer wanted there. A taint that takes effect at once
+/// is no matter of a budget.
+fn is_removal(delete: &Delete) -> bool {
+    let DeleteCause::NodeNotEligible(verdict) = delete.cause else {
+        return false;
+    };
+    matches!(
+        verdict,
+        Verdict::NodeName | Verdict::NodeSelector(_) | Verdict::NodeAffinity
+    )
+}
+
+/// Holds the removals that the budget has no room for. Pods that are not available leave first,
+/// then the oldest. At least one leaves at a time, whatever the budget comes to: where no node is
+/// wanted any more, every percentage is nothing. Returns the nodes whose removals are held: they
+/// take no part in the rollout.
+pub fn limit(facts: &Facts<'_, '_>, budget: Budget, draft: &mut Draft) -> BTreeSet<NodeId> {
+    // Nearly all plans leave here.
+    if !draft.deletes.iter().any(is_removal) {
+        return BTreeSet::new();
+    }
+    let (mut removals, kept): (Vec<Delete>, Vec<Delete>) = std::mem::take(&mut draft.deletes)
+        .into_iter()
+        .partition(is_removal);
+    draft.deletes = kept;
+    removals.sort_by_cached_key(|delete| turn(facts, delete));
+    let most = budget.max_unavailable.max(budget.max_surge).max(1);
+    let room = most.saturating_sub(in_flight(facts, &removals));
+    let held = removals.split_off(room.min(removals.len()));
+    let nodes: Vec<Str> = held.iter().map(|delete| delete.node.clone()).collect();
+    draft.holds.in_turn(HoldRule::RemovalBudget, &nodes);
+    draft.deletes.extend(removals);
+    let ids = nodes
+        .iter()
+        .filter_map(|name| facts.snapshot.nodes.id(name));
+    ids.collect()
+}
+
+/// What orders the removals: whether the pod is available, its age, its node.
+fn turn(facts: &Facts<'_, '_>, delete: &Delete) -> (bool, Option<Time>, Str) {
+    let pod = pod(facts, &delete.pod.name);
+    let available = pod.is_some_and(|p| is_available(facts, p));
+    (available, pod.map(|p| p.created), delete.node.clone())
+}
+
+fn pod<'a>(facts: &Facts<'_, 'a>, name: &str) -> Option<&'a Pod> {
+    (facts.snapshot.find_pod)(name)
+}
+
+fn is_available(facts: &Facts<'_, '_>, pod: &Pod) -> bool {
+    pod.is_available(facts.ds().min_ready_seconds, facts.now)
+}
+
+/// Nodes that are without an available pod, or about to be: those that are wanted and have none,
+/// and those that are not wanted any more and whose pod is on its way out.
+fn in_flight(facts: &Facts<'_, '_>, removals: &[Delete]) -> usize {
+    let leaving: BTreeSet<&Uid> = removals.iter().map(|delete| &delete.pod.uid).collect();
+    let counts = |id: NodeId| {
+        let mut pods = facts.visible(id).filter(|p| !leaving.contains(&p.uid));
+        match facts.is_eligible(id) {
+            true => !pods.any(|p| !p.terminating && is_available(facts, p)),
+            false => pods.any(|p| p.terminating),
+        }
+    };
+    let nodes = facts.snapshot.nodes.iter();
+    nodes.filter(|(id, _)| counts(*id)).count()
+}
