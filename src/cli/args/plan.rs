@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, builder::BoolishValueParser};
 
-use crate::sim::api::selector::LabelSelector;
+use crate::model::LabelSelector;
 
 use super::{input::InputArgs, target::Asked};
 
@@ -112,8 +112,7 @@ impl PlanArgs {
 fn selector(text: &str) -> Result<LabelSelector, String> {
     LabelSelector::parse(text).map_err(|why| {
         format!(
-            "{}; labels are selected as in app=agent,tier!=test,zone in (a,b),!old",
-            why.message
+            "{why}; labels are selected as in app=agent,tier!=test,zone in (a,b),!old"
         )
     })
 }

@@ -1,11 +1,8 @@
 //! The DaemonSets that a plan is asked for, and the errors for none and for too many.
 
-use serde_json::json;
-
 use crate::{
     cli::args::{Asked, Target},
-    model::Key,
-    sim::api::selector::LabelSelector,
+    model::{Key, LabelSelector},
 };
 
 use super::error::PlanError;
@@ -60,8 +57,8 @@ impl<'a> Choice<'a> {
 
     /// Whether the labels (`metadata.labels`) are those that are selected.
     pub fn selects(&self, labels: &serde_json::Value) -> bool {
-        let object = json!({ "metadata": { "labels": labels } });
-        self.selector.is_none_or(|s| s.matches(&object))
+        let value = |key: &str| labels.get(key).and_then(serde_json::Value::as_str);
+        self.selector.is_none_or(|s| s.matches(value))
     }
 
     /// Whether the DaemonSet of this name may be meant, its labels aside.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::path::{Query, Target};
-use super::selector::{FieldSelector, LabelSelector};
+use super::selector::{self, FieldSelector};
+use crate::model::LabelSelector;
 use super::status::Result;
 
 /// The namespace and the selectors of a request.
@@ -29,7 +30,7 @@ impl Selection {
         }
         Ok(Selection {
             namespace: target.namespace.clone(),
-            labels: LabelSelector::parse(query.get("labelSelector"))?,
+            labels: selector::labels(query.get("labelSelector"))?,
             single: ["metadata.name=", "spec.nodeName="].map(|index| {
                 let mut all = fields.split(',');
                 let value = all.find_map(|field| field.strip_prefix(index))?;
@@ -56,6 +57,6 @@ impl Selection {
 
     /// Whether it selects the object.
     pub fn has(&self, object: &Value) -> bool {
-        self.in_scope(object) && self.labels.matches(object) && self.fields.matches(object)
+        self.in_scope(object) && selector::matches(&self.labels, object) && self.fields.matches(object)
     }
 }

@@ -1,12 +1,12 @@
-//! Label selectors as text: `a=b,c in (d,e),!f`.
+//! Label selectors as text: `a=b,c in (d,e),!f`, in kubectl's grammar and with the API server's
+//! words.
+//!
+//! [`Selector`](super::Selector) is another thing: compiled from `matchLabels` and
+//! `matchExpressions`, which have operators in place of a grammar.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
-use super::super::status::{ApiStatus, ErrorType, FieldError, Result};
-
-/// A parsed `labelSelector`, all of whose requirements must hold. Without requirements it selects
+/// A parsed selector, all of whose requirements must hold. Without requirements it selects
 /// everything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LabelSelector(Vec<Requirement>);
@@ -28,23 +28,19 @@ enum Test {
 }
 
 impl LabelSelector {
-    /// Parses the parameter. A malformed one is a `BadRequest`.
-    pub fn parse(text: &str) -> Result<LabelSelector> {
+    /// Parses a text. The error has the API server's words.
+    pub fn parse(text: &str) -> Result<LabelSelector, String> {
         let mut parser = Parser {
             tokens: tokens(text),
             at: 0,
         };
-        parser
-            .all()
-            .map(LabelSelector)
-            .map_err(ApiStatus::bad_request)
+        parser.all().map(LabelSelector)
     }
 
-    /// Whether the object's labels match.
-    pub fn matches(&self, object: &Value) -> bool {
-        let labels = &object["metadata"]["labels"];
+    /// Whether labels match. `value` gives that of a key, where there is one.
+    pub fn matches<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|requirement| {
-            let value = labels.get(&requirement.key).and_then(Value::as_str);
+            let value = value(&requirement.key);
             let number = || value.and_then(|v| v.parse::<i64>().ok());
             match &requirement.test {
                 Test::Exists => value.is_some(),
@@ -232,7 +228,7 @@ fn check_key(key: &str) -> Result<(), String> {
             let optional =
                 "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
             let rule = format!("a valid label key {name_rule} {optional}");
-            return Err(invalid("<nil>".to_owned(), key, rule).to_string());
+            return Err(invalid("<nil>", key, &rule));
         }
         Some((prefix, name)) => (Some(prefix), name),
     };
@@ -257,7 +253,7 @@ fn check_key(key: &str) -> Result<(), String> {
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(invalid("<nil>".to_owned(), key, wrong.join("; ")).to_string())
+    Err(invalid("<nil>", key, &wrong.join("; ")))
 }
 
 /// Checks the values of a requirement. Returns the bound, for operators with one.
@@ -268,9 +264,9 @@ fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<
         match value.parse() {
             Ok(number) => bound = number,
             Err(_) => errors.push(invalid(
-                "values[0]".to_owned(),
+                "values[0]",
                 value,
-                "for 'Gt', 'Lt' operators, the value must be an integer".to_owned(),
+                "for 'Gt', 'Lt' operators, the value must be an integer",
             )),
         }
     }
@@ -284,24 +280,18 @@ fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<
         }
         if !wrong.is_empty() {
             let field = format!("values[{at}][{key}]");
-            errors.push(invalid(field, value, wrong.join("; ")));
+            errors.push(invalid(&field, value, &wrong.join("; ")));
         }
     }
-    let said: Vec<String> = errors.iter().map(FieldError::to_string).collect();
-    match &said[..] {
+    match &errors[..] {
         [] => Ok(bound),
         [one] => Err(one.clone()),
         many => Err(format!("[{}]", many.join(", "))),
     }
 }
 
-fn invalid(field: String, value: &str, detail: String) -> FieldError {
-    FieldError {
-        error_type: ErrorType::Invalid,
-        field,
-        value: json!(value),
-        detail,
-    }
+fn invalid(field: &str, value: &str, detail: &str) -> String {
+    format!("{field}: Invalid value: {value:?}: {detail}")
 }
 
 /// Whether it is alphanumeric at both ends, and has only permitted characters between.
