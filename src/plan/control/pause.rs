@@ -30,17 +30,34 @@ pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Eve
     if now.as_ref() == before {
         return Vec::new();
     }
-    let (reason, what) = match &now {
-        Some(rule) => ("RolloutPaused", rule.message()),
+    // A plan that leaves the DaemonSet alone has neither, and is no transition.
+    let (Some(revision), Some(status)) = (&plan.revision, &plan.status) else {
+        return Vec::new();
+    };
+    let name = &revision.name;
+    let (updated, desired) = (
+        status.updated_number_scheduled,
+        status.desired_number_scheduled,
+    );
+    let (reason, message) = match &now {
+        Some(rule) => (
+            "RolloutPaused",
+            format!(
+                "{}. Revision {name} is on {updated} of {desired} nodes",
+                first_upper(&rule.message())
+            ),
+        ),
         None => (
             "RolloutResumed",
-            "the rollout is no longer held by an annotation".to_owned(),
+            format!(
+                "The rollout is no longer held by an annotation. Revision {name} is on {updated} of {desired} nodes"
+            ),
         ),
     };
     let mut events = vec![Event {
         kind: EventType::Normal,
         reason,
-        message: format!("{}{}", first_upper(&what), standing(plan)),
+        message,
         node: None,
     }];
     // A plan that is carried out has its own warning sent with it. A settled one is not carried
@@ -49,17 +66,6 @@ pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Eve
         events.extend(ds.control.as_deref().and_then(hold::event));
     }
     events
-}
-
-/// On how many nodes the current revision is, as a sentence that follows another.
-fn standing(plan: &Plan) -> String {
-    let (Some(revision), Some(status)) = (&plan.revision, &plan.status) else {
-        return String::new();
-    };
-    format!(
-        ". Revision {} is on {} of {} nodes",
-        revision.name, status.updated_number_scheduled, status.desired_number_scheduled
-    )
 }
 
 /// The sentence with a capital letter.
