@@ -53,8 +53,8 @@ pub struct Progress {
 
 impl Progress {
     /// The rollout that is under way after this plan, made at `now`; None when there is none, and
-    /// where the plan does not say (`OnDelete`, a DaemonSet that is left alone) or is held. `before` is the
-    /// answer after the last plan for the same DaemonSet.
+    /// where the plan does not say (`OnDelete`, a DaemonSet that is left alone) or is held.
+    /// `before` is the answer after the last plan for the same DaemonSet.
     pub fn after(
         before: Option<Progress>,
         ds: &DaemonSet,
