@@ -199,7 +199,8 @@ impl CarryOut {
         }
     }
 
-    pub(super) fn publish(&self, ds: &DaemonSet, event: &Event) {
+    /// Writes an event of a plan.
+    pub fn publish(&self, ds: &DaemonSet, event: &Event) {
         self.say(ds, event.kind, event.reason, event.message.clone());
     }
 

@@ -99,6 +99,24 @@ impl HoldRule {
         }
     }
 
+    /// Whether it is a rule of rollout control: without annotations of ours it holds nothing.
+    pub fn is_by_annotation(&self) -> bool {
+        self.holds_rollout()
+            || matches!(
+                self,
+                HoldRule::AllHeldByAnnotation | HoldRule::PinnedRevisionMissing
+            )
+    }
+
+    /// Whether it keeps the whole rollout from going on, because an annotation says so or cannot be
+    /// read. While one does, a plan has it, even where no pod is of another revision.
+    pub fn holds_rollout(&self) -> bool {
+        matches!(
+            self,
+            HoldRule::HeldByAnnotation | HoldRule::InvalidAnnotation(_)
+        )
+    }
+
     /// Whether the nodes that it holds wait for their turn, so that their order means something.
     pub fn is_in_turn(&self) -> bool {
         matches!(

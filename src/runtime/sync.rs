@@ -18,8 +18,8 @@ use crate::{
         CarryOut, Failure, Observer,
         client::{Api, ApiError, paths},
     },
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings},
-    plan::{self, Event, LeftAlone, Plan, short_lived},
+    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings, Uid},
+    plan::{self, Event, LeftAlone, Plan, control::pause, hold::HoldRule, short_lived},
 };
 
 use super::{monitor::Synced, queue::Outcome, shared::Shared};
@@ -57,6 +57,8 @@ struct Notes {
     waiting: Vec<&'static str>,
     /// Those of them that were logged since all pods were available.
     logged: Vec<&'static str>,
+    /// The DaemonSet of this name that was last planned for, and what held its rollout.
+    held: Option<(Uid, Option<HoldRule>)>,
 }
 
 #[derive(Clone)]
@@ -152,6 +154,7 @@ impl Syncer {
         };
         self.log_left_alone(key, &plan);
         self.tell_of_short_lived_pods(key, &ds, &plan);
+        self.tell_of_pause(key, &ds, &plan);
         if plan.left_alone.is_none() && plan.is_settled() {
             self.shared.monitor.carried_out(key, false);
             let conflict = self
@@ -202,7 +205,7 @@ impl Syncer {
             (s.daemon_set.clone(), plan::plan(s, now))
         });
         if let Some((ds, plan)) = &planned {
-            self.shared.monitor.planned(key, ds, plan);
+            self.shared.monitor.planned(key, ds, plan, now);
         }
         planned
     }
@@ -402,6 +405,23 @@ impl Syncer {
             if !before.contains(&warning.reason) {
                 self.carry_out.warn(ds, warning.reason, warning.message);
             }
+        }
+    }
+
+    /// Says when the rollout begins to be held, and when it goes on. What this process finds at its
+    /// first plan for the DaemonSet is no transition that it saw.
+    fn tell_of_pause(&self, key: &Key, ds: &DaemonSet, plan: &Plan) {
+        if plan.left_alone.is_some() {
+            return;
+        }
+        let now = (ds.uid.clone(), pause::rule(ds));
+        let before = self.note(key, |n| n.held.replace(now));
+        let Some((_, before)) = before.filter(|(uid, _)| *uid == ds.uid) else {
+            return;
+        };
+        for event in pause::events(before.as_ref(), ds, plan) {
+            tracing::info!(daemonset = %key, "{}: {}", event.reason, event.message);
+            self.carry_out.publish(ds, &event);
         }
     }
 

@@ -128,18 +128,21 @@ fn heartbeats_and_restarts_leave_nothing_behind() {
 /// Counting a sync of a settled DaemonSet for the metrics allocates nothing.
 #[test]
 fn counting_a_settled_sync_allocates_nothing() {
-    use daemonset_controller::{model::Key, runtime::monitor::Monitor};
+    use daemonset_controller::{
+        model::{Key, Time},
+        runtime::monitor::Monitor,
+    };
     let mut cluster = fleet(1_000, false, true);
     let plan = cluster.plan();
     let ds = cluster.snapshot(|s| s.daemon_set.clone());
     let key = Key::new(ds.namespace.clone(), ds.name.clone());
     let monitor = Monitor::new();
     monitor.set_leader(true);
-    monitor.planned(&key, &ds, &plan);
+    monitor.planned(&key, &ds, &plan, Time::default());
     let text = monitor.exposition();
     assert!(text.contains("_desired_pods{namespace="), "{text}");
     let info = allocation_counter::measure(|| {
-        monitor.planned(&key, &ds, &plan);
+        monitor.planned(&key, &ds, &plan, Time::default());
         monitor.carried_out(&key, false);
     });
     assert_eq!(info.count_total, 0);

@@ -22,6 +22,8 @@ const METRICS: &[&str] = &[
     "daemonset_controller_current_pods",
     "daemonset_controller_decode_failures_total",
     "daemonset_controller_desired_pods",
+    "daemonset_controller_held_nodes",
+    "daemonset_controller_hold_start_timestamp_seconds",
     "daemonset_controller_leader",
     "daemonset_controller_misscheduled_pods",
     "daemonset_controller_ready_pods",

@@ -21,6 +21,7 @@ mod metrics;
 mod metrics_counts;
 mod metrics_document;
 mod metrics_health;
+mod metrics_hold;
 mod metrics_rollout;
 mod names;
 #[path = "../support/openmetrics.rs"]

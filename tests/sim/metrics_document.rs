@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::metrics::{document, metrics};
 use super::world::*;
 
@@ -27,6 +29,12 @@ fn documented() -> BTreeSet<[String; 4]> {
 #[tokio::test(start_paused = true)]
 async fn the_document_lists_the_metrics_that_there_are_and_no_others() {
     let server = world(3);
+    let hold = json!({"daemonset-controller.io/hold": "rollout"});
+    server.edit(
+        "daemonsets",
+        "web",
+        json!({"metadata": {"annotations": hold}}),
+    );
     let a = start(&server, "a");
     seconds(30).await;
     let metrics = metrics(&a);

@@ -6,6 +6,7 @@
 
 pub mod assign;
 pub mod hold;
+pub mod pause;
 pub mod stable;
 
 use std::{collections::BTreeMap, sync::Arc};

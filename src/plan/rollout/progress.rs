@@ -3,7 +3,8 @@
 //! A rollout is under way from the first plan that sees a pod of an older revision, until every
 //! eligible node has a pod of the current one and at least as many of them are available as when it
 //! began. Nodes that were out of order before the rollout do not keep it from its end. A new
-//! template begins another rollout.
+//! template begins another rollout. While the rollout is held by an annotation, none is under way:
+//! somebody wants it so, nothing is late, and when it goes on the patience begins anew.
 //!
 //! A rollout is stuck when no further node has come to have an available pod of the current
 //! revision for [`PATIENCE`] and the time that a pod takes by itself, or when the API server has
@@ -52,8 +53,8 @@ pub struct Progress {
 
 impl Progress {
     /// The rollout that is under way after this plan, made at `now`; None when there is none, and
-    /// where the plan does not say (`OnDelete`, a DaemonSet that is left alone). `before` is the
-    /// answer after the last plan for the same DaemonSet.
+    /// where the plan does not say (`OnDelete`, a DaemonSet that is left alone) or is held.
+    /// `before` is the answer after the last plan for the same DaemonSet.
     pub fn after(
         before: Option<Progress>,
         ds: &DaemonSet,
@@ -65,6 +66,9 @@ impl Progress {
         else {
             return None;
         };
+        if plan.holds.iter().any(|hold| hold.rule.holds_rollout()) {
+            return None;
+        }
         let has_old =
             rollout.old > 0 || status.updated_number_scheduled < status.current_number_scheduled;
         if !has_old && before.as_ref().is_none_or(|p| p.is_done(status)) {
@@ -144,7 +148,11 @@ mod tests {
 
     use crate::{
         model::Interner,
-        plan::{LeftAlone, revisions::CurrentRevision},
+        plan::{
+            LeftAlone,
+            hold::{HoldRule, Holds},
+            revisions::CurrentRevision,
+        },
         wire,
     };
 
@@ -267,6 +275,31 @@ mod tests {
             let after = Progress::after(before, &ds, &then, at(1));
             assert_eq!(after.is_some(), under_way, "{case}");
         }
+    }
+
+    #[test]
+    fn while_it_is_held_no_rollout_is_under_way_and_the_patience_begins_anew_afterwards() {
+        let ds = daemon_set();
+        let held = |rule: HoldRule| {
+            let mut holds = Holds::default();
+            holds.on_daemon_set(rule);
+            Plan {
+                holds: holds.finish().0,
+                ..plan(10, 3)
+            }
+        };
+        let before = Progress::after(None, &ds, &plan(10, 3), NOON);
+        for rule in [
+            HoldRule::HeldByAnnotation,
+            HoldRule::InvalidAnnotation("what".into()),
+        ] {
+            let during = Progress::after(before.clone(), &ds, &held(rule), at(1));
+            assert_eq!(during, None);
+        }
+        let waits = Progress::after(before, &ds, &held(HoldRule::MaxUnavailable), at(1));
+        assert!(waits.is_some_and(|p| p.begun() == NOON), "no other hold");
+        let after = Progress::after(None, &ds, &plan(10, 3), at(10_000)).expect("under way");
+        assert_eq!(after.stuck_since(None, at(10_000 + WHOLE)), None);
     }
 
     #[test]

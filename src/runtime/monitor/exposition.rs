@@ -1,9 +1,9 @@
 //! The metrics as Prometheus reads them. docs/metrics.md says what each means; a test holds the
 //! document against this file.
 
-use std::{fmt, sync::Arc, sync::atomic::Ordering};
+use std::{collections::BTreeMap, fmt, sync::Arc, sync::atomic::Ordering};
 
-use crate::model::{DaemonSetStatus, Key, Kind};
+use crate::model::{DaemonSetStatus, Key, Kind, Time};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Monitor, Row, lock, process::Process, watched::Watched};
+use super::{Monitor, Row, held::HeldBy, lock, process::Process, watched::Watched};
 
 /// The media type of [`Monitor::exposition`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -183,6 +183,31 @@ impl Families<'_> {
             "1 while the rollout that is under way is stuck.",
             None,
             rows.iter().map(|(key, row)| (of(key), stuck(row))),
+        )?;
+        self.held(&rows)
+    }
+
+    /// A row for each rule of rollout control that holds something of a DaemonSet.
+    fn held(&mut self, rows: &BTreeMap<Key, Row>) -> fmt::Result {
+        let each = || {
+            rows.iter().flat_map(|(key, row)| {
+                let [namespace, daemon_set] = of(key);
+                let held = row.held.0.iter();
+                held.map(move |(rule, by)| ([namespace, daemon_set, ("rule", *rule)], by))
+            })
+        };
+        let since = |by: &HeldBy| by.since.since(Time::default()).as_secs_f64();
+        self.gauges(
+            "hold_start_timestamp",
+            "When this process first saw that the annotations of the DaemonSet hold something, since the Unix epoch.",
+            Some(Unit::Seconds),
+            each().map(|(labels, by)| (labels, since(by))),
+        )?;
+        self.gauges(
+            "held_nodes",
+            "Nodes on which the annotations of the DaemonSet hold something.",
+            None,
+            each().map(|(labels, by)| (labels, by.nodes as i64)),
         )
     }
 

@@ -7,6 +7,7 @@
 
 mod exposition;
 mod health;
+mod held;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
 
 use health::Check;
+use held::Held;
 use watched::Watched;
 
 /// How a sync ended, as the metrics' label `result`.
@@ -77,6 +79,8 @@ struct Row {
     rollout: Option<Progress>,
     /// The time since which the API server refuses to create pods.
     refused: Option<Time>,
+    /// What the rules of rollout control hold.
+    held: Held,
 }
 
 /// The parts of the running controller. Before it runs, and after it, there are none.
@@ -168,8 +172,8 @@ impl Monitor {
         self.conflict.load(Ordering::Relaxed)
     }
 
-    /// A DaemonSet was planned for.
-    pub fn planned(&self, key: &Key, ds: &DaemonSet, plan: &Plan) {
+    /// A DaemonSet was planned for, when the wall clock showed `at`.
+    pub fn planned(&self, key: &Key, ds: &DaemonSet, plan: &Plan, at: Time) {
         let mut rows = lock(&self.rows);
         let Some(status) = plan.status else {
             rows.remove(key);
@@ -185,6 +189,7 @@ impl Monitor {
             Some(row) => {
                 row.status = status;
                 row.rollout = Progress::after(row.rollout.take(), ds, plan, now);
+                row.held = Held::after(&row.held, plan, at);
             }
             None => {
                 let row = Row {
@@ -192,6 +197,7 @@ impl Monitor {
                     status,
                     rollout: Progress::after(None, ds, plan, now),
                     refused: None,
+                    held: Held::after(&Held::default(), plan, at),
                 };
                 rows.insert(key.clone(), row);
             }

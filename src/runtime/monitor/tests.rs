@@ -113,7 +113,7 @@ async fn a_daemon_set_of_the_same_name_is_another_one() {
     let key = Key::new("default", "web");
     let plan = plan();
     let mut ds = daemon_set();
-    monitor.planned(&key, &ds, &plan);
+    monitor.planned(&key, &ds, &plan, Time::default());
     monitor.carried_out(&key, true);
     sleep(SECOND * 100).await;
     let stuck = |monitor: &Monitor| {
@@ -126,13 +126,14 @@ async fn a_daemon_set_of_the_same_name_is_another_one() {
     };
     assert_eq!(stuck(&monitor), (SECOND * 100, true));
     ds.uid = "other".into();
-    monitor.planned(&key, &ds, &plan);
+    monitor.planned(&key, &ds, &plan, Time::default());
     assert_eq!(stuck(&monitor), (Duration::ZERO, false));
     // A DaemonSet that is left alone has no counts.
     monitor.planned(
         &key,
         &ds,
         &Plan::leave_alone(crate::plan::LeftAlone::BeingDeleted),
+        Time::default(),
     );
     assert!(lock(&monitor.rows).is_empty());
     monitor.carried_out(&key, true);

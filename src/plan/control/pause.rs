@@ -1,0 +1,76 @@
+//! What is told when the rollout of a DaemonSet begins to be held, and when it goes on.
+
+use crate::model::{Control, DaemonSet, HoldScope};
+
+use crate::plan::{
+    action::{Event, EventType},
+    hold::HoldRule,
+    whole::Plan,
+};
+
+use super::hold;
+
+/// The rule that holds most of what this DaemonSet's annotations hold; None where they hold
+/// nothing.
+pub fn rule(ds: &DaemonSet) -> Option<HoldRule> {
+    let control: &Control = ds.control.as_deref()?;
+    let rule = hold::rule(control)?;
+    let all = rule == HoldRule::HeldByAnnotation && control.hold == Some(HoldScope::All);
+    Some(if all {
+        HoldRule::AllHeldByAnnotation
+    } else {
+        rule
+    })
+}
+
+/// The events of a transition from the rule `before` to that of the present plan: each rule that
+/// begins to hold is told, and the end of the last one. Without a transition there are none.
+pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Event> {
+    let now = rule(ds);
+    if now.as_ref() == before {
+        return Vec::new();
+    }
+    // A plan that leaves the DaemonSet alone has neither, and is no transition.
+    let (Some(revision), Some(status)) = (&plan.revision, &plan.status) else {
+        return Vec::new();
+    };
+    let name = &revision.name;
+    let (updated, desired) = (
+        status.updated_number_scheduled,
+        status.desired_number_scheduled,
+    );
+    let (reason, message) = match &now {
+        Some(rule) => (
+            "RolloutPaused",
+            format!(
+                "{}. Revision {name} is on {updated} of {desired} nodes",
+                first_upper(&rule.message())
+            ),
+        ),
+        None => (
+            "RolloutResumed",
+            format!(
+                "The rollout is no longer held by an annotation. Revision {name} is on {updated} of {desired} nodes"
+            ),
+        ),
+    };
+    let mut events = vec![Event {
+        kind: EventType::Normal,
+        reason,
+        message,
+        node: None,
+    }];
+    // A plan that is carried out has its own warning sent with it. A settled one is not carried
+    // out.
+    if plan.is_settled() {
+        events.extend(ds.control.as_deref().and_then(hold::event));
+    }
+    events
+}
+
+/// The sentence with a capital letter.
+fn first_upper(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
