@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(
                 said,
                 format!(
-                    "annotation daemonset-controller.io/{key}: this version does not know the key; it knows hold"
+                    "annotation daemonset-controller.io/{key}: this version does not know the key; it knows budget and hold"
                 )
             );
         }
