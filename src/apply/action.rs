@@ -33,6 +33,8 @@ pub enum Action {
     LabelRevision,
     /// The current revision got the highest number, as after a rollback.
     RenumberRevision,
+    /// The end of a canary was recorded on its revision.
+    ReleaseCanary,
     /// The completion of a rollout was recorded on its revision.
     RecordCompletion,
 }
@@ -53,6 +55,7 @@ impl Action {
             Action::ReleaseRevision,
             Action::LabelRevision,
             Action::RenumberRevision,
+            Action::ReleaseCanary,
             Action::RecordCompletion,
         ];
         creates.chain(deletes).chain(others).collect()
@@ -72,6 +75,7 @@ impl Action {
             Action::ReleaseRevision => "release_revision",
             Action::LabelRevision => "label_revision",
             Action::RenumberRevision => "renumber_revision",
+            Action::ReleaseCanary => "release_stage",
             Action::RecordCompletion => "record_completion",
         }
     }
@@ -88,6 +92,7 @@ impl Action {
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",
             Action::RenumberRevision => "Rollback",
+            Action::ReleaseCanary => "CanaryReady",
             Action::RecordCompletion => "RolloutComplete",
         }
     }

@@ -1,7 +1,10 @@
 //! Carries out the part of a plan that concerns ControllerRevisions.
 
 use crate::{
-    model::{Kind, control::COMPLETED},
+    model::{
+        Kind,
+        control::{CANARY_STAGE, COMPLETED, RELEASED},
+    },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{body, protobuf},
 };
@@ -64,12 +67,22 @@ impl CarryOut {
             };
             self.patch_revision(job, r, patch, outcome).await?;
         }
+        // As above: after another patch of this plan only the UID counts.
+        let mut touched: Vec<&RevisionRef> = ops.adopt.iter().collect();
+        touched.extend(ops.set_label.iter().map(|(r, _)| r));
+        touched.extend(ops.set_number.iter().map(|(r, _)| r));
+        if let Some(r) = &ops.release_canary {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::ReleaseCanary,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, RELEASED, CANARY_STAGE),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
         if let Some((r, at)) = &ops.set_completed {
-            // As above: after another patch of this plan only the UID counts.
-            let touched = ops.adopt.contains(r)
-                || ops.set_label.iter().any(|(l, _)| l == r)
-                || ops.set_number.iter().any(|(n, _)| n == r);
-            let version = if touched { None } else { Some(r.version) };
+            let version = (!touched.contains(&r)).then_some(r.version);
             let patch = Patch {
                 action: Action::RecordCompletion,
                 kind: PatchType::Merge,

@@ -42,7 +42,7 @@ use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
-pub use control::{Control, HoldScope, InvalidKey};
+pub use control::{Bake, Canary, Control, HoldScope, InvalidKey};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use gone_pods::{GonePod, GonePods};
 pub use intern::Interner;

@@ -39,6 +39,8 @@ pub struct Revision {
     pub terminating: bool,
     /// When it completed, where that was recorded (see `control::COMPLETED`).
     pub completed: Option<Time>,
+    /// Whether its canary is over, as it was recorded (see `control::RELEASED`).
+    pub canary_released: bool,
     /// `revision`.
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).

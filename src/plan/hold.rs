@@ -24,6 +24,16 @@ pub enum HoldRule {
     HeldByAnnotation,
     /// The annotation `hold: all` says so: no create and no delete.
     AllHeldByAnnotation,
+    /// `canary`: the node waits for the nodes of the canary, of which not all have an available pod.
+    Canary,
+    /// `bake`: the node waits until the pods of the canary have been available long enough.
+    Baking,
+    /// `bake: approval`: the node waits until somebody approves the revision with this hash.
+    AwaitingApproval(Str),
+    /// The canary is over, and that is not recorded yet: the node follows in the next plan.
+    CanaryNotRecorded,
+    /// `canary`: no eligible node has the labels that it asks for.
+    NoCanaryNode,
     /// The revision that the node is to have while the rollout is held is gone, or its template
     /// cannot be read.
     PinnedRevisionMissing,
@@ -78,6 +88,11 @@ impl HoldRule {
             HoldRule::InvalidAnnotation(_) => "InvalidAnnotation",
             HoldRule::HeldByAnnotation => "HeldByAnnotation",
             HoldRule::AllHeldByAnnotation => "AllHeldByAnnotation",
+            HoldRule::Canary => "Canary",
+            HoldRule::Baking => "Baking",
+            HoldRule::AwaitingApproval(_) => "AwaitingApproval",
+            HoldRule::CanaryNotRecorded => "CanaryNotRecorded",
+            HoldRule::NoCanaryNode => "NoCanaryNode",
             HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
             HoldRule::OnDelete => "OnDelete",
             HoldRule::MaxUnavailable => "MaxUnavailable",
@@ -104,16 +119,21 @@ impl HoldRule {
         self.holds_rollout()
             || matches!(
                 self,
-                HoldRule::AllHeldByAnnotation | HoldRule::PinnedRevisionMissing
+                HoldRule::AllHeldByAnnotation | HoldRule::Canary | HoldRule::PinnedRevisionMissing
             )
     }
 
-    /// Whether it keeps the whole rollout from going on, because an annotation says so or cannot be
-    /// read. While one does, a plan has it, even where no pod is of another revision.
+    /// Whether it keeps the whole rollout from going on for as long as an annotation says, so that
+    /// no progress is to be expected. While one does, a plan has it, even where no pod is of another
+    /// revision.
     pub fn holds_rollout(&self) -> bool {
         matches!(
             self,
-            HoldRule::HeldByAnnotation | HoldRule::InvalidAnnotation(_)
+            HoldRule::HeldByAnnotation
+                | HoldRule::InvalidAnnotation(_)
+                | HoldRule::Baking
+                | HoldRule::AwaitingApproval(_)
+                | HoldRule::NoCanaryNode
         )
     }
 
@@ -147,6 +167,30 @@ impl HoldRule {
             HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the annotation \
                                               daemonset-controller.io/hold says so"
                 .into(),
+            HoldRule::Canary => {
+                "the node keeps its revision: the canary comes first, and not all of \
+                                 its nodes have an available pod"
+                    .into()
+            }
+            HoldRule::Baking => {
+                "the node keeps its revision: the pods of the canary have not been \
+                                 available for long enough"
+                    .into()
+            }
+            HoldRule::AwaitingApproval(hash) => format!(
+                "the node keeps its revision: the canary is available and waits for the annotation \
+                 daemonset-controller.io/approve: {hash}"
+            ),
+            HoldRule::CanaryNotRecorded => {
+                "the node keeps its revision for one more plan: that the \
+                                            canary is over is recorded first"
+                    .into()
+            }
+            HoldRule::NoCanaryNode => {
+                "the node keeps its revision: no eligible node has the labels \
+                                       that daemonset-controller.io/canary asks for"
+                    .into()
+            }
             HoldRule::PinnedRevisionMissing => "no new pod: the rollout is held, and the revision \
                                                 that the node is to have meanwhile is gone or \
                                                 cannot be read"
@@ -215,6 +259,11 @@ impl HoldRule {
             HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation => {
                 "the annotation is removed"
             }
+            HoldRule::Canary => "every node of the canary has an available pod",
+            HoldRule::Baking => "the canary has baked",
+            HoldRule::AwaitingApproval(_) => "somebody approves",
+            HoldRule::CanaryNotRecorded => "it is recorded",
+            HoldRule::NoCanaryNode => "a node has these labels, or the annotation is changed",
             HoldRule::PinnedRevisionMissing => {
                 "the rollout goes on, or that revision is there again"
             }

@@ -77,7 +77,9 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
     let rules = Rules::new(snapshot, &history, &old, &pods, now);
-    let assignment = rules.assignment(snapshot, &history, &old, &by_node);
+    let (assignment, gate) = rules
+        .assignment(snapshot, &history, &old, &by_node, now)
+        .unzip();
 
     let facts = Facts::new(
         snapshot,
@@ -91,11 +93,19 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
-    rules.hold(&facts, &mut draft);
+    let mut release_canary = None;
+    if let Some(gate) = &gate {
+        rules.hold(gate, &facts, &mut draft);
+        release_canary = rules.release_canary(gate);
+    }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = rules.older_templates(snapshot, &old, &draft.creates);
+    if let Some((revision, event)) = release_canary {
+        history.ops.release_canary = Some(revision);
+        draft.events.push(event);
+    }
     history.ops.set_completed = rules.completed(&counted.status, now);
 
     let stable = rules.stable_hash();

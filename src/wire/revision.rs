@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Revision, StoredData, Str, control::COMPLETED};
+use crate::model::{
+    Interner, Labels, Revision, StoredData, Str,
+    control::{CANARY_STAGE, COMPLETED, RELEASED},
+};
 
 use super::{DecodeError, canonical, partial::Metadata};
 
@@ -39,6 +42,9 @@ pub fn decode(
             labels: metadata.labels(interner),
             terminating: metadata.deletion_timestamp.is_some(),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
+            canary_released: metadata
+                .annotation(RELEASED)
+                .is_some_and(|stages| stages.split(',').any(|stage| stage == CANARY_STAGE)),
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
             data,
@@ -60,6 +66,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             labels: Labels::default(),
             terminating: false,
             completed: None,
+            canary_released: false,
             number: 0,
             data: "".into(),
             data_without_timestamp: "".into(),

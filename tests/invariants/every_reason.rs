@@ -97,6 +97,18 @@ fn load(record: &Value, strategy: Option<&Value>) -> (Cache, Key) {
     (cache, key.expect("one DaemonSet"))
 }
 
+/// Keys of rollout control with values that hold something.
+const KEYS: [(&str, &str); 8] = [
+    ("hold", "rollout"),
+    ("hold", "all"),
+    ("hold", "typo"),
+    ("canary", "1"),
+    ("canary", "50%"),
+    ("canary", "zone=z1"),
+    ("canary", "zone=nowhere"),
+    ("budget", "strict"),
+];
+
 fn config() -> ProptestConfig {
     let chosen = |name: &str| std::env::var_os(name).is_some();
     let mut config = ProptestConfig::default();
@@ -112,6 +124,22 @@ fn config() -> ProptestConfig {
 
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn every_inaction_has_a_reason_with_rollout_control(
+        world in world(),
+        key in proptest::sample::select(&KEYS[..]),
+    ) {
+        let mut world = world;
+        let (key, value) = key;
+        let key = format!("daemonset-controller.io/{key}");
+        let annotations = json!({"metadata": {"annotations": {key: value}}});
+        world.objects[0] = world.objects[0].clone().with(annotations);
+        let mut cluster = world.cluster(None);
+        let now = cluster.now;
+        let missing = cluster.snapshot(|s| missing_reasons(s, &plan::in_detail(s, now)));
+        prop_assert!(missing.is_empty(), "{missing:#?}");
+    }
 
     #[test]
     fn every_inaction_has_a_reason_on_random_clusters(world in world()) {

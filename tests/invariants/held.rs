@@ -1,4 +1,4 @@
-//! A held rollout on random clusters: gates only take away.
+//! A held or staged rollout on random clusters: gates only take away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +22,13 @@ fn config() -> ProptestConfig {
 }
 
 fn with_hold(world: &World, value: &str) -> Plan {
+    with_key(world, "hold", value)
+}
+
+fn with_key(world: &World, key: &str, value: &str) -> Plan {
     let mut world = world.clone();
-    let annotations = json!({"metadata": {"annotations": {"daemonset-controller.io/hold": value}}});
+    let key = format!("daemonset-controller.io/{key}");
+    let annotations = json!({"metadata": {"annotations": {key: value}}});
     world.objects[0] = world.objects[0].clone().with(annotations);
     world.cluster(None).plan()
 }
@@ -83,6 +88,28 @@ proptest! {
             let here = hashes.get(&*create.node);
             let is_older = here.is_some_and(|all| all.iter().all(|h| [OLD, "older"].contains(&&**h)));
             prop_assert!(!(others && is_older), "{create:?} {here:?}");
+        }
+    }
+
+    #[test]
+    fn a_canary_disrupts_no_more_than_upstream_and_no_node_beyond_it(
+        world in world(),
+        count in 1_usize..4,
+    ) {
+        let free = world.cluster(None).plan();
+        let staged = with_key(&world, "canary", &count.to_string());
+        let own = |cause: DeleteCause| matches!(cause, DeleteCause::NodeNotEligible(_));
+        let on = |plan: &Plan, node: &str| plan.deletes.iter().filter(|d| &*d.node == node).count();
+        for delete in staged.deletes.iter().filter(|d| !own(d.cause)) {
+            let (with, without) = (on(&staged, &delete.node), on(&free, &delete.node));
+            prop_assert!(with <= without, "{:?}\nwithout the key {:?}", staged.deletes, free.deletes);
+        }
+        if staged.holds.iter().any(|h| h.rule.as_str() == "Canary") {
+            let phase = |phase| phase == ActionPhase::Rollout;
+            let deleted = staged.deletes.iter().filter(|d| phase(d.phase)).map(|d| &d.node);
+            let created = staged.creates.iter().filter(|c| phase(c.phase)).map(|c| &c.node);
+            let nodes: BTreeSet<_> = deleted.chain(created).collect();
+            prop_assert!(nodes.len() <= count, "{nodes:?}");
         }
     }
 

@@ -59,7 +59,7 @@ pub fn missing_reasons(snapshot: &Snapshot<'_>, detailed: &DetailedPlan) -> Vec<
 
     for (id, node) in snapshot.nodes.iter() {
         let name = &*node.name;
-        let verdict = snapshot.verdicts.get(id);
+        let (verdict, _) = detailed.placement(snapshot, id);
         let pods = on_node.remove(name).unwrap_or_default();
         let mut expect = |reason: bool, what: &str| {
             if !reason {

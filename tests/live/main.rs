@@ -22,6 +22,7 @@ mod referee;
 mod webhook;
 
 mod access;
+mod canary;
 mod coverage;
 mod crashes;
 mod deletion;

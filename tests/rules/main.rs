@@ -8,6 +8,7 @@
 mod support;
 
 mod budget;
+mod canary;
 mod decisions;
 mod denied;
 mod dirty;

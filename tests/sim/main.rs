@@ -2,6 +2,7 @@
 //! promises checked over its whole history.
 
 mod budget_strict;
+mod canary;
 mod claims;
 mod cluster;
 mod conflict;

@@ -111,8 +111,6 @@ impl PlanArgs {
 /// A label selector in kubectl's grammar, with the API server's words where it is none.
 fn selector(text: &str) -> Result<LabelSelector, String> {
     LabelSelector::parse(text).map_err(|why| {
-        format!(
-            "{why}; labels are selected as in app=agent,tier!=test,zone in (a,b),!old"
-        )
+        format!("{why}; labels are selected as in app=agent,tier!=test,zone in (a,b),!old")
     })
 }

@@ -116,6 +116,13 @@ impl<'s> Assignment<'s> {
         }
     }
 
+    /// Assigns a node the current revision.
+    pub fn release(&mut self, node: NodeId) {
+        if let Some(slot) = self.slots.get_mut(node.index()) {
+            *slot = Slot::Current;
+        }
+    }
+
     /// The older revision that a node is assigned; None for the current one.
     pub fn of(&self, node: NodeId) -> Option<Assigned<'s>> {
         match self.slots.get(node.index())? {

@@ -12,6 +12,8 @@ use crate::plan::{
     hold::{HoldRule, NodeHold},
 };
 
+use super::{Gate, canary::Stage};
+
 /// The rule that holds the rollout; None where nothing does.
 pub fn rule(control: &Control) -> Option<HoldRule> {
     if !control.invalid.is_empty() {
@@ -39,19 +41,29 @@ pub fn event(control: &Control) -> Option<Event> {
     })
 }
 
-/// Takes out what the rollout would do. Names the nodes whose pod is not of the current revision
-/// and stays; where there is none, the DaemonSet is held as a whole.
-pub fn rollout(facts: &Facts<'_, '_>, rule: &HoldRule, draft: &mut Draft) {
-    draft
-        .creates
-        .retain(|create| create.phase != ActionPhase::Rollout);
-    draft
-        .deletes
-        .retain(|delete| delete.phase != ActionPhase::Rollout);
+/// Takes out what the rollout would do to nodes that are not released. Names the nodes whose pod is
+/// not of the current revision and stays; where there is none, the DaemonSet is held as a whole.
+pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     let nodes = facts.snapshot.nodes;
+    let is_released = |node: &str| {
+        let released = |id| facts.targets.is_current(id) && !facts.targets.is_missing(id);
+        matches!(gate, Gate::Canary(_)) && nodes.id(node).is_some_and(released)
+    };
+    let stays = |phase, node: &str| phase != ActionPhase::Rollout || is_released(node);
+    draft.creates.retain(|c| stays(c.phase, &c.node));
+    draft.deletes.retain(|d| stays(d.phase, &d.node));
+    let (rule, until) = match gate {
+        Gate::Held(rule) => (rule, None),
+        Gate::Canary(Stage { rule, until, .. }) => (rule, *until),
+    };
+    if let Some(until) = until {
+        draft.wake(until);
+    }
     let mut none = true;
     for id in (0..).map(NodeId).take(nodes.slots()) {
-        if nodes.get(id).is_none() || !facts.verdict(id).should_continue_running() {
+        let name = nodes.name(id);
+        let stays = facts.verdict(id).should_continue_running();
+        if nodes.get(id).is_none() || !stays || is_released(name) {
             continue;
         }
         let mut live = facts.visible(id).filter(|p| p.is_live() && p.readable);
@@ -59,7 +71,8 @@ pub fn rollout(facts: &Facts<'_, '_>, rule: &HoldRule, draft: &mut Draft) {
             none = false;
             draft.holds.on_node(NodeHold {
                 pod: Some(pod.name.clone()),
-                ..NodeHold::new(nodes.name(id), rule.clone())
+                until,
+                ..NodeHold::new(name, rule.clone())
             });
         }
     }

@@ -5,6 +5,7 @@
 //! or chooses the revision of a pod that they would create.
 
 pub mod assign;
+pub mod canary;
 pub mod hold;
 pub mod pause;
 pub mod stable;
@@ -16,7 +17,7 @@ use crate::model::{
 };
 
 use super::{
-    action::Create,
+    action::{Create, Event, EventType},
     by_node::ByNode,
     draft::Draft,
     facts::Facts,
@@ -28,6 +29,15 @@ use super::{
 
 use assign::Assignment;
 use stable::Hashed;
+
+/// What keeps nodes from the current revision.
+#[derive(Debug)]
+pub enum Gate {
+    /// Nothing is replaced.
+    Held(HoldRule),
+    /// Only the nodes of the canary are.
+    Canary(canary::Stage),
+}
 
 /// The rules of rollout control for one plan.
 pub struct Rules<'s> {
@@ -82,32 +92,73 @@ impl<'s> Rules<'s> {
         }
     }
 
-    /// Which revision each node is to have. None where that is the current one for all.
+    /// Which revision each node is to have, and how the canary stands. None where that is the
+    /// current one for all.
     pub fn assignment<'a: 's>(
         &self,
         snapshot: &'s Snapshot<'a>,
-        history: &History,
+        history: &'s History,
         old: &'s [(&'a Revision, Str)],
-        by_node: &ByNode<'a>,
-    ) -> Option<Assignment<'s>> {
-        self.held.as_ref()?;
-        Some(Assignment::keep(
+        by_node: &'s ByNode<'a>,
+        now: Time,
+    ) -> Option<(Assignment<'s>, Gate)> {
+        let control = self.control?;
+        let keep = || Assignment::keep(snapshot, history, old, self.stable, by_node);
+        if let Some(rule) = &self.held {
+            return Some((keep(), Gate::Held(rule.clone())));
+        }
+        let canary = control.canary.as_ref().filter(|_| !self.is_known_good())?;
+        let facts = canary::Facts {
             snapshot,
             history,
-            old,
-            self.stable,
             by_node,
-        ))
+            stable: self.stable?,
+            now,
+        };
+        let mut assignment = keep();
+        let stage = facts.assign(control, canary, &mut assignment);
+        Some((assignment, Gate::Canary(stage)))
+    }
+
+    /// Whether the current revision needs no canary: it had one, or it completed before, as after
+    /// a way back.
+    fn is_known_good(&self) -> bool {
+        self.current_completed.is_some() || self.current.is_some_and(|r| r.canary_released)
     }
 
     /// Adds what is held to the draft, and takes out what may not be done.
-    pub fn hold(&self, facts: &Facts<'_, '_>, draft: &mut Draft) {
-        let (Some(control), Some(rule)) = (self.control, &self.held) else {
+    pub fn hold(&self, gate: &Gate, facts: &Facts<'_, '_>, draft: &mut Draft) {
+        let Some(control) = self.control else {
             return;
         };
-        hold::rollout(facts, rule, draft);
-        hold::all(control.hold, draft);
+        hold::rollout(facts, gate, draft);
+        if let Gate::Held(_) = gate {
+            hold::all(control.hold, draft);
+        }
         draft.events.extend(hold::event(control));
+    }
+
+    /// The current revision, where it is to be recorded that its canary is over, and the event that
+    /// says so.
+    pub fn release_canary(&self, gate: &Gate) -> Option<(RevisionRef, Event)> {
+        let Gate::Canary(canary::Stage {
+            over: Some(because),
+            ..
+        }) = gate
+        else {
+            return None;
+        };
+        let current = self.current?;
+        let event = Event {
+            kind: EventType::Normal,
+            reason: "CanaryReady",
+            message: format!(
+                "The canary of revision {} is over, and all nodes follow: {because}",
+                current.name
+            ),
+            node: None,
+        };
+        Some((current.into(), event))
     }
 
     /// The nodes that are to have an older revision.
@@ -140,7 +191,7 @@ impl<'s> Rules<'s> {
         old: &[(&Revision, Str)],
         creates: &[Create],
     ) -> Vec<(Str, Arc<Template>)> {
-        if self.held.is_none() {
+        if self.control.is_none() {
             return Vec::new();
         }
         let templates = templates(snapshot, old).into_iter();

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::path::{Query, Target};
 use super::selector::{self, FieldSelector};
-use crate::model::LabelSelector;
 use super::status::Result;
+use crate::model::LabelSelector;
 
 /// The namespace and the selectors of a request.
 pub struct Selection {
@@ -57,6 +57,8 @@ impl Selection {
 
     /// Whether it selects the object.
     pub fn has(&self, object: &Value) -> bool {
-        self.in_scope(object) && selector::matches(&self.labels, object) && self.fields.matches(object)
+        self.in_scope(object)
+            && selector::matches(&self.labels, object)
+            && self.fields.matches(object)
     }
 }

@@ -193,6 +193,10 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the template is back to it: number {n}");
         rows.push(about("number", revision(&r.name), cause));
     }
+    if let Some(r) = &ops.release_canary {
+        let cause = "its canary is over: all nodes follow in the next plan";
+        rows.push(about("record", revision(&r.name), cause));
+    }
     if let Some((r, at)) = &ops.set_completed {
         let cause = format!("every eligible node had an available pod of it: completed {at}");
         rows.push(about("record", revision(&r.name), cause));

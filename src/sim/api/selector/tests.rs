@@ -55,7 +55,11 @@ fn label_selectors_select_by_table() {
     ] {
         let selector = labels(text).expect(text);
         assert_eq!(matches(&selector, &object), labelled, "{text}");
-        assert_eq!(matches(&selector, &bare), unlabelled, "{text} without labels");
+        assert_eq!(
+            matches(&selector, &bare),
+            unlabelled,
+            "{text} without labels"
+        );
     }
 }
 
