@@ -24,7 +24,8 @@ pub enum HoldRule {
     HeldByAnnotation,
     /// The annotation `hold: all` says so: no create and no delete.
     AllHeldByAnnotation,
-    /// `canary`: the node waits for the nodes of the canary, of which not all have an available pod.
+    /// `canary`: the node waits for the nodes of the canary, of which not all have an available
+    /// pod.
     Canary,
     /// `bake`: the node waits until the pods of the canary have been available long enough.
     Baking,
@@ -124,8 +125,8 @@ impl HoldRule {
     }
 
     /// Whether it keeps the whole rollout from going on for as long as an annotation says, so that
-    /// no progress is to be expected. While one does, a plan has it, even where no pod is of another
-    /// revision.
+    /// no progress is to be expected. While one does, a plan has it, even where no pod is of
+    /// another revision.
     pub fn holds_rollout(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! A canary on a cluster that lives: chosen, baked, released, with crashes, joining nodes and people
-//! who change their mind.
+//! A canary on a cluster that lives: chosen, baked, released, with crashes, joining nodes and
+//! people who change their mind.
 
 use std::collections::BTreeSet;
 
