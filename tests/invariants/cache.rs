@@ -9,12 +9,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::api::{self, Api, NAMES};
+use crate::config::config;
 use crate::support::*;
 use daemonset_controller::{
     cache::{Cache, Ticket},
     model::{Key, Kind, Settings, Uid, Version},
 };
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 
 /// One thing that happens. Numbers choose among what is there at that moment.
 #[derive(Clone, Debug)]
@@ -296,19 +297,6 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn config(cases: u32) -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_260_601);
-    }
-    config.failure_persistence = None;
-    config
-}
-
 fn run(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut run = Run::new(kind);
     for step in steps {
@@ -358,7 +346,7 @@ fn same_as_fresh(run: &mut Run) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(config(500))]
+    #![proptest_config(config(500, 20_260_601))]
 
     #[test]
     fn pods_end_as_the_server_has_them(steps in prop::collection::vec(step(), 0..60)) {

@@ -11,7 +11,8 @@ use daemonset_controller::{
 };
 use proptest::prelude::*;
 
-use crate::json::{config, json_text, raw};
+use crate::config::config;
+use crate::json::{json_text, raw};
 
 /// Pairs that have much in common: lists of named things, some of which are the same.
 fn pair() -> impl Strategy<Value = (String, String)> {
@@ -61,7 +62,7 @@ fn shown(difference: &Difference<'_>) -> String {
 }
 
 proptest! {
-    #![proptest_config(config(2_000))]
+    #![proptest_config(config(2_000, 20_261_129))]
 
     #[test]
     fn there_is_a_difference_exactly_where_the_canonical_forms_differ((a, b) in pair()) {

@@ -2,9 +2,10 @@
 //! recognises stays, and the pods are its pods, so that handing back restarts nothing.
 
 use daemonset_controller::model::Kind;
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::json;
 
+use crate::config::config;
 use crate::{
     arbitrary::World,
     closed_loop::{Loop, stored_data},
@@ -62,12 +63,7 @@ fn hashes(all: &Loop) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        rng_seed: RngSeed::Fixed(20_260_601),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(config(400, 20_260_601))]
 
     #[test]
     fn a_revision_that_the_built_in_controller_recognises_is_kept_as_the_current_one(

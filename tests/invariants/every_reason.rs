@@ -4,13 +4,14 @@
 use std::io::{BufRead, BufReader};
 
 use crate::arbitrary::world;
+use crate::config::config;
 use crate::reasons::missing_reasons;
 use daemonset_controller::{
     cache::Cache,
     model::{FeatureGates, Key, Kind, Settings, Time},
     plan,
 };
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::{Value, json, value::to_raw_value};
 
 /// Nothing, and three strategies to be laid over a recorded DaemonSet's own.
@@ -109,21 +110,8 @@ const KEYS: [(&str, &str); 8] = [
     ("budget", "strict"),
 ];
 
-fn config() -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = 600;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_261_129);
-    }
-    config.failure_persistence = None;
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(600, 20_261_129))]
 
     #[test]
     fn every_inaction_has_a_reason_with_rollout_control(

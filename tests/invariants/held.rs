@@ -3,23 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arbitrary::{World, world};
+use crate::config::config;
 use crate::support::*;
 use daemonset_controller::plan::{ActionPhase, DeleteCause, Plan};
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::json;
-
-fn config() -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = 300;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_261_130);
-    }
-    config.failure_persistence = None;
-    config
-}
 
 fn with_hold(world: &World, value: &str) -> Plan {
     with_key(world, "hold", value)
@@ -59,7 +47,7 @@ fn hashes(world: &World) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(300, 20_261_130))]
 
     #[test]
     fn off_is_as_if_there_were_no_key(world in world()) {

@@ -1,21 +1,7 @@
 //! Random JSON texts, with strings and numbers that readers and writers get wrong.
 
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::{Value, value::RawValue};
-
-/// So many cases, unless the environment asks for others; the seed is fixed likewise.
-pub fn config(cases: u32) -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_261_129);
-    }
-    config.failure_persistence = None;
-    config
-}
 
 /// JSON text as a raw value.
 pub fn raw(json: &str) -> Box<RawValue> {

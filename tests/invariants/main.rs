@@ -11,6 +11,7 @@ mod closed_loop;
 mod reasons;
 
 mod cache;
+mod config;
 mod differences;
 mod equal_revisions;
 mod every_reason;

@@ -1,6 +1,7 @@
 //! Obstacles agree with the verdict, none is missing, and each change that they say is enough: for
 //! all templates and nodes.
 
+use crate::config::config;
 use std::{collections::BTreeMap, sync::Arc};
 
 use daemonset_controller::{
@@ -14,20 +15,7 @@ use daemonset_controller::{
         obstacles::{Obstacle, obstacles},
     },
 };
-use proptest::{prelude::*, test_runner::RngSeed};
-
-fn config() -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = 4_000;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_260_601);
-    }
-    config.failure_persistence = None;
-    config
-}
+use proptest::prelude::*;
 
 fn key(prefix: &'static str) -> impl Strategy<Value = String> {
     (0..4).prop_map(move |i| format!("{prefix}{i}"))
@@ -232,7 +220,7 @@ fn apply(obstacle: &Obstacle, mended: bool, template: &mut Template, node: &mut 
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(4_000, 20_260_601))]
 
     #[test]
     fn there_is_none_if_and_only_if_the_node_is_eligible_and_the_first_is_the_verdicts_reason(

@@ -9,25 +9,13 @@ use std::{
 
 use crate::arbitrary::{World, world};
 use crate::closed_loop::Loop;
+use crate::config::config;
 use crate::support::*;
 use daemonset_controller::{
     model::{Controller, NodeId, Pod, Uid, Verdict},
     plan::{ActionPhase, DeleteCause, Plan, revisions::HASH_LABEL},
 };
-use proptest::{prelude::*, test_runner::RngSeed};
-
-fn config(cases: u32) -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_260_601);
-    }
-    config.failure_persistence = None;
-    config
-}
+use proptest::prelude::*;
 
 /// The plan without the slots of nodes, which depend on the order in which nodes came.
 fn comparable(mut plan: Plan) -> Plan {
@@ -176,7 +164,7 @@ fn check_owners(cluster: &mut Cluster, plan: &Plan, pods: &[Seen]) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(300, 20_260_601))]
 
     #[test]
     fn a_plan_depends_on_the_snapshot_only(
@@ -219,7 +207,7 @@ proptest! {
 const ROUNDS: usize = 60;
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(150, 20_260_601))]
 
     /// L1, and S1 on the way.
     #[test]

@@ -1,22 +1,10 @@
 //! `budget: strict` on random clusters: it only takes away.
 
 use crate::arbitrary::{World, world};
+use crate::config::config;
 use daemonset_controller::plan::{ActionPhase, DeleteCause, Plan};
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use serde_json::json;
-
-fn config() -> ProptestConfig {
-    let chosen = |name: &str| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig::default();
-    if !chosen("PROPTEST_CASES") {
-        config.cases = 300;
-    }
-    if !chosen("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(20_261_131);
-    }
-    config.failure_persistence = None;
-    config
-}
 
 fn with_budget(world: &World, value: &str) -> Plan {
     let mut world = world.clone();
@@ -63,7 +51,7 @@ fn upkeep(plan: &Plan) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(300, 20_261_131))]
 
     #[test]
     fn a_strict_budget_disrupts_no_more_than_upstream_and_leaves_upkeep_alone(world in world()) {
