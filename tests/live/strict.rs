@@ -8,29 +8,15 @@
 use std::path::Path;
 
 use daemonset_controller::sim::api::{resource::DAEMON_SETS, validate::unknown};
-use http::{Method, Request};
+use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::control_plane::{ControlPlane, Options};
+use crate::validation::call;
 
 const FILE: &str = "tests/data/strict.jsonl";
 const POST_TO: &str =
     "/apis/apps/v1/namespaces/default/daemonsets?fieldValidation=Strict&dryRun=All";
-
-/// Sends a request: the answer's code and body.
-async fn call(client: &kube::Client, method: Method, path: &str, body: &Value) -> (u16, Value) {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", "application/json")
-        .body(kube::client::Body::from(body.to_string().into_bytes()))
-        .expect("the request is valid");
-    let answer = client.send(request).await.expect("the server answers");
-    let code = answer.status().as_u16();
-    let body = answer.into_body().collect_bytes().await;
-    let body = body.expect("the answer has a body");
-    (code, serde_json::from_slice(&body).expect("it is JSON"))
-}
 
 /// A value of this schema with every field.
 fn full(schema: &Value, all: &Value) -> Value {
