@@ -89,3 +89,11 @@ pub struct Snapshot<'a> {
     /// What the operator chose.
     pub settings: Settings,
 }
+
+impl<'a> Snapshot<'a> {
+    /// The template and the verdicts of a revision, where they are known.
+    pub fn placed(&self, revision: &Revision) -> Option<PlacedRevision<'a>> {
+        let mut placed = self.placed.iter().copied();
+        placed.find(|placed| *placed.uid == revision.uid)
+    }
+}

@@ -101,7 +101,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     let older = rules.older(snapshot, &old, assignment.as_ref());
-    let older_templates = rules.older_templates(snapshot, &old, &draft.creates);
+    let older_templates = control::older_templates(&older, &draft.creates);
     if let Some((revision, event)) = release_canary {
         history.ops.release_canary = Some(revision);
         draft.events.push(event);

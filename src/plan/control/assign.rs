@@ -5,9 +5,7 @@
 //! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
 //! stable revision; where there is none, nothing is created.
 
-use std::collections::BTreeMap;
-
-use crate::model::{NodeId, Pod, Snapshot, Str, Uid, Verdicts};
+use crate::model::{NodeId, Pod, Revision, Snapshot, Str};
 
 use crate::plan::{
     by_node::ByNode,
@@ -42,17 +40,12 @@ impl<'s> Assignment<'s> {
     pub fn keep<'a: 's>(
         snapshot: &'s Snapshot<'a>,
         history: &History,
-        old: &'s [(&'a crate::model::Revision, Str)],
+        old: &'s [(&'a Revision, Str)],
         stable: Option<Hashed<'_>>,
         by_node: &ByNode<'a>,
     ) -> Assignment<'s> {
-        let placed: BTreeMap<&Uid, &'s Verdicts> = snapshot
-            .placed
-            .iter()
-            .map(|p| (p.uid, p.verdicts))
-            .collect();
         let known = old.iter().filter_map(|(revision, hash)| {
-            let verdicts = placed.get(&revision.uid)?;
+            let verdicts = snapshot.placed(revision)?.verdicts;
             Some(Assigned { hash, verdicts })
         });
         let older: Vec<Assigned<'s>> = known.collect();

@@ -45,11 +45,12 @@ pub fn event(control: &Control) -> Option<Event> {
 /// not of the current revision and stays; where there is none, the DaemonSet is held as a whole.
 pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     let nodes = facts.snapshot.nodes;
-    let is_released = |node: &str| {
-        let released = |id| facts.targets.is_current(id) && !facts.targets.is_missing(id);
-        matches!(gate, Gate::Canary(_)) && nodes.id(node).is_some_and(released)
+    let is_canary = matches!(gate, Gate::Canary(_));
+    let is_released =
+        |id: NodeId| is_canary && facts.targets.is_current(id) && !facts.targets.is_missing(id);
+    let stays = |phase, node: &str| {
+        phase != ActionPhase::Rollout || nodes.id(node).is_some_and(is_released)
     };
-    let stays = |phase, node: &str| phase != ActionPhase::Rollout || is_released(node);
     draft.creates.retain(|c| stays(c.phase, &c.node));
     draft.deletes.retain(|d| stays(d.phase, &d.node));
     let (rule, until) = match gate {
@@ -61,9 +62,8 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     }
     let mut none = true;
     for id in (0..).map(NodeId).take(nodes.slots()) {
-        let name = nodes.name(id);
         let stays = facts.verdict(id).should_continue_running();
-        if nodes.get(id).is_none() || !stays || is_released(name) {
+        if nodes.get(id).is_none() || !stays || is_released(id) {
             continue;
         }
         let mut live = facts.visible(id).filter(|p| p.is_live() && p.readable);
@@ -72,7 +72,7 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
             draft.holds.on_node(NodeHold {
                 pod: Some(pod.name.clone()),
                 until,
-                ..NodeHold::new(name, rule.clone())
+                ..NodeHold::new(nodes.name(id), rule.clone())
             });
         }
     }

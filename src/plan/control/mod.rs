@@ -165,40 +165,26 @@ impl<'s> Rules<'s> {
     pub fn older(
         &self,
         snapshot: &Snapshot<'_>,
-        old: &[(&Revision, Str)],
+        old: &'s [(&Revision, Str)],
         assignment: Option<&Assignment<'_>>,
     ) -> BTreeMap<NodeId, OlderRevision> {
         let Some(assignment) = assignment else {
             return BTreeMap::new();
         };
-        let templates = templates(snapshot, old);
+        let template = |(revision, hash): &'s (&Revision, Str)| {
+            Some((hash, snapshot.placed(revision)?.template))
+        };
+        let templates: BTreeMap<&Str, &Arc<Template>> = old.iter().filter_map(template).collect();
         let of_node = |(id, _)| {
             let Assigned { hash, verdicts } = assignment.of(id)?;
             let older = OlderRevision {
                 hash: hash.clone(),
-                template: templates.get(hash)?.clone(),
+                template: Arc::clone(templates.get(hash)?),
                 verdict: verdicts.get(id),
             };
             Some((id, older))
         };
         snapshot.nodes.iter().filter_map(of_node).collect()
-    }
-
-    /// The templates of the older revisions that these creates are of.
-    pub fn older_templates(
-        &self,
-        snapshot: &Snapshot<'_>,
-        old: &[(&Revision, Str)],
-        creates: &[Create],
-    ) -> Vec<(Str, Arc<Template>)> {
-        if self.control.is_none() {
-            return Vec::new();
-        }
-        let templates = templates(snapshot, old).into_iter();
-        let asked = templates.filter(|(hash, _)| creates.iter().any(|c| c.revision == **hash));
-        asked
-            .map(|(hash, template)| (hash.clone(), template))
-            .collect()
     }
 
     /// What is to be recorded: that a revision completed now, so that the next rollout knows what
@@ -230,14 +216,13 @@ impl<'s> Rules<'s> {
     }
 }
 
-/// The templates of these revisions, by hash.
-fn templates<'s>(
-    snapshot: &Snapshot<'_>,
-    old: &'s [(&Revision, Str)],
-) -> BTreeMap<&'s Str, Arc<Template>> {
-    let template = |(revision, hash): &'s (&Revision, Str)| {
-        let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
-        Some((hash, placed.template.clone()))
-    };
-    old.iter().filter_map(template).collect()
+/// The templates of the older revisions that these creates are of, by hash.
+pub fn older_templates(
+    older: &BTreeMap<NodeId, OlderRevision>,
+    creates: &[Create],
+) -> Vec<(Str, Arc<Template>)> {
+    let asked = creates.iter().filter_map(|c| older.get(&c.node_id));
+    let asked = asked.map(|older| (older.hash.clone(), older.template.clone()));
+    let by_hash: BTreeMap<Str, Arc<Template>> = asked.collect();
+    by_hash.into_iter().collect()
 }

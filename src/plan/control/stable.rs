@@ -56,7 +56,7 @@ pub fn complete<'s>(
     if !live.all(|p| revisions::hash_of(p, history) == Some(hash)) {
         return None;
     }
-    let placed = snapshot.placed.iter().find(|p| *p.uid == revision.uid)?;
+    let placed = snapshot.placed(revision)?;
     let available = pods.iter().filter(|p| p.is_live());
     let available = available.filter(|p| p.is_available(ds.min_ready_seconds, now));
     let covered: BTreeSet<NodeId> = available.filter_map(|p| p.node).collect();
