@@ -138,6 +138,18 @@ impl HoldRule {
         )
     }
 
+    /// Whether the rollout does not go on unless a person acts: the reason of the condition
+    /// `Stalled`.
+    pub fn needs_a_person(&self) -> bool {
+        matches!(
+            self,
+            HoldRule::InvalidAnnotation(_)
+                | HoldRule::InvalidBudget
+                | HoldRule::NoCanaryNode
+                | HoldRule::PinnedRevisionMissing
+        )
+    }
+
     /// Whether the nodes that it holds wait for their turn, so that their order means something.
     pub fn is_in_turn(&self) -> bool {
         matches!(

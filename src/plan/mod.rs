@@ -33,6 +33,7 @@ pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
     Relabel,
 };
+pub use control::standing::{Progress, Standing};
 pub use hold::{Hold, HoldRule, NodeHold};
 pub use left_alone::LeftAlone;
 pub use node_group::NodeGroup;
@@ -45,7 +46,7 @@ pub use whole::{DetailedPlan, OlderRevision, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use control::Rules;
+use control::{Gate, Rules, standing::Progressed};
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -100,21 +101,32 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    let last_bake = rules.last_bake(&facts, &counted.status);
+    let (holds, each_hold) = draft.holds.finish();
+    let progressed = Progressed {
+        gate: gate.as_ref(),
+        last_bake,
+        completed: rules.is_completed(),
+        status: &counted.status,
+        holds: &holds,
+    };
+    let standing = progressed.standing(&facts);
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
     if let Some((revision, event)) = release_canary {
         history.ops.release_canary = Some(revision);
         draft.events.push(event);
     }
-    history.ops.set_completed = rules.completed(&counted.status, now);
+    let baking = last_bake.is_some() || matches!(gate, Some(Gate::Canary(_)));
+    history.ops.set_completed = rules.completed(&counted.status, baking, now);
 
     let stable = rules.stable_hash();
     history.ops.delete_old =
         revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
+    let wake_at = Time::earliest(wake_at, last_bake);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
-    let (holds, each_hold) = draft.holds.finish();
     let plan = Plan {
         left_alone: None,
         revision: Some(history.current),
@@ -126,6 +138,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         deletes: draft.deletes,
         status: Some(status),
         rollout,
+        standing: Some(standing),
         holds,
         events: draft.events,
         backoff: draft.backoff,

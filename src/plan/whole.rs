@@ -8,6 +8,7 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
+    control::standing::Standing,
     hold::{Hold, HoldRule, Holds, NodeHold},
     left_alone::LeftAlone,
     revisions::{CurrentRevision, RevisionOps},
@@ -37,6 +38,8 @@ pub struct Plan {
     pub status: Option<DaemonSetStatus>,
     /// How the rolling update stands; None where pods are not updated by the controller.
     pub rollout: Option<Rollout>,
+    /// How the rollout stands, whoever replaces the pods; None where nothing is done at all.
+    pub standing: Option<Standing>,
     /// What is not done although a rule would want it.
     pub holds: Vec<Hold>,
     /// Events of the decision, by node; those of carrying it out come from whoever does.

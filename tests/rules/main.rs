@@ -21,6 +21,7 @@ mod pod_states;
 mod revisions;
 mod rollout;
 mod short_lived;
+mod standing;
 mod status;
 mod undecodable;
 mod upkeep;

@@ -7,9 +7,7 @@
 //! middle of a canary; then those with the oldest pods, ties by name. Once chosen a node stays in,
 //! because it has the current revision or no pod.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use crate::model::{Bake, Canary, Control, Node, NodeId, Pod, Readiness, Snapshot, Str, Time};
+use crate::model::{Bake, Canary, Control, Node, NodeId, Pod, Snapshot, Str, Time};
 
 use crate::plan::{
     by_node::ByNode,
@@ -17,7 +15,7 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{assign::Assignment, stable::Hashed};
+use super::{assign::Assignment, bake, stable::Hashed};
 
 /// How the canary stands.
 #[derive(Debug)]
@@ -120,11 +118,9 @@ impl Facts<'_, '_> {
             return waits(HoldRule::NoCanaryNode, None);
         }
         let since = nodes.iter().map(|id| self.available_since(*id));
-        // The stage is as old as its last pod.
-        let Some(since) = since.collect::<Option<BTreeSet<Time>>>() else {
+        let Some(since) = bake::stage_since(since, self.now) else {
             return waits(HoldRule::Canary, None);
         };
-        let since = since.last().copied().unwrap_or(self.now);
         match control.bake {
             Bake::Approval => waits(HoldRule::AwaitingApproval(hash.clone()), None),
             Bake::For(time) if since + time > self.now => {
@@ -135,18 +131,8 @@ impl Facts<'_, '_> {
     }
 
     /// Since when the node's pod of the current revision has been available; None while it is not.
-    /// A restart of a container that is seen makes the pod unready, so the time begins anew.
     fn available_since(&self, id: NodeId) -> Option<Time> {
-        let ds = self.snapshot.daemon_set;
         let mut current = self.live(id).filter(|p| self.is_current(p));
-        let pod = current.next()?;
-        let ready_since = match pod.readiness {
-            Readiness::Since(since) => since,
-            Readiness::SinceUnknown => pod.created,
-            Readiness::NotReady => return None,
-        };
-        let seconds = u64::try_from(ds.min_ready_seconds).unwrap_or(0);
-        pod.is_available(ds.min_ready_seconds, self.now)
-            .then(|| ready_since + Duration::from_secs(seconds))
+        bake::available_since(self.snapshot.daemon_set, current.next()?, self.now)
     }
 }

@@ -5,15 +5,18 @@
 //! or chooses the revision of a pod that they would create.
 
 pub mod assign;
+mod bake;
 pub mod canary;
+pub mod digest;
 pub mod hold;
 pub mod pause;
 pub mod stable;
+pub mod standing;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::model::{
-    Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
+    Bake, Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
 };
 
 use super::{
@@ -192,7 +195,15 @@ impl<'s> Rules<'s> {
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
     /// when another one did since.
-    pub fn completed(&self, status: &DaemonSetStatus, now: Time) -> Option<(RevisionRef, Time)> {
+    ///
+    /// `baking` says that the counts are those of a revision that completed, and that it is watched
+    /// for a while yet.
+    pub fn completed(
+        &self,
+        status: &DaemonSetStatus,
+        baking: bool,
+        now: Time,
+    ) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed);
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
         if let Some(complete) = self.complete.filter(|r| !is_newest(r.completed)) {
@@ -200,7 +211,7 @@ impl<'s> Rules<'s> {
         }
         let current = self.current?;
         // That no node is eligible proves nothing.
-        let complete = status.desired_number_scheduled > 0 && status.is_complete();
+        let complete = status.desired_number_scheduled > 0 && status.is_complete() && !baking;
         if self.control.is_some() && complete && !is_newest(self.current_completed) {
             return Some((current.into(), now));
         }
@@ -208,6 +219,37 @@ impl<'s> Rules<'s> {
             .current_completed
             .filter(|at| current.completed != Some(*at));
         lost.map(|at| (current.into(), at))
+    }
+
+    /// Whether the current revision is the one that completed last.
+    pub fn is_completed(&self) -> bool {
+        self.current_completed.is_some() && self.current_completed >= self.old_completed
+    }
+
+    /// Until when the last stage of a rollout bakes: every eligible node has an available pod of
+    /// the current revision, and no time has passed with which it could show itself. None for a
+    /// rollout without stages, for one that was approved, and once the time is over.
+    pub fn last_bake(&self, facts: &Facts<'_, '_>, status: &DaemonSetStatus) -> Option<Time> {
+        let control = self.control?;
+        control.canary.as_ref()?;
+        let is_staged = self.stable.is_some() || self.current.is_some_and(|r| r.canary_released);
+        let hash = &facts.history.current.hash;
+        let Bake::For(time) = control.bake else {
+            return None;
+        };
+        let is_good = self.current_completed.is_some() || control.approve.as_ref() == Some(hash);
+        if !is_staged || is_good || !status.is_complete() {
+            return None;
+        }
+        let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
+        let eligible = nodes.filter(|id| facts.is_eligible(*id));
+        let since = eligible.map(|id| {
+            let mut live = facts.visible(id).filter(|p| p.is_live());
+            let pod = live.find(|p| facts.is_of_current(p))?;
+            bake::available_since(facts.ds(), pod, facts.now)
+        });
+        let until = bake::stage_since(since, facts.now)? + time;
+        (until > facts.now).then_some(until)
     }
 
     /// The hash of the stable revision, where it is an older one.

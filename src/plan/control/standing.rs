@@ -1,0 +1,115 @@
+//! How the rollout of a DaemonSet stands, in one value: what conditions, `status` and its exit code
+//! are made from.
+
+use crate::model::{DaemonSetStatus, Str, Time};
+
+use crate::plan::{
+    facts::Facts,
+    hold::{Hold, HoldRule},
+};
+
+use super::{Gate, canary::Stage};
+
+/// How a rollout stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// How far it is, and what it waits for.
+    pub progress: Progress,
+    /// Why it does not go on unless a person acts.
+    pub stalled: Option<HoldRule>,
+}
+
+/// How far a rollout is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Every eligible node has had an available pod of the current revision. What fails later is
+    /// upkeep.
+    Complete,
+    /// Pods are replaced, or created, as the update strategy has it.
+    Rolling,
+    /// So are those of the canary, and the other nodes wait.
+    Canary,
+    /// All pods of the stage are available and have to stay so until then.
+    Baking(Time),
+    /// The canary is available, and somebody is to approve the revision with this hash.
+    AwaitingApproval(Str),
+    /// No pod is replaced, by this rule.
+    Paused(HoldRule),
+}
+
+impl Progress {
+    /// In one word, as the reason of the condition `Progressing`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Progress::Complete => "Complete",
+            Progress::Rolling => "Rolling",
+            Progress::Canary => "Canary",
+            Progress::Baking(_) => "Baking",
+            Progress::AwaitingApproval(_) => "AwaitingApproval",
+            Progress::Paused(_) => "Paused",
+        }
+    }
+}
+
+/// What the standing follows from, besides the facts.
+pub struct Progressed<'p> {
+    /// What keeps nodes from the current revision.
+    pub gate: Option<&'p Gate>,
+    /// Until when the last stage bakes.
+    pub last_bake: Option<Time>,
+    /// Whether the current revision is the one that completed last.
+    pub completed: bool,
+    /// The counts.
+    pub status: &'p DaemonSetStatus,
+    /// What is not done.
+    pub holds: &'p [Hold],
+}
+
+impl Progressed<'_> {
+    /// How the rollout stands.
+    pub fn standing(&self, facts: &Facts<'_, '_>) -> Standing {
+        let mut rules = self.holds.iter().map(|hold| &hold.rule);
+        let stalled = rules.find(|rule| rule.needs_a_person()).cloned();
+        let progress = match stalled.clone() {
+            // The annotation may have asked for anything.
+            Some(rule @ HoldRule::InvalidAnnotation(_)) => Progress::Paused(rule),
+            Some(rule) if !self.is_complete(facts) => Progress::Paused(rule),
+            _ => self.progress(facts),
+        };
+        Standing { progress, stalled }
+    }
+
+    fn progress(&self, facts: &Facts<'_, '_>) -> Progress {
+        if let Some(Gate::Canary(Stage { rule, until, .. })) = self.gate {
+            return match (rule, until) {
+                (HoldRule::Baking, Some(until)) => Progress::Baking(*until),
+                (HoldRule::AwaitingApproval(hash), _) => Progress::AwaitingApproval(hash.clone()),
+                (HoldRule::CanaryNotRecorded, _) => Progress::Rolling,
+                _ => Progress::Canary,
+            };
+        }
+        if let Some(until) = self.last_bake {
+            return Progress::Baking(until);
+        }
+        if self.is_complete(facts) {
+            return Progress::Complete;
+        }
+        let mut rules = self.holds.iter().map(|hold| &hold.rule);
+        let pauses = rules.find(|rule| rule.holds_rollout() || **rule == HoldRule::OnDelete);
+        pauses.map_or(Progress::Rolling, |rule| Progress::Paused(rule.clone()))
+    }
+
+    fn is_complete(&self, facts: &Facts<'_, '_>) -> bool {
+        self.status.is_complete() || (self.completed && !has_old(facts))
+    }
+}
+
+/// Whether a node that is to have a pod has one of another revision than the current one.
+fn has_old(facts: &Facts<'_, '_>) -> bool {
+    let nodes = facts.snapshot.nodes.iter();
+    let mut eligible = nodes.map(|(id, _)| id).filter(|id| facts.is_eligible(*id));
+    eligible.any(|id| {
+        let mut live = facts.visible(id).filter(|p| p.is_live());
+        live.any(|pod| !facts.is_of_current(pod))
+    })
+}
