@@ -6,6 +6,7 @@ mod canary;
 mod claims;
 mod cluster;
 mod conflict;
+mod control_random;
 mod controllers;
 mod crashes;
 mod creates;

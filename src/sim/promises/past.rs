@@ -131,7 +131,13 @@ impl Past {
         if step.is_for(&DAEMON_SETS) {
             let states = self.sets.entry(uid).or_default();
             let last = states.last().and_then(|(_, set)| set.as_ref());
-            if is_there && last.is_some_and(|set| set.object["spec"] == write.object["spec"]) {
+            let decides = |object: &Value| {
+                (
+                    object["spec"].clone(),
+                    object["metadata"]["annotations"].clone(),
+                )
+            };
+            if is_there && last.is_some_and(|set| decides(&set.object) == decides(&write.object)) {
                 return; // a write of the status
             }
             states.push((write.at, is_there.then(|| Set::new(&write.object))));
