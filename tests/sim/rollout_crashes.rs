@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use daemonset_controller::model::control::COMPLETED;
+use serde_json::{Value, json};
 
 use super::rollout::*;
 use super::world::*;
@@ -29,8 +30,11 @@ fn counts(c: &Entry) -> bool {
 const NODES: usize = 2;
 
 /// A rollout whose controller dies at its `nth` request. False where it has none.
-async fn dies_at(nth: usize, death: Death, strategy: Value) -> bool {
+async fn dies_at(nth: usize, death: Death, strategy: Value, keys: &Value) -> bool {
     let (server, running) = covered(NODES, strategy.clone()).await;
+    let annotations = json!({"metadata": {"annotations": keys}});
+    server.edit("daemonsets", "web", annotations);
+    seconds(5).await;
     let (begun, before) = (server.requests_so_far(), version(&server));
     let pods = server.pods_ever();
     let acts = match death {
@@ -71,6 +75,10 @@ async fn dies_at(nth: usize, death: Death, strategy: Value) -> bool {
     assert!(worst.unavailable + worst.doubled <= 1, "{said}: {worst:?}");
     server.at_rest().await;
     assert!(again.is_running());
+    let revisions = server.all("controllerrevisions");
+    let newest = revisions.iter().max_by_key(|r| r["revision"].as_i64());
+    let is_completed = newest.is_some_and(|r| r["metadata"]["annotations"][COMPLETED].is_string());
+    assert_eq!(is_completed, keys.is_object(), "{said}");
     true
 }
 
@@ -84,9 +92,27 @@ async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
         (rolling(0, 1), Death::Stuck(700)),
     ] {
         let mut nth = 0;
-        while dies_at(nth, death, strategy.clone()).await {
+        while dies_at(nth, death, strategy.clone(), &Value::Null).await {
             nth += 1;
         }
         assert!(nth >= 8, "only {nth} requests were tried");
+    }
+}
+
+/// S6 is among the promises that are judged at the end.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_request_of_a_staged_rollout_releases_nobody_early() {
+    let key = |key: &str| format!("daemonset-controller.io/{key}");
+    let keys = json!({(key("canary")): "1", (key("bake")): "2s", (key("budget")): "strict"});
+    for (strategy, death) in [
+        (rolling(1, 0), Death::Before),
+        (rolling(1, 0), Death::After),
+        (rolling(0, 1), Death::Stuck(700)),
+    ] {
+        let mut nth = 0;
+        while dies_at(nth, death, strategy.clone(), &keys).await {
+            nth += 1;
+        }
+        assert!(nth >= 10, "only {nth} requests were tried");
     }
 }
