@@ -50,7 +50,7 @@ pub struct Check<'a> {
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` to `S6`, or `L1`.
+    /// `S1` to `S5`, `S8`, or `L1`.
     pub promise: &'static str,
     /// The resourceVersion of the write that broke it.
     pub version: u64,

@@ -1,6 +1,6 @@
 //! Rollout control on random clusters: keys come and go, templates change, pods die, nodes join,
 //! controllers crash, one or two of them, with watches that lag. All promises hold at every
-//! version: S6 says that nothing is rolled out that a key holds. At the end the keys go, and every
+//! version: S8 says that nothing is rolled out that a key holds. At the end the keys go, and every
 //! pod is of the last template. All events follow from a seed.
 
 use std::collections::BTreeMap;

@@ -99,7 +99,7 @@ async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
     }
 }
 
-/// S6 is among the promises that are judged at the end.
+/// S8 is among the promises that are judged at the end.
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_staged_rollout_releases_nobody_early() {
     let key = |key: &str| format!("daemonset-controller.io/{key}");

@@ -1,4 +1,4 @@
-//! S6: what rollout control holds is not rolled out.
+//! S8: what rollout control holds is not rolled out.
 //!
 //! While a DaemonSet is held, or waits for its canary, no controller creates a pod of the current
 //! revision on a node that is not released for it, and none deletes a pod of another revision that
@@ -27,13 +27,13 @@ use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
 use crate::wire::daemon_set::template_of_data;
 
-/// S6.
+/// S8.
 #[derive(Default)]
 pub struct Gates;
 
 impl Promise for Gates {
     fn name(&self) -> &'static str {
-        "S6"
+        "S8"
     }
 
     fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
