@@ -45,7 +45,7 @@ pub use whole::{DetailedPlan, OlderRevision, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use control::Rules;
+use control::{Rules, exempt::Exempt};
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -76,9 +76,10 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
-    let rules = Rules::new(snapshot, &history, &old, &pods, now);
+    let rules = Rules::new(snapshot, &history, &old, &pods, &by_node, now);
+    let bad = Exempt::find(snapshot, &history, &history.current.hash, &by_node);
     let (assignment, gate) = rules
-        .assignment(snapshot, &history, &old, &by_node, now)
+        .assignment(snapshot, &history, &old, &by_node, &bad, now)
         .unzip();
 
     let facts = Facts::new(
@@ -87,6 +88,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         &by_node,
         &pods,
         assignment.as_ref(),
+        bad.clone(),
         now,
     );
     let mut draft = Draft::new(holds);
@@ -106,7 +108,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         history.ops.release_canary = Some(revision);
         draft.events.push(event);
     }
-    history.ops.set_completed = rules.completed(&counted.status, now);
+    history.ops.set_completed = rules.completed(counted.complete, now);
 
     let stable = rules.stable_hash();
     history.ops.delete_old =

@@ -6,15 +6,14 @@
 
 pub mod assign;
 pub mod canary;
+pub mod exempt;
 pub mod hold;
 pub mod pause;
 pub mod stable;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{
-    Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
-};
+use crate::model::{Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
 
 use super::{
     action::{Create, Event, EventType},
@@ -28,6 +27,7 @@ use super::{
 };
 
 use assign::Assignment;
+use exempt::Exempt;
 use stable::Hashed;
 
 /// What keeps nodes from the current revision.
@@ -64,6 +64,7 @@ impl<'s> Rules<'s> {
         history: &History,
         old: &'s [(&Revision, Str)],
         pods: &[&Pod],
+        by_node: &ByNode<'_>,
         now: Time,
     ) -> Rules<'s> {
         let control = snapshot.daemon_set.control.as_deref();
@@ -77,7 +78,8 @@ impl<'s> Rules<'s> {
             .copied()
             .filter(|r| is_current(r) || is_duplicate(r));
         let current_completed = alike.filter_map(|r| r.completed).max();
-        let complete = control.and_then(|_| stable::complete(snapshot, history, old, pods, now));
+        let complete =
+            control.and_then(|_| stable::complete(snapshot, history, old, pods, by_node, now));
         let stable = control.and_then(|_| {
             complete.or_else(|| stable::stable(current_completed, old, pods, history))
         });
@@ -100,6 +102,7 @@ impl<'s> Rules<'s> {
         history: &'s History,
         old: &'s [(&'a Revision, Str)],
         by_node: &'s ByNode<'a>,
+        exempt: &'s Exempt,
         now: Time,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
@@ -112,6 +115,7 @@ impl<'s> Rules<'s> {
             snapshot,
             history,
             by_node,
+            exempt,
             stable: self.stable?,
             now,
         };
@@ -191,16 +195,15 @@ impl<'s> Rules<'s> {
     /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
-    /// when another one did since.
-    pub fn completed(&self, status: &DaemonSetStatus, now: Time) -> Option<(RevisionRef, Time)> {
+    /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
+    /// has.
+    pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed);
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
-        if let Some(complete) = self.complete.filter(|r| !is_newest(r.completed)) {
-            return Some((complete.into(), now));
+        if let Some(older) = self.complete.filter(|r| !is_newest(r.completed)) {
+            return Some((older.into(), now));
         }
         let current = self.current?;
-        // That no node is eligible proves nothing.
-        let complete = status.desired_number_scheduled > 0 && status.is_complete();
         if self.control.is_some() && complete && !is_newest(self.current_completed) {
             return Some((current.into(), now));
         }
