@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{Controller, DaemonSet, Key, Labels, Node, NodeId, Verdict};
 
-use super::Cache;
+use super::{Cache, Entry};
 
 impl Cache {
     /// The verdict of each DaemonSet on a node. Empty before the cache is synced: then all
@@ -57,6 +57,18 @@ impl Cache {
         self.dirty.extend(keys);
     }
 
+    /// Whether a node is well has changed: that concerns the DaemonSets with `budget: bad-nodes`.
+    pub(super) fn mark_bad_nodes(&mut self) {
+        let keys = self.daemon_sets.iter().filter(|(_, entry)| minds(entry));
+        let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
+        self.dirty.extend(keys);
+    }
+
+    /// Whether the controller is a DaemonSet with `budget: bad-nodes`.
+    pub(super) fn minds_bad_nodes(&mut self, controller: &Controller) -> bool {
+        self.owner(controller).is_some_and(|entry| minds(entry))
+    }
+
     /// A pod or a revision concerns its controller. An orphan concerns the DaemonSets whose
     /// selector matches it, and one whose owner cannot be read all DaemonSets of its namespace.
     pub(super) fn mark_owner(&mut self, key: &Key, controller: &Controller, labels: &Labels) {
@@ -82,6 +94,12 @@ impl Cache {
             .collect();
         self.dirty.extend(keys);
     }
+}
+
+/// Whether a DaemonSet asks for `budget: bad-nodes`.
+fn minds(entry: &Entry) -> bool {
+    let control = entry.daemon_set.control.as_deref();
+    control.is_some_and(|control| control.bad_nodes.is_some())
 }
 
 /// Whether the selector of the DaemonSet matches these labels; a malformed one matches nothing.

@@ -20,8 +20,8 @@ pub use ledger::Ticket;
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
-        Key, Kind, Node, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdicts,
-        Version,
+        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid,
+        Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -333,7 +333,12 @@ impl Cache {
 
     fn put_node(&mut self, node: Node) {
         let name = node.name.clone();
-        let before = self.verdicts_on(self.nodes.by_name(&name).map(|(_, n)| n));
+        let known = self.nodes.by_name(&name).map(|(_, n)| n);
+        let health = known.map(Node::health).unwrap_or_default();
+        let before = self.verdicts_on(known);
+        if health != node.health() {
+            self.mark_bad_nodes();
+        }
         if !self.nodes.put(node) {
             return;
         }
@@ -347,6 +352,9 @@ impl Cache {
             return;
         };
         let before = self.verdicts_on(Some(node));
+        if node.health() != NodeHealth::default() {
+            self.mark_bad_nodes();
+        }
         self.mark_node(id, &before, &HashMap::new());
         self.nodes.remove(name);
         for entry in self.daemon_sets.values_mut() {
@@ -376,7 +384,8 @@ impl Cache {
             // What only explains concerns nobody.
             (same.version, same.detail) = (old.version, old.detail.clone());
             same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
-            if same == *old {
+            let waits = new.is_unschedulable() != old.is_unschedulable();
+            if same == *old && !(waits && self.minds_bad_nodes(&new.controller)) {
                 return;
             }
             if old.controller != new.controller || old.labels != new.labels {

@@ -49,6 +49,9 @@ const HOLD: &str = "hold";
 pub struct Control {
     /// `approve`: the hash of a revision that need not wait.
     pub approve: Option<Str>,
+    /// `budget: bad-nodes`: nodes that are out of order or about to go do not take part in a
+    /// rollout, while there are no more than this.
+    pub bad_nodes: Option<NodeCap>,
     /// `bake`: how long a stage is watched before the next one.
     pub bake: Bake,
     /// `canary`: the nodes that get a new revision first.
@@ -86,6 +89,31 @@ pub enum Canary {
     Percent(usize),
     /// The eligible nodes with such labels.
     Selector(LabelSelector),
+}
+
+/// How many nodes may be bad: the number of `budget: bad-nodes`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeCap {
+    /// So many nodes; at least one.
+    Nodes(usize),
+    /// This share of the eligible nodes, rounded up; 1 to 100.
+    Percent(usize),
+}
+
+impl Default for NodeCap {
+    fn default() -> NodeCap {
+        NodeCap::Percent(20)
+    }
+}
+
+impl NodeCap {
+    /// The count out of so many eligible nodes.
+    pub fn of(self, desired: usize) -> usize {
+        match self {
+            NodeCap::Nodes(nodes) => nodes,
+            NodeCap::Percent(percent) => (desired * percent).div_ceil(100),
+        }
+    }
 }
 
 /// The values of `hold`.
@@ -129,8 +157,13 @@ impl Control {
                     "a number of nodes from 1, a share from 1% to 100%, a label selector or off",
                 ),
             },
-            (BUDGET, "strict") => return self.strict_budget = true,
-            (BUDGET, _) => Some("strict or off"),
+            (BUDGET, _) => match values::budget(value) {
+                Some(budget) => return (self.strict_budget, self.bad_nodes) = budget,
+                None => Some(
+                    "strict, bad-nodes, bad-nodes=N (from 1) or bad-nodes=N% (to 100), both joined by \
+                     a comma, or off",
+                ),
+            },
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),
             (HOLD, _) => Some("rollout, all or off"),

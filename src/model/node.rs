@@ -19,8 +19,8 @@ pub struct Node {
     pub taints: Box<[Taint]>,
     /// False for a node that could not be decoded: it exists, and nothing else is known of it.
     pub readable: bool,
-    /// Facts that explain why pods do not run there. They decide nothing. None where there is
-    /// nothing to explain.
+    /// Facts that explain why pods do not run there. Some of them decide where a DaemonSet asks for
+    /// it: see [`Node::health`]. None where there is nothing to explain.
     pub detail: Option<Arc<NodeDetail>>,
 }
 

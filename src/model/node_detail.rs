@@ -1,7 +1,8 @@
 //! Facts that explain why pods do not run on a node.
 //!
-//! They decide nothing. The cache keeps their newest values, but a change of them
-//! alone, such as a heartbeat, concerns no DaemonSet and wakes no sync.
+//! They decide nothing, but for what [`NodeHealth`](super::NodeHealth) has of them, where a
+//! DaemonSet asks for `budget: bad-nodes`. The cache keeps their newest values. A change of them
+//! alone wakes only such DaemonSets; a heartbeat concerns none.
 
 use super::{ConditionState, Time};
 

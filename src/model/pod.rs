@@ -87,8 +87,9 @@ pub struct Pod {
     /// False for a pod that could not be decoded: it exists, its node is taken, and the controller
     /// never writes to it.
     pub readable: bool,
-    /// Facts that explain why it is not available. They decide nothing. None where there is nothing
-    /// to explain, and for a pod that is controlled by an object of another kind than DaemonSet.
+    /// Facts that explain why it is not available. They decide nothing, but for
+    /// [`Pod::is_unschedulable`]. None where there is nothing to explain, and for a pod that is
+    /// controlled by an object of another kind than DaemonSet.
     pub detail: Option<Arc<PodDetail>>,
 }
 
@@ -118,6 +119,13 @@ impl Pod {
     /// where one of them is not known.
     pub fn deletion_requested(&self) -> Option<Time> {
         Some(self.deletion? - self.detail.as_ref()?.deletion_grace_period?)
+    }
+
+    /// Whether the scheduler says that no node fits: it is `Unschedulable`.
+    pub fn is_unschedulable(&self) -> bool {
+        let detail = self.detail.as_deref();
+        let unscheduled = detail.and_then(|d| d.unscheduled.as_ref());
+        unscheduled.is_some_and(|u| &*u.reason == "Unschedulable")
     }
 
     /// Whether the status of the condition `Ready` is `True`.

@@ -1,8 +1,9 @@
 //! Facts that explain why a pod is not available, in the words of the scheduler, the kubelet and
 //! the API server.
 //!
-//! They decide nothing. The cache keeps their newest values, but a change of them
-//! alone concerns no DaemonSet and wakes no sync.
+//! They decide nothing, but for [`Pod::is_unschedulable`](super::Pod::is_unschedulable), where a
+//! DaemonSet asks for `budget: bad-nodes`. The cache keeps their newest values. A change of that
+//! alone wakes such a DaemonSet; a change of the others concerns none and wakes no sync.
 
 use std::{borrow::Cow, time::Duration};
 

@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     by_node::ByNode,
-    control::assign::Assignment,
+    control::{assign::Assignment, exempt::Exempt},
     names,
     revisions::{self, History},
     target::Targets,
@@ -26,6 +26,8 @@ pub struct Facts<'s, 'a> {
     pub now: Time,
     /// Which revision each node is to have.
     pub targets: Targets<'s>,
+    /// The nodes that are exempt from the rollout.
+    pub exempt: Exempt,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
@@ -36,13 +38,14 @@ pub struct Facts<'s, 'a> {
 
 impl<'s, 'a: 's> Facts<'s, 'a> {
     /// Sorts out what a plan needs; `pods` are all claimed pods. Without an `assignment` every node
-    /// is to have the current revision.
+    /// is to have the current revision. `bad` are the bad nodes.
     pub fn new(
         snapshot: &'s Snapshot<'a>,
         history: &'s History,
         by_node: &'s ByNode<'a>,
         pods: &[&'a Pod],
         assignment: Option<&'s Assignment<'s>>,
+        bad: Exempt,
         now: Time,
     ) -> Self {
         let ds = snapshot.daemon_set;
@@ -50,12 +53,14 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             .iter()
             .filter(|p| p.node.is_none() && !p.is_terminal_and_terminating())
             .copied();
+        let targets = Targets::new(&history.current, snapshot.verdicts, assignment);
         Facts {
             snapshot,
             history,
             by_node,
             now,
-            targets: Targets::new(&history.current, snapshot.verdicts, assignment),
+            targets,
+            exempt: bad.limit(snapshot, by_node, |id| targets.verdict(id)),
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge(),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),

@@ -6,7 +6,11 @@
 
 use crate::model::{Str, Time};
 
-use super::{left_alone::LeftAlone, node_group::NodeGroup};
+use super::{
+    control::exempt::{BadNode, TooMany},
+    left_alone::LeftAlone,
+    node_group::NodeGroup,
+};
 
 /// The rule that holds something. Plans have their holds in this order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,6 +42,10 @@ pub enum HoldRule {
     /// The revision that the node is to have while the rollout is held is gone, or its template
     /// cannot be read.
     PinnedRevisionMissing,
+    /// `budget: bad-nodes`: more nodes are bad than it allows, and nothing is replaced.
+    TooManyBadNodes(TooMany),
+    /// `budget: bad-nodes`: the node is bad, and its old pod stays.
+    NodeExempt(BadNode),
     /// `updateStrategy: OnDelete`, or one that this build does not know: old pods stay until
     /// somebody deletes them.
     OnDelete,
@@ -95,6 +103,8 @@ impl HoldRule {
             HoldRule::CanaryNotRecorded => "CanaryNotRecorded",
             HoldRule::NoCanaryNode => "NoCanaryNode",
             HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
+            HoldRule::TooManyBadNodes(_) => "TooManyBadNodes",
+            HoldRule::NodeExempt(_) => "NodeExempt",
             HoldRule::OnDelete => "OnDelete",
             HoldRule::MaxUnavailable => "MaxUnavailable",
             HoldRule::MaxSurge => "MaxSurge",
@@ -120,13 +130,16 @@ impl HoldRule {
         self.holds_rollout()
             || matches!(
                 self,
-                HoldRule::AllHeldByAnnotation | HoldRule::Canary | HoldRule::PinnedRevisionMissing
+                HoldRule::AllHeldByAnnotation
+                    | HoldRule::Canary
+                    | HoldRule::PinnedRevisionMissing
+                    | HoldRule::NodeExempt(_)
             )
     }
 
     /// Whether it keeps the whole rollout from going on for as long as an annotation says, so that
     /// no progress is to be expected. While one does, a plan has it, even where no pod is of
-    /// another revision.
+    /// another revision; but `TooManyBadNodes` only where one is.
     pub fn holds_rollout(&self) -> bool {
         matches!(
             self,
@@ -135,6 +148,7 @@ impl HoldRule {
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
+                | HoldRule::TooManyBadNodes(_)
         )
     }
 
@@ -147,6 +161,7 @@ impl HoldRule {
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
+                | HoldRule::TooManyBadNodes(_)
         )
     }
 
@@ -158,6 +173,7 @@ impl HoldRule {
                 | HoldRule::MaxSurge
                 | HoldRule::TooFewAvailable
                 | HoldRule::RemovalBudget
+                | HoldRule::TooManyBadNodes(_)
         )
     }
 
@@ -208,6 +224,14 @@ impl HoldRule {
                                                 that the node is to have meanwhile is gone or \
                                                 cannot be read"
                 .into(),
+            HoldRule::TooManyBadNodes(TooMany { count, cap }) => format!(
+                "no pod is replaced: {count} nodes are out of order or about to go, and the \
+                 annotation daemonset-controller.io/budget allows {cap} of them"
+            ),
+            HoldRule::NodeExempt(why) => format!(
+                "the old pod stays, and the rollout goes on without it: {}",
+                why.describe()
+            ),
             HoldRule::OnDelete => {
                 "the old pod is not replaced: the update strategy leaves that to you".into()
             }
@@ -280,6 +304,8 @@ impl HoldRule {
             HoldRule::PinnedRevisionMissing => {
                 "the rollout goes on, or that revision is there again"
             }
+            HoldRule::TooManyBadNodes(_) => "fewer nodes are, or the annotation allows more",
+            HoldRule::NodeExempt(why) => why.until_what(),
             HoldRule::OnDelete => "somebody deletes the old pod",
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",

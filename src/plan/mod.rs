@@ -46,7 +46,7 @@ pub use whole::{DetailedPlan, OlderRevision, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use control::{Gate, Rules, standing::Progressed};
+use control::{Gate, Rules, exempt::Exempt, standing::Progressed};
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -77,9 +77,10 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         revisions::history(ds, selector, &snapshot.revisions, snapshot.revision_exists);
     let relabels = claims::relabels(&pods, &history);
     let by_node = ByNode::new(snapshot.nodes, &pods);
-    let rules = Rules::new(snapshot, &history, &old, &pods, now);
+    let rules = Rules::new(snapshot, &history, &old, &pods, &by_node, now);
+    let bad = Exempt::find(snapshot, &history, &history.current.hash, &by_node);
     let (assignment, gate) = rules
-        .assignment(snapshot, &history, &old, &by_node, now)
+        .assignment(snapshot, &history, &old, &by_node, &bad, now)
         .unzip();
 
     let facts = Facts::new(
@@ -88,6 +89,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         &by_node,
         &pods,
         assignment.as_ref(),
+        bad.clone(),
         now,
     );
     let mut draft = Draft::new(holds);
@@ -101,12 +103,13 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
-    let last_bake = rules.last_bake(&facts, &counted.status);
+    let last_bake = rules.last_bake(&facts, counted.complete);
     let (holds, each_hold) = draft.holds.finish();
     let progressed = Progressed {
         gate: gate.as_ref(),
         last_bake,
         completed: rules.is_completed(),
+        complete: counted.complete,
         status: &counted.status,
         holds: &holds,
     };
@@ -118,7 +121,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         draft.events.push(event);
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Canary(_)));
-    history.ops.set_completed = rules.completed(&counted.status, baking, now);
+    let complete = counted.complete && !baking;
+    history.ops.set_completed = rules.completed(complete, now);
 
     let stable = rules.stable_hash();
     history.ops.delete_old =

@@ -8,6 +8,9 @@ use super::facts::{Facts, Updated};
 pub struct Counted {
     /// The status, but for the collision count.
     pub status: DaemonSetStatus,
+    /// Whether every eligible node has an available pod of the current revision, exempt nodes aside,
+    /// and there is one: what a rollout waits for.
+    pub complete: bool,
     /// When the next pod becomes available by waiting.
     pub wake_at: Option<Time>,
 }
@@ -22,6 +25,8 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
         ..DaemonSetStatus::default()
     };
     let mut wake_at: Option<Time> = None;
+    // Nodes that a rollout waits for, and those of them that it need not wait for any more.
+    let (mut wanted, mut done) = (0, 0);
     let mut updated = Updated::new(facts);
     for (id, _) in facts.snapshot.nodes.iter() {
         let verdict = facts.verdict(id);
@@ -29,6 +34,8 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
             continue;
         }
         let should_run = verdict.should_run();
+        let counts = should_run && !facts.exempt.excuses(id);
+        wanted += i32::from(counts);
         let oldest: Option<&Pod> = facts.visible(id).min_by(|a, b| a.oldest_first(b));
         let Some(pod) = oldest else {
             s.desired_number_scheduled += i32::from(should_run);
@@ -40,16 +47,24 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
         }
         s.desired_number_scheduled += 1;
         s.current_number_scheduled += 1;
+        let mut available = false;
         if pod.is_ready() {
             s.number_ready += 1;
             match pod.available_at(ds.min_ready_seconds) {
-                Some(at) if at <= facts.now => s.number_available += 1,
+                Some(at) if at <= facts.now => available = true,
                 Some(at) => wake_at = Time::earliest(wake_at, Some(at)),
                 None => {}
             }
         }
-        s.updated_number_scheduled += i32::from(updated.is_of_current(pod));
+        let is_current = updated.is_of_current(pod);
+        s.number_available += i32::from(available);
+        s.updated_number_scheduled += i32::from(is_current);
+        done += i32::from(counts && available && is_current);
     }
     s.number_unavailable = s.desired_number_scheduled - s.number_available;
-    Counted { status: s, wake_at }
+    Counted {
+        status: s,
+        complete: wanted > 0 && done == wanted,
+        wake_at,
+    }
 }

@@ -222,3 +222,33 @@ impl Object {
         self.json.pointer(pointer).unwrap_or(&Value::Null)
     }
 }
+
+/// A cluster some of whose nodes are bad, in the sense of `budget: bad-nodes`.
+pub fn troubled_world() -> impl Strategy<Value = World> {
+    let trouble = prop::collection::vec((0..12_usize, 1_i64..7), NODES.len());
+    (world(), trouble).prop_map(|(mut world, troubles)| {
+        let nodes = world.objects.iter_mut().filter(|o| o.kind == Kind::Node);
+        for (node, (trouble, since)) in nodes.zip(troubles) {
+            *node = troubled(node.clone(), trouble, ago(since * 100));
+        }
+        world
+    })
+}
+
+fn troubled(node: Object, trouble: usize, since: String) -> Object {
+    let with = |kind: &str, status: &str| {
+        let condition = json!({"type": kind, "status": status, "lastTransitionTime": since});
+        node.clone()
+            .with(json!({"status": {"conditions": [condition]}}))
+    };
+    match trouble {
+        0 => with("Ready", "False"),
+        1 | 2 => with("Ready", "Unknown"),
+        3 => with("MaintenanceInProgress", "True"),
+        4 => with("GracefulNodeShutdownInProgress", "True"),
+        5 => node.terminating(),
+        6 => node.taint("karpenter.sh/disrupted:PreferNoSchedule"),
+        7 => node.taint("ToBeDeletedByClusterAutoscaler:NoSchedule"),
+        _ => node,
+    }
+}

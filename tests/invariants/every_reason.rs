@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use crate::arbitrary::world;
+use crate::arbitrary::{troubled_world, world};
 use crate::config::config;
 use crate::reasons::missing_reasons;
 use daemonset_controller::{
@@ -99,7 +99,7 @@ fn load(record: &Value, strategy: Option<&Value>) -> (Cache, Key) {
 }
 
 /// Keys of rollout control with values that hold something.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 12] = [
     ("hold", "rollout"),
     ("hold", "all"),
     ("hold", "typo"),
@@ -108,6 +108,10 @@ const KEYS: [(&str, &str); 8] = [
     ("canary", "zone=z1"),
     ("canary", "zone=nowhere"),
     ("budget", "strict"),
+    ("budget", "bad-nodes"),
+    ("budget", "bad-nodes=1"),
+    ("budget", "bad-nodes=100%"),
+    ("budget", "strict,bad-nodes=2"),
 ];
 
 proptest! {
@@ -115,7 +119,7 @@ proptest! {
 
     #[test]
     fn every_inaction_has_a_reason_with_rollout_control(
-        world in world(),
+        world in troubled_world(),
         key in proptest::sample::select(&KEYS[..]),
     ) {
         let mut world = world;

@@ -10,6 +10,7 @@ mod arbitrary;
 mod closed_loop;
 mod reasons;
 
+mod bad_nodes;
 mod cache;
 mod config;
 mod differences;

@@ -8,6 +8,7 @@ mod openmetrics;
 mod same;
 
 mod advice;
+mod budget_cases;
 mod chart;
 mod docs;
 mod endpoints;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
@@ -23,7 +24,10 @@ const KEYS: [(&str, &[&str]); 5] = [
     ),
     ("bake", &["0s", "5s", "1m", "approval", "soon"]),
     ("approve", &["", "0123456789"]),
-    ("budget", &["strict", "off"]),
+    (
+        "budget",
+        &["strict", "bad-nodes=40%", "strict,bad-nodes=1", "off"],
+    ),
 ];
 
 struct Chaos {
@@ -130,6 +134,29 @@ impl Chaos {
         self.touched.insert(name, now);
     }
 
+    /// A node becomes ready, or ceases to be; its pods go on.
+    fn turn_node(&mut self) {
+        let name = format!("n{}", self.dice.random_range(0..self.nodes));
+        let ready = if self.dice.random_bool(0.5) {
+            "True"
+        } else {
+            "False"
+        };
+        let epoch = self.server.epoch();
+        let now =
+            epoch.checked_add(SignedDuration::try_from(self.server.elapsed()).expect("a time"));
+        let now = now
+            .expect("a time")
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string();
+        let condition = json!({"type": "Ready", "status": ready, "lastTransitionTime": now});
+        self.server.edit(
+            "nodes",
+            &name,
+            json!({"status": {"conditions": [condition]}}),
+        );
+    }
+
     async fn crash(&mut self) {
         let names: Vec<&str> = self.controllers.keys().copied().collect();
         let who = self.one_of(&names);
@@ -142,7 +169,7 @@ impl Chaos {
     }
 
     async fn turn(&mut self) {
-        match self.dice.random_range(0..12) {
+        match self.dice.random_range(0..14) {
             0..5 => self.set_key(),
             5 | 6 => self.change(),
             7 => {
@@ -152,6 +179,7 @@ impl Chaos {
             }
             8 => self.crash().await,
             9 => self.add_node(),
+            10 | 11 => self.turn_node(),
             _ => self.meddle(),
         }
         millis(self.dice.random_range(0..6_000)).await;

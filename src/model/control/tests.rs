@@ -43,15 +43,59 @@ fn values_of_budget() {
     let budget = |value: &str| read(&[("daemonset-controller.io/budget", value)]);
     assert_eq!(budget("off"), None);
     let strict = budget("strict").expect("control");
-    assert!(strict.strict_budget && strict.invalid.is_empty());
-    for wrong in ["", "Strict", "1", "bad-nodes", "strict,bad-nodes"] {
+    assert!(strict.strict_budget && strict.bad_nodes.is_none() && strict.invalid.is_empty());
+    let (default, three, half) = (
+        NodeCap::Percent(20),
+        NodeCap::Nodes(3),
+        NodeCap::Percent(50),
+    );
+    for (value, strict, cap) in [
+        ("bad-nodes", false, default),
+        ("bad-nodes=3", false, three),
+        ("bad-nodes=50%", false, half),
+        ("bad-nodes=100%", false, NodeCap::Percent(100)),
+        ("strict,bad-nodes", true, default),
+        ("bad-nodes=3,strict", true, three),
+        ("strict,bad-nodes=50%", true, half),
+    ] {
+        let control = budget(value).expect("control");
+        let read = (control.strict_budget, control.bad_nodes);
+        assert_eq!(read, (strict, Some(cap)), "{value}");
+        assert!(control.invalid.is_empty(), "{value}");
+    }
+    for wrong in [
+        "",
+        "Strict",
+        "1",
+        "20%",
+        "bad-nodes=",
+        "bad-nodes=0",
+        "bad-nodes=0%",
+        "bad-nodes=101%",
+        "bad-nodes=-1",
+        "bad-nodes=+1",
+        "bad-nodes=1.5",
+        "bad-nodes=%",
+        "bad-nodes=9999999999999999999999",
+        "bad_nodes",
+        "Bad-nodes",
+        "strict, bad-nodes",
+        "strict,",
+        ",strict",
+        "strict,strict",
+        "bad-nodes,bad-nodes=3",
+        "strict,off",
+        "strict bad-nodes",
+    ] {
         let control = budget(wrong).expect("control");
-        assert!(!control.strict_budget, "{wrong:?}");
-        let said = control.invalid[0].to_string();
         assert!(
-            said.ends_with("is not a valid value, strict or off is needed"),
-            "{said}"
+            !control.strict_budget && control.bad_nodes.is_none(),
+            "{wrong:?}"
         );
+        let said = control.invalid[0].to_string();
+        let right = "is not a valid value, strict, bad-nodes, bad-nodes=N (from 1) or bad-nodes=N% (to \
+                     100), both joined by a comma, or off is needed";
+        assert!(said.ends_with(right), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::LabelSelector;
 
-use super::{Bake, Canary};
+use super::{Bake, Canary, NodeCap};
 
 pub fn is_hash(text: &str) -> bool {
     !text.is_empty()
@@ -39,12 +39,8 @@ pub fn duration(text: &str) -> Option<Duration> {
 }
 
 pub fn canary(text: &str) -> Option<Canary> {
-    let number = |digits: &str| {
-        let plain = digits.bytes().all(|b| b.is_ascii_digit());
-        digits.parse().ok().filter(|n: &usize| plain && *n > 0)
-    };
     if let Some(percent) = text.strip_suffix('%') {
-        return number(percent).filter(|p| *p <= 100).map(Canary::Percent);
+        return share(percent).map(Canary::Percent);
     }
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
         return number(text).map(Canary::Nodes);
@@ -52,4 +48,41 @@ pub fn canary(text: &str) -> Option<Canary> {
     let selector = LabelSelector::parse(text).ok()?;
     // What selects everything was hardly meant.
     (selector != LabelSelector::default()).then_some(Canary::Selector(selector))
+}
+
+/// Whether the budget is strict, and how many nodes may be bad: `strict` and `bad-nodes`, each at
+/// most once.
+pub fn budget(text: &str) -> Option<(bool, Option<NodeCap>)> {
+    let (mut strict, mut bad_nodes) = (false, None);
+    for part in text.split(',') {
+        let again = match part {
+            "strict" => std::mem::replace(&mut strict, true),
+            _ => bad_nodes.replace(cap(part)?).is_some(),
+        };
+        if again {
+            return None;
+        }
+    }
+    Some((strict, bad_nodes))
+}
+
+fn cap(text: &str) -> Option<NodeCap> {
+    let Some(count) = text.strip_prefix("bad-nodes=") else {
+        return (text == "bad-nodes").then(NodeCap::default);
+    };
+    match count.strip_suffix('%') {
+        Some(percent) => share(percent).map(NodeCap::Percent),
+        None => number(count).map(NodeCap::Nodes),
+    }
+}
+
+/// A whole number from 1.
+fn number(digits: &str) -> Option<usize> {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|n| plain && *n > 0)
+}
+
+/// A whole number from 1 to 100.
+fn share(digits: &str) -> Option<usize> {
+    number(digits).filter(|n| *n <= 100)
 }

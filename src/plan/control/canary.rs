@@ -6,6 +6,8 @@
 //! nothing is lost; then those with a revision of neither side, as after another change in the
 //! middle of a canary; then those with the oldest pods, ties by name. Once chosen a node stays in,
 //! because it has the current revision or no pod.
+//!
+//! Nodes that are exempt (`budget: bad-nodes`) are passed over: another one takes their place.
 
 use crate::model::{Bake, Canary, Control, Node, NodeId, Pod, Snapshot, Str, Time};
 
@@ -15,7 +17,7 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{assign::Assignment, bake, stable::Hashed};
+use super::{assign::Assignment, bake, exempt::Exempt, stable::Hashed};
 
 /// How the canary stands.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Facts<'s, 'a> {
     pub history: &'s History,
     /// Claimed pods by node.
     pub by_node: &'s ByNode<'a>,
+    /// The nodes that are exempt.
+    pub exempt: &'s Exempt,
     /// The stable revision.
     pub stable: Hashed<'s>,
     /// The time of the plan.
@@ -62,7 +66,9 @@ impl Facts<'_, '_> {
         let snapshot = self.snapshot;
         let nodes = snapshot.nodes.iter();
         let eligible = nodes.filter(|(id, _)| snapshot.verdicts.get(*id).should_run());
-        let eligible: Vec<(NodeId, &Node)> = eligible.collect();
+        let mut eligible: Vec<(NodeId, &Node)> = eligible.collect();
+        let desired = eligible.len();
+        eligible.retain(|(id, _)| !self.exempt.is(*id));
         let most = match canary {
             Canary::Selector(selector) => {
                 let is_selected = |node: &Node| selector.matches(|key| node.labels.get(key));
@@ -70,7 +76,7 @@ impl Facts<'_, '_> {
                 return selected.map(|(id, _)| id).collect();
             }
             Canary::Nodes(count) => *count,
-            Canary::Percent(percent) => (eligible.len() * percent).div_ceil(100).max(1),
+            Canary::Percent(percent) => (desired * percent).div_ceil(100).max(1),
         };
         let has_current = |id: &NodeId| assignment.of(*id).is_none() && !assignment.is_missing(*id);
         let ids = eligible.into_iter().map(|(id, _)| id);

@@ -8,6 +8,7 @@ pub mod assign;
 mod bake;
 pub mod canary;
 pub mod digest;
+pub mod exempt;
 pub mod hold;
 pub mod pause;
 pub mod stable;
@@ -15,9 +16,7 @@ pub mod standing;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{
-    Bake, Control, DaemonSetStatus, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
-};
+use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
 
 use super::{
     action::{Create, Event, EventType},
@@ -31,6 +30,7 @@ use super::{
 };
 
 use assign::Assignment;
+use exempt::Exempt;
 use stable::Hashed;
 
 /// What keeps nodes from the current revision.
@@ -67,6 +67,7 @@ impl<'s> Rules<'s> {
         history: &History,
         old: &'s [(&Revision, Str)],
         pods: &[&Pod],
+        by_node: &ByNode<'_>,
         now: Time,
     ) -> Rules<'s> {
         let control = snapshot.daemon_set.control.as_deref();
@@ -80,7 +81,8 @@ impl<'s> Rules<'s> {
             .copied()
             .filter(|r| is_current(r) || is_duplicate(r));
         let current_completed = alike.filter_map(|r| r.completed).max();
-        let complete = control.and_then(|_| stable::complete(snapshot, history, old, pods, now));
+        let complete =
+            control.and_then(|_| stable::complete(snapshot, history, old, pods, by_node, now));
         let stable = control.and_then(|_| {
             complete.or_else(|| stable::stable(current_completed, old, pods, history))
         });
@@ -103,6 +105,7 @@ impl<'s> Rules<'s> {
         history: &'s History,
         old: &'s [(&'a Revision, Str)],
         by_node: &'s ByNode<'a>,
+        exempt: &'s Exempt,
         now: Time,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
@@ -115,6 +118,7 @@ impl<'s> Rules<'s> {
             snapshot,
             history,
             by_node,
+            exempt,
             stable: self.stable?,
             now,
         };
@@ -194,24 +198,15 @@ impl<'s> Rules<'s> {
     /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
-    /// when another one did since.
-    ///
-    /// `baking` says that the counts are those of a revision that completed, and that it is watched
-    /// for a while yet.
-    pub fn completed(
-        &self,
-        status: &DaemonSetStatus,
-        baking: bool,
-        now: Time,
-    ) -> Option<(RevisionRef, Time)> {
+    /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
+    /// has, unless the last stage still bakes.
+    pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed);
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
-        if let Some(complete) = self.complete.filter(|r| !is_newest(r.completed)) {
-            return Some((complete.into(), now));
+        if let Some(older) = self.complete.filter(|r| !is_newest(r.completed)) {
+            return Some((older.into(), now));
         }
         let current = self.current?;
-        // That no node is eligible proves nothing.
-        let complete = status.desired_number_scheduled > 0 && status.is_complete() && !baking;
         if self.control.is_some() && complete && !is_newest(self.current_completed) {
             return Some((current.into(), now));
         }
@@ -229,7 +224,7 @@ impl<'s> Rules<'s> {
     /// Until when the last stage of a rollout bakes: every eligible node has an available pod of
     /// the current revision, and no time has passed with which it could show itself. None for a
     /// rollout without stages, for one that was approved, and once the time is over.
-    pub fn last_bake(&self, facts: &Facts<'_, '_>, status: &DaemonSetStatus) -> Option<Time> {
+    pub fn last_bake(&self, facts: &Facts<'_, '_>, complete: bool) -> Option<Time> {
         let control = self.control?;
         control.canary.as_ref()?;
         let is_staged = self.stable.is_some() || self.current.is_some_and(|r| r.canary_released);
@@ -238,11 +233,12 @@ impl<'s> Rules<'s> {
             return None;
         };
         let is_good = self.current_completed.is_some() || control.approve.as_ref() == Some(hash);
-        if !is_staged || is_good || !status.is_complete() {
+        if !is_staged || is_good || !complete {
             return None;
         }
         let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
-        let eligible = nodes.filter(|id| facts.is_eligible(*id));
+        let counts = |id: &NodeId| facts.is_eligible(*id) && !facts.exempt.excuses(*id);
+        let eligible = nodes.filter(counts);
         let since = eligible.map(|id| {
             let mut live = facts.visible(id).filter(|p| p.is_live());
             let pod = live.find(|p| facts.is_of_current(p))?;

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::model::{NodeId, Pod, Revision, Snapshot, Str, Time};
 
-use crate::plan::revisions::{self, History};
+use crate::plan::{
+    by_node::ByNode,
+    revisions::{self, History},
+};
+
+use super::exempt::Exempt;
 
 /// A revision with its hash.
 pub type Hashed<'s> = (&'s Revision, &'s Str);
@@ -41,32 +46,42 @@ pub fn stable<'s>(
 }
 
 /// The older revision that is complete now, whoever rolled it out: every live pod is of it, and
-/// every node that its pods belong on has an available one. None where there is no such node.
+/// every node that its pods belong on has an available one. Nodes that are exempt from its rollout
+/// aside. None where there is no such node.
 pub fn complete<'s>(
     snapshot: &Snapshot<'_>,
     history: &History,
     old: &'s [(&Revision, Str)],
     pods: &[&Pod],
+    by_node: &ByNode<'_>,
     now: Time,
 ) -> Option<Hashed<'s>> {
-    let ds = snapshot.daemon_set;
-    let mut live = pods.iter().filter(|p| p.is_live());
-    let hash = revisions::hash_of(live.next()?, history)?;
-    let (revision, hash) = old.iter().find(|(_, of)| of == hash)?;
-    if !live.all(|p| revisions::hash_of(p, history) == Some(hash)) {
-        return None;
-    }
-    let placed = snapshot.placed(revision)?;
-    let available = pods.iter().filter(|p| p.is_live());
-    let available = available.filter(|p| p.is_available(ds.min_ready_seconds, now));
-    let covered: BTreeSet<NodeId> = available.filter_map(|p| p.node).collect();
-    let nodes = snapshot.nodes.iter();
-    let mut eligible = nodes
-        .map(|(id, _)| id)
-        .filter(|id| placed.verdicts.get(*id).should_run())
-        .peekable();
-    eligible.peek()?;
-    eligible
-        .all(|id| covered.contains(&id))
-        .then_some((*revision, hash))
+    let live: Vec<&Pod> = pods.iter().copied().filter(|p| p.is_live()).collect();
+    let hashes = live.iter().map(|p| revisions::hash_of(p, history));
+    let carried: BTreeSet<&Str> = hashes.flatten().collect();
+    let is_complete = |revision: &Revision, of: &Str| {
+        let placed = snapshot.placed(revision)?;
+        let verdict = |id| placed.verdicts.get(id);
+        let exempt = Exempt::find(snapshot, history, of, by_node).limit(snapshot, by_node, verdict);
+        let is_other = |pod: &&Pod| {
+            revisions::hash_of(pod, history) != Some(of)
+                && !pod.node.is_some_and(|id| exempt.excuses(id))
+        };
+        if live.iter().any(is_other) {
+            return None;
+        }
+        let ready = snapshot.daemon_set.min_ready_seconds;
+        let available = live.iter().filter(|p| p.is_available(ready, now));
+        let covered: BTreeSet<NodeId> = available.filter_map(|p| p.node).collect();
+        let nodes = snapshot.nodes.iter().map(|(id, _)| id);
+        let mut eligible = nodes
+            .filter(|id| verdict(*id).should_run() && !exempt.excuses(*id))
+            .peekable();
+        eligible.peek()?;
+        eligible.all(|id| covered.contains(&id)).then_some(())
+    };
+    let candidates = old.iter().filter(|(_, hash)| carried.contains(hash));
+    let complete = candidates.filter(|(revision, hash)| is_complete(revision, hash).is_some());
+    let newest = complete.max_by_key(|(revision, _)| (revision.number, &revision.name));
+    newest.map(|(revision, hash)| (*revision, hash))
 }

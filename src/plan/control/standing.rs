@@ -59,6 +59,9 @@ pub struct Progressed<'p> {
     pub last_bake: Option<Time>,
     /// Whether the current revision is the one that completed last.
     pub completed: bool,
+    /// Whether every eligible node has an available pod of the current revision, exempt nodes
+    /// aside.
+    pub complete: bool,
     /// The counts.
     pub status: &'p DaemonSetStatus,
     /// What is not done.
@@ -100,7 +103,7 @@ impl Progressed<'_> {
     }
 
     fn is_complete(&self, facts: &Facts<'_, '_>) -> bool {
-        self.status.is_complete() || (self.completed && !has_old(facts))
+        self.complete || self.status.is_complete() || (self.completed && !has_old(facts))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::plan::{
     action::{ActionPhase, DeleteCause},
     draft::Draft,
     facts::{Facts, Updated},
+    hold::{HoldRule, NodeHold},
 };
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 };
 
 /// The pod of the node's revision and the older one, of those that are not terminating.
+#[derive(Default)]
 pub struct Pair<'a> {
     pub new: Option<&'a Pod>,
     pub old: Option<&'a Pod>,
@@ -34,6 +36,8 @@ pub struct Census<'f, 's, 'a> {
     pub facts: &'f Facts<'s, 'a>,
     /// When the next pod becomes available by waiting.
     pub wake_at: Option<Time>,
+    /// Whether an older pod is left on an exempt node.
+    pub is_old_left: bool,
     held: BTreeSet<NodeId>,
     /// Pods that upkeep deletes.
     going: HashSet<Uid>,
@@ -52,6 +56,7 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         Census {
             facts,
             wake_at: None,
+            is_old_left: false,
             held,
             going: draft.deletes.iter().map(|d| d.pod.uid.clone()).collect(),
             updated: Updated::new(facts),
@@ -129,6 +134,28 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
             }
         }
         Some(pair)
+    }
+
+    /// Whether the node is exempt. Then it is passed over: its old pod stays, and it counts as one
+    /// that is not done.
+    pub fn passes_over(&mut self, id: NodeId, draft: &mut Draft, rollout: &mut Rollout) -> bool {
+        let facts = self.facts;
+        let (Some(why), Some(node)) = (facts.exempt.reason(id), facts.snapshot.nodes.get(id))
+        else {
+            return false;
+        };
+        let Pair { new, old } = self.pair(id).unwrap_or_default();
+        let is_done = new.is_some_and(|pod| self.is_available(pod));
+        rollout.exempt += usize::from(facts.is_eligible(id) && !is_done);
+        if let Some(pod) = old.filter(|pod| !self.is_going(pod)) {
+            self.is_old_left = true;
+            draft.holds.on_node(NodeHold {
+                pod: Some(pod.name.clone()),
+                since: why.since(node),
+                ..NodeHold::new(&node.name, HoldRule::NodeExempt(why))
+            });
+        }
+        true
     }
 
     /// This node counts against the budget because of this pod, or because of what is or is not

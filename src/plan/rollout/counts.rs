@@ -23,6 +23,9 @@ pub struct Rollout {
     pub done: usize,
     /// Nodes with an older pod.
     pub old: usize,
+    /// Exempt nodes, which are in none of the counts before, but for `desired`, that have no
+    /// available pod of the revision that they are to have.
+    pub exempt: usize,
     /// The nodes whose available old pods wait for the budget, in the order in which they will be
     /// taken.
     pub next: Vec<Str>,

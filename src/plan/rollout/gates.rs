@@ -2,6 +2,11 @@
 
 use crate::model::{IntOrPercent, Str};
 
+use crate::plan::{
+    control::exempt::{Exempt, TooMany},
+    hold::HoldRule,
+};
+
 use super::{census::Candidate, counts::Rollout, order};
 
 /// `rollingUpdate.maxUnavailable` and `maxSurge` as counts of nodes.
@@ -41,12 +46,39 @@ pub enum Gate {
     /// `budget: strict`: these count as well. Else two updates in a row, or an outage of what the
     /// pods need to be ready, replace all of them at once (kubernetes#111073, kruise#1323).
     Strict,
+    /// `budget: bad-nodes`: more nodes are bad than it allows, and nothing is replaced.
+    Shut(TooMany),
 }
 
 impl Gate {
     /// The rule that a DaemonSet asks for.
-    pub fn new(strict: bool) -> Gate {
-        if strict { Gate::Strict } else { Gate::Upstream }
+    pub fn new(strict: bool, exempt: &Exempt) -> Gate {
+        match exempt.too_many() {
+            Some(too_many) => Gate::Shut(too_many),
+            None if strict => Gate::Strict,
+            None => Gate::Upstream,
+        }
+    }
+
+    /// Whether nothing is replaced.
+    pub fn is_shut(self) -> bool {
+        matches!(self, Gate::Shut(_))
+    }
+
+    /// The rule that holds those which wait: this one of the strategy, unless nothing is replaced.
+    pub fn rule(self, rule: HoldRule) -> HoldRule {
+        match self {
+            Gate::Shut(too_many) => HoldRule::TooManyBadNodes(too_many),
+            Gate::Upstream | Gate::Strict => rule,
+        }
+    }
+
+    /// How many go of those for which there is room.
+    pub fn room(self, room: usize) -> usize {
+        match self {
+            Gate::Shut(_) => 0,
+            Gate::Upstream | Gate::Strict => room,
+        }
     }
 
     /// The old pods that are not available and go now, and the nodes of those that wait. `room` is
@@ -58,7 +90,7 @@ impl Gate {
     ) -> (Vec<Candidate<'_>>, Vec<Str>) {
         match self {
             Gate::Upstream => (waiting, Vec::new()),
-            Gate::Strict => split(waiting, room),
+            Gate::Strict | Gate::Shut(_) => split(waiting, self.room(room)),
         }
     }
 
@@ -68,6 +100,7 @@ impl Gate {
         match self {
             Gate::Upstream => room,
             Gate::Strict => room.saturating_sub(unavailable),
+            Gate::Shut(_) => 0,
         }
     }
 }

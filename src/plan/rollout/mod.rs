@@ -67,10 +67,11 @@ pub fn plan(
         ..Rollout::default()
     };
     let control = facts.ds().control.as_deref();
-    let gate = Gate::new(control.is_some_and(|control| control.strict_budget));
-    let held = match gate {
-        Gate::Upstream => BTreeSet::new(),
-        Gate::Strict => removal::limit(facts, budget, draft),
+    let strict = control.is_some_and(|control| control.strict_budget);
+    let gate = Gate::new(strict, &facts.exempt);
+    let held = match strict {
+        true => removal::limit(facts, budget, draft),
+        false => BTreeSet::new(),
     };
     let mut census = Census::new(facts, draft, held, blockers);
     if budget.max_surge == 0 {
@@ -80,6 +81,13 @@ pub fn plan(
     }
     if let Some(at) = census.wake_at {
         draft.wake(at);
+    }
+    if let Gate::Shut(too_many) = gate
+        && census.is_old_left
+        && rollout.next.is_empty()
+    {
+        let rule = HoldRule::TooManyBadNodes(too_many);
+        draft.holds.on_daemon_set(rule);
     }
     rollout.blocked_by = blockers.by_reason();
     Some(rollout)

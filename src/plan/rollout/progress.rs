@@ -3,7 +3,8 @@
 //! A rollout is under way from the first plan that sees a pod of an older revision, until every
 //! eligible node has a pod of the current one and at least as many of them are available as when it
 //! began. Nodes that were out of order before the rollout do not keep it from its end. A new
-//! template begins another rollout. While the rollout is held by an annotation, none is under way:
+//! template begins another rollout. Nor do exempt nodes keep it from its end, which wait until they
+//! are well. While the rollout is held by an annotation, none is under way:
 //! somebody wants it so, nothing is late, and when it goes on the patience begins anew.
 //!
 //! A rollout is stuck when no further node has come to have an available pod of the current
@@ -69,9 +70,10 @@ impl Progress {
         if plan.holds.iter().any(|hold| hold.rule.holds_rollout()) {
             return None;
         }
-        let has_old =
-            rollout.old > 0 || status.updated_number_scheduled < status.current_number_scheduled;
-        if !has_old && before.as_ref().is_none_or(|p| p.is_done(status)) {
+        let exempt = i32::try_from(rollout.exempt).unwrap_or(i32::MAX);
+        let updated = status.updated_number_scheduled.saturating_add(exempt);
+        let has_old = rollout.old > 0 || updated < status.current_number_scheduled;
+        if !has_old && before.as_ref().is_none_or(|p| p.is_done(status, exempt)) {
             return None;
         }
         match before {
@@ -112,8 +114,9 @@ impl Progress {
         stalled.into_iter().chain(refused).min()
     }
 
-    fn is_done(&self, status: &DaemonSetStatus) -> bool {
-        let desired = status.desired_number_scheduled;
+    /// So many nodes are exempt and not done.
+    fn is_done(&self, status: &DaemonSetStatus, exempt: i32) -> bool {
+        let desired = status.desired_number_scheduled.saturating_sub(exempt);
         status.updated_number_scheduled >= desired
             && status.number_available >= self.available.min(desired)
     }

@@ -27,6 +27,12 @@ fn is_removal(delete: &Delete) -> bool {
     )
 }
 
+/// Whether the node is exempt: what goes from it is no matter of the budget either.
+fn is_excused(facts: &Facts<'_, '_>, delete: &Delete) -> bool {
+    let node = facts.snapshot.nodes.id(&delete.node);
+    node.is_some_and(|id| facts.exempt.excuses(id))
+}
+
 /// Holds the removals that the budget has no room for. Pods that are not available leave first,
 /// then the oldest. At least one leaves at a time, whatever the budget comes to: where no node is
 /// wanted any more, every percentage is nothing. Returns the nodes whose removals are held: they
@@ -38,7 +44,7 @@ pub fn limit(facts: &Facts<'_, '_>, budget: Budget, draft: &mut Draft) -> BTreeS
     }
     let (mut removals, kept): (Vec<Delete>, Vec<Delete>) = std::mem::take(&mut draft.deletes)
         .into_iter()
-        .partition(is_removal);
+        .partition(|d| is_removal(d) && !is_excused(facts, d));
     draft.deletes = kept;
     removals.sort_by_cached_key(|delete| turn(facts, delete));
     let most = budget.max_unavailable.max(budget.max_surge).max(1);
@@ -69,7 +75,8 @@ fn is_available(facts: &Facts<'_, '_>, pod: &Pod) -> bool {
 }
 
 /// Nodes that are without an available pod, or about to be: those that are wanted and have none,
-/// and those that are not wanted any more and whose pod is on its way out.
+/// and those that are not wanted any more and whose pod is on its way out. Exempt ones do not
+/// count, unless there are too many.
 fn in_flight(facts: &Facts<'_, '_>, removals: &[Delete]) -> usize {
     let leaving: BTreeSet<&Uid> = removals.iter().map(|delete| &delete.pod.uid).collect();
     let counts = |id: NodeId| {
@@ -80,5 +87,6 @@ fn in_flight(facts: &Facts<'_, '_>, removals: &[Delete]) -> usize {
         }
     };
     let nodes = facts.snapshot.nodes.iter();
+    let nodes = nodes.filter(|(id, _)| !facts.exempt.excuses(*id));
     nodes.filter(|(id, _)| counts(*id)).count()
 }

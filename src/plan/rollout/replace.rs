@@ -14,7 +14,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     let mut candidates = Vec::new();
     let mut waiting = Vec::new();
     for (id, node) in census.slots() {
-        if census.is_held(id) {
+        if census.is_held(id) || census.passes_over(id, draft, rollout) {
             continue;
         }
         match census.pair(id) {
@@ -57,9 +57,11 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     let in_flight = rollout.unavailable - waiting.len();
     let room = rollout.max_unavailable.saturating_sub(in_flight);
     let (due, mut next) = gate.unavailable(waiting, room);
-    let (now, later) = gates::split(candidates, gates::max_unavailable(rollout));
+    let room = gate.room(gates::max_unavailable(rollout));
+    let (now, later) = gates::split(candidates, room);
     next.extend(later);
-    draft.holds.in_turn(HoldRule::MaxUnavailable, &next);
+    let rule = gate.rule(HoldRule::MaxUnavailable);
+    draft.holds.in_turn(rule, &next);
     rollout.next = next;
     for candidate in due {
         delete(

@@ -24,8 +24,10 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     let mut waiting = Vec::new();
     let mut misplaced = Vec::new();
     let mut available = 0;
+    let mut exempt = 0;
     for (id, node) in census.slots() {
-        if census.is_held(id) {
+        if census.is_held(id) || census.passes_over(id, draft, rollout) {
+            exempt += usize::from(facts.exempt.is(id) && facts.is_eligible(id));
             continue;
         }
         let Some(Pair { new, old }) = census.pair(id) else {
@@ -47,6 +49,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 let candidate = Candidate { id, node, pod };
                 match (census.is_available(pod), facts.is_eligible(id)) {
                     (false, true) => waiting.push(candidate),
+                    (_, false) if gate.is_shut() => waiting.push(candidate),
                     // Nothing is lost, and nothing is to come.
                     (false, false) => {
                         let cause = DeleteCause::OldUnavailable;
@@ -76,7 +79,9 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
             }
         }
     }
-    let spare = gates::too_few_available(available, rollout.desired);
+    // Exempt nodes are wanted and not counted.
+    let wanted = rollout.desired.saturating_sub(exempt);
+    let spare = gates::too_few_available(available, wanted);
     let (now, later) = gates::split(misplaced, spare);
     draft.holds.in_turn(HoldRule::TooFewAvailable, &later);
     for candidate in now {
@@ -87,7 +92,8 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     let (due, mut next) = gate.unavailable(waiting, room);
     let (now, later) = gates::split(candidates, allowed);
     next.extend(later);
-    draft.holds.in_turn(HoldRule::MaxSurge, &next);
+    let rule = gate.rule(HoldRule::MaxSurge);
+    draft.holds.in_turn(rule, &next);
     rollout.next = next;
     let taken: HashSet<NodeId> = draft.creates.iter().map(|c| c.node_id).collect();
     let due = due.into_iter().map(|c| (c, CreateCause::OldUnavailable));

@@ -16,6 +16,9 @@
 //! stated. Changes that others made a moment before excuse a delete; changes that the controller
 //! made never do. If settings changed meanwhile, any of them that allows the delete excuses it.
 //!
+//! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may have
+//! been exempt is not counted, and one that must have been is not touched.
+//!
 //! One case that upstream counts is not counted: a node with several pods of which one is
 //! available.
 
@@ -28,7 +31,7 @@ use super::facts::{current_hash, is_live, owner, said, target, text};
 use super::past::{Life, Past, Set, is_available};
 use super::promise::Promise;
 use super::step::Step;
-use crate::model::{DaemonSet, Node, UpdateStrategy};
+use crate::model::{DaemonSet, Node, NodeHealth, Time, UpdateStrategy};
 use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
@@ -122,20 +125,25 @@ impl<'a> View<'a> {
             .filter(|other| !std::ptr::eq(*other, pod) && self.may_be_there(other))
             .collect();
         if beside.is_empty() {
-            self.judge_alone(pod)
+            self.judge_alone(step, pod)
         } else {
             self.judge_beside(step, pod, &beside)
         }
     }
 
-    fn judge_alone(&self, pod: &Life) -> Option<String> {
+    fn judge_alone(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
         let longest = self.sets.iter().map(|(_, ds)| ds.min_ready_seconds).max()?;
         if !self.was_available_when_planned(longest) {
             return None;
         }
+        if self.must_be_exempt(&pod.node) {
+            return Some("goes, although its node is exempt".to_owned());
+        }
         let names: Vec<&str> = self.past.nodes().collect();
         let eligible = |set: &Set, node: &Node| set.verdict(node).should_run();
-        let least = names.iter().filter(|n| self.always(n, eligible)).count();
+        let least = names.iter().filter(|n| self.always(n, eligible));
+        let least = least.filter(|n| !self.may_be_exempt(step, n)).count();
+        let wanted = names.iter().filter(|n| self.always(n, eligible)).count();
         let most = names.iter().filter(|n| self.ever(n, eligible)).count();
         let mut places: Vec<&str> = self.past.pods(self.owner).map(|p| &*p.node).collect();
         places.extend(names);
@@ -144,7 +152,9 @@ impl<'a> View<'a> {
         let (available, without): (Vec<&str>, Vec<&str>) = places
             .into_iter()
             .partition(|node| *node == pod.node || self.may_be_available(node));
-        let without = without.into_iter().filter(|node| {
+        let without = without.into_iter();
+        let without = without.filter(|node| !self.may_be_exempt(step, node));
+        let without = without.filter(|node| {
             let mut pods = self.on(node);
             // Nodes that are not eligible or gone are counted while they have pods.
             self.always(node, eligible) || pods.any(|p| p.came <= self.since && !p.ended)
@@ -160,7 +170,7 @@ impl<'a> View<'a> {
                 continue;
             };
             let (Some(budget), Some(surge)) =
-                (max_unavailable.scaled_up(most), max_surge.scaled_up(least))
+                (max_unavailable.scaled_up(most), max_surge.scaled_up(wanted))
             else {
                 continue;
             };
@@ -202,6 +212,37 @@ impl<'a> View<'a> {
             .iter()
             .any(|other| self.may_have_been_available(other));
         (is_ready && !replaced).then(|| "goes before a newer pod there is available".to_owned())
+    }
+
+    /// Whether the DaemonSet asked for `bad-nodes` in a state that may have been planned for.
+    fn minds_bad_nodes(&self) -> impl Iterator<Item = bool> {
+        let control = self.sets.iter().map(|(_, ds)| ds.control.as_deref());
+        control.map(|control| control.is_some_and(|c| c.bad_nodes.is_some()))
+    }
+
+    /// Whether the controller may have taken the node for exempt.
+    fn may_be_exempt(&self, step: &Step<'_>, node: &str) -> bool {
+        if !self.minds_bad_nodes().any(|minds| minds) {
+            return false;
+        }
+        let is_new = |pod: &&Life| self.currents(step).all(|hash| hash == Some(&pod.hash));
+        let new = self.on(node).filter(|p| p.came <= self.since && !p.ended);
+        let new = new.filter(is_new).map(|p| step.time(p.came)).min();
+        let states = self.past.node(node, self.since).into_iter().flatten();
+        let mut unready = states.filter_map(|node| node.health().unready);
+        let before = |since: Option<Time>| {
+            new.is_none_or(|new| since.is_some_and(|since| since.timestamp() <= new))
+        };
+        let waits = |pod: &Life| pod.unschedulable.is_some_and(|until| until >= self.since);
+        self.ever(node, |_, node| is_about_to_go(node))
+            || unready.any(|ready| before(ready.since))
+            || self.on(node).any(waits)
+    }
+
+    /// Whether the controller must have taken the node for exempt.
+    fn must_be_exempt(&self, node: &str) -> bool {
+        self.minds_bad_nodes().all(|minds| minds)
+            && self.always(node, |_, node| is_about_to_go(node))
     }
 
     /// The hash of the current revision, by each state of the DaemonSet.
@@ -257,4 +298,13 @@ impl<'a> View<'a> {
         let holds = |node: &&Node| self.sets.iter().any(|(set, _)| is_so(set, node));
         states.iter().flatten().any(holds)
     }
+}
+
+/// Whether the node is exempt whatever runs on it.
+fn is_about_to_go(node: &Node) -> bool {
+    let health = NodeHealth {
+        unready: None,
+        ..node.health()
+    };
+    health != NodeHealth::default()
 }

@@ -72,6 +72,15 @@ pub fn ready_since(pod: &Value) -> Option<&str> {
     Some(ready["lastTransitionTime"].as_str().unwrap_or(""))
 }
 
+/// Whether the scheduler says that no node fits.
+pub fn is_unschedulable(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    let is_it = |c: &Value| {
+        c["type"] == "PodScheduled" && c["status"] == "False" && c["reason"] == "Unschedulable"
+    };
+    conditions.is_some_and(|all| all.iter().any(is_it))
+}
+
 /// The label with the hash of its revision.
 pub fn hash(object: &Value) -> &str {
     let hash = object["metadata"]["labels"]["controller-revision-hash"].as_str();

@@ -20,7 +20,7 @@ use super::past::{Life, Past, Set};
 use super::promise::Promise;
 use super::step::Step;
 use crate::model::control::{CANARY_STAGE, COMPLETED, RELEASED};
-use crate::model::{Canary, Control, FeatureGates, Interner, Node, Template};
+use crate::model::{Canary, Control, FeatureGates, Interner, Node, NodeHealth, Template};
 use crate::plan::eligibility::Eligibility;
 use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
@@ -194,7 +194,11 @@ impl<'a> View<'a> {
             pods.any(|p| p.came <= self.since && p.left.is_none() && self.is_current(&p.hash))
         };
         let others = self.past.nodes().filter(|name| *name != node);
-        let taken = others.filter(|name| self.always(name, |n| set.verdict(n).should_run()));
+        // A node that is out of order may have given its place to another one.
+        let in_order =
+            |node: &Node| !set.minds_bad_nodes() || node.health() == NodeHealth::default();
+        let counts = |node: &Node| set.verdict(node).should_run() && in_order(node);
+        let taken = others.filter(|name| self.always(name, counts));
         taken.filter(has_one).count() < most
     }
 

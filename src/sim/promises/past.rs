@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, value::to_raw_value};
 
 use super::facts::{
-    self, hash, is_live, is_terminal, is_terminating, owner, ready_since, target, text,
+    self, hash, is_live, is_terminal, is_terminating, is_unschedulable, owner, ready_since, target,
+    text,
 };
 use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
@@ -46,6 +47,12 @@ impl Set {
         let eligibility = self.eligibility.as_ref();
         eligibility.map_or(Verdict::Unreadable, |e| e.of(node))
     }
+
+    /// Whether it has `budget: bad-nodes`.
+    pub fn minds_bad_nodes(&self) -> bool {
+        let control = self.read.as_ref().and_then(|set| set.control.as_deref());
+        control.is_some_and(|control| control.bad_nodes.is_some())
+    }
 }
 
 /// A time during which a pod was ready.
@@ -73,6 +80,8 @@ pub struct Life {
     pub left: Option<Duration>,
     /// Whether it is gone, or both terminating and terminal.
     pub ended: bool,
+    /// Until when the scheduler said that no node fits; None where it never did.
+    pub unschedulable: Option<Duration>,
     /// The clients that asked for its deletion and were answered: they know of it.
     pub deleted_by: Vec<Arc<str>>,
     ready: Vec<Ready>,
@@ -131,13 +140,12 @@ impl Past {
         if step.is_for(&DAEMON_SETS) {
             let states = self.sets.entry(uid).or_default();
             let last = states.last().and_then(|(_, set)| set.as_ref());
-            let decides = |object: &Value| {
-                (
-                    object["spec"].clone(),
-                    object["metadata"]["annotations"].clone(),
-                )
+            let same = |set: &Set| {
+                let annotations = "/metadata/annotations";
+                set.object["spec"] == write.object["spec"]
+                    && set.object.pointer(annotations) == write.object.pointer(annotations)
             };
-            if is_there && last.is_some_and(|set| decides(&set.object) == decides(&write.object)) {
+            if is_there && last.is_some_and(same) {
                 return; // a write of the status
             }
             states.push((write.at, is_there.then(|| Set::new(&write.object))));
@@ -148,6 +156,7 @@ impl Past {
             let last = states.last().and_then(|(_, node)| node.as_ref());
             let same = |a: &Node, b: &Node| {
                 (&a.labels, &a.taints, &a.uid) == (&b.labels, &b.taints, &b.uid)
+                    && a.health() == b.health()
             };
             if let (Some(last), Some(node)) = (last, &node)
                 && same(last, node)
@@ -176,6 +185,7 @@ impl Past {
             came: at,
             left: None,
             ended: false,
+            unschedulable: None,
             deleted_by: Vec::new(),
             ready: Vec::new(),
         });
@@ -190,6 +200,11 @@ impl Past {
             life.left.get_or_insert(at);
         }
         life.ended = gone || is_terminating(pod) && is_terminal(pod);
+        if is_live(pod) && !gone && is_unschedulable(pod) {
+            life.unschedulable = Some(Duration::MAX);
+        } else if life.unschedulable == Some(Duration::MAX) {
+            life.unschedulable = Some(at);
+        }
         if let Some(request) = step.request
             && request.method == "DELETE"
             && request.ended.is_some()
