@@ -52,7 +52,11 @@ fn every_value_of_the_table_is_read_or_refused_with_what_would_be_right() {
         }
         for value in texts(&row["malformed"]) {
             let control = read_key(key, value).unwrap_or_default();
-            let invalid: Vec<_> = control.invalid.iter().map(|i| (&*i.key, i.wanted)).collect();
+            let invalid: Vec<_> = control
+                .invalid
+                .iter()
+                .map(|i| (&*i.key, i.wanted))
+                .collect();
             assert_eq!(invalid, [(key, Some(wanted))], "{key}: {value:?}");
             let others = Control {
                 invalid: Vec::new(),
@@ -141,7 +145,8 @@ fn a_value_has_16_kib_at_most() {
 
 #[test]
 fn what_is_wrong_is_said_in_full() {
-    let said = |key: &str, value: &str| read_key(key, value).expect("control").invalid[0].to_string();
+    let said =
+        |key: &str, value: &str| read_key(key, value).expect("control").invalid[0].to_string();
     assert_eq!(
         said("hold", "rollot"),
         "annotation daemonset-controller.io/hold: \"rollot\" is not a valid value, rollout, all or off is needed"
@@ -159,13 +164,19 @@ fn what_is_wrong_is_said_in_full() {
 #[test]
 fn what_nobody_sees_is_escaped_and_what_is_long_is_cut_with_its_length() {
     let shown = |value: &str| InvalidKey::new("hold", value, None).value.to_string();
-    assert_eq!(shown("all\n\u{0}\u{202e}\"it's"), r#"all\n\0\u{202e}\"it's"#);
+    assert_eq!(
+        shown("all\n\u{0}\u{202e}\"it's"),
+        r#"all\n\0\u{202e}\"it's"#
+    );
     let whole = "x".repeat(64);
     assert_eq!(shown(&whole), whole);
     assert_eq!(shown(&"x".repeat(65)), "x".repeat(61) + "… (65 bytes)");
     // Neither a character nor an escape is cut in two.
     assert_eq!(shown(&"ä".repeat(64)), "ä".repeat(30) + "… (128 bytes)");
-    assert_eq!(shown(&"\u{1}".repeat(99)), "\\u{1}".repeat(12) + "… (99 bytes)");
+    assert_eq!(
+        shown(&"\u{1}".repeat(99)),
+        "\\u{1}".repeat(12) + "… (99 bytes)"
+    );
     let huge = InvalidKey::new(&"k".repeat(1 << 18), &"\u{1}".repeat(1 << 18), None);
     assert!(huge.to_string().len() < 300, "{huge}");
     assert!(huge.key.len() + huge.value.len() < 200);
