@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemonset_controller::model::Control;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -54,26 +55,29 @@ impl Door {
 
     /// Installs the policy, in place of one that may be there, and waits until it is in force.
     async fn guard(&self, failure_policy: &str) {
-        self.guard_with(
-            "failurePolicy: Ignore",
-            &format!("failurePolicy: {failure_policy}"),
-        )
-        .await;
+        self.guard_with(failure_policy, " 16384").await;
     }
 
-    /// The same with a part of it replaced.
-    async fn guard_with(&self, part: &str, by: &str) {
+    /// The same with another limit of a value's length.
+    async fn guard_with(&self, failure_policy: &str, limit: &str) {
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/admission");
         let policy = policy.join("admissionpolicy.yaml");
         let text = std::fs::read_to_string(policy).expect("the policy");
-        assert!(text.contains(part), "it has no {part}");
-        let text = text.replace(part, by);
+        let failure_policy = format!("failurePolicy: {failure_policy}");
+        let mut changed = text;
+        for (part, by) in [
+            ("failurePolicy: Ignore", &*failure_policy),
+            (" 16384", limit),
+        ] {
+            assert!(changed.contains(part), "it has no {part}");
+            changed = changed.replace(part, by);
+        }
         for (verb, refuses) in [("delete", false), ("apply", true)] {
             let args: &[&str] = match refuses {
                 true => &[verb, "-f", "-"],
                 false => &[verb, "--ignore-not-found", "-f", "-"],
             };
-            self.plane.kubectl_in(args, &text).await.expect_ok(verb);
+            self.plane.kubectl_in(args, &changed).await.expect_ok(verb);
             let begin = Instant::now();
             while self.ask_for("probe", &key("hold", "rollot")).await.is_err() != refuses {
                 assert!(begin.elapsed() < SOON, "{verb} has no effect");
@@ -343,12 +347,66 @@ async fn the_door_stands_many_keys_and_long_values() {
             }
         }
     }
-    // What the limit is for: the API server gives up on so long a text, and the default is that the
-    // request passes then. The controller holds such a rollout all the same.
-    door.guard_with(" 16384", " 1000000").await;
-    assert_eq!(door.ask(&key("canary", &selector(long))).await, Ok(()));
+    // What the limit is for: the API server gives up on so long a text. By default the request
+    // passes then, and the controller holds the rollout.
+    let malformed = key("canary", &"a,".repeat(long / 2));
+    door.guard_with("Ignore", " 1000000").await;
+    assert_eq!(door.ask(&malformed).await, Ok(()));
+    door.guard_with("Fail", " 1000000").await;
+    let said = door.ask(&malformed).await.expect_err("it is not judged");
+    assert!(said.contains("cost limit exceeded"), "{said}");
+    let plain = BTreeMap::from([("example.com/a".to_owned(), "x".repeat(long))]);
     assert_eq!(
-        door.ask(&key("canary", &"a,".repeat(long / 2))).await,
-        Ok(())
+        door.ask(&plain).await,
+        Ok(()),
+        "others are not judged at all"
     );
+}
+
+/// Values that are made of what grammars are made of.
+fn made_up(count: usize) -> Vec<(&'static str, String)> {
+    let parts = [
+        "a", "b.c/d", "-", "in", "notin", "(", ")", ",", "=", "==", "!=", "!", ">", "<", " ", "5",
+        "x y", "(a,b)", "a=b", "0", "%", "h", "m", "s", "9", "off", "strict", "_", "/", "E", "10",
+        "\n", "1h", "é", " in (", "a in (b)", "in", "all",
+    ];
+    let keys = [
+        "canary", "canary", "canary", "bake", "budget", "approve", "hold",
+    ];
+    // xorshift64.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % 1_000_003).expect("small") % below
+    };
+    let mut value = || {
+        let key = keys[next(keys.len())];
+        let length = 1 + next(4);
+        let value = (0..length).map(|_| parts[next(parts.len())]).collect();
+        (key, value)
+    };
+    (0..count).map(|_| value()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_and_the_controller_agree_on_made_up_values() {
+    let door = Door::open("door-made-up").await;
+    door.guard("Fail").await;
+    let is_read = |annotations: &BTreeMap<String, String>| {
+        Control::read(&annotations.iter().map(|(k, v)| (&**k, &**v)).collect())
+            .is_none_or(|control| control.invalid.is_empty())
+    };
+    let (mut taken, mut wrong) = (0, Vec::new());
+    for (name, value) in made_up(3_000) {
+        let annotations = key(name, &value);
+        let answer = door.ask(&annotations).await;
+        taken += usize::from(answer.is_ok());
+        if answer.is_ok() != is_read(&annotations) {
+            wrong.push(format!("{name}={value:?}: {answer:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(taken > 300, "{taken} of them could be read");
 }
