@@ -18,6 +18,7 @@ use crate::cluster::SOON;
 use crate::control_plane::{ControlPlane, Options};
 
 const PREFIX: &str = "daemonset-controller.io/";
+const POLICY: &str = "daemonset-controller";
 
 struct Door {
     plane: Arc<ControlPlane>,
@@ -48,6 +49,10 @@ impl Door {
             api_only: true,
             ..Options::default()
         };
+        Self::open_with(name, options).await
+    }
+
+    async fn open_with(name: &str, options: Options) -> Door {
         let plane = ControlPlane::start(name, options).await;
         let sets = Api::namespaced(plane.client("admin").await, "default");
         Door { plane, sets }
@@ -265,7 +270,6 @@ async fn the_door_judges_changes_only_and_kubectl_shows_why() {
     assert!(!answer.ok, "{}", answer.stdout);
     let right = "ValidatingAdmissionPolicy 'daemonset-controller' with binding 'daemonset-controller' denied request: \
                  annotation daemonset-controller.io/hold: \"frozen\" is not a valid value, rollout, all or off is needed";
-    eprintln!("kubectl says: {}", answer.stderr);
     assert!(answer.stderr.contains(right), "{}", answer.stderr);
     assert_eq!(door.annotate("hold", Value::Null).await, Ok(()));
     assert_eq!(door.annotate("hold", "all").await, Ok(()));
@@ -361,6 +365,25 @@ async fn the_door_stands_many_keys_and_long_values() {
         Ok(()),
         "others are not judged at all"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_expressions_of_the_policy_have_the_right_types() {
+    // The controller manager looks at them.
+    let door = Door::open_with("door-types", Options::default()).await;
+    door.guard("Ignore").await;
+    let args = ["get", "validatingadmissionpolicy", POLICY, "-o=json"];
+    let begin = Instant::now();
+    let status = loop {
+        let policy = door.plane.kubectl(&args).await.expect_ok("get");
+        let policy: Value = serde_json::from_str(&policy).expect("JSON");
+        if policy["status"]["typeChecking"].is_object() {
+            break policy["status"].clone();
+        }
+        assert!(begin.elapsed() < SOON, "nobody looks: {}", policy["status"]);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(status["typeChecking"], json!({}), "these are warnings");
 }
 
 /// Values that are made of what grammars are made of.
