@@ -11,7 +11,7 @@ helm=$("$here/../charts/tool.sh" helm)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$helm" template daemonset-controller "$chart" --namespace kube-system --output-dir "$scratch" \
-  --set serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >/dev/null
+  --set serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true,admissionPolicy.enabled=true >/dev/null
 
 plain() {
   echo '# Rendered from charts/daemonset-controller by deploy/render.sh: do not edit.'
@@ -21,10 +21,11 @@ plain() {
          { if (mark && seen) print "---"; else printf "%s", empty; mark = 0; empty = ""; seen = 1; print }'
 }
 
-mkdir -p "$to/monitoring"
+mkdir -p "$to/admission" "$to/monitoring"
 for file in "$scratch"/daemonset-controller/templates/*.yaml; do
   name=${file##*/}
   case $name in
+    admissionpolicy.yaml) plain "$file" >"$to/admission/$name" ;;
     servicemonitor.yaml | prometheusrule.yaml | dashboard.yaml) plain "$file" >"$to/monitoring/$name" ;;
     *) plain "$file" >"$to/$name" ;;
   esac

@@ -143,6 +143,9 @@ impl Control {
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
             (APPROVE | BAKE | BUDGET | CANARY | HOLD, "off") => return,
+            (APPROVE | BAKE | BUDGET | CANARY | HOLD, _) if value.len() > values::LONGEST => {
+                Some("a text of at most 16 KiB")
+            }
             (APPROVE, _) if values::is_hash(value) => return self.approve = Some(value.into()),
             (APPROVE, _) => {
                 Some("the hash of a revision, as in the label controller-revision-hash, or off")
@@ -169,11 +172,7 @@ impl Control {
             (HOLD, _) => Some("rollout, all or off"),
             _ => None,
         };
-        self.invalid.push(InvalidKey {
-            key: key.into(),
-            value: value.into(),
-            wanted,
-        });
+        self.invalid.push(InvalidKey::new(key, value, wanted));
     }
 }
 

@@ -409,17 +409,18 @@ impl Syncer {
     }
 
     /// Says when the rollout begins to be held, and when it goes on. What this process finds at its
-    /// first plan for the DaemonSet is no transition that it saw.
+    /// first plan for the DaemonSet is no transition that it saw; only what cannot be read is told.
     fn tell_of_pause(&self, key: &Key, ds: &DaemonSet, plan: &Plan) {
         if plan.left_alone.is_some() {
             return;
         }
         let now = (ds.uid.clone(), pause::rule(ds));
         let before = self.note(key, |n| n.held.replace(now));
-        let Some((_, before)) = before.filter(|(uid, _)| *uid == ds.uid) else {
-            return;
+        let events = match before.filter(|(uid, _)| *uid == ds.uid) {
+            Some((_, before)) => pause::events(before.as_ref(), ds, plan),
+            None => pause::first(ds, plan).into_iter().collect(),
         };
-        for event in pause::events(before.as_ref(), ds, plan) {
+        for event in events {
             tracing::info!(daemonset = %key, "{}: {}", event.reason, event.message);
             self.carry_out.publish(ds, &event);
         }

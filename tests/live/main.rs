@@ -28,6 +28,7 @@ mod crashes;
 mod deletion;
 mod denied;
 mod deployed;
+mod door;
 mod explain;
 mod hold;
 mod kubectl;

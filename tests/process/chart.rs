@@ -278,6 +278,29 @@ fn chart_image_and_crate_have_one_version() {
     assert!(named >= 2, "this test no longer finds images");
 }
 
+/// The live tests hold the policy's grammar against every value of the table.
+#[test]
+fn the_admission_policy_knows_each_key_and_wants_what_the_controller_wants() {
+    let table: Value =
+        serde_json::from_str(&read("tests/data/rollout-keys.json")).expect("the table is JSON");
+    let policy = read(&format!("{CHART}/templates/admissionpolicy.yaml"));
+    let mut keys = Vec::new();
+    for row in table["keys"].as_array().expect("rows") {
+        let (key, wanted) = (&row["key"], &row["wanted"]);
+        let key = key.as_str().expect("a key");
+        let entry = format!("'daemonset-controller.io/{key}': ");
+        let wanted = format!("{entry}'{}'", wanted.as_str().expect("a phrase"));
+        assert!(policy.contains(&wanted), "the policy has no {wanted}");
+        let grammar = format!("{entry}r'^");
+        assert!(policy.contains(&grammar), "the policy has no {grammar}");
+        assert_eq!(policy.matches(&entry).count(), 2, "{entry}");
+        keys.push(key);
+    }
+    let (last, others) = keys.split_last().expect("keys");
+    let known = format!("it knows {} and {last}'", others.join(", "));
+    assert!(policy.contains(&known), "the policy does not say: {known}");
+}
+
 #[test]
 fn the_static_pod_is_as_confined_as_the_deployment() {
     let pod = yaml_value(&read("deploy/static-pod/daemonset-controller.yaml"));

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
 mod bad_nodes;
 mod budget;
 mod canary;

@@ -9,15 +9,30 @@ use super::PREFIX;
 /// The keys that this build knows, as an error lists them.
 const KNOWN: &str = "approve, bake, budget, canary and hold";
 
+/// So many bytes of a key and of a value are shown. Holds, events and logs quote them, and an
+/// annotation may have 256 KiB.
+const SHOWN: usize = 64;
+
 /// An annotation with the prefix that cannot be read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct InvalidKey {
-    /// The key, without the prefix.
+    /// The key, without the prefix; escaped, and cut where it is long.
     pub key: Str,
-    /// Its value.
+    /// Its value; escaped, and cut where it is long.
     pub value: Str,
     /// What would be right, as a phrase; None for a key that is not known.
     pub wanted: Option<&'static str>,
+}
+
+impl InvalidKey {
+    /// Of an annotation, only what is shown is kept.
+    pub fn new(key: &str, value: &str, wanted: Option<&'static str>) -> InvalidKey {
+        InvalidKey {
+            key: shown(key),
+            value: shown(value),
+            wanted,
+        }
+    }
 }
 
 impl fmt::Display for InvalidKey {
@@ -26,7 +41,7 @@ impl fmt::Display for InvalidKey {
         match wanted {
             Some(wanted) => write!(
                 f,
-                "annotation {PREFIX}{key}: {value:?} is not a valid value, {wanted} is needed"
+                "annotation {PREFIX}{key}: \"{value}\" is not a valid value, {wanted} is needed"
             ),
             None => write!(
                 f,
@@ -34,4 +49,26 @@ impl fmt::Display for InvalidKey {
             ),
         }
     }
+}
+
+/// The text as it can be shown anywhere: what nobody sees is escaped, and a long one is cut between
+/// characters and ends with its length.
+fn shown(text: &str) -> Str {
+    const ELLIPSIS: char = '…';
+    let mut shown = String::new();
+    let mut whole = 0;
+    for c in text.chars() {
+        match c {
+            '\'' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+        if shown.len() > SHOWN {
+            shown.truncate(whole);
+            return format!("{shown}{ELLIPSIS} ({} bytes)", text.len()).into();
+        }
+        if shown.len() <= SHOWN - ELLIPSIS.len_utf8() {
+            whole = shown.len();
+        }
+    }
+    shown.into()
 }

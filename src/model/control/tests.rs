@@ -1,7 +1,25 @@
+use serde_json::Value;
+
 use super::*;
 
 fn read(annotations: &[(&str, &str)]) -> Option<Arc<Control>> {
     Control::read(&annotations.iter().copied().collect())
+}
+
+fn read_key(key: &str, value: &str) -> Option<Arc<Control>> {
+    read(&[(&format!("{PREFIX}{key}"), value)])
+}
+
+/// The keys and their values, valid and malformed. The chart's admission policy is held against
+/// the same table on a real API server.
+fn table() -> Value {
+    let table = include_str!("../../../tests/data/rollout-keys.json");
+    serde_json::from_str(table).expect("the table is JSON")
+}
+
+fn texts(values: &Value) -> impl Iterator<Item = &str> {
+    let values = values.as_array().expect("a list").iter();
+    values.map(|value| value.as_str().expect("a text"))
 }
 
 #[test]
@@ -20,89 +38,67 @@ fn without_a_key_there_is_no_control() {
 }
 
 #[test]
-fn values_of_hold() {
-    let hold = |value: &str| read(&[("daemonset-controller.io/hold", value)]);
-    assert_eq!(hold("off"), None);
-    for (value, scope) in [("rollout", HoldScope::Rollout), ("all", HoldScope::All)] {
-        let control = hold(value).expect("control");
-        assert_eq!((control.hold, &control.invalid[..]), (Some(scope), &[][..]));
+fn every_value_of_the_table_is_read_or_refused_with_what_would_be_right() {
+    let table = table();
+    let rows = table["keys"].as_array().expect("rows");
+    let mut seen = 0;
+    for row in rows {
+        let key = row["key"].as_str().expect("a key");
+        let wanted = row["wanted"].as_str().expect("what is wanted");
+        for value in texts(&row["valid"]) {
+            let invalid = read_key(key, value).map(|control| control.invalid.clone());
+            assert_eq!(invalid.unwrap_or_default(), [], "{key}: {value:?}");
+            seen += 1;
+        }
+        for value in texts(&row["malformed"]) {
+            let control = read_key(key, value).unwrap_or_default();
+            let invalid: Vec<_> = control
+                .invalid
+                .iter()
+                .map(|i| (&*i.key, i.wanted))
+                .collect();
+            assert_eq!(invalid, [(key, Some(wanted))], "{key}: {value:?}");
+            let others = Control {
+                invalid: Vec::new(),
+                ..(*control).clone()
+            };
+            assert_eq!(others, Control::default(), "{key}: {value:?} is not used");
+            seen += 1;
+        }
+        assert_eq!(read_key(key, "off"), None, "{key}");
     }
-    for wrong in ["", "rollot", "Rollout", "true", " all", "all "] {
-        let control = hold(wrong).expect("control");
-        assert_eq!(control.hold, None, "{wrong:?}");
-        let said = control.invalid[0].to_string();
-        let right = format!(
-            "annotation daemonset-controller.io/hold: {wrong:?} is not a valid value, rollout, all or off is needed"
-        );
-        assert_eq!(said, right);
+    assert!(rows.len() >= 5 && seen > 300, "{seen} values");
+    for key in texts(&table["unknown"]) {
+        let control = read_key(key, "all").expect("control");
+        assert_eq!(control.invalid, [InvalidKey::new(key, "all", None)]);
     }
 }
 
 #[test]
-fn values_of_budget() {
-    let budget = |value: &str| read(&[("daemonset-controller.io/budget", value)]);
-    assert_eq!(budget("off"), None);
-    let strict = budget("strict").expect("control");
-    assert!(strict.strict_budget && strict.bad_nodes.is_none() && strict.invalid.is_empty());
-    let (default, three, half) = (
-        NodeCap::Percent(20),
-        NodeCap::Nodes(3),
-        NodeCap::Percent(50),
-    );
-    for (value, strict, cap) in [
-        ("bad-nodes", false, default),
-        ("bad-nodes=3", false, three),
-        ("bad-nodes=50%", false, half),
-        ("bad-nodes=100%", false, NodeCap::Percent(100)),
-        ("strict,bad-nodes", true, default),
-        ("bad-nodes=3,strict", true, three),
-        ("strict,bad-nodes=50%", true, half),
-    ] {
-        let control = budget(value).expect("control");
-        let read = (control.strict_budget, control.bad_nodes);
-        assert_eq!(read, (strict, Some(cap)), "{value}");
-        assert!(control.invalid.is_empty(), "{value}");
+fn values_of_hold_and_budget() {
+    for (value, scope) in [("rollout", HoldScope::Rollout), ("all", HoldScope::All)] {
+        let control = read_key("hold", value).expect("control");
+        assert_eq!(control.hold, Some(scope));
     }
-    for wrong in [
-        "",
-        "Strict",
-        "1",
-        "20%",
-        "bad-nodes=",
-        "bad-nodes=0",
-        "bad-nodes=0%",
-        "bad-nodes=101%",
-        "bad-nodes=-1",
-        "bad-nodes=+1",
-        "bad-nodes=1.5",
-        "bad-nodes=%",
-        "bad-nodes=9999999999999999999999",
-        "bad_nodes",
-        "Bad-nodes",
-        "strict, bad-nodes",
-        "strict,",
-        ",strict",
-        "strict,strict",
-        "bad-nodes,bad-nodes=3",
-        "strict,off",
-        "strict bad-nodes",
+    for (value, strict, cap) in [
+        ("strict", true, None),
+        ("bad-nodes", false, Some(NodeCap::Percent(20))),
+        ("bad-nodes=3", false, Some(NodeCap::Nodes(3))),
+        ("bad-nodes=50%", false, Some(NodeCap::Percent(50))),
+        ("strict,bad-nodes", true, Some(NodeCap::Percent(20))),
+        ("bad-nodes=3,strict", true, Some(NodeCap::Nodes(3))),
     ] {
-        let control = budget(wrong).expect("control");
-        assert!(
-            !control.strict_budget && control.bad_nodes.is_none(),
-            "{wrong:?}"
+        let control = read_key("budget", value).expect("control");
+        assert_eq!(
+            (control.strict_budget, control.bad_nodes),
+            (strict, cap),
+            "{value}"
         );
-        let said = control.invalid[0].to_string();
-        let right = "is not a valid value, strict, bad-nodes, bad-nodes=N (from 1) or bad-nodes=N% (to \
-                     100), both joined by a comma, or off is needed";
-        assert!(said.ends_with(right), "{said}");
     }
 }
 
 #[test]
 fn values_of_bake() {
-    let bake = |value: &str| read(&[("daemonset-controller.io/bake", value)]);
-    assert_eq!(bake("off"), None);
     let seconds = |n| Bake::For(Duration::from_secs(n));
     for (value, right) in [
         ("0s", seconds(0)),
@@ -110,106 +106,92 @@ fn values_of_bake() {
         ("5m", seconds(300)),
         ("1h30m", seconds(5400)),
         ("2h0m5s", seconds(7205)),
+        ("007m", seconds(420)),
         ("approval", Bake::Approval),
     ] {
-        let control = bake(value).expect("control");
-        assert_eq!(
-            (control.bake, &control.invalid[..]),
-            (right, &[][..]),
-            "{value}"
-        );
+        assert_eq!(read_key("bake", value).expect("control").bake, right);
     }
     // The default is no key.
-    assert_eq!(bake("10m"), None);
-    for wrong in [
-        "",
-        "10",
-        "m",
-        "10 m",
-        "-5m",
-        "5m1h",
-        "1.5h",
-        "10min",
-        "1d",
-        "5mm",
-        "Approval",
-        "99999999999h",
-    ] {
-        assert_eq!(bake(wrong).expect("control").invalid.len(), 1, "{wrong:?}");
-    }
+    assert_eq!(read_key("bake", "10m"), None);
 }
 
 #[test]
 fn values_of_canary() {
-    let canary = |value: &str| read(&[("daemonset-controller.io/canary", value)]);
-    assert_eq!(canary("off"), None);
+    let canary = |value: &str| read_key("canary", value).expect("control").canary.clone();
     for (value, right) in [
         ("3", Canary::Nodes(3)),
         ("5%", Canary::Percent(5)),
         ("100%", Canary::Percent(100)),
     ] {
-        let control = canary(value).expect("control");
-        assert_eq!(
-            (&control.canary, control.invalid.len()),
-            (&Some(right), 0),
-            "{value}"
-        );
+        assert_eq!(canary(value), Some(right));
     }
     for selector in ["canary=yes", "pool in (a,b),!gpu", "example.com/canary"] {
-        let control = canary(selector).expect("control");
-        let Some(Canary::Selector(parsed)) = &control.canary else {
-            panic!("{selector}: {control:?}");
+        let Some(Canary::Selector(parsed)) = canary(selector) else {
+            panic!("{selector}");
         };
-        assert_eq!(Ok(parsed), LabelSelector::parse(selector).as_ref());
-    }
-    for wrong in [
-        "",
-        " ",
-        "0",
-        "-1",
-        "+1",
-        "0%",
-        "101%",
-        "%",
-        "1.5",
-        "3 nodes",
-        "=x",
-        "a=b,",
-        "9999999999999999999999",
-    ] {
-        assert_eq!(
-            canary(wrong).expect("control").invalid.len(),
-            1,
-            "{wrong:?}"
-        );
+        assert_eq!(Ok(parsed), LabelSelector::parse(selector));
     }
 }
 
 #[test]
 fn values_of_approve() {
-    let approve = |value: &str| read(&[("daemonset-controller.io/approve", value)]);
-    assert_eq!(approve("off"), None);
-    let control = approve("6f5d9c7b8d").expect("control");
+    let control = read_key("approve", "6f5d9c7b8d").expect("control");
     assert_eq!(control.approve.as_deref(), Some("6f5d9c7b8d"));
-    for wrong in ["", "Yes", "agent-6f5d9c7b8d", "a b"] {
-        assert_eq!(
-            approve(wrong).expect("control").invalid.len(),
-            1,
-            "{wrong:?}"
-        );
+}
+
+#[test]
+fn a_value_has_16_kib_at_most() {
+    for length in [values::LONGEST, values::LONGEST + 1] {
+        // Labels of one letter, and one of two where the number is even.
+        let selector = "aa,".to_owned() + &"a,".repeat((length - 3) / 2 + 1);
+        let selector = &selector[usize::from(length % 2 == 1)..][..length];
+        let control = read_key("canary", selector).expect("control");
+        let invalid: Vec<String> = control.invalid.iter().map(ToString::to_string).collect();
+        if length == values::LONGEST {
+            assert_eq!(invalid, [""; 0]);
+            assert!(control.canary.is_some());
+            continue;
+        }
+        let said = " (16385 bytes)\" is not a valid value, a text of at most 16 KiB is needed";
+        assert!(invalid[0].ends_with(said), "{invalid:?}");
     }
 }
 
 #[test]
-fn a_key_that_is_not_known_is_named_with_those_that_are() {
+fn what_is_wrong_is_said_in_full() {
+    let said =
+        |key: &str, value: &str| read_key(key, value).expect("control").invalid[0].to_string();
+    assert_eq!(
+        said("hold", "rollot"),
+        "annotation daemonset-controller.io/hold: \"rollot\" is not a valid value, rollout, all or off is needed"
+    );
     for key in ["holt", "", "Hold", "hold/x"] {
-        let control = read(&[(&format!("daemonset-controller.io/{key}"), "all")]);
-        let said = control.expect("control").invalid[0].to_string();
         assert_eq!(
-            said,
+            said(key, "all"),
             format!(
                 "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary and hold"
             )
         );
     }
+}
+
+#[test]
+fn what_nobody_sees_is_escaped_and_what_is_long_is_cut_with_its_length() {
+    let shown = |value: &str| InvalidKey::new("hold", value, None).value.to_string();
+    assert_eq!(
+        shown("all\n\u{0}\u{202e}\"it's"),
+        r#"all\n\0\u{202e}\"it's"#
+    );
+    let whole = "x".repeat(64);
+    assert_eq!(shown(&whole), whole);
+    assert_eq!(shown(&"x".repeat(65)), "x".repeat(61) + "… (65 bytes)");
+    // Neither a character nor an escape is cut in two.
+    assert_eq!(shown(&"ä".repeat(64)), "ä".repeat(30) + "… (128 bytes)");
+    assert_eq!(
+        shown(&"\u{1}".repeat(99)),
+        "\\u{1}".repeat(12) + "… (99 bytes)"
+    );
+    let huge = InvalidKey::new(&"k".repeat(1 << 18), &"\u{1}".repeat(1 << 18), None);
+    assert!(huge.to_string().len() < 300, "{huge}");
+    assert!(huge.key.len() + huge.value.len() < 200);
 }

@@ -1,4 +1,7 @@
 //! The values of the keys, from their text. None is a value that cannot be read.
+//!
+//! The admission policy of the chart says the same in another language
+//! (`templates/admissionpolicy.yaml`). Both are held against `tests/data/rollout-keys.json`.
 
 use std::time::Duration;
 
@@ -6,11 +9,14 @@ use crate::model::LabelSelector;
 
 use super::{Bake, Canary, NodeCap};
 
+/// The longest value, in bytes. The API server judges longer ones at a cost that admission does not
+/// have.
+pub const LONGEST: usize = 16 * 1024;
+
 pub fn is_hash(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    let is_inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    // A label has at most 63.
+    (1..=63).contains(&text.len()) && text.bytes().all(is_inside)
 }
 
 pub fn bake(text: &str) -> Option<Bake> {
@@ -28,14 +34,22 @@ pub fn duration(text: &str) -> Option<Duration> {
         let Some((number, after)) = rest.split_once(unit) else {
             continue;
         };
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let part = number.parse::<u32>().ok()?;
-        seconds += u64::from(part) * length;
+        seconds += u64::from(digits(number)?) * length;
         rest = after;
     }
     (rest.is_empty() && !text.is_empty()).then(|| Duration::from_secs(seconds))
+}
+
+/// A number from 1, without leading zeros.
+pub fn count(text: &str) -> Option<usize> {
+    let number = digits(text).filter(|_| !text.starts_with('0'))?;
+    usize::try_from(number).ok()
+}
+
+/// At most nine decimal digits.
+fn digits(text: &str) -> Option<u32> {
+    let plain = (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
 }
 
 pub fn canary(text: &str) -> Option<Canary> {
@@ -43,7 +57,11 @@ pub fn canary(text: &str) -> Option<Canary> {
         return share(percent).map(Canary::Percent);
     }
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
-        return number(text).map(Canary::Nodes);
+        return count(text).map(Canary::Nodes);
+    }
+    // ` 5` and `off ` would be labels of such names otherwise.
+    if text.trim() != text || has_long_bound(text) {
+        return None;
     }
     let selector = LabelSelector::parse(text).ok()?;
     // What selects everything was hardly meant.
@@ -67,22 +85,25 @@ pub fn budget(text: &str) -> Option<(bool, Option<NodeCap>)> {
 }
 
 fn cap(text: &str) -> Option<NodeCap> {
-    let Some(count) = text.strip_prefix("bad-nodes=") else {
+    let Some(number) = text.strip_prefix("bad-nodes=") else {
         return (text == "bad-nodes").then(NodeCap::default);
     };
-    match count.strip_suffix('%') {
+    match number.strip_suffix('%') {
         Some(percent) => share(percent).map(NodeCap::Percent),
-        None => number(count).map(NodeCap::Nodes),
+        None => count(number).map(NodeCap::Nodes),
     }
 }
 
-/// A whole number from 1.
-fn number(digits: &str) -> Option<usize> {
-    let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|n| plain && *n > 0)
+/// A whole number from 1 to 100.
+fn share(text: &str) -> Option<usize> {
+    count(text).filter(|n| *n <= 100)
 }
 
-/// A whole number from 1 to 100.
-fn share(digits: &str) -> Option<usize> {
-    number(digits).filter(|n| *n <= 100)
+/// Whether a number after `>` or `<` has more than 18 digits. Some with 19 are in the range of 64
+/// bits and others are not, which no regular expression of a reasonable length tells apart.
+fn has_long_bound(text: &str) -> bool {
+    text.split(['<', '>']).skip(1).any(|after| {
+        let number = after.trim_start().trim_start_matches('0');
+        number.bytes().take_while(u8::is_ascii_digit).count() > 18
+    })
 }

@@ -22,10 +22,33 @@ pub fn rule(control: &Control) -> Option<HoldRule> {
     control.hold.map(|_| HoldRule::HeldByAnnotation)
 }
 
-/// What cannot be read, and what would be right.
+/// At most so many keys are named in a hold and in an event.
+const NAMED: usize = 5;
+
+/// A second key is named only where all of them take no more than so many bytes. The API server
+/// takes events of 1,024, and they name a revision as well.
+const WORDS: usize = 600;
+
+/// What cannot be read, and what would be right; the first few keys, and how many there are
+/// besides.
 fn words(control: &Control) -> String {
-    let words: Vec<String> = control.invalid.iter().map(ToString::to_string).collect();
-    words.join("; ")
+    let mut words = String::new();
+    let mut named = 0;
+    for invalid in control.invalid.iter().take(NAMED) {
+        let next = invalid.to_string();
+        if named > 0 {
+            if words.len() + next.len() > WORDS {
+                break;
+            }
+            words += "; ";
+        }
+        words += &next;
+        named += 1;
+    }
+    match control.invalid.len() - named {
+        0 => words,
+        more => format!("{words}; and {more} more"),
+    }
 }
 
 /// The event about annotations that cannot be read.

@@ -80,11 +80,11 @@ impl<'s> Rules<'s> {
             .iter()
             .copied()
             .filter(|r| is_current(r) || is_duplicate(r));
-        let current_completed = alike.filter_map(|r| r.completed).max();
+        let current_completed = alike.filter_map(|r| stable::completed(r, now)).max();
         let complete =
             control.and_then(|_| stable::complete(snapshot, history, old, pods, by_node, now));
         let stable = control.and_then(|_| {
-            complete.or_else(|| stable::stable(current_completed, old, pods, history))
+            complete.or_else(|| stable::stable(current_completed, old, pods, history, now))
         });
         Rules {
             control,
@@ -92,7 +92,10 @@ impl<'s> Rules<'s> {
             stable,
             current,
             current_completed,
-            old_completed: old.iter().filter_map(|(r, _)| r.completed).max(),
+            old_completed: old
+                .iter()
+                .filter_map(|(r, _)| stable::completed(r, now))
+                .max(),
             complete: complete.map(|(revision, _)| revision),
         }
     }

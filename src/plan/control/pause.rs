@@ -60,12 +60,21 @@ pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Eve
         message,
         node: None,
     }];
-    // A plan that is carried out has its own warning sent with it. A settled one is not carried
-    // out.
-    if plan.is_settled() {
-        events.extend(ds.control.as_deref().and_then(hold::event));
-    }
+    events.extend(warning(ds, plan));
     events
+}
+
+/// The events of the first plan of a process, which is no transition. What cannot be read is told
+/// all the same: whoever wrote it may have done so while nobody looked.
+pub fn first(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
+    warning(ds, plan)
+}
+
+/// The warning about annotations that cannot be read. A plan that is carried out has its own sent
+/// with it. A settled one is not carried out.
+fn warning(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
+    let control = ds.control.as_deref().filter(|_| plan.is_settled())?;
+    hold::event(control)
 }
 
 /// The sentence with a capital letter.

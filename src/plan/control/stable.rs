@@ -14,6 +14,12 @@ use super::exempt::Exempt;
 /// A revision with its hash.
 pub type Hashed<'s> = (&'s Revision, &'s Str);
 
+/// When the revision completed, where that was recorded. A time that has not come is no record: it
+/// would be the newest of all, whatever completes meanwhile.
+pub fn completed(revision: &Revision, now: Time) -> Option<Time> {
+    revision.completed.filter(|at| *at <= now)
+}
+
 /// The stable revision among `old`, those but the current one, which completed at
 /// `current_completed`. It is the newest that completed. Where none did, as after a takeover in the
 /// middle of a rollout: the one with the highest number that a live pod carries. None where the
@@ -25,11 +31,14 @@ pub fn stable<'s>(
     old: &'s [(&Revision, Str)],
     pods: &[&Pod],
     history: &History,
+    now: Time,
 ) -> Option<Hashed<'s>> {
     let hashed = |(revision, hash): &'s (&'s Revision, Str)| (*revision, hash);
-    let completed = old.iter().map(hashed);
-    let completed = completed.filter_map(|(r, hash)| Some((r.completed?, r.number, r, hash)));
-    let newest = completed.max_by_key(|(at, number, ..)| (*at, *number));
+    let recorded = old
+        .iter()
+        .map(hashed)
+        .filter_map(|(r, hash)| Some((completed(r, now)?, r.number, r, hash)));
+    let newest = recorded.max_by_key(|(at, number, ..)| (*at, *number));
     match newest {
         Some((at, _, revision, hash)) if current_completed.is_none_or(|current| current < at) => {
             return Some((revision, hash));
