@@ -1,6 +1,7 @@
 //! The controller as it runs, on the simulated cluster, in virtual time. Each test ends with the
 //! promises checked over its whole history.
 
+mod bad_nodes;
 mod budget_strict;
 mod canary;
 mod claims;
