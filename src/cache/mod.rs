@@ -20,8 +20,8 @@ pub use ledger::Ticket;
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
-        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid, Verdicts,
-        Version,
+        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid,
+        Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };

@@ -238,7 +238,8 @@ pub fn troubled_world() -> impl Strategy<Value = World> {
 fn troubled(node: Object, trouble: usize, since: String) -> Object {
     let with = |kind: &str, status: &str| {
         let condition = json!({"type": kind, "status": status, "lastTransitionTime": since});
-        node.clone().with(json!({"status": {"conditions": [condition]}}))
+        node.clone()
+            .with(json!({"status": {"conditions": [condition]}}))
     };
     match trouble {
         0 => with("Ready", "False"),

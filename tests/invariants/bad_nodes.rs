@@ -71,16 +71,30 @@ fn others(cluster: &mut Cluster) -> Others {
 
 /// What upkeep does.
 fn upkeep(plan: &Plan) -> Vec<String> {
-    let deletes = plan.deletes.iter().filter(|d| d.phase != ActionPhase::Rollout);
-    let creates = plan.creates.iter().filter(|c| c.phase != ActionPhase::Rollout);
+    let deletes = plan
+        .deletes
+        .iter()
+        .filter(|d| d.phase != ActionPhase::Rollout);
+    let creates = plan
+        .creates
+        .iter()
+        .filter(|c| c.phase != ActionPhase::Rollout);
     let deletes = deletes.map(|d| format!("delete {}", d.pod.name));
-    deletes.chain(creates.map(|c| format!("create on {}", c.node))).collect()
+    deletes
+        .chain(creates.map(|c| format!("create on {}", c.node)))
+        .collect()
 }
 
 /// The nodes on which the rollout does something.
 fn touched(plan: &Plan) -> BTreeSet<String> {
-    let deletes = plan.deletes.iter().filter(|d| d.phase == ActionPhase::Rollout);
-    let creates = plan.creates.iter().filter(|c| c.phase == ActionPhase::Rollout);
+    let deletes = plan
+        .deletes
+        .iter()
+        .filter(|d| d.phase == ActionPhase::Rollout);
+    let creates = plan
+        .creates
+        .iter()
+        .filter(|c| c.phase == ActionPhase::Rollout);
     let nodes = deletes.map(|d| &d.node).chain(creates.map(|c| &c.node));
     nodes.map(ToString::to_string).collect()
 }

@@ -13,7 +13,11 @@ fn plan(case: &str, budget: Option<&str>) -> Value {
     if let Some(budget) = budget {
         let annotation = format!("daemonset-controller.io/budget: {budget}");
         let before = text.clone();
-        text = text.replacen("annotations: {}", &format!("annotations: {{{annotation}}}"), 1);
+        text = text.replacen(
+            "annotations: {}",
+            &format!("annotations: {{{annotation}}}"),
+            1,
+        );
         let line = "    deprecated.daemonset.template.generation";
         text = text.replacen(line, &format!("    {annotation}\n{line}"), 1);
         assert_ne!(before, text, "{case} has annotations");
@@ -49,7 +53,9 @@ fn plan(case: &str, budget: Option<&str>) -> Value {
 /// The pods that go.
 fn gone(plan: &Value) -> Vec<&str> {
     let deletes = plan["delete"].as_array().expect("a list").iter();
-    deletes.map(|d| d["pod"].as_str().expect("a name")).collect()
+    deletes
+        .map(|d| d["pod"].as_str().expect("a name"))
+        .collect()
 }
 
 /// The rule and the nodes of each hold.
@@ -57,9 +63,18 @@ fn holds(plan: &Value) -> Vec<String> {
     let line = |hold: &Value| {
         let nodes = hold["nodes"].as_array().into_iter().flatten();
         let nodes: Vec<&str> = nodes.filter_map(|n| n["node"].as_str()).collect();
-        format!("{} {}", hold["rule"].as_str().expect("a rule"), nodes.join(" "))
+        format!(
+            "{} {}",
+            hold["rule"].as_str().expect("a rule"),
+            nodes.join(" ")
+        )
     };
-    plan["holds"].as_array().expect("a list").iter().map(line).collect()
+    plan["holds"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(line)
+        .collect()
 }
 
 #[test]
@@ -74,14 +89,21 @@ fn control_second_update_in_min_ready() {
     assert_eq!(plan(case, Some("off"))["delete"], free["delete"]);
     let strict = plan(case, Some("strict"));
     assert_eq!(gone(&strict), ["agent-1"]);
-    assert_eq!(holds(&strict), ["MaxUnavailable edge-2 edge-3 edge-4 edge-5"]);
+    assert_eq!(
+        holds(&strict),
+        ["MaxUnavailable edge-2 edge-3 edge-4 edge-5"]
+    );
 }
 
 #[test]
 fn control_selector_change() {
     let case = "control-selector-change";
     let free = plan(case, None);
-    assert_eq!(gone(&free).len(), 6, "the built-in controller takes all of them");
+    assert_eq!(
+        gone(&free).len(),
+        6,
+        "the built-in controller takes all of them"
+    );
     assert_eq!(free["delete"][0]["cause"], "NodeNotEligible");
     let strict = plan(case, Some("strict"));
     assert_eq!(gone(&strict), ["agent-1"]);
@@ -98,11 +120,21 @@ fn why_notready_nodes_hold_the_budget_and_healthy_ones_roll_with_bad_nodes() {
         let plan = plan(case, Some("bad-nodes"));
         assert_eq!(gone(&plan), ["agent-01"], "{case}");
         assert_eq!(plan["rollout"]["unavailable"], 1, "{case}");
-        assert_eq!(plan["rollout"]["blockedBy"], serde_json::json!([]), "{case}");
+        assert_eq!(
+            plan["rollout"]["blockedBy"],
+            serde_json::json!([]),
+            "{case}"
+        );
         let rules = holds(&plan);
-        assert!(rules[rules.len() - 1].starts_with("MaxUnavailable gpu-02"), "{rules:?}");
+        assert!(
+            rules[rules.len() - 1].starts_with("MaxUnavailable gpu-02"),
+            "{rules:?}"
+        );
     }
-    let plan = plan("why-notready-nodes-hold-the-budget.not-deleted-yet", Some("bad-nodes"));
+    let plan = plan(
+        "why-notready-nodes-hold-the-budget.not-deleted-yet",
+        Some("bad-nodes"),
+    );
     let hold = &plan["holds"][0];
     assert_eq!(holds(&plan)[0], "NodeExempt gpu-09 gpu-10");
     assert!(hold["nodes"][0]["since"].is_string(), "{hold}");

@@ -71,7 +71,11 @@ fn plan_of(set: Object, objects: impl IntoIterator<Item = Object>) -> Plan {
 fn holds(plan: &Plan) -> Vec<String> {
     let line = |hold: &daemonset_controller::plan::Hold| {
         let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        format!("{:?} {}", hold.rule, nodes.unwrap_or_else(|| "*".to_owned()))
+        format!(
+            "{:?} {}",
+            hold.rule,
+            nodes.unwrap_or_else(|| "*".to_owned())
+        )
     };
     plan.holds.iter().map(line).collect()
 }
@@ -109,7 +113,11 @@ fn each_reason_exempts_a_node_and_its_old_pod_stays() {
             bad().taint("ToBeDeletedByClusterAutoscaler=1:NoSchedule"),
             alive(),
         ),
-        ("AboutToGo", bad().taint("karpenter.sh/disrupted:NoSchedule"), alive()),
+        (
+            "AboutToGo",
+            bad().taint("karpenter.sh/disrupted:NoSchedule"),
+            alive(),
+        ),
         (
             "AboutToGo",
             bad().taint("karpenter.sh/disruption=disrupting:NoSchedule"),
@@ -123,7 +131,10 @@ fn each_reason_exempts_a_node_and_its_old_pod_stays() {
         let plan = plan_of(one(), objects());
         assert_eq!(gone(&plan), ["a"], "{reason}");
         assert_eq!(unavailable(&plan), 1, "the one that goes");
-        let held = [format!("NodeExempt({reason}) bad"), "MaxUnavailable b".into()];
+        let held = [
+            format!("NodeExempt({reason}) bad"),
+            "MaxUnavailable b".into(),
+        ];
         let mut holds = holds(&plan);
         holds.sort();
         holds.reverse();
@@ -149,10 +160,22 @@ fn what_does_not_say_that_a_node_is_bad() {
         ]}}))
     };
     for (what, bad, pod) in [
-        ("cordoned", node("x").taint("node.kubernetes.io/unschedulable:NoSchedule"), old("x")),
+        (
+            "cordoned",
+            node("x").taint("node.kubernetes.io/unschedulable:NoSchedule"),
+            old("x"),
+        ),
         ("no kubelet has written to it", node("x"), old("x")),
-        ("no maintenance", with(node("x"), "MaintenanceInProgress", "False", 60), old("x")),
-        ("a candidate only", node("x").taint("DeletionCandidateOfClusterAutoscaler:PreferNoSchedule"), old("x")),
+        (
+            "no maintenance",
+            with(node("x"), "MaintenanceInProgress", "False", 60),
+            old("x"),
+        ),
+        (
+            "a candidate only",
+            node("x").taint("DeletionCandidateOfClusterAutoscaler:PreferNoSchedule"),
+            old("x"),
+        ),
         ("gated", node("x"), waits("SchedulingGated")),
     ] {
         let plan = plan_of(one(), [node("a"), old("a").created(1), bad, pod]);
@@ -169,7 +192,11 @@ fn a_node_that_became_not_ready_after_it_got_the_new_pod_counts() {
     };
     for (since, exempt) in [(1_001, true), (1_000, false), (999, false)] {
         let plan = of(unready(new("bad")), down("bad", since));
-        let goes = if exempt { vec!["a".to_owned()] } else { Vec::new() };
+        let goes = if exempt {
+            vec!["a".to_owned()]
+        } else {
+            Vec::new()
+        };
         assert_eq!(gone(&plan), goes, "{since}");
         assert_eq!(unavailable(&plan), 1, "{since}");
     }
@@ -204,7 +231,8 @@ fn nodes(bad: usize, well: usize) -> Vec<Object> {
     let bad = (0..bad).map(|n| format!("bad-{n}"));
     let bad = bad.flat_map(|name| [down(&name, 60), unready(old(&name))]);
     let well = (0..well).map(|n| format!("n-{n}"));
-    bad.chain(well.flat_map(|name| [node(&name), old(&name)])).collect()
+    bad.chain(well.flat_map(|name| [node(&name), old(&name)]))
+        .collect()
 }
 
 #[test]
@@ -224,9 +252,18 @@ fn above_the_cap_nothing_is_replaced() {
         ("strict,bad-nodes=50%", 3, 7, false),
     ] {
         let plan = plan_of(set(value, json!(1), json!(0)), nodes(bad, well));
-        assert_eq!(plan.deletes.is_empty(), is_held, "{value}: {bad} of {}", bad + well);
+        assert_eq!(
+            plan.deletes.is_empty(),
+            is_held,
+            "{value}: {bad} of {}",
+            bad + well
+        );
         let rules: Vec<&str> = plan.holds.iter().map(|h| h.rule.as_str()).collect();
-        assert_eq!(rules.contains(&"TooManyBadNodes"), is_held, "{value}: {rules:?}");
+        assert_eq!(
+            rules.contains(&"TooManyBadNodes"),
+            is_held,
+            "{value}: {rules:?}"
+        );
         assert!(rules.contains(&"NodeExempt"));
     }
     let plan = plan_of(set("bad-nodes", json!(1), json!(0)), nodes(3, 7));
@@ -236,9 +273,18 @@ fn above_the_cap_nothing_is_replaced() {
     ];
     assert_eq!(holds(&plan), expected);
     let said = plan.holds[0].rule.message();
-    assert!(said.contains("3 nodes are out of order") && said.contains("allows 2 of them"), "{said}");
+    assert!(
+        said.contains("3 nodes are out of order") && said.contains("allows 2 of them"),
+        "{said}"
+    );
     // Unavailable old pods stay as well, and upkeep goes on.
-    let more = [node("x"), unready(old("x")), node("y"), new("y").phase("Failed"), node("z")];
+    let more = [
+        node("x"),
+        unready(old("x")),
+        node("y"),
+        new("y").phase("Failed"),
+        node("z"),
+    ];
     let plan = plan_of(
         set("bad-nodes=2", json!(1), json!(0)),
         nodes(3, 7).into_iter().chain(more),
@@ -250,10 +296,20 @@ fn above_the_cap_nothing_is_replaced() {
     );
     // With surge too.
     for surge in [json!(1), json!("100%")] {
-        let more = [node("x").taint("k:NoSchedule"), old("x"), node("y"), unready(old("y"))];
+        let more = [
+            node("x").taint("k:NoSchedule"),
+            old("x"),
+            node("y"),
+            unready(old("y")),
+        ];
         let objects = nodes(3, 7).into_iter().chain(more);
         let plan = plan_of(set("bad-nodes=2", json!(0), surge), objects);
-        assert_eq!((gone(&plan).len(), creates(&plan).len()), (0, 0), "{:?}", plan.deletes);
+        assert_eq!(
+            (gone(&plan).len(), creates(&plan).len()),
+            (0, 0),
+            "{:?}",
+            plan.deletes
+        );
         assert_eq!(plan.holds[0].nodes.as_ref().map(|n| n.count), Some(9));
     }
     // Where no node is left but bad ones, the DaemonSet is held as a whole.
@@ -275,9 +331,15 @@ fn nodes_that_the_daemonset_has_nothing_to_do_with_do_not_count_against_the_cap(
     let plan = plan_of(set("bad-nodes=1", json!(1), json!(0)), objects);
     assert_eq!(gone(&plan), ["n-0"]);
     // One that is not eligible any more but has a pod does.
-    let evicted = [down("x", 60).taint("node.kubernetes.io/unreachable:NoSchedule"), old("x")];
+    let evicted = [
+        down("x", 60).taint("node.kubernetes.io/unreachable:NoSchedule"),
+        old("x"),
+    ];
     let objects = nodes(1, 2).into_iter().chain(evicted);
-    let plan = plan_of(set("bad-nodes=1", json!(1), json!(0)), objects.collect::<Vec<_>>());
+    let plan = plan_of(
+        set("bad-nodes=1", json!(1), json!(0)),
+        objects.collect::<Vec<_>>(),
+    );
     assert_eq!(gone(&plan), NONE);
 }
 
@@ -295,11 +357,19 @@ fn the_rule_applies_to_a_strict_budget_too() {
 
     let selector = json!({"spec": {"template": {"spec": {"nodeSelector": {"zone": "2"}}}}});
     let wanted = [down("w", 60).label("zone", "2"), unready(old("w"))];
-    let leaving = ["a", "b"].into_iter().flat_map(|name| [node(name), old(name)]);
+    let leaving = ["a", "b"]
+        .into_iter()
+        .flat_map(|name| [node(name), old(name)]);
     let objects: Vec<Object> = wanted.into_iter().chain(leaving).collect();
-    let plan = plan_of(strict("bad-nodes=1").with(selector.clone()), objects.clone());
+    let plan = plan_of(
+        strict("bad-nodes=1").with(selector.clone()),
+        objects.clone(),
+    );
     assert_eq!(gone(&plan), ["a"]);
-    let plan = plan_of(set("strict", json!(1), json!(0)).with(selector.clone()), objects.clone());
+    let plan = plan_of(
+        set("strict", json!(1), json!(0)).with(selector.clone()),
+        objects.clone(),
+    );
     let gone_for = |plan: &Plan| -> Vec<&'static str> {
         plan.deletes.iter().map(|d| d.cause.as_str()).collect()
     };
@@ -339,16 +409,33 @@ fn while_surging_a_bad_node_gets_no_second_pod_and_is_not_counted() {
     let misplaced = [node("x").taint("k:NoSchedule"), old("x")];
     let done = [node("n-0"), new("n-0")];
     let bad = nodes(1, 0);
-    let objects = || bad.iter().cloned().chain(misplaced.clone()).chain(done.clone());
+    let objects = || {
+        bad.iter()
+            .cloned()
+            .chain(misplaced.clone())
+            .chain(done.clone())
+    };
     let plan = plan_of(surging("bad-nodes=1"), objects());
     assert_eq!(deletes(&plan), ["rollout old-x Misplaced"]);
-    assert!(!deletes(&plan_of(surging("off"), objects())).contains(&"rollout old-x Misplaced".to_owned()));
+    assert!(
+        !deletes(&plan_of(surging("off"), objects()))
+            .contains(&"rollout old-x Misplaced".to_owned())
+    );
 }
 
 #[test]
 fn the_canary_passes_over_bad_nodes() {
     let canary = |value: &str| key(one(), "canary", value);
-    let both = |a: Object| [a, old("a").created(9_000), node("b"), old("b"), node("c"), old("c")];
+    let both = |a: Object| {
+        [
+            a,
+            old("a").created(9_000),
+            node("b"),
+            old("b"),
+            node("c"),
+            old("c"),
+        ]
+    };
     assert_eq!(gone(&plan_of(canary("1"), both(node("a")))), ["a"]);
     assert_eq!(gone(&plan_of(canary("1"), both(down("a", 60)))), ["b"]);
     // A share is one of all eligible nodes.
@@ -358,7 +445,11 @@ fn the_canary_passes_over_bad_nodes() {
     let selects = canary("canary=yes");
     let plan = plan_of(selects, both(down("a", 60).label("canary", "yes")));
     assert_eq!(gone(&plan), NONE);
-    assert!(holds(&plan).contains(&"NoCanaryNode a b c".to_owned()), "{:?}", holds(&plan));
+    assert!(
+        holds(&plan).contains(&"NoCanaryNode a b c".to_owned()),
+        "{:?}",
+        holds(&plan)
+    );
     // One that turns bad after it got the new pod stays in, and keeps the others waiting.
     let now_down = |since| {
         let objects = [down("a", since), unready(new("a")), node("b"), old("b")];
@@ -370,7 +461,14 @@ fn the_canary_passes_over_bad_nodes() {
     // One that was down before is another matter: the next one takes its place.
     assert_eq!(gone(&now_down(2_000)), ["b"]);
     // It is not waited for when the canary is judged.
-    let baked = [down("a", 2_000), unready(new("a")), node("b"), new("b"), node("c"), old("c")];
+    let baked = [
+        down("a", 2_000),
+        unready(new("a")),
+        node("b"),
+        new("b"),
+        node("c"),
+        old("c"),
+    ];
     let plan = plan_of(key(canary("1"), "bake", "1m"), baked);
     assert!(plan.revision_ops.release_canary.is_some());
 }
@@ -390,7 +488,10 @@ fn a_rollout_completes_without_bad_nodes_and_they_follow_when_they_are_well() {
     assert_eq!(gone(&plan), NONE);
     let status = plan.status.expect("a status");
     assert_eq!(
-        (status.desired_number_scheduled, status.updated_number_scheduled),
+        (
+            status.desired_number_scheduled,
+            status.updated_number_scheduled
+        ),
         (2, 1),
         "the status is honest"
     );
@@ -407,10 +508,18 @@ fn a_rollout_completes_without_bad_nodes_and_they_follow_when_they_are_well() {
     let after = [down("bad", 60), unready(new("bad")), node("a"), new("a")];
     assert_eq!(of(one(), after), None);
     // That all are bad proves nothing, nor does a rollout with too many of them.
-    let all = [down("a", 60), unready(old("a")), down("bad", 60), unready(old("bad"))];
+    let all = [
+        down("a", 60),
+        unready(old("a")),
+        down("bad", 60),
+        unready(old("bad")),
+    ];
     assert_eq!(of(set("bad-nodes=100%", json!(1), json!(0)), all), None);
     let many = nodes(2, 0).into_iter().chain([node("a"), new("a")]);
-    assert_eq!(recorded(&plan_of(set("bad-nodes=1", json!(1), json!(0)), many)), None);
+    assert_eq!(
+        recorded(&plan_of(set("bad-nodes=1", json!(1), json!(0)), many)),
+        None
+    );
 }
 
 #[test]
@@ -424,10 +533,20 @@ fn an_older_revision_completed_without_bad_nodes_too() {
     let web_old = Some("web-old".to_owned());
     let older = || unready(pod("older-bad").on("bad").hash("older"));
     assert_eq!(recorded(one(), down("bad", 2_000), older()), web_old);
-    assert_eq!(recorded(one(), down("bad", 2_000), unready(old("bad"))), web_old);
+    assert_eq!(
+        recorded(one(), down("bad", 2_000), unready(old("bad"))),
+        web_old
+    );
     // This node went down when it had the older revision: that one never completed.
     assert_eq!(recorded(one(), down("bad", 60), unready(old("bad"))), None);
-    assert_eq!(recorded(set("strict", json!(1), json!(0)), down("bad", 2_000), older()), None);
+    assert_eq!(
+        recorded(
+            set("strict", json!(1), json!(0)),
+            down("bad", 2_000),
+            older()
+        ),
+        None
+    );
 }
 
 #[test]

@@ -315,7 +315,11 @@ fn cluster_with_bad_nodes(pod_of: &str) -> Cache {
         _ => json!({}),
     });
     observe(&mut cache, Kind::Node, &node(3, "1", 0));
-    observe(&mut cache, Kind::Pod, &pod(4, Some(pod_of), pod_of, "Running"));
+    observe(
+        &mut cache,
+        Kind::Pod,
+        &pod(4, Some(pod_of), pod_of, "Running"),
+    );
     cache
 }
 
@@ -361,20 +365,32 @@ fn whether_a_node_is_well_concerns_those_with_bad_nodes_only_and_a_heartbeat_nob
     assert_eq!(woken, 0, "72 heartbeats");
     // The status of these two counts, and not since when they have it.
     for kind in ["MaintenanceInProgress", "GracefulNodeShutdownInProgress"] {
-        assert_eq!(state(&mut cache, &condition(kind, "True", 1, 0), &nothing), ["b"]);
-        assert_eq!(state(&mut cache, &condition(kind, "True", 2, 0), &nothing), [""; 0]);
+        assert_eq!(
+            state(&mut cache, &condition(kind, "True", 1, 0), &nothing),
+            ["b"]
+        );
+        assert_eq!(
+            state(&mut cache, &condition(kind, "True", 2, 0), &nothing),
+            [""; 0]
+        );
         assert_eq!(state(&mut cache, &json!([]), &nothing), ["b"]);
     }
     // A node that has been ready since another time is as well as before.
     for second in [1, 2] {
-        assert_eq!(state(&mut cache, &condition("Ready", "True", second, 0), &nothing), [""; 0]);
+        assert_eq!(
+            state(&mut cache, &condition("Ready", "True", second, 0), &nothing),
+            [""; 0]
+        );
     }
     let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:09Z"}});
     assert_eq!(state(&mut cache, &json!([]), &going), ["b"]);
     assert_eq!(state(&mut cache, &json!([]), &going), [""; 0]);
     assert_eq!(state(&mut cache, &json!([]), &nothing), ["b"]);
     // Taints that keep no pod away change no verdict.
-    for (key, expected) in [("ToBeDeletedByClusterAutoscaler", &["b"][..]), ("other", &[])] {
+    for (key, expected) in [
+        ("ToBeDeletedByClusterAutoscaler", &["b"][..]),
+        ("other", &[]),
+    ] {
         let taints = json!([{"key": key, "effect": "PreferNoSchedule"}]);
         let tainted = json!({"spec": {"taints": taints}});
         assert_eq!(state(&mut cache, &json!([]), &tainted), expected, "{key}");
@@ -403,7 +419,11 @@ fn the_schedulers_word_on_a_pod_concerns_its_controller_where_that_has_bad_nodes
         assert_eq!(says(&mut cache, "SchedulingGated", "m"), [""; 0]);
         assert_eq!(says(&mut cache, "Unschedulable", "m"), expected, "{owner}");
         assert_eq!(says(&mut cache, "Unschedulable", "other words"), [""; 0]);
-        assert_eq!(says(&mut cache, "SchedulingGated", "m"), expected, "{owner}");
+        assert_eq!(
+            says(&mut cache, "SchedulingGated", "m"),
+            expected,
+            "{owner}"
+        );
         // What else explains still concerns nobody.
         let mut restarted = pod(99, Some(owner), owner, "Running");
         restarted["status"]["containerStatuses"] = json!([{"name": "c", "restartCount": 3}]);

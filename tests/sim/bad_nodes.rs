@@ -56,7 +56,10 @@ fn names(numbers: impl Iterator<Item = usize>) -> BTreeSet<String> {
 fn completed(server: &World) -> usize {
     let key = "/metadata/annotations/state.daemonset-controller.io~1completed";
     let revisions = server.all("controllerrevisions");
-    revisions.iter().filter(|r| r.pointer(key).is_some()).count()
+    revisions
+        .iter()
+        .filter(|r| r.pointer(key).is_some())
+        .count()
 }
 
 /// Waits until so many nodes have this version.

@@ -88,7 +88,10 @@ fn values_of_budget() {
         "strict bad-nodes",
     ] {
         let control = budget(wrong).expect("control");
-        assert!(!control.strict_budget && control.bad_nodes.is_none(), "{wrong:?}");
+        assert!(
+            !control.strict_budget && control.bad_nodes.is_none(),
+            "{wrong:?}"
+        );
         let said = control.invalid[0].to_string();
         let right = "is not a valid value, strict, bad-nodes, bad-nodes=N (from 1) or bad-nodes=N% (to \
                      100), both joined by a comma, or off is needed";

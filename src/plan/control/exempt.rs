@@ -46,7 +46,9 @@ impl BadNode {
             BadNode::AboutToGo => "an autoscaler is about to remove the node",
             BadNode::ShuttingDown => "the node is shutting down",
             BadNode::Maintenance => "the node is in maintenance",
-            BadNode::NotReady => "the node is not ready, and was not before it got the new revision",
+            BadNode::NotReady => {
+                "the node is not ready, and was not before it got the new revision"
+            }
             BadNode::Unschedulable => "the scheduler has no place for the old pod",
         }
     }

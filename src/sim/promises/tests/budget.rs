@@ -215,7 +215,8 @@ fn without_surge_by_table() {
 fn minding(mut story: Story, status: Value, spec: Value) -> Story {
     let annotations = json!({"daemonset-controller.io/budget": "bad-nodes"});
     story = story.with_daemon_set(json!({"metadata": {"annotations": annotations}}));
-    let node = json!({"metadata": {"name": "n3"}, "spec": spec, "status": {"conditions": [status]}});
+    let node =
+        json!({"metadata": {"name": "n3"}, "spec": spec, "status": {"conditions": [status]}});
     story.put(&NODES, node, None);
     story
 }
@@ -228,7 +229,8 @@ fn with_bad_nodes_the_rule_holds_among_the_others() {
         json!({"type": "Ready", "status": "Unknown", "lastTransitionTime": since})
     };
     let in_maintenance = || json!({"type": "MaintenanceInProgress", "status": "True"});
-    let leaving = || json!({"taints": [{"key": "karpenter.sh/disrupted", "effect": "PreferNoSchedule"}]});
+    let leaving =
+        || json!({"taints": [{"key": "karpenter.sh/disrupted", "effect": "PreferNoSchedule"}]});
     let well = || json!({"type": "Ready", "status": "True"});
     let waits = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
     let waiting = but(old(3), json!({"status": {"conditions": waits}}));
