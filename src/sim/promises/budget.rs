@@ -16,8 +16,8 @@
 //! stated. Changes that others made a moment before excuse a delete; changes that the controller
 //! made never do. If settings changed meanwhile, any of them that allows the delete excuses it.
 //!
-//! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may have
-//! been exempt is not counted, and one that must have been is not touched.
+//! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may
+//! have been exempt is not counted, and one that must have been is not touched.
 //!
 //! One case that upstream counts is not counted: a node with several pods of which one is
 //! available.
