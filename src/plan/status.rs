@@ -8,8 +8,8 @@ use super::facts::{Facts, Updated};
 pub struct Counted {
     /// The status, but for the collision count.
     pub status: DaemonSetStatus,
-    /// Whether every eligible node has an available pod of the current revision, exempt nodes aside,
-    /// and there is one: what a rollout waits for.
+    /// Whether every eligible node has an available pod of the current revision, exempt nodes
+    /// aside, and there is one: what a rollout waits for.
     pub complete: bool,
     /// When the next pod becomes available by waiting.
     pub wake_at: Option<Time>,

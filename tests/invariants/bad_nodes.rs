@@ -100,7 +100,7 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(config(500, 20_261_201))]
+    #![proptest_config(config(300, 20_261_201))]
 
     #[test]
     fn exempt_nodes_are_left_alone_and_the_bound_holds_among_the_others(

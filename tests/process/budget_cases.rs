@@ -11,7 +11,7 @@ fn plan(case: &str, budget: Option<&str>) -> Value {
     let file = root.join(format!("tests/data/cases/{case}.yaml"));
     let mut text = fs::read_to_string(file).expect("a case");
     if let Some(budget) = budget {
-        let annotation = format!("daemonset-controller.io/budget: {budget}");
+        let annotation = format!("daemonset-controller.io/budget: {budget:?}");
         let before = text.clone();
         text = text.replacen(
             "annotations: {}",

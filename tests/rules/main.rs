@@ -16,6 +16,7 @@ mod denied;
 mod dirty;
 mod eligibility;
 mod equal_revisions;
+mod exempt;
 mod hold;
 mod names;
 mod obstacles;

@@ -2,6 +2,7 @@
 //! promises checked over its whole history.
 
 mod bad_input;
+mod bad_nodes;
 mod budget_strict;
 mod canary;
 mod claims;

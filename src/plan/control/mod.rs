@@ -2,7 +2,8 @@
 //! has any effect.
 //!
 //! Rules here only take away: each forbids a step that the built-in controller's rules would take,
-//! or chooses the revision of a pod that they would create.
+//! or chooses the revision of a pod that they would create. The one exception is [`exempt`]: nodes
+//! that are out of order do not count, so others go on.
 
 pub mod assign;
 mod bake;

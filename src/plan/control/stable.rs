@@ -66,8 +66,6 @@ pub fn complete<'s>(
     now: Time,
 ) -> Option<Hashed<'s>> {
     let live: Vec<&Pod> = pods.iter().copied().filter(|p| p.is_live()).collect();
-    let hashes = live.iter().map(|p| revisions::hash_of(p, history));
-    let carried: BTreeSet<&Str> = hashes.flatten().collect();
     let is_complete = |revision: &Revision, of: &Str| {
         let placed = snapshot.placed(revision)?;
         let verdict = |id| placed.verdicts.get(id);
@@ -89,8 +87,9 @@ pub fn complete<'s>(
         eligible.peek()?;
         eligible.all(|id| covered.contains(&id)).then_some(())
     };
-    let candidates = old.iter().filter(|(_, hash)| carried.contains(hash));
-    let complete = candidates.filter(|(revision, hash)| is_complete(revision, hash).is_some());
+    let complete = old
+        .iter()
+        .filter(|(revision, hash)| is_complete(revision, hash).is_some());
     let newest = complete.max_by_key(|(revision, _)| (revision.number, &revision.name));
     newest.map(|(revision, hash)| (*revision, hash))
 }

@@ -230,6 +230,12 @@ mod tests {
         plan
     }
 
+    /// The same plan with so many exempt nodes.
+    fn exempt(mut plan: Plan, nodes: usize) -> Plan {
+        plan.rollout.as_mut().expect("a rollout").exempt = nodes;
+        plan
+    }
+
     #[test]
     fn a_rollout_begins_with_an_older_pod_and_ends_when_as_many_nodes_are_available_as_before() {
         let without = |f: fn(&mut Plan)| {
@@ -265,6 +271,24 @@ mod tests {
                 "one was not available before either",
                 Some(counted(plan(10, 3), 3, 9)),
                 counted(plan(10, 10), 10, 9),
+                false,
+            ),
+            (
+                "only exempt nodes have an older pod, and are not available",
+                Some(plan(10, 3)),
+                exempt(counted(plan(10, 10), 8, 8), 2),
+                false,
+            ),
+            (
+                "besides them the last new pod is not available",
+                Some(plan(10, 3)),
+                exempt(counted(plan(10, 10), 8, 7), 2),
+                true,
+            ),
+            (
+                "only exempt nodes have an older pod from the beginning",
+                None,
+                exempt(counted(plan(10, 10), 8, 8), 2),
                 false,
             ),
             (

@@ -16,8 +16,8 @@
 //! stated. Changes that others made a moment before excuse a delete; changes that the controller
 //! made never do. If settings changed meanwhile, any of them that allows the delete excuses it.
 //!
-//! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may have
-//! been exempt is not counted, and one that must have been is not touched.
+//! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may
+//! have been exempt is not counted, and one that must have been is not touched.
 //!
 //! One case that upstream counts is not counted: a node with several pods of which one is
 //! available.
@@ -225,18 +225,22 @@ impl<'a> View<'a> {
         if !self.minds_bad_nodes().any(|minds| minds) {
             return false;
         }
+        let waits = |pod: &Life| pod.unschedulable.is_some_and(|until| until >= self.since);
+        if self.ever(node, |_, node| is_about_to_go(node)) || self.on(node).any(waits) {
+            return true;
+        }
+        let states = self.past.node(node, self.since).into_iter().flatten();
+        let mut unready = states.filter_map(|node| node.health().unready).peekable();
+        if unready.peek().is_none() {
+            return false;
+        }
         let is_new = |pod: &&Life| self.currents(step).all(|hash| hash == Some(&pod.hash));
         let new = self.on(node).filter(|p| p.came <= self.since && !p.ended);
         let new = new.filter(is_new).map(|p| step.time(p.came)).min();
-        let states = self.past.node(node, self.since).into_iter().flatten();
-        let mut unready = states.filter_map(|node| node.health().unready);
-        let before = |since: Option<Time>| {
-            new.is_none_or(|new| since.is_some_and(|since| since.timestamp() <= new))
-        };
-        let waits = |pod: &Life| pod.unschedulable.is_some_and(|until| until >= self.since);
-        self.ever(node, |_, node| is_about_to_go(node))
-            || unready.any(|ready| before(ready.since))
-            || self.on(node).any(waits)
+        unready.any(|ready| {
+            let since = ready.since.map(Time::timestamp);
+            new.is_none_or(|new| since.is_some_and(|since| since <= new))
+        })
     }
 
     /// Whether the controller must have taken the node for exempt.

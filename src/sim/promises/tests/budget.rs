@@ -211,6 +211,87 @@ fn without_surge_by_table() {
     }
 }
 
+/// The DaemonSet with `bad-nodes`, and the node n3 in this state.
+fn minding(mut story: Story, status: Value, spec: Value) -> Story {
+    let annotations = json!({"daemonset-controller.io/budget": "bad-nodes"});
+    story = story.with_daemon_set(json!({"metadata": {"annotations": annotations}}));
+    let node =
+        json!({"metadata": {"name": "n3"}, "spec": spec, "status": {"conditions": [status]}});
+    story.put(&NODES, node, None);
+    story
+}
+
+#[test]
+fn with_bad_nodes_the_rule_holds_among_the_others() {
+    let four = || rolling(4, budget(1));
+    let down = |since: i64| {
+        let since = Timestamp::from_second(since).unwrap().to_string();
+        json!({"type": "Ready", "status": "Unknown", "lastTransitionTime": since})
+    };
+    let in_maintenance = || json!({"type": "MaintenanceInProgress", "status": "True"});
+    let leaving =
+        || json!({"taints": [{"key": "karpenter.sh/disrupted", "effect": "PreferNoSchedule"}]});
+    let well = || json!({"type": "Ready", "status": "True"});
+    let waits = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
+    let waiting = but(old(3), json!({"status": {"conditions": waits}}));
+    let plain = |story: Story| story.there(unready(old(3))).deleted("old-n0");
+    let bad = |story: Story, status: Value| minding(story, status, json!({}));
+    for (what, story, broken) in [
+        ("a node that is down, without the key", plain(four()), 1),
+        ("a node that is down", plain(bad(four(), down(0))), 0),
+        (
+            "two of the others",
+            plain(bad(four(), down(0))).deleted("old-n1"),
+            1,
+        ),
+        ("a node that is well", plain(bad(four(), well())), 1),
+        ("in maintenance", plain(bad(four(), in_maintenance())), 0),
+        ("about to go", plain(minding(four(), well(), leaving())), 0),
+        (
+            "whose pod is not scheduled",
+            bad(four(), well()).there(waiting.clone()).deleted("old-n0"),
+            0,
+        ),
+        (
+            "whose pod was not scheduled and is now",
+            bad(four(), well())
+                .there(waiting)
+                .there(unready(old(3)))
+                .deleted("old-n0"),
+            1,
+        ),
+        (
+            "that was down before it got the new pod",
+            {
+                let mut story = bad(four(), down(0));
+                story.remove(&PODS, "old-n3", None);
+                story.there(unready(new(3))).deleted("old-n0")
+            },
+            0,
+        ),
+        (
+            "that went down after it got the new pod",
+            {
+                let mut story = bad(four(), well());
+                story.remove(&PODS, "old-n3", None);
+                story = story.there(unready(new(3)));
+                let at = i64::try_from(story.now().as_secs()).unwrap() + 5;
+                bad(story, down(at)).deleted("old-n0")
+            },
+            1,
+        ),
+        (
+            "the exempt one itself",
+            bad(four(), in_maintenance()).deleted("old-n3"),
+            1,
+        ),
+    ] {
+        let found = found(&story);
+        let is_so = found.len() == broken && found.iter().all(|f| f.starts_with("S2"));
+        assert!(is_so, "{what}: {found:?}");
+    }
+}
+
 #[test]
 fn a_violation_says_what_was_unavailable_and_what_the_budget_is() {
     let story = rolling(4, budget("25%"))
