@@ -7,7 +7,7 @@ use crate::model::Str;
 use super::PREFIX;
 
 /// The keys that this build knows, as an error lists them.
-const KNOWN: &str = "approve, bake, budget, canary and hold";
+const KNOWN: &str = "approve, bake, budget, canary, hold and order";
 
 /// An annotation with the prefix that cannot be read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

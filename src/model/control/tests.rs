@@ -208,7 +208,7 @@ fn a_key_that_is_not_known_is_named_with_those_that_are() {
         assert_eq!(
             said,
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary and hold"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, hold and order"
             )
         );
     }
