@@ -33,8 +33,8 @@ pub enum Action {
     LabelRevision,
     /// The current revision got the highest number, as after a rollback.
     RenumberRevision,
-    /// The end of a canary was recorded on its revision.
-    ReleaseCanary,
+    /// The end of a stage, such as the canary, was recorded on its revision.
+    ReleaseStage,
     /// The completion of a rollout was recorded on its revision.
     RecordCompletion,
 }
@@ -55,7 +55,7 @@ impl Action {
             Action::ReleaseRevision,
             Action::LabelRevision,
             Action::RenumberRevision,
-            Action::ReleaseCanary,
+            Action::ReleaseStage,
             Action::RecordCompletion,
         ];
         creates.chain(deletes).chain(others).collect()
@@ -75,7 +75,7 @@ impl Action {
             Action::ReleaseRevision => "release_revision",
             Action::LabelRevision => "label_revision",
             Action::RenumberRevision => "renumber_revision",
-            Action::ReleaseCanary => "release_stage",
+            Action::ReleaseStage => "release_stage",
             Action::RecordCompletion => "record_completion",
         }
     }
@@ -92,7 +92,7 @@ impl Action {
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",
             Action::RenumberRevision => "Rollback",
-            Action::ReleaseCanary => "CanaryReady",
+            Action::ReleaseStage => "StageReleased",
             Action::RecordCompletion => "RolloutComplete",
         }
     }

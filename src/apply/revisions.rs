@@ -1,9 +1,11 @@
 //! Carries out the part of a plan that concerns ControllerRevisions.
 
+use serde_json::json;
+
 use crate::{
     model::{
         Kind,
-        control::{CANARY_STAGE, COMPLETED, RELEASED},
+        control::{COMPLETED, RELEASED},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{body, protobuf},
@@ -71,12 +73,13 @@ impl CarryOut {
         let mut touched: Vec<&RevisionRef> = ops.adopt.iter().collect();
         touched.extend(ops.set_label.iter().map(|(r, _)| r));
         touched.extend(ops.set_number.iter().map(|(r, _)| r));
-        if let Some(r) = &ops.release_canary {
+        if let Some((r, stages)) = &ops.release_stages {
             let version = (!touched.contains(&r)).then_some(r.version);
+            let stages: Vec<&str> = stages.iter().map(|stage| &**stage).collect();
             let patch = Patch {
-                action: Action::ReleaseCanary,
+                action: Action::ReleaseStage,
                 kind: PatchType::Merge,
-                body: body::annotation(&r.uid, version, RELEASED, CANARY_STAGE),
+                body: body::annotation(&r.uid, version, RELEASED, &json!(stages).to_string()),
             };
             self.patch_revision(job, r, patch, outcome).await?;
             touched.push(r);

@@ -11,7 +11,7 @@ pub use invalid::InvalidKey;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{LabelSelector, Labels, Str};
+use super::{LabelSelector, Labels, Order, Str};
 
 /// The prefix of the annotations with which a DaemonSet asks for rollout control.
 pub const PREFIX: &str = "daemonset-controller.io/";
@@ -23,7 +23,8 @@ pub const STATE_PREFIX: &str = "state.daemonset-controller.io/";
 /// available pod of it. RFC 3339.
 pub const COMPLETED: &str = "state.daemonset-controller.io/completed";
 
-/// The annotation of a ControllerRevision with the stages of its rollout that are over.
+/// The annotation of a ControllerRevision with the stages of its rollout that are over: a JSON list
+/// of names.
 pub const RELEASED: &str = "state.daemonset-controller.io/released";
 
 /// The stage of [`RELEASED`] that is the canary.
@@ -44,6 +45,9 @@ const CANARY: &str = "canary";
 /// The key `hold`.
 const HOLD: &str = "hold";
 
+/// The key `order`.
+const ORDER: &str = "order";
+
 /// What a DaemonSet's annotations ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
@@ -61,6 +65,8 @@ pub struct Control {
     pub strict_budget: bool,
     /// `hold`: what is not done for the time being.
     pub hold: Option<HoldScope>,
+    /// `order`: the groups of nodes that get a new revision one after another.
+    pub order: Option<Order>,
     /// What cannot be read, by key.
     pub invalid: Vec<InvalidKey>,
 }
@@ -142,8 +148,10 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD, "off") => return,
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD, _) if value.len() > values::LONGEST => {
+            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ORDER, "off") => return,
+            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ORDER, _)
+                if value.len() > values::LONGEST =>
+            {
                 Some("a text of at most 16 KiB")
             }
             (APPROVE, _) if values::is_hash(value) => return self.approve = Some(value.into()),
@@ -170,6 +178,13 @@ impl Control {
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),
             (HOLD, _) => Some("rollout, all or off"),
+            (ORDER, _) => match Order::parse(value) {
+                Some(order) => return self.order = Some(order),
+                None => Some(
+                    "label keys of nodes joined by commas, each with the order of its values if need \
+                     be, as in zone=a>b,rack, or off",
+                ),
+            },
             _ => None,
         };
         self.invalid.push(InvalidKey::new(key, value, wanted));

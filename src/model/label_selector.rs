@@ -256,6 +256,16 @@ fn check_key(key: &str) -> Result<(), String> {
     Err(invalid("<nil>", key, &wrong.join("; ")))
 }
 
+/// Whether the text is a label key, with or without a prefix.
+pub fn is_label_key(text: &str) -> bool {
+    check_key(text).is_ok()
+}
+
+/// Whether the text is a label value.
+pub fn is_label_value(text: &str) -> bool {
+    text.is_empty() || text.len() <= 63 && is_label_text(text)
+}
+
 /// Checks the values of a requirement. Returns the bound, for operators with one.
 fn check_values(key: &str, operator: &str, values: &BTreeSet<String>) -> Result<i64, String> {
     let mut errors = Vec::new();

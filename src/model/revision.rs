@@ -1,5 +1,7 @@
 //! What the controller remembers of a ControllerRevision.
 
+use std::sync::Arc;
+
 use super::{Controller, Labels, Str, Time, Uid, Version};
 
 /// The label that ties a pod to its revision.
@@ -39,8 +41,8 @@ pub struct Revision {
     pub terminating: bool,
     /// When it completed, where that was recorded (see `control::COMPLETED`).
     pub completed: Option<Time>,
-    /// Whether its canary is over, as it was recorded (see `control::RELEASED`).
-    pub canary_released: bool,
+    /// The stages of its rollout that are over, as it was recorded (see `control::RELEASED`).
+    pub released: Arc<[Str]>,
     /// `revision`.
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).

@@ -31,12 +31,15 @@ pub enum HoldRule {
     /// `canary`: the node waits for the nodes of the canary, of which not all have an available
     /// pod.
     Canary,
-    /// `bake`: the node waits until the pods of the canary have been available long enough.
+    /// `bake`: the node waits until the pods of the stage before have been available long enough.
     Baking,
     /// `bake: approval`: the node waits until somebody approves the revision with this hash.
     AwaitingApproval(Str),
-    /// The canary is over, and that is not recorded yet: the node follows in the next plan.
-    CanaryNotRecorded,
+    /// `order`: the node waits for the nodes of an earlier group, of which not all have an available
+    /// pod.
+    EarlierGroup(Str),
+    /// A stage is over, and that is not recorded yet: the node follows in the next plan.
+    StageNotRecorded,
     /// `canary`: no eligible node has the labels that it asks for.
     NoCanaryNode,
     /// The revision that the node is to have while the rollout is held is gone, or its template
@@ -100,7 +103,8 @@ impl HoldRule {
             HoldRule::Canary => "Canary",
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
-            HoldRule::CanaryNotRecorded => "CanaryNotRecorded",
+            HoldRule::EarlierGroup(_) => "EarlierGroup",
+            HoldRule::StageNotRecorded => "StageNotRecorded",
             HoldRule::NoCanaryNode => "NoCanaryNode",
             HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
             HoldRule::TooManyBadNodes(_) => "TooManyBadNodes",
@@ -132,6 +136,8 @@ impl HoldRule {
                 self,
                 HoldRule::AllHeldByAnnotation
                     | HoldRule::Canary
+                    | HoldRule::EarlierGroup(_)
+                    | HoldRule::StageNotRecorded
                     | HoldRule::PinnedRevisionMissing
                     | HoldRule::NodeExempt(_)
             )
@@ -202,17 +208,21 @@ impl HoldRule {
                     .into()
             }
             HoldRule::Baking => {
-                "the node keeps its revision: the pods of the canary have not been \
+                "the node keeps its revision: the pods of the stage before have not been \
                                  available for long enough"
                     .into()
             }
             HoldRule::AwaitingApproval(hash) => format!(
-                "the node keeps its revision: the canary is available and waits for the annotation \
+                "the node keeps its revision: the stage before is available and waits for the annotation \
                  daemonset-controller.io/approve: {hash}"
             ),
-            HoldRule::CanaryNotRecorded => {
+            HoldRule::EarlierGroup(name) => format!(
+                "the node keeps its revision: the group {name} comes first, and not all of its nodes \
+                 have an available pod"
+            ),
+            HoldRule::StageNotRecorded => {
                 "the node keeps its revision for one more plan: that the \
-                                            canary is over is recorded first"
+                                            stage before is over is recorded first"
                     .into()
             }
             HoldRule::NoCanaryNode => {
@@ -297,9 +307,10 @@ impl HoldRule {
                 "the annotation is removed"
             }
             HoldRule::Canary => "every node of the canary has an available pod",
-            HoldRule::Baking => "the canary has baked",
+            HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",
-            HoldRule::CanaryNotRecorded => "it is recorded",
+            HoldRule::EarlierGroup(_) => "every node of that group has an available pod",
+            HoldRule::StageNotRecorded => "it is recorded",
             HoldRule::NoCanaryNode => "a node has these labels, or the annotation is changed",
             HoldRule::PinnedRevisionMissing => {
                 "the rollout goes on, or that revision is there again"

@@ -96,10 +96,10 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
-    let mut release_canary = None;
+    let mut release_stages = None;
     if let Some(gate) = &gate {
         rules.hold(gate, &facts, &mut draft);
-        release_canary = rules.release_canary(gate);
+        release_stages = rules.release_stages(gate);
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
@@ -116,11 +116,11 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let standing = progressed.standing(&facts);
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
-    if let Some((revision, event)) = release_canary {
-        history.ops.release_canary = Some(revision);
+    if let Some((stages, event)) = release_stages {
+        history.ops.release_stages = Some(stages);
         draft.events.push(event);
     }
-    let baking = last_bake.is_some() || matches!(gate, Some(Gate::Canary(_)));
+    let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking;
     history.ops.set_completed = rules.completed(complete, now);
 

@@ -76,9 +76,9 @@ pub struct RevisionOps {
     /// Duplicates of the current revision, deleted after their pods were relabelled, and after
     /// what is recorded on them was recorded on the one that stays (`set_completed`).
     pub delete_duplicates: Vec<RevisionRef>,
-    /// The current revision, whose canary is over: to be recorded on it. Its nodes follow in the
-    /// next plan.
-    pub release_canary: Option<RevisionRef>,
+    /// The current revision, and all stages of its rollout that are over: to be recorded on it. The
+    /// next stage follows in the next plan.
+    pub release_stages: Option<(RevisionRef, Vec<Str>)>,
     /// A revision completed at this time, which is to be recorded on it before anything else of the
     /// plan is done that depends on it.
     pub set_completed: Option<(RevisionRef, Time)>,

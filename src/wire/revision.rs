@@ -1,11 +1,13 @@
 //! Decoding of ControllerRevisions.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
     Interner, Labels, Revision, StoredData, Str,
-    control::{CANARY_STAGE, COMPLETED, RELEASED},
+    control::{COMPLETED, RELEASED},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -42,9 +44,7 @@ pub fn decode(
             labels: metadata.labels(interner),
             terminating: metadata.deletion_timestamp.is_some(),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
-            canary_released: metadata
-                .annotation(RELEASED)
-                .is_some_and(|stages| stages.split(',').any(|stage| stage == CANARY_STAGE)),
+            released: metadata.annotation(RELEASED).map_or_else(none, stages),
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
             data,
@@ -52,6 +52,16 @@ pub fn decode(
             readable: true,
         },
     ))
+}
+
+/// The names of stages. What is no list of names says nothing.
+fn stages(text: &str) -> Arc<[Str]> {
+    let names: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+    names.into_iter().map(Str::from).collect()
+}
+
+fn none() -> Arc<[Str]> {
+    Arc::from([])
 }
 
 /// The rest of a revision that did not decode. None where not even its name and UID could be read.
@@ -66,7 +76,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             labels: Labels::default(),
             terminating: false,
             completed: None,
-            canary_released: false,
+            released: none(),
             number: 0,
             data: "".into(),
             data_without_timestamp: "".into(),

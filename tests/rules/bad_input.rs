@@ -146,7 +146,7 @@ fn every_malformed_value_holds_the_rollout_with_its_key_and_what_would_be_right(
     for key in texts(&table["unknown"]) {
         let words = held_words(&plan_with(&[(key, "all")]));
         let right = format!(
-            "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary and hold"
+            "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, hold and order"
         );
         assert_eq!(words, right);
     }
@@ -228,7 +228,7 @@ fn keys_that_say_two_things() {
         assert_eq!(gone(&plan), NONE, "{approved}");
         assert_eq!(holds(&plan), ["HeldByAnnotation a b"], "{approved}");
         assert_eq!(
-            plan.revision_ops.release_canary, None,
+            plan.revision_ops.release_stages, None,
             "and none is recorded"
         );
     }
@@ -396,22 +396,23 @@ fn only_the_stage_canary_itself_ends_a_canary() {
         let objects = [target, older(), node("a"), node("b"), old("a"), old("b")];
         gone(&Cluster::bare(keyed, objects).plan())
     };
-    for released in ["canary", "x,canary", "canary,", ",canary,y"] {
+    for released in [r#"["canary"]"#, r#"["x","canary"]"#, r#" [ "canary" ] "#] {
         assert_eq!(of(released), ["a", "b"], "{released:?}");
     }
     let huge = "canary".repeat(40 * 1024);
     for released in [
         "",
-        ",",
-        "Canary",
-        " canary",
-        "canary ",
-        "canary\n",
-        "canaries",
+        "canary",
+        "[canary]",
+        r#"["canary""#,
+        r#"["Canary"]"#,
+        r#"[" canary"]"#,
+        r#"["canary", 1]"#,
+        r#"{"canary": true}"#,
+        r#""canary""#,
         "true",
-        "all",
+        "[]",
         "*",
-        "zone-a,zone-b",
         "\u{0}",
         &huge,
     ] {

@@ -333,7 +333,7 @@ fn the_canary_passes_over_bad_nodes() {
         old("c"),
     ];
     let plan = plan_of(key(canary("1"), "bake", "1m"), baked);
-    assert!(plan.revision_ops.release_canary.is_some());
+    assert!(plan.revision_ops.release_stages.is_some());
 }
 
 #[test]

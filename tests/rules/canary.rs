@@ -59,7 +59,7 @@ fn holds(plan: &Plan) -> Vec<String> {
 }
 
 fn is_released(plan: &Plan) -> bool {
-    plan.revision_ops.release_canary.is_some()
+    plan.revision_ops.release_stages.is_some()
 }
 
 #[test]
@@ -208,8 +208,7 @@ fn the_canary_bakes_and_then_its_end_is_recorded_before_others_follow() {
 #[test]
 fn once_recorded_all_nodes_follow_whatever_becomes_of_the_canary() {
     let keys = [("canary", "1")];
-    let released =
-        json!({"metadata": {"annotations": {"state.daemonset-controller.io/released": "canary"}}});
+    let released = json!({"metadata": {"annotations": {"state.daemonset-controller.io/released": "[\"canary\"]"}}});
     let keyed = set(&keys);
     let current = revision(NEW, 2, &keyed.json["spec"]["template"]).with(released);
     let objects = [current, revision(OLD, 1, &template(1))];

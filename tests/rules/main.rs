@@ -20,6 +20,7 @@ mod exempt;
 mod hold;
 mod names;
 mod obstacles;
+mod order;
 mod pod_states;
 mod revisions;
 mod rollout;

@@ -134,7 +134,7 @@ fn each_stage_has_its_word() {
 
 #[test]
 fn the_last_stage_bakes_before_the_revision_completes() {
-    let released: &[(&str, &str)] = &[("released", "canary")];
+    let released: &[(&str, &str)] = &[("released", "[\"canary\"]")];
     let case = |seconds| Case::new(CANARY, [new("a", 500), new("b", seconds)]).current(released);
     let early = case(59).plan();
     assert_eq!(early.revision_ops.set_completed, None);
@@ -156,7 +156,7 @@ fn the_last_stage_bakes_before_the_revision_completes() {
 
 #[test]
 fn no_last_bake_without_stages_and_for_what_is_known_or_approved() {
-    let released: &[(&str, &str)] = &[("released", "canary")];
+    let released: &[(&str, &str)] = &[("released", "[\"canary\"]")];
     let done = || [new("a", 1), new("b", 1)];
     let plain = Case::new(&[("bake", "1m"), ("hold", "off")], done());
     assert_eq!(plain.word(), ("Complete", None));

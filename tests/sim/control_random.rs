@@ -16,11 +16,15 @@ use super::rollout::{respec, rolling};
 use super::world::*;
 
 /// The keys, and values of each. An empty value stands for the hash of the newest revision.
-const KEYS: [(&str, &[&str]); 5] = [
+const KEYS: [(&str, &[&str]); 6] = [
     ("hold", &["rollout", "all", "off", "rolout"]),
     (
         "canary",
         &["1", "2", "40%", "100%", "pool=0", "pool=none", "off"],
+    ),
+    (
+        "order",
+        &["pool", "pool=1>0", "kubernetes.io/hostname", "off"],
     ),
     ("bake", &["0s", "5s", "1m", "approval", "soon"]),
     ("approve", &["", "0123456789"]),

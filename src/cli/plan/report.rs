@@ -273,9 +273,9 @@ pub struct RevisionOpsReport {
     pub release: Vec<String>,
     /// Pod to its new hash label.
     pub relabel_pods: BTreeMap<String, String>,
-    /// The revision on which it is recorded that its canary is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_canary: Option<String>,
+    /// Revision to all stages of its rollout that are over, which is recorded on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub release_stages: BTreeMap<String, Vec<String>>,
     /// Revision to the time that is recorded on it: every eligible node had an available pod of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_completed: BTreeMap<String, String>,

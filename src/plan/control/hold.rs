@@ -12,7 +12,7 @@ use crate::plan::{
     hold::{HoldRule, NodeHold},
 };
 
-use super::{Gate, canary::Stage};
+use super::{Gate, stages::Stage};
 
 /// The rule that holds the rollout; None where nothing does.
 pub fn rule(control: &Control) -> Option<HoldRule> {
@@ -68,9 +68,9 @@ pub fn event(control: &Control) -> Option<Event> {
 /// not of the current revision and stays; where there is none, the DaemonSet is held as a whole.
 pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     let nodes = facts.snapshot.nodes;
-    let is_canary = matches!(gate, Gate::Canary(_));
+    let is_staged = matches!(gate, Gate::Stage(_));
     let is_released =
-        |id: NodeId| is_canary && facts.targets.is_current(id) && !facts.targets.is_missing(id);
+        |id: NodeId| is_staged && facts.targets.is_current(id) && !facts.targets.is_missing(id);
     let stays = |phase, node: &str| {
         phase != ActionPhase::Rollout || nodes.id(node).is_some_and(is_released)
     };
@@ -78,7 +78,7 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     draft.deletes.retain(|d| stays(d.phase, &d.node));
     let (rule, until) = match gate {
         Gate::Held(rule) => (rule, None),
-        Gate::Canary(Stage { rule, until, .. }) => (rule, *until),
+        Gate::Stage(Stage { rule, until, .. }) => (rule, *until),
     };
     if let Some(until) = until {
         draft.wake(until);

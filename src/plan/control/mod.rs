@@ -7,12 +7,13 @@
 
 pub mod assign;
 mod bake;
-pub mod canary;
+mod canary;
 pub mod digest;
 pub mod exempt;
 pub mod hold;
 pub mod pause;
 pub mod stable;
+pub mod stages;
 pub mod standing;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,7 +21,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
 
 use super::{
-    action::{Create, Event, EventType},
+    action::{Create, Event},
     by_node::ByNode,
     draft::Draft,
     facts::Facts,
@@ -39,8 +40,8 @@ use stable::Hashed;
 pub enum Gate {
     /// Nothing is replaced.
     Held(HoldRule),
-    /// Only the nodes of the canary are.
-    Canary(canary::Stage),
+    /// Only the nodes of the stages are that are over, and of the open one.
+    Stage(stages::Stage),
 }
 
 /// The rules of rollout control for one plan.
@@ -117,24 +118,21 @@ impl<'s> Rules<'s> {
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
-        let canary = control.canary.as_ref().filter(|_| !self.is_known_good())?;
-        let facts = canary::Facts {
+        if self.current_completed.is_some() {
+            return None;
+        }
+        let facts = stages::Facts {
             snapshot,
             history,
             by_node,
             exempt,
             stable: self.stable?,
+            released: self.current.map_or(&[], |revision| &revision.released[..]),
             now,
         };
         let mut assignment = keep();
-        let stage = facts.assign(control, canary, &mut assignment);
-        Some((assignment, Gate::Canary(stage)))
-    }
-
-    /// Whether the current revision needs no canary: it had one, or it completed before, as after
-    /// a way back.
-    fn is_known_good(&self) -> bool {
-        self.current_completed.is_some() || self.current.is_some_and(|r| r.canary_released)
+        let stage = facts.assign(control, &mut assignment)?;
+        Some((assignment, Gate::Stage(stage)))
     }
 
     /// Adds what is held to the draft, and takes out what may not be done.
@@ -149,27 +147,19 @@ impl<'s> Rules<'s> {
         draft.events.extend(hold::event(control));
     }
 
-    /// The current revision, where it is to be recorded that its canary is over, and the event that
-    /// says so.
-    pub fn release_canary(&self, gate: &Gate) -> Option<(RevisionRef, Event)> {
-        let Gate::Canary(canary::Stage {
-            over: Some(because),
-            ..
+    /// All stages that are over, where one of them is to be recorded on the current revision, and
+    /// the event that says so.
+    pub fn release_stages(&self, gate: &Gate) -> Option<((RevisionRef, Vec<Str>), Event)> {
+        let Gate::Stage(stages::Stage {
+            over: Some(over), ..
         }) = gate
         else {
             return None;
         };
         let current = self.current?;
-        let event = Event {
-            kind: EventType::Normal,
-            reason: "CanaryReady",
-            message: format!(
-                "The canary of revision {} is over, and all nodes follow: {because}",
-                current.name
-            ),
-            node: None,
-        };
-        Some((current.into(), event))
+        let released = current.released.iter().chain(&over.names).cloned();
+        let event = over.event(current);
+        Some(((current.into(), released.collect()), event))
     }
 
     /// The nodes that are to have an older revision.
@@ -230,8 +220,11 @@ impl<'s> Rules<'s> {
     /// rollout without stages, for one that was approved, and once the time is over.
     pub fn last_bake(&self, facts: &Facts<'_, '_>, complete: bool) -> Option<Time> {
         let control = self.control?;
-        control.canary.as_ref()?;
-        let is_staged = self.stable.is_some() || self.current.is_some_and(|r| r.canary_released);
+        if control.canary.is_none() && control.order.is_none() {
+            return None;
+        }
+        let is_released = |r: &Revision| !r.released.is_empty();
+        let is_staged = self.stable.is_some() || self.current.is_some_and(is_released);
         let hash = &facts.history.current.hash;
         let Bake::For(time) = control.bake else {
             return None;

@@ -8,7 +8,7 @@ use crate::plan::{
     hold::{Hold, HoldRule},
 };
 
-use super::{Gate, canary::Stage};
+use super::{Gate, stages::Stage};
 
 /// How a rollout stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +25,8 @@ pub enum Progress {
     /// Every eligible node has had an available pod of the current revision. What fails later is
     /// upkeep.
     Complete,
-    /// Pods are replaced, or created, as the update strategy has it.
+    /// Pods are replaced, or created, as the update strategy has it; with `order` those of one
+    /// group.
     Rolling,
     /// So are those of the canary, and the other nodes wait.
     Canary,
@@ -83,11 +84,11 @@ impl Progressed<'_> {
     }
 
     fn progress(&self, facts: &Facts<'_, '_>) -> Progress {
-        if let Some(Gate::Canary(Stage { rule, until, .. })) = self.gate {
+        if let Some(Gate::Stage(Stage { rule, until, .. })) = self.gate {
             return match (rule, until) {
                 (HoldRule::Baking, Some(until)) => Progress::Baking(*until),
                 (HoldRule::AwaitingApproval(hash), _) => Progress::AwaitingApproval(hash.clone()),
-                (HoldRule::CanaryNotRecorded, _) => Progress::Rolling,
+                (HoldRule::StageNotRecorded | HoldRule::EarlierGroup(_), _) => Progress::Rolling,
                 _ => Progress::Canary,
             };
         }

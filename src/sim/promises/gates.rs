@@ -4,12 +4,13 @@
 //! revision on a node that is not released for it, and none deletes a pod of another revision that
 //! is alone on such a node and may stay there. A node is released if it had the current revision
 //! last, or if it may be in the canary: it matches the selector, or fewer nodes have the current
-//! revision than the canary has. Nothing is held while no other revision is stable: none completed
+//! revision than the canary has; or if no node of an earlier group of `order` is without it. Nothing is held while no other revision is stable: none completed
 //! after the current one, and no live pod is of one.
 //!
 //! A controller is charged for what it must have known: all states of the DaemonSet since then have
 //! to hold the node.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::past::{Life, Past, Set};
 use super::promise::Promise;
 use super::step::Step;
 use crate::model::control::{CANARY_STAGE, COMPLETED, RELEASED};
-use crate::model::{Canary, Control, FeatureGates, Interner, Node, NodeHealth, Template};
+use crate::model::{Canary, Control, FeatureGates, Interner, Node, NodeHealth, Order, Template};
 use crate::plan::eligibility::Eligibility;
 use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
@@ -81,6 +82,8 @@ enum Held<'a> {
     All,
     /// Those outside of the canary are.
     Canary(&'a Canary),
+    /// Those of groups are that come later than one which is not done.
+    Order(&'a Order),
 }
 
 /// The states that a controller may have seen when it made the plan of a request.
@@ -93,6 +96,8 @@ struct View<'a> {
     revisions: Vec<&'a Arc<Value>>,
     /// The hash of the current one.
     current: &'a str,
+    /// The stages that are recorded on it.
+    released: BTreeSet<String>,
 }
 
 impl<'a> View<'a> {
@@ -109,12 +114,12 @@ impl<'a> View<'a> {
         if sets.iter().any(|set| current_of(set) != Some(current)) {
             return None;
         }
-        let is_released = revisions
-            .iter()
-            .any(|r| hash(r) == current && (is_released(r) || completed(r).is_some()));
+        let of_current = || revisions.iter().filter(|r| hash(r) == current);
+        let is_known = of_current().any(|r| completed(r).is_some());
+        let released: BTreeSet<String> = of_current().flat_map(|r| released(r)).collect();
         let held = |set: &'a Set| {
             let control = set.read.as_ref()?.control.as_deref()?;
-            Some((set, held(control, current, is_released)?))
+            Some((set, held(control, current, is_known, &released)?))
         };
         let sets: Option<Vec<_>> = sets.into_iter().map(held).collect();
         let view = View {
@@ -124,6 +129,7 @@ impl<'a> View<'a> {
             sets: sets?,
             revisions,
             current,
+            released,
         };
         view.has_stable().then_some(view)
     }
@@ -164,6 +170,7 @@ impl<'a> View<'a> {
         self.sets.iter().all(|(set, held)| match held {
             Held::All => true,
             Held::Canary(canary) => !self.may_be_in(canary, set, node),
+            Held::Order(order) => !self.may_follow(order, set, node),
         })
     }
 
@@ -195,11 +202,28 @@ impl<'a> View<'a> {
         };
         let others = self.past.nodes().filter(|name| *name != node);
         // A node that is out of order may have given its place to another one.
-        let in_order =
-            |node: &Node| !set.minds_bad_nodes() || node.health() == NodeHealth::default();
-        let counts = |node: &Node| set.verdict(node).should_run() && in_order(node);
-        let taken = others.filter(|name| self.always(name, counts));
+        let taken = others.filter(|name| self.always(name, |node| counts(set, node)));
         taken.filter(has_one).count() < most
+    }
+
+    /// Whether the node's group may be released, or every node of an earlier one that is not may
+    /// have the current revision.
+    fn may_follow(&self, order: &Order, set: &Set, node: &str) -> bool {
+        let states = self.past.node(node, self.since);
+        states.into_iter().flatten().any(|node| {
+            let group = order.group(&node.labels);
+            let is_before = |node: &Node| {
+                let earlier = order.group(&node.labels);
+                let is_over = self.released.contains(&*order.name(&earlier));
+                earlier < group && !is_over && counts(set, node)
+            };
+            let before = self
+                .past
+                .nodes()
+                .filter(|name| self.always(name, is_before));
+            self.released.contains(&*order.name(&group))
+                || before.into_iter().all(|name| self.has_current(name, ""))
+        })
     }
 
     /// Whether the node was there all the time, and the pod's own revision lets it stay.
@@ -237,12 +261,28 @@ impl<'a> View<'a> {
     }
 }
 
-fn held<'a>(control: &'a Control, current: &str, is_released: bool) -> Option<Held<'a>> {
+/// Whether a stage waits for this node.
+fn counts(set: &Set, node: &Node) -> bool {
+    let is_well = !set.minds_bad_nodes() || node.health() == NodeHealth::default();
+    is_well && set.verdict(node).should_run()
+}
+
+fn held<'a>(
+    control: &'a Control,
+    current: &str,
+    is_known: bool,
+    released: &BTreeSet<String>,
+) -> Option<Held<'a>> {
     if control.hold.is_some() || !control.invalid.is_empty() {
         return Some(Held::All);
     }
-    let waits = !is_released && control.approve.as_deref() != Some(current);
-    control.canary.as_ref().filter(|_| waits).map(Held::Canary)
+    if is_known {
+        return None;
+    }
+    let is_over = released.contains(CANARY_STAGE) || control.approve.as_deref() == Some(current);
+    let canary = control.canary.as_ref().filter(|_| !is_over);
+    let order = control.order.as_ref().map(Held::Order);
+    canary.map(Held::Canary).or(order)
 }
 
 fn annotation<'a>(revision: &'a Value, key: &str) -> Option<&'a str> {
@@ -259,8 +299,10 @@ fn newest_completed<'a>(all: &[&'a Arc<Value>]) -> Option<&'a str> {
     all.iter().filter_map(|revision| completed(revision)).max()
 }
 
-fn is_released(revision: &Value) -> bool {
-    annotation(revision, RELEASED) == Some(CANARY_STAGE)
+/// The stages of its rollout that are over.
+fn released(revision: &Value) -> Vec<String> {
+    let stages = annotation(revision, RELEASED).and_then(|s| serde_json::from_str(s).ok());
+    stages.unwrap_or_default()
 }
 
 fn template(revision: &Value) -> Option<Arc<Template>> {

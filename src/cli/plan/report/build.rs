@@ -240,7 +240,16 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
             .iter()
             .map(|r| (r.pod.name.to_string(), r.hash.to_string()))
             .collect(),
-        release_canary: ops.release_canary.as_ref().map(|r| r.name.to_string()),
+        release_stages: ops
+            .release_stages
+            .iter()
+            .map(|(r, stages)| {
+                (
+                    r.name.to_string(),
+                    stages.iter().map(Str::to_string).collect(),
+                )
+            })
+            .collect(),
         set_completed: ops
             .set_completed
             .iter()

@@ -193,8 +193,9 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the template is back to it: number {n}");
         rows.push(about("number", revision(&r.name), cause));
     }
-    if let Some(r) = &ops.release_canary {
-        let cause = "its canary is over: all nodes follow in the next plan";
+    if let Some((r, stages)) = &ops.release_stages {
+        let last = stages.last().map_or("", |stage| &**stage);
+        let cause = format!("stage {last} is over: the nodes after it follow in the next plan");
         rows.push(about("record", revision(&r.name), cause));
     }
     if let Some((r, at)) = &ops.set_completed {

@@ -155,7 +155,7 @@ fn by_table() {
             "the canary is over",
             staged("canary", "1")
                 .there(on_m())
-                .recorded("released", "canary")
+                .recorded("released", "[\"canary\"]")
                 .created(new("n")),
             false,
         ),

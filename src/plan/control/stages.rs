@@ -1,0 +1,220 @@
+//! The stages of a rollout: the canary, then the groups of `order`, one after another.
+//!
+//! The nodes of a stage that is recorded as over are released, those that join later included. The
+//! first stage that is not is the open one: its nodes are released, and it is judged. All other
+//! nodes keep what they have. So a node that is relabelled is never moved back.
+//!
+//! A stage is over when all its nodes have an available pod of the current revision and have baked,
+//! or were approved. That is recorded before another node follows, so that nodes that fail later do
+//! not take it back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    Bake, Control, Group, NodeId, Order, Pod, Revision, Snapshot, Str, Time, control::CANARY_STAGE,
+};
+
+use crate::plan::{
+    action::{Event, EventType},
+    by_node::ByNode,
+    hold::HoldRule,
+    revisions::{self, History},
+};
+
+use super::{assign::Assignment, bake, exempt::Exempt, stable::Hashed};
+
+/// So many groups are named in an event.
+const SHOWN: usize = 5;
+
+/// How the open stage stands.
+#[derive(Debug)]
+pub struct Stage {
+    /// Why the other nodes wait.
+    pub rule: HoldRule,
+    /// Until when, where a time ends the wait.
+    pub until: Option<Time>,
+    /// The stages that are over and not recorded yet. The others wait for nothing but that.
+    pub over: Option<Over>,
+}
+
+/// Stages that are over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// Their names.
+    pub names: Vec<Str>,
+    /// What ended the last one of them, as a phrase.
+    pub because: String,
+}
+
+impl Over {
+    /// The event that says so: the canary's has a reason of its own.
+    pub fn event(&self, current: &Revision) -> Event {
+        let is_canary = self.names.iter().any(|name| &**name == CANARY_STAGE);
+        let (reason, what, follow) = match &self.names[..] {
+            _ if is_canary => ("CanaryReady", "The canary".to_owned(), "the others"),
+            [name] => (
+                "StageReleased",
+                format!("The group {name}"),
+                "the next group",
+            ),
+            names => {
+                let many = names.iter().map(|name| &**name).take(SHOWN);
+                let many: Vec<&str> = many.chain((names.len() > SHOWN).then_some("…")).collect();
+                (
+                    "StageReleased",
+                    format!("The groups {}", many.join(" ")),
+                    "the next group",
+                )
+            }
+        };
+        let verb = if self.names.len() > 1 { "are" } else { "is" };
+        let (name, because) = (&current.name, &self.because);
+        Event {
+            kind: EventType::Normal,
+            reason,
+            message: format!(
+                "{what} of revision {name} {verb} over, and {follow} may follow: {because}"
+            ),
+            node: None,
+        }
+    }
+}
+
+/// What stages are made and judged by.
+pub struct Facts<'s, 'a> {
+    /// The snapshot.
+    pub snapshot: &'s Snapshot<'a>,
+    /// The revisions, sorted out.
+    pub history: &'s History,
+    /// Claimed pods by node.
+    pub by_node: &'s ByNode<'a>,
+    /// The nodes that are exempt.
+    pub exempt: &'s Exempt,
+    /// The stable revision.
+    pub stable: Hashed<'s>,
+    /// The stages that are recorded as over.
+    pub released: &'s [Str],
+    /// The time of the plan.
+    pub now: Time,
+}
+
+/// Which kind of stage is judged.
+#[derive(Clone, Copy)]
+enum Kind<'k> {
+    Canary,
+    Group(&'k Str),
+}
+
+impl Facts<'_, '_> {
+    /// Assigns the nodes that are released the current revision, and says how the open stage
+    /// stands. None where there is no stage left: all nodes are released.
+    pub fn assign(&self, control: &Control, assignment: &mut Assignment<'_>) -> Option<Stage> {
+        let released: BTreeSet<&str> = self.released.iter().map(|stage| &**stage).collect();
+        if let Some(canary) = &control.canary
+            && !released.contains(CANARY_STAGE)
+        {
+            let nodes = self.choose(canary, control.order.as_ref(), assignment);
+            nodes.iter().for_each(|id| assignment.release(*id));
+            return Some(self.judge(control, Kind::Canary, &nodes));
+        }
+        let order = control.order.as_ref()?;
+        let mut over: Option<Over> = None;
+        for (group, nodes) in self.groups(order) {
+            let name = order.name(&group);
+            if released.contains(&*name) {
+                nodes.iter().for_each(|id| assignment.release(*id));
+                continue;
+            }
+            let stage = self.judge(control, Kind::Group(&name), &nodes);
+            match stage.over {
+                // Several at once, as where the key is added to a rollout that is far on.
+                Some(Over { because, .. }) => {
+                    nodes.iter().for_each(|id| assignment.release(*id));
+                    let names = over.map_or_else(Vec::new, |over| over.names);
+                    let names = names.into_iter().chain([name]).collect();
+                    over = Some(Over { names, because });
+                }
+                None if over.is_some() => break,
+                None => {
+                    nodes.iter().for_each(|id| assignment.release(*id));
+                    return Some(stage);
+                }
+            }
+        }
+        over.map(|over| Stage {
+            rule: HoldRule::StageNotRecorded,
+            until: None,
+            over: Some(over),
+        })
+    }
+
+    /// The eligible nodes by group, exempt ones aside.
+    fn groups(&self, order: &Order) -> BTreeMap<Group, Vec<NodeId>> {
+        let mut groups: BTreeMap<Group, Vec<NodeId>> = BTreeMap::new();
+        for (id, node) in self.snapshot.nodes.iter() {
+            if self.snapshot.verdicts.get(id).should_run() && !self.exempt.is(id) {
+                groups
+                    .entry(order.group(&node.labels))
+                    .or_default()
+                    .push(id);
+            }
+        }
+        groups
+    }
+
+    /// Whether the next stage may follow.
+    fn judge(&self, control: &Control, kind: Kind<'_>, nodes: &[NodeId]) -> Stage {
+        let hash = &self.history.current.hash;
+        let name = match kind {
+            Kind::Canary => CANARY_STAGE.into(),
+            Kind::Group(name) => name.clone(),
+        };
+        let waits = |rule, until| Stage {
+            rule,
+            until,
+            over: None,
+        };
+        let over = |because: String| Stage {
+            rule: HoldRule::StageNotRecorded,
+            until: None,
+            over: Some(Over {
+                names: vec![name.clone()],
+                because,
+            }),
+        };
+        let is_approved = control.approve.as_ref() == Some(hash);
+        let not_available = match kind {
+            Kind::Canary if is_approved => return over("it was approved".to_owned()),
+            Kind::Canary if nodes.is_empty() => return waits(HoldRule::NoCanaryNode, None),
+            Kind::Canary => HoldRule::Canary,
+            Kind::Group(name) => HoldRule::EarlierGroup(name.clone()),
+        };
+        let since = nodes.iter().map(|id| self.available_since(*id));
+        let Some(since) = bake::stage_since(since, self.now) else {
+            return waits(not_available, None);
+        };
+        match control.bake {
+            Bake::Approval if is_approved => over("it is available, and was approved".to_owned()),
+            Bake::Approval => waits(HoldRule::AwaitingApproval(hash.clone()), None),
+            Bake::For(time) if since + time > self.now => {
+                waits(HoldRule::Baking, Some(since + time))
+            }
+            Bake::For(_) => over(format!("its pods have been available since {since}")),
+        }
+    }
+
+    /// The pods of the node that are neither terminating nor terminal.
+    pub fn live(&self, id: NodeId) -> impl Iterator<Item = &Pod> {
+        self.by_node.on(id).iter().copied().filter(|p| p.is_live())
+    }
+
+    fn is_current(&self, pod: &Pod) -> bool {
+        revisions::hash_of(pod, self.history) == Some(&self.history.current.hash)
+    }
+
+    /// Since when the node's pod of the current revision has been available; None while it is not.
+    fn available_since(&self, id: NodeId) -> Option<Time> {
+        let mut current = self.live(id).filter(|p| self.is_current(p));
+        bake::available_since(self.snapshot.daemon_set, current.next()?, self.now)
+    }
+}
