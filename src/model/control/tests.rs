@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(annotations: &[(&str, &str)]) -> Option<Arc<Control>> {
-    Control::read(&annotations.iter().copied().collect())
+    Control::read(&annotations.iter().copied().collect(), &DefaultsOf::default())
 }
 
 #[test]

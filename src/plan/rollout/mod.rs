@@ -27,8 +27,6 @@ mod removal;
 mod replace;
 mod surge;
 
-use std::collections::BTreeSet;
-
 use crate::model::{DaemonSetStatus, UpdateStrategy};
 
 use blocked::Blockers;
@@ -52,12 +50,14 @@ pub fn plan(
     } = &facts.ds().update_strategy
     else {
         on_delete::hold(facts, status, draft);
+        removal::limit(facts, Budget::ONE, Gate::Upstream, draft);
         return None;
     };
     // The status has counted the eligible nodes already.
     let desired = usize::try_from(status.desired_number_scheduled).unwrap_or(0);
     let Some(budget) = Budget::new(max_unavailable, max_surge, desired) else {
         draft.holds.on_daemon_set(HoldRule::InvalidBudget);
+        removal::limit(facts, Budget::ONE, Gate::Upstream, draft);
         return None;
     };
     let mut rollout = Rollout {
@@ -68,10 +68,7 @@ pub fn plan(
     };
     let control = facts.ds().control.as_deref();
     let gate = Gate::new(control.is_some_and(|control| control.strict_budget));
-    let held = match gate {
-        Gate::Upstream => BTreeSet::new(),
-        Gate::Strict => removal::limit(facts, budget, draft),
-    };
+    let held = removal::limit(facts, budget, gate, draft);
     let mut census = Census::new(facts, draft, held, blockers);
     if budget.max_surge == 0 {
         replace::plan(&mut census, gate, draft, &mut rollout);
