@@ -10,6 +10,7 @@ mod support;
 mod budget;
 mod canary;
 mod decisions;
+mod defaults;
 mod denied;
 mod dirty;
 mod eligibility;

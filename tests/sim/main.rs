@@ -9,6 +9,7 @@ mod conflict;
 mod controllers;
 mod crashes;
 mod creates;
+mod defaults;
 mod deletes;
 mod denied;
 mod election;
