@@ -97,15 +97,18 @@ pub fn parse(text: &[u8]) -> Result<RolloutDefaults, String> {
     let before = text[..document.range.start].matches('\n').count();
     let chunk = format!("{}\n", &text[document.range.clone()]);
     if let Some(twice) = yaml::first_repeated(&chunk) {
-        let lines: Vec<String> = twice.lines.iter().map(|n| (n + before).to_string()).collect();
+        let lines: Vec<String> = twice
+            .lines
+            .iter()
+            .map(|n| (n + before).to_string())
+            .collect();
         return Err(format!(
             "{:?} is there more than once, in lines {}",
             twice.key,
             lines.join(" and ")
         ));
     }
-    let value: Value =
-        serde_json::from_str(document.json.get()).map_err(|why| why.to_string())?;
+    let value: Value = serde_json::from_str(document.json.get()).map_err(|why| why.to_string())?;
     rules(&value).map_err(|mistake| {
         let line = yaml::line_of(&chunk, &[], &mistake.at);
         let line = line.map(|line| format!("line {}: ", line + before));
@@ -251,7 +254,12 @@ fn exclude_nodes(fields: &Map<String, Value>) -> Result<Option<ExcludeNodes>, Mi
             }
         },
     };
-    let alone = || mistake("existing", "it has no meaning without excludeNodes".to_owned());
+    let alone = || {
+        mistake(
+            "existing",
+            "it has no meaning without excludeNodes".to_owned(),
+        )
+    };
     let Some(value) = fields.get("excludeNodes") else {
         return existing.map_or(Ok(None), |_| alone());
     };

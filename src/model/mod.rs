@@ -46,7 +46,7 @@ pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
 pub use control::{Bake, Canary, Control, HoldScope, InvalidKey, Origin, Setting};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
-pub use exclusion::{Existing, Exclusion};
+pub use exclusion::{Exclusion, Existing};
 pub use gone_pods::{GonePod, GonePods};
 pub use intern::Interner;
 pub use kind::Kind;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Existing, Exclusion, LabelSelector, Str};
+use super::{Exclusion, Existing, LabelSelector, Str};
 
 /// All rules, in their order. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -144,9 +144,17 @@ mod tests {
         for (pattern, right, wrong) in [
             ("web", &["web"][..], &["web2", "we", ""][..]),
             ("*", &["", "web"], &[]),
-            ("kube-*", &["kube-", "kube-system"], &["kube", "my-kube-system"]),
+            (
+                "kube-*",
+                &["kube-", "kube-system"],
+                &["kube", "my-kube-system"],
+            ),
             ("*-node", &["csi-node", "-node"], &["csi-node-2", "node"]),
-            ("a*b*c", &["abc", "axbxc", "abbc", "abcbc"], &["ac", "acb", "abcd"]),
+            (
+                "a*b*c",
+                &["abc", "axbxc", "abbc", "abcbc"],
+                &["ac", "acb", "abcd"],
+            ),
             ("a*a", &["aa", "aba"], &["a", "ab"]),
             ("a**a", &["aa", "aba"], &["a"]),
         ] {

@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Effect, Exclusion, Existing, FeatureGates, Node, Nodes, Taint, Template, Term, Toleration, Verdict,
-    Verdicts,
-    template::FieldRequirement,
+    Effect, Exclusion, Existing, FeatureGates, Node, Nodes, Taint, Template, Term, Toleration,
+    Verdict, Verdicts, template::FieldRequirement,
 };
 
 use super::tolerations;

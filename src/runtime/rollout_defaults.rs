@@ -74,7 +74,12 @@ pub async fn follow(file: DefaultsFile, shared: Arc<Shared>) {
             Ok(defaults) => {
                 let rules = defaults.len();
                 let daemonsets = shared.set_rollout_defaults(defaults);
-                tracing::info!(file = name, rules, daemonsets, "rollout defaults were reread");
+                tracing::info!(
+                    file = name,
+                    rules,
+                    daemonsets,
+                    "rollout defaults were reread"
+                );
             }
             Err(why) => tracing::warn!(
                 file = name,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Control, DaemonSet, DaemonSetStatus, DefaultsOf, IntOrPercent, Interner, Labels, Malformed, NodeAffinity,
-    Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
+    Control, DaemonSet, DaemonSetStatus, DefaultsOf, IntOrPercent, Interner, Labels, Malformed,
+    NodeAffinity, Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
     template::FieldRequirement,
 };
 

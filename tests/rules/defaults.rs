@@ -72,8 +72,14 @@ fn a_default_counts_where_there_is_no_annotation() {
         plan.deletes.is_empty()
     };
     assert!(held("- set: {hold: rollout}", &[]));
-    assert!(held("- namespaces: [def*]\n  names: [web]\n  set: {hold: rollout}", &[]));
-    assert!(!held("- namespaces: [kube-system]\n  set: {hold: rollout}", &[]));
+    assert!(held(
+        "- namespaces: [def*]\n  names: [web]\n  set: {hold: rollout}",
+        &[]
+    ));
+    assert!(!held(
+        "- namespaces: [kube-system]\n  set: {hold: rollout}",
+        &[]
+    ));
     assert!(!held("- names: [web-*]\n  set: {hold: rollout}", &[]));
     // The annotation wins, by `off` as well; a later rule wins, by `off` as well.
     assert!(!held("- set: {hold: rollout}", &[("hold", "off")]));
@@ -106,7 +112,10 @@ fn a_daemon_set_that_no_rule_is_for_gets_the_plan_of_a_cluster_without_rules() {
     let other = "- names: [other]\n  set: {hold: all}\n  excludeNodes: type=virtual";
     assert_eq!(of(other), of(""));
     assert_eq!(of("- set: {hold: off, canary: off}"), of(""));
-    assert_eq!(of("- excludeNodes: type=virtual\n- excludeNodes: off"), of(""));
+    assert_eq!(
+        of("- excludeNodes: type=virtual\n- excludeNodes: off"),
+        of("")
+    );
 }
 
 #[test]
@@ -116,7 +125,8 @@ fn rules_that_are_read_again_concern_the_daemon_sets_for_which_they_change_somet
         cluster.cache.list_began(kind);
     }
     // The other one has an annotation of its own.
-    let other = web(1, &[("hold", "all")]).with(json!({"metadata": {"name": "other", "uid": "other"}}));
+    let other =
+        web(1, &[("hold", "all")]).with(json!({"metadata": {"name": "other", "uid": "other"}}));
     let all = [web(1, &[]), other, node("a"), virtual_node("b"), new("a")];
     for object in all {
         let listed = cluster.cache.listed(object.kind, &object.raw());
@@ -134,7 +144,10 @@ fn rules_that_are_read_again_concern_the_daemon_sets_for_which_they_change_somet
     };
     assert_eq!(dirty("- set: {hold: all}"), ["web"]);
     assert_eq!(dirty("# as it was\n- set: {hold: all}"), NONE);
-    assert_eq!(dirty("- names: [other]\n  set: {budget: strict}"), ["other", "web"]);
+    assert_eq!(
+        dirty("- names: [other]\n  set: {budget: strict}"),
+        ["other", "web"]
+    );
     assert_eq!(dirty("- excludeNodes: type=virtual"), ["other", "web"]);
     assert_eq!(cluster.verdict("b").should_run(), false);
     let mut dirty = |text: &str| cluster.cache.set_rollout_defaults(defaults(text));
@@ -153,7 +166,11 @@ fn no_pod_is_created_on_an_excluded_node_and_it_is_not_desired() {
     let objects = [node("a"), virtual_node("b"), node("c"), old("c")];
     let mut held = cluster(rule, web(1, &[("hold", "rollout")]), objects);
     let plan = held.plan();
-    let created: Vec<String> = plan.creates.iter().map(|c| format!("{} {}", c.node, c.revision)).collect();
+    let created: Vec<String> = plan
+        .creates
+        .iter()
+        .map(|c| format!("{} {}", c.node, c.revision))
+        .collect();
     assert_eq!(created, ["a old"]);
     // The rule goes, and the node is like any other.
     held.cache.set_rollout_defaults(defaults(""));
@@ -180,7 +197,14 @@ fn what_runs_on_an_excluded_node_stays_and_is_not_replaced() {
         json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 3}}),
     ] {
         let set = web(3, &[]).with(json!({"spec": {"updateStrategy": strategy}}));
-        let objects = [virtual_node("a"), virtual_node("b"), node("c"), old("a"), new("b"), new("c")];
+        let objects = [
+            virtual_node("a"),
+            virtual_node("b"),
+            node("c"),
+            old("a"),
+            new("b"),
+            new("c"),
+        ];
         let plan = cluster(rule, set, objects).plan();
         assert_eq!(deletes(&plan), NONE, "{strategy}");
         assert_eq!(creates(&plan), NONE, "{strategy}");
@@ -212,7 +236,10 @@ fn a_pod_that_must_leave_an_excluded_node_for_another_reason_leaves() {
 fn what_is_to_be_removed_leaves_within_the_budget_and_never_all_at_once() {
     let rule = "- excludeNodes: type=virtual\n  existing: remove";
     let of = |set: Object, pods: &[Object]| {
-        let nodes = ["a", "b", "c"].map(virtual_node).into_iter().chain([node("d")]);
+        let nodes = ["a", "b", "c"]
+            .map(virtual_node)
+            .into_iter()
+            .chain([node("d")]);
         cluster(rule, set, nodes.chain(pods.iter().cloned())).plan()
     };
     let pods = [
@@ -246,7 +273,13 @@ fn what_is_to_be_removed_leaves_within_the_budget_and_never_all_at_once() {
 fn removal_goes_on_to_its_end_in_the_middle_of_a_rollout() {
     let rule = "- excludeNodes: type=virtual\n  existing: remove";
     let names = ["a", "b", "c", "d", "e", "f"];
-    let nodes = names.map(|name| if name < "e" { virtual_node(name) } else { node(name) });
+    let nodes = names.map(|name| {
+        if name < "e" {
+            virtual_node(name)
+        } else {
+            node(name)
+        }
+    });
     let objects = nodes.into_iter().chain(names.map(old));
     let mut cluster = cluster(rule, web(2, &[]), objects);
     let mut terminating: Vec<Object> = Vec::new();
@@ -257,7 +290,9 @@ fn removal_goes_on_to_its_end_in_the_middle_of_a_rollout() {
         version += 1;
         let waited = !terminating.is_empty();
         for pod in terminating.drain(..) {
-            cluster.cache.deleted(Kind::Pod, &pod.version(version).raw());
+            cluster
+                .cache
+                .deleted(Kind::Pod, &pod.version(version).raw());
         }
         for delete in &plan.deletes {
             let pod = old(&delete.node).terminating().version(version);
@@ -320,7 +355,13 @@ fn of_several_exclusions_the_last_one_decides_and_all_are_named() {
 fn a_canary_is_chosen_among_the_nodes_that_are_not_excluded() {
     let rule = "- set: {canary: 50%, bake: approval}\n  excludeNodes: type=virtual";
     let names = ["a", "b", "c", "d"];
-    let nodes = names.map(|name| if name < "c" { virtual_node(name) } else { node(name) });
+    let nodes = names.map(|name| {
+        if name < "c" {
+            virtual_node(name)
+        } else {
+            node(name)
+        }
+    });
     let plan = cluster(rule, web(4, &[]), nodes.into_iter().chain(names.map(old))).plan();
     assert_eq!(gone(&plan), ["c"]);
     assert_eq!(holds(&plan), ["Canary d"]);

@@ -93,7 +93,12 @@ async fn a_file_that_cannot_be_used_leaves_the_last_rules_in_force_and_a_metric_
     let (server, running) = covered_with(&file, 3).await;
     assert!(is_valid(&running));
     change_to(&server, "2", "1s");
-    for wrong in [Some("- set: {hold: rollot}"), Some("- ["), None, Some("a: b")] {
+    for wrong in [
+        Some("- set: {hold: rollot}"),
+        Some("- ["),
+        None,
+        Some("a: b"),
+    ] {
         match wrong {
             Some(text) => file.write(text),
             None => file.remove(),

@@ -216,7 +216,10 @@ impl Chronicle {
                     && let Some((_, node)) = snapshot.nodes.by_name(&delete.node)
                 {
                     let template = &snapshot.daemon_set.template;
-                    cause = format!("{cause}: {}", eligibility::message(verdict, template, &[], node));
+                    cause = format!(
+                        "{cause}: {}",
+                        eligibility::message(verdict, template, &[], node)
+                    );
                 }
                 let uid = delete.pod.uid.to_string();
                 expected.deletes.insert(uid, cause);

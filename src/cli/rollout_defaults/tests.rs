@@ -87,32 +87,107 @@ fn json_is_read_as_well() {
 fn a_mistake_is_named_with_line_rule_field_and_what_is_right() {
     for (text, right) in [
         ("a: b", "line 1: a list of rules is needed, not a mapping"),
-        ("{\"a\": 1}", "line 1: a list of rules is needed, not a mapping"),
+        (
+            "{\"a\": 1}",
+            "line 1: a list of rules is needed, not a mapping",
+        ),
         ("3", "line 1: a list of rules is needed, not a number"),
-        ("- x", "line 1: rule 1: a mapping with namespaces, names, set, excludeNodes and existing is needed, not a text"),
-        ("- set: {hold: all}\n-\n", "line 2: rule 2: a mapping with namespaces, names, set, excludeNodes and existing is needed, not nothing"),
-        ("- set: {hold: all}\n- set:\n    hold: rollot\n", "line 3: rule 2: set: hold: \"rollot\" is not a valid value, rollout, all or off is needed"),
-        ("# a\n---\n- set: {hold: true}", "line 3: rule 1: set: hold: \"true\" is not a valid value, rollout, all or off is needed"),
-        ("- set: {daemonset-controller.io/hold: all}", "line 1: rule 1: set: daemonset-controller.io/hold: keys have no prefix here, hold is needed"),
-        ("- set: {canary: 1.5}", "line 1: rule 1: set: canary: a text is needed, in quotes where YAML reads something else, not a number"),
-        ("- set: {bake: [1h]}", "line 1: rule 1: set: bake: a text is needed, in quotes where YAML reads something else, not a list"),
-        ("- set: {}", "line 1: rule 1: set: it is empty: leave it out, or set a key"),
-        ("- set: hold", "line 1: rule 1: set: a mapping of keys is needed, not a text"),
-        ("- names: [a]\n", "line 1: rule 1: it says nothing: set or excludeNodes is needed"),
-        ("- set: {hold: all}\n  name: web", "line 2: rule 1: name: a rule has no such field; it has namespaces, names, set, excludeNodes and existing"),
-        ("- set: {hold: all}\n  and: x", "line 2: rule 1: and: a rule has no such field; it has namespaces, names, set, excludeNodes and existing"),
-        ("- set: {hold: all}\n  names: web", "line 2: rule 1: names: a list is needed, not a text"),
-        ("- set: {hold: all}\n  names: []", "line 2: rule 1: names: an empty list is for nothing; leave the field out, and the rule is for all"),
-        ("- set: {hold: all}\n  namespaces: [Kube]", "line 2: rule 1: namespaces: \"Kube\" is no name; * in a name stands for any text"),
-        ("- set: {hold: all}\n  namespaces: [3]", "line 2: rule 1: namespaces: 3 is no name; * in a name stands for any text"),
-        ("- excludeNodes: ''", "line 1: rule 1: excludeNodes: an empty selector would exclude all nodes; a label selector or off is needed"),
-        ("- excludeNodes: {a: b}", "line 1: rule 1: excludeNodes: a label selector as text is needed, not a mapping"),
-        ("- excludeNodes: gpu\n  existing: delete", "line 2: rule 1: existing: \"delete\" is not a valid value, keep or remove is needed"),
-        ("- excludeNodes: off\n  existing: keep", "line 2: rule 1: existing: it has no meaning with excludeNodes: off"),
-        ("- set: {hold: all}\n  existing: keep", "line 2: rule 1: existing: it has no meaning without excludeNodes"),
-        ("- set:\n    hold: all\n    hold: off", "\"hold\" is there more than once, in lines 2 and 3"),
-        ("---\n- names: [a]\n  names: [b]\n  set: {hold: all}", "\"names\" is there more than once, in lines 2 and 3"),
-        ("- set: {hold: all}\n---\n- set: {hold: all}", "it has 2 documents, and one list of rules is needed"),
+        (
+            "- x",
+            "line 1: rule 1: a mapping with namespaces, names, set, excludeNodes and existing is needed, not a text",
+        ),
+        (
+            "- set: {hold: all}\n-\n",
+            "line 2: rule 2: a mapping with namespaces, names, set, excludeNodes and existing is needed, not nothing",
+        ),
+        (
+            "- set: {hold: all}\n- set:\n    hold: rollot\n",
+            "line 3: rule 2: set: hold: \"rollot\" is not a valid value, rollout, all or off is needed",
+        ),
+        (
+            "# a\n---\n- set: {hold: true}",
+            "line 3: rule 1: set: hold: \"true\" is not a valid value, rollout, all or off is needed",
+        ),
+        (
+            "- set: {daemonset-controller.io/hold: all}",
+            "line 1: rule 1: set: daemonset-controller.io/hold: keys have no prefix here, hold is needed",
+        ),
+        (
+            "- set: {canary: 1.5}",
+            "line 1: rule 1: set: canary: a text is needed, in quotes where YAML reads something else, not a number",
+        ),
+        (
+            "- set: {bake: [1h]}",
+            "line 1: rule 1: set: bake: a text is needed, in quotes where YAML reads something else, not a list",
+        ),
+        (
+            "- set: {}",
+            "line 1: rule 1: set: it is empty: leave it out, or set a key",
+        ),
+        (
+            "- set: hold",
+            "line 1: rule 1: set: a mapping of keys is needed, not a text",
+        ),
+        (
+            "- names: [a]\n",
+            "line 1: rule 1: it says nothing: set or excludeNodes is needed",
+        ),
+        (
+            "- set: {hold: all}\n  name: web",
+            "line 2: rule 1: name: a rule has no such field; it has namespaces, names, set, excludeNodes and existing",
+        ),
+        (
+            "- set: {hold: all}\n  and: x",
+            "line 2: rule 1: and: a rule has no such field; it has namespaces, names, set, excludeNodes and existing",
+        ),
+        (
+            "- set: {hold: all}\n  names: web",
+            "line 2: rule 1: names: a list is needed, not a text",
+        ),
+        (
+            "- set: {hold: all}\n  names: []",
+            "line 2: rule 1: names: an empty list is for nothing; leave the field out, and the rule is for all",
+        ),
+        (
+            "- set: {hold: all}\n  namespaces: [Kube]",
+            "line 2: rule 1: namespaces: \"Kube\" is no name; * in a name stands for any text",
+        ),
+        (
+            "- set: {hold: all}\n  namespaces: [3]",
+            "line 2: rule 1: namespaces: 3 is no name; * in a name stands for any text",
+        ),
+        (
+            "- excludeNodes: ''",
+            "line 1: rule 1: excludeNodes: an empty selector would exclude all nodes; a label selector or off is needed",
+        ),
+        (
+            "- excludeNodes: {a: b}",
+            "line 1: rule 1: excludeNodes: a label selector as text is needed, not a mapping",
+        ),
+        (
+            "- excludeNodes: gpu\n  existing: delete",
+            "line 2: rule 1: existing: \"delete\" is not a valid value, keep or remove is needed",
+        ),
+        (
+            "- excludeNodes: off\n  existing: keep",
+            "line 2: rule 1: existing: it has no meaning with excludeNodes: off",
+        ),
+        (
+            "- set: {hold: all}\n  existing: keep",
+            "line 2: rule 1: existing: it has no meaning without excludeNodes",
+        ),
+        (
+            "- set:\n    hold: all\n    hold: off",
+            "\"hold\" is there more than once, in lines 2 and 3",
+        ),
+        (
+            "---\n- names: [a]\n  names: [b]\n  set: {hold: all}",
+            "\"names\" is there more than once, in lines 2 and 3",
+        ),
+        (
+            "- set: {hold: all}\n---\n- set: {hold: all}",
+            "it has 2 documents, and one list of rules is needed",
+        ),
     ] {
         assert_eq!(refused(text), right, "{text}");
     }

@@ -1,7 +1,10 @@
 use super::*;
 
 fn read(annotations: &[(&str, &str)]) -> Option<Arc<Control>> {
-    Control::read(&annotations.iter().copied().collect(), &DefaultsOf::default())
+    Control::read(
+        &annotations.iter().copied().collect(),
+        &DefaultsOf::default(),
+    )
 }
 
 #[test]

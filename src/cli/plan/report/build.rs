@@ -8,15 +8,15 @@ use crate::{
     cli::plan::{diff, notes::Notes},
     model::{DaemonSet, DaemonSetStatus, Snapshot, Str, Template, Time},
     plan::{
-        self, DetailedPlan, Plan, PodRef, eligibility, obstacles,
-        revisions::RevisionRef, tolerations,
+        self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef,
+        tolerations,
     },
     wire::manifest::PodManifest,
 };
 
 use super::{
-    ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport, NodeReport,
-    ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
+    ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport,
+    NodeReport, ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
     RolloutReport, StatusChange, StatusCounts, Summary, reasons,
 };
 
