@@ -3,6 +3,7 @@
 
 use std::{env, fs, path::PathBuf, process};
 
+use daemonset_controller::cli::{rollout_defaults, yaml};
 use serde_json::Value;
 
 use crate::plan_run::{Answer, NOW, data, run_command, schema, validate};
@@ -196,4 +197,15 @@ fn a_file_with_a_mistake_ends_every_command_with_2_and_says_what_is_right() {
         let begin = format!("error: --rollout-defaults {missing}: No such file or directory");
         assert!(said.starts_with(&begin), "{command}: {said}");
     }
+}
+
+/// The chart's example, with every field, as the chart renders it.
+#[test]
+fn the_example_of_the_chart_is_read() {
+    let path = data().join("../../../charts/daemonset-controller/ci/everything-values.yaml");
+    let values = fs::read_to_string(path).expect("the values");
+    let values = yaml::to_json(&values).expect("YAML");
+    let values: Value = serde_json::from_str(&values).expect("JSON");
+    let rules = rollout_defaults::parse(values["rolloutDefaults"].to_string().as_bytes());
+    assert_eq!(rules.expect("rules").len(), 2);
 }
