@@ -99,6 +99,33 @@ fn an_annotation_that_cannot_be_read_holds_whatever_the_defaults_say() {
 }
 
 #[test]
+fn each_key_says_where_its_value_came_from() {
+    let text = "- set: {canary: 5%, bake: 1h, budget: strict}\n- set: {bake: approval, hold: all}";
+    let set = web(1, &[("budget", "off"), ("hold", "al"), ("approve", "6f5d")]);
+    let said: Vec<String> = cluster(text, set, []).snapshot(|s| {
+        let control = s.daemon_set.control.as_deref().expect("control");
+        assert!(!control.strict_budget, "the annotation cancels it");
+        assert_eq!(
+            control.hold, None,
+            "an annotation that cannot be read is no default"
+        );
+        let settings = control.settings.iter();
+        settings
+            .map(|s| format!("{}={} {:?}", s.key, s.value, s.origin))
+            .collect()
+    });
+    assert_eq!(
+        said,
+        [
+            "approve=6f5d Annotation",
+            "bake=approval Rule(2)",
+            "budget=off Annotation",
+            "canary=5% Rule(1)"
+        ]
+    );
+}
+
+#[test]
 fn a_daemon_set_that_no_rule_is_for_gets_the_plan_of_a_cluster_without_rules() {
     let objects = || [node("a"), virtual_node("b"), node("c"), old("a"), new("b")];
     let of = |text: &str| {
