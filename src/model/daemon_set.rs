@@ -106,8 +106,8 @@ pub struct DaemonSet {
     pub terminating: bool,
     /// `metadata.annotations`, which its revisions carry too.
     pub annotations: Labels,
-    /// What the annotations and the cluster defaults ask for beyond the built-in controller's rules;
-    /// None where they ask for nothing.
+    /// What the annotations and the cluster defaults ask for beyond the built-in controller's
+    /// rules; None where they ask for nothing.
     pub control: Option<Arc<Control>>,
     /// The deprecated template generation, where its annotation can be parsed.
     pub template_generation: Option<i64>,

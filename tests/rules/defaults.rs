@@ -176,7 +176,7 @@ fn rules_that_are_read_again_concern_the_daemon_sets_for_which_they_change_somet
         ["other", "web"]
     );
     assert_eq!(dirty("- excludeNodes: type=virtual"), ["other", "web"]);
-    assert_eq!(cluster.verdict("b").should_run(), false);
+    assert!(!cluster.verdict("b").should_run());
     let mut dirty = |text: &str| cluster.cache.set_rollout_defaults(defaults(text));
     assert_eq!(dirty(""), 2);
     assert!(cluster.verdict("b").should_run());

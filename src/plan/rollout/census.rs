@@ -60,8 +60,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
     }
 
     /// The slots that take part: nodes with pods, whether eligible, there or not, and eligible
-    /// nodes without. Not those that are excluded and keep their pods: what goes there does not come
-    /// back.
+    /// nodes without. Not those that are excluded and keep their pods: what goes there does not
+    /// come back.
     pub fn slots(&self) -> impl Iterator<Item = (NodeId, &'a Str)> + use<'f, 's, 'a> {
         let facts = self.facts;
         let nodes = facts.snapshot.nodes;
