@@ -127,10 +127,10 @@ impl Control {
     /// Reads a DaemonSet's annotations, which win over its defaults. None where neither asks for
     /// anything, and where every key is `off`.
     pub fn read(annotations: &Labels, defaults: &DefaultsOf) -> Option<Arc<Control>> {
-        let mut control = Control {
-            exclusions: defaults.exclusions[..].into(),
-            ..Control::default()
-        };
+        let mut control = Control::default();
+        if !defaults.exclusions.is_empty() {
+            control.exclusions = defaults.exclusions[..].into();
+        }
         let mut settings = Vec::new();
         let mut annotated: Vec<&str> = Vec::new();
         for (key, value) in annotations.iter() {
