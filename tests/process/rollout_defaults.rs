@@ -209,3 +209,16 @@ fn the_example_of_the_chart_is_read() {
     let rules = rollout_defaults::parse(values["rolloutDefaults"].to_string().as_bytes());
     assert_eq!(rules.expect("rules").len(), 2);
 }
+
+#[test]
+fn the_examples_of_the_document_are_read() {
+    let path = data().join("../../../docs/rollouts.md");
+    let text = fs::read_to_string(path).expect("the document");
+    let mut read = 0;
+    for block in text.split("```yaml\n").skip(1) {
+        let rules = block.split("```").next().unwrap_or_default();
+        let parsed = rollout_defaults::parse(rules.as_bytes());
+        read += parsed.unwrap_or_else(|why| panic!("{why}: {rules}")).len();
+    }
+    assert_eq!(read, 9);
+}
