@@ -4,6 +4,7 @@
 //! and asks for dirty DaemonSets. Feeding the same state twice, or late, does nothing.
 
 mod appeared;
+mod defaults;
 mod dirty;
 mod feed;
 mod ledger;
@@ -20,13 +21,14 @@ pub use ledger::Ticket;
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
-        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, Settings, Snapshot, Str, Time, Uid,
-        Verdicts, Version,
+        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, RolloutDefaults, Settings, Snapshot,
+        Str, Time, Uid, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
 
 use appeared::AppearedPods;
+use defaults::eligibility;
 use dirty::matches;
 use ledger::{Ledger, Requests};
 use pods::Pods;
@@ -56,6 +58,7 @@ struct Entry {
 pub struct Cache {
     interner: Interner,
     gates: FeatureGates,
+    rollout_defaults: RolloutDefaults,
     nodes: Nodes,
     pods: Pods,
     /// Namespace and name to DaemonSet.
@@ -292,7 +295,8 @@ impl Cache {
                 .is_some_and(|(known, had)| known == *uid && version <= had)
     }
 
-    fn put_daemon_set(&mut self, key: Key, daemon_set: DaemonSet) {
+    fn put_daemon_set(&mut self, key: Key, mut daemon_set: DaemonSet) {
+        self.apply_defaults(&mut daemon_set);
         // The first list of pods holds the pods of a DaemonSet that was there before that list
         // began.
         let read_at_start = !self.ledgers[Kind::Pod as usize].has_begun();
@@ -304,7 +308,7 @@ impl Cache {
                     self.dirty.insert(key.clone());
                 }
                 if *entry.eligibility.template() != daemon_set.template {
-                    entry.eligibility = Eligibility::new(daemon_set.template.clone(), self.gates);
+                    entry.eligibility = eligibility(&daemon_set, self.gates);
                     entry.verdicts = Verdicts::default();
                 }
                 entry.daemon_set = daemon_set;
@@ -318,7 +322,7 @@ impl Cache {
                 self.by_uid.insert(daemon_set.uid.clone(), key.clone());
                 self.dirty.insert(key.clone());
                 let entry = Entry {
-                    eligibility: Eligibility::new(daemon_set.template.clone(), self.gates),
+                    eligibility: eligibility(&daemon_set, self.gates),
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
                     creates_denied: None,

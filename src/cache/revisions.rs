@@ -69,7 +69,8 @@ impl Cache {
                 continue;
             };
             let placed = Placed {
-                eligibility: Eligibility::new(Arc::<Template>::new(template), self.gates),
+                eligibility: Eligibility::new(Arc::<Template>::new(template), self.gates)
+                    .excluding(entry.daemon_set.exclusions()),
                 verdicts: Verdicts::default(),
             };
             entry.placed.insert(revision.uid.clone(), placed);

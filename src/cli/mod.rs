@@ -11,6 +11,7 @@ pub mod files;
 pub mod log;
 pub mod plan;
 pub mod reject;
+pub mod rollout_defaults;
 pub mod run;
 pub mod scalar;
 pub mod to_yaml;

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use super::{args::RunArgs, complain, log};
+use super::{args::RunArgs, complain, log, rollout_defaults};
 
 /// The number of threads. One does the work of a cluster of thousands of nodes in a fraction of its
 /// time, and with two a fifth more CPU time goes into waking each other (docs/performance.md says
@@ -53,6 +53,14 @@ async fn start(args: &RunArgs) -> ExitCode {
             complain(&format_args!(
                 "these leader election times do not work together: {why}"
             ));
+            return ExitCode::from(2);
+        }
+    };
+    let defaults = args.shared.rollout_defaults();
+    let defaults = match defaults.map(rollout_defaults::follow).transpose() {
+        Ok(defaults) => defaults,
+        Err(why) => {
+            complain(&why);
             return ExitCode::from(2);
         }
     };
@@ -98,6 +106,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         burst: args.burst.into(),
         max_in_flight: args.max_in_flight.into(),
         settings: args.shared.settings(),
+        rollout_defaults: defaults,
         leader_election,
         on_conflict: args.on_conflict.into(),
         seed: rand::random(),
@@ -108,6 +117,10 @@ async fn start(args: &RunArgs) -> ExitCode {
         namespace = options.namespace.as_deref().unwrap_or("(all)"),
         "starting"
     );
+    if let Some(file) = &options.rollout_defaults {
+        let rules = file.defaults.len();
+        tracing::info!(file = file.name, rules, "rollout defaults were read");
+    }
     let connections = Connections {
         watches: clients.watches,
         writes: clients.writes,

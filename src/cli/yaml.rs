@@ -113,10 +113,23 @@ fn read(text: &str) -> Result<Tree<'_>, YamlError> {
     Tree::read(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// The first key that is there more than once in one mapping, wherever that is. None for a text
+/// that is no YAML.
+pub fn first_repeated(text: &str) -> Option<Repeated> {
+    let tree = read(text).ok()?;
+    let mut all = tree.nodes.iter();
+    all.find_map(|node| repeated_in(&tree, &node.content).into_iter().next())
+}
+
 /// The keys at the top that are there more than once, in the order of their first lines.
 fn repeated(tree: &Tree<'_>) -> Vec<Repeated> {
     let root = tree.root.map(|root| &tree.nodes[root].content);
-    let Some(Content::Mapping(pairs)) = root else {
+    root.map_or_else(Vec::new, |root| repeated_in(tree, root))
+}
+
+/// The keys of a mapping that are there more than once, in the order of their first lines.
+fn repeated_in(tree: &Tree<'_>, content: &Content<'_>) -> Vec<Repeated> {
+    let Content::Mapping(pairs) = content else {
         return Vec::new();
     };
     let writer = Writer::new(tree);

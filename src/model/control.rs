@@ -1,5 +1,6 @@
-//! Rollout control: what the annotations of a DaemonSet ask for beyond the built-in controller's
-//! rules. Without such an annotation there is none, and every plan is the built-in controller's.
+//! Rollout control: what the annotations of a DaemonSet, or the cluster defaults, ask for beyond
+//! the built-in controller's rules. Without any of them there is none, and every plan is the
+//! built-in controller's.
 //!
 //! A value that cannot be read, or a key that is not known, is never guessed at: it is kept as
 //! [`InvalidKey`], and the rollout is held until somebody corrects it.
@@ -11,7 +12,7 @@ pub use invalid::InvalidKey;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{LabelSelector, Labels, Order, Str};
+use super::{DefaultsOf, Exclusion, LabelSelector, Labels, Order, Str};
 
 /// The prefix of the annotations with which a DaemonSet asks for rollout control.
 pub const PREFIX: &str = "daemonset-controller.io/";
@@ -48,7 +49,7 @@ const HOLD: &str = "hold";
 /// The key `order`.
 const ORDER: &str = "order";
 
-/// What a DaemonSet's annotations ask for.
+/// What a DaemonSet's annotations and the cluster defaults ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
     /// `approve`: the hash of a revision that need not wait.
@@ -69,6 +70,30 @@ pub struct Control {
     pub order: Option<Order>,
     /// What cannot be read, by key.
     pub invalid: Vec<InvalidKey>,
+    /// The nodes that the cluster defaults exclude.
+    pub exclusions: Arc<[Exclusion]>,
+    /// Every key that can be read, with its value and where that came from, by key.
+    pub settings: Vec<Setting>,
+}
+
+/// A key that counts for a DaemonSet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// The key, without the prefix.
+    pub key: Str,
+    /// Its value, which may be `off`.
+    pub value: Str,
+    /// Where the value came from.
+    pub origin: Origin,
+}
+
+/// Where the value of a key came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// An annotation of the DaemonSet.
+    Annotation,
+    /// The rule of the cluster defaults with this number, from 1.
+    Rule(usize),
 }
 
 /// The values of `bake`.
@@ -133,17 +158,52 @@ pub enum HoldScope {
 }
 
 impl Control {
-    /// Reads a DaemonSet's annotations. None where none has the prefix, and where every key is
-    /// `off`.
-    pub fn read(annotations: &Labels) -> Option<Arc<Control>> {
+    /// Reads a DaemonSet's annotations, which win over its defaults. None where neither asks for
+    /// anything, and where every key is `off`.
+    pub fn read(annotations: &Labels, defaults: &DefaultsOf) -> Option<Arc<Control>> {
         let mut control = Control::default();
+        if !defaults.exclusions.is_empty() {
+            control.exclusions = defaults.exclusions[..].into();
+        }
+        let mut settings = Vec::new();
+        let mut annotated: Vec<&str> = Vec::new();
         for (key, value) in annotations.iter() {
             let Some(key) = key.strip_prefix(PREFIX) else {
                 continue;
             };
-            control.set(key, value);
+            annotated.push(key);
+            settings.extend(control.take(key, value, Origin::Annotation));
         }
-        (control != Control::default()).then(|| Arc::new(control))
+        for (key, (value, rule)) in &defaults.set {
+            if !annotated.contains(&&**key) {
+                settings.extend(control.take(key, value, Origin::Rule(*rule)));
+            }
+        }
+        // What says nothing but the default of a key is no control, wherever that came from.
+        if control == Control::default() {
+            return None;
+        }
+        settings.sort_by(|a, b| a.key.cmp(&b.key));
+        control.settings = settings;
+        Some(Arc::new(control))
+    }
+
+    /// What is wrong with a key, without the prefix, and its value; None where it can be read.
+    pub fn check(key: &str, value: &str) -> Option<InvalidKey> {
+        let mut control = Control::default();
+        control.set(key, value);
+        control.invalid.pop()
+    }
+
+    /// Takes a key in. None where it cannot be read.
+    fn take(&mut self, key: &str, value: &str, origin: Origin) -> Option<Setting> {
+        let invalid = self.invalid.len();
+        self.set(key, value);
+        (self.invalid.len() == invalid).then(|| Setting {
+            key: key.into(),
+            value: value.into(),
+            origin,
+        })
     }
 
     fn set(&mut self, key: &str, value: &str) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Control, Labels, Malformed, Selector, Str, Template, Uid, Version};
+use super::{Control, Exclusion, Labels, Malformed, Selector, Str, Template, Uid, Version};
 
 /// A number or a percentage.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,8 +106,8 @@ pub struct DaemonSet {
     pub terminating: bool,
     /// `metadata.annotations`, which its revisions carry too.
     pub annotations: Labels,
-    /// What the annotations ask for beyond the built-in controller's rules; None without such a
-    /// key.
+    /// What the annotations and the cluster defaults ask for beyond the built-in controller's
+    /// rules; None where they ask for nothing.
     pub control: Option<Arc<Control>>,
     /// The deprecated template generation, where its annotation can be parsed.
     pub template_generation: Option<i64>,
@@ -129,4 +129,12 @@ pub struct DaemonSet {
     pub status: DaemonSetStatus,
     /// False for a DaemonSet that could not be decoded: it is left alone.
     pub readable: bool,
+}
+
+impl DaemonSet {
+    /// The nodes that the cluster defaults exclude.
+    pub fn exclusions(&self) -> Arc<[Exclusion]> {
+        let control = self.control.as_ref();
+        control.map_or_else(Arc::default, |control| control.exclusions.clone())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Labels, NodeDetail, Str, Taint, Uid, Version};
+use super::{Existing, Labels, NodeDetail, Str, Taint, Uid, Version};
 
 /// A node: what placement looks at, and what explains it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -219,6 +219,13 @@ pub enum Verdict {
     NodeSelector(u16),
     /// No term of the required node affinity matches.
     NodeAffinity,
+    /// The cluster defaults exclude the node.
+    NodeExcluded {
+        /// The index of the exclusion that decides.
+        by: u16,
+        /// What becomes of a running pod.
+        existing: Existing,
+    },
     /// A taint with effect `NoSchedule` is not tolerated: its index. A running pod stays.
     NoSchedule(u16),
     /// A taint with effect `NoExecute` is not tolerated: its index. A running pod is deleted.
@@ -237,7 +244,25 @@ impl Verdict {
     pub fn should_continue_running(self) -> bool {
         matches!(
             self,
-            Verdict::Eligible | Verdict::NoSchedule(_) | Verdict::Unreadable
+            Verdict::Eligible
+                | Verdict::NodeExcluded {
+                    existing: Existing::Keep,
+                    ..
+                }
+                | Verdict::NoSchedule(_)
+                | Verdict::Unreadable
+        )
+    }
+
+    /// Whether a pod stays for no other reason than that the cluster defaults keep it: it has no
+    /// successor, so it is not replaced either.
+    pub fn keeps_excluded(self) -> bool {
+        matches!(
+            self,
+            Verdict::NodeExcluded {
+                existing: Existing::Keep,
+                ..
+            }
         )
     }
 }

@@ -34,8 +34,8 @@ enum Place {
 struct Natural(Str);
 
 impl Order {
-    /// Reads `zone=a>b,rack`. None where it is no such list, a key is no label key, or a value is no
-    /// label value. One that occurs twice counts where it is first.
+    /// Reads `zone=a>b,rack`. None where it is no such list, a key is no label key, or a value is
+    /// no label value. One that occurs twice counts where it is first.
     pub fn parse(text: &str) -> Option<Order> {
         text.split(',').map(key).collect::<Option<_>>().map(Order)
     }

@@ -1,5 +1,5 @@
 //! Whether the pods of a DaemonSet belong on a node: by node name, node selector, required node
-//! affinity, and taints.
+//! affinity, taints, and what the cluster defaults exclude.
 //!
 //! `spec.unschedulable` of a node is ignored. Kubernetes adds a taint with it, and daemon pods
 //! tolerate that taint.
@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Effect, FeatureGates, Node, Nodes, Taint, Template, Term, Toleration, Verdict, Verdicts,
-    template::FieldRequirement,
+    Effect, Exclusion, Existing, FeatureGates, Node, Nodes, Taint, Template, Term, Toleration,
+    Verdict, Verdicts, template::FieldRequirement,
 };
 
 use super::tolerations;
@@ -19,6 +19,7 @@ pub struct Eligibility {
     template: Arc<Template>,
     tolerations: Vec<Toleration>,
     gates: FeatureGates,
+    exclusions: Arc<[Exclusion]>,
 }
 
 impl Eligibility {
@@ -28,7 +29,13 @@ impl Eligibility {
             tolerations: tolerations::effective(&template),
             template,
             gates,
+            exclusions: Arc::default(),
         }
+    }
+
+    /// The same, and no pod belongs on nodes that are excluded.
+    pub fn excluding(self, exclusions: Arc<[Exclusion]>) -> Self {
+        Eligibility { exclusions, ..self }
     }
 
     /// The template that it was prepared from.
@@ -37,8 +44,9 @@ impl Eligibility {
     }
 
     /// The verdict on one node: the first reason why pods do not belong there. The order is: node
-    /// name, node selector (by key), node affinity, taints with effect `NoExecute`, taints with
-    /// effect `NoSchedule`. All reasons are in `plan::obstacles`.
+    /// name, node selector (by key), node affinity, taints with effect `NoExecute`, exclusions,
+    /// taints with effect `NoSchedule`. So an exclusion keeps no pod that must leave without it.
+    /// All reasons are in `plan::obstacles`.
     pub fn of(&self, node: &Node) -> Verdict {
         let t = &self.template;
         if !node.readable {
@@ -72,6 +80,12 @@ impl Eligibility {
                 return Verdict::NoExecute(index(i));
             }
             first.get_or_insert(index(i));
+        }
+        if let Some((i, exclusion)) = Exclusion::deciding(&self.exclusions, &node.labels) {
+            return Verdict::NodeExcluded {
+                by: index(i),
+                existing: exclusion.existing,
+            };
         }
         first.map_or(Verdict::Eligible, Verdict::NoSchedule)
     }
@@ -136,14 +150,21 @@ pub fn reason(verdict: Verdict) -> &'static str {
         Verdict::NodeName => "NodeNameMismatch",
         Verdict::NodeSelector(_) => "NodeSelectorMismatch",
         Verdict::NodeAffinity => "NodeAffinityMismatch",
+        Verdict::NodeExcluded { .. } => "NodeExcluded",
         Verdict::NoSchedule(_) => "UntoleratedNoScheduleTaint",
         Verdict::NoExecute(_) => "UntoleratedNoExecuteTaint",
         Verdict::Unreadable => "NodeUnreadable",
     }
 }
 
-/// The verdict as a sentence, for people. `template` and `node` are those that it is about.
-pub fn message(verdict: Verdict, template: &Template, node: &Node) -> String {
+/// The verdict as a sentence, for people. `template`, `exclusions` and `node` are those that it is
+/// about.
+pub fn message(
+    verdict: Verdict,
+    template: &Template,
+    exclusions: &[Exclusion],
+    node: &Node,
+) -> String {
     let taint = |i: u16| {
         node.taints
             .get(usize::from(i))
@@ -182,6 +203,15 @@ pub fn message(verdict: Verdict, template: &Template, node: &Node) -> String {
                 )
             }
         }
+        Verdict::NodeExcluded { by, existing } => {
+            let exclusion = exclusions.get(usize::from(by));
+            let who = exclusion.map_or_else(|| "the cluster defaults exclude it".into(), excluded);
+            let what = match existing {
+                Existing::Keep => "a pod that runs there stays",
+                Existing::Remove => "a pod that runs there goes, within the budget",
+            };
+            format!("{who}; {what}")
+        }
         Verdict::NoSchedule(i) => format!(
             "the taint {} is not tolerated; a pod that runs there stays",
             taint(i)
@@ -192,4 +222,12 @@ pub fn message(verdict: Verdict, template: &Template, node: &Node) -> String {
         ),
         Verdict::Unreadable => "the node could not be decoded; what runs there stays".into(),
     }
+}
+
+/// Who excludes nodes, and which.
+pub(super) fn excluded(by: &Exclusion) -> String {
+    format!(
+        "rule {} of the cluster defaults excludes nodes with {}",
+        by.rule, by.text
+    )
 }

@@ -12,7 +12,7 @@ use super::{
     by_node::ByNode,
     claims, eligibility,
     hold::NodeHold,
-    obstacles::{Obstacle, obstacles},
+    obstacles::{self, Obstacle},
     pod_state::{self, Described},
     revisions::HASH_LABEL,
     rollout::blocked::{BlockReason, NodeBlock},
@@ -201,7 +201,12 @@ impl<'s, 'a> Explainer<'s, 'a> {
             node: name.clone(),
             verdict,
             obstacles: node.map_or_else(Vec::new, |n| {
-                obstacles(template, self.snapshot.settings.gates, n)
+                obstacles::with_exclusions(
+                    template,
+                    &ds.exclusions(),
+                    self.snapshot.settings.gates,
+                    n,
+                )
             }),
             revision: older.map_or(&self.hash, |older| &older.hash).clone(),
             pods: pods.collect(),

@@ -24,9 +24,9 @@ pub enum HoldRule {
     /// Annotations of rollout control cannot be read: no rollout. What is wrong and what would be
     /// right.
     InvalidAnnotation(Str),
-    /// The annotation `hold` says so: no rollout.
+    /// The key `hold` says so: no rollout.
     HeldByAnnotation,
-    /// The annotation `hold: all` says so: no create and no delete.
+    /// The key `hold: all` says so: no create and no delete.
     AllHeldByAnnotation,
     /// `canary`: the node waits for the nodes of the canary, of which not all have an available
     /// pod.
@@ -35,8 +35,8 @@ pub enum HoldRule {
     Baking,
     /// `bake: approval`: the node waits until somebody approves the revision with this hash.
     AwaitingApproval(Str),
-    /// `order`: the node waits for the nodes of an earlier group, of which not all have an available
-    /// pod.
+    /// `order`: the node waits for the nodes of an earlier group, of which not all have an
+    /// available pod.
     EarlierGroup(Str),
     /// A stage is over, and that is not recorded yet: the node follows in the next plan.
     StageNotRecorded,
@@ -61,8 +61,8 @@ pub enum HoldRule {
     /// Surging: an available pod on a node that is no longer eligible goes only when enough others
     /// are available.
     TooFewAvailable,
-    /// `budget: strict`: the pod stays on a node that is no longer wanted, because as many nodes as
-    /// the budget allows are without an available pod.
+    /// `budget: strict`, or a node that is excluded: the pod stays on a node that is no longer
+    /// wanted, because as many nodes as the budget allows are without an available pod.
     RemovalBudget,
     /// The pod failed, and its backoff runs.
     FailedPodBackoff,
@@ -196,10 +196,10 @@ impl HoldRule {
             HoldRule::InvalidAnnotation(words) => {
                 format!("no pod is replaced by one of another revision: {words}")
             }
-            HoldRule::HeldByAnnotation => "no pod is replaced by one of another revision: the \
-                                           annotation daemonset-controller.io/hold says so"
+            HoldRule::HeldByAnnotation => "no pod is replaced by one of another revision: the key \
+                                           daemonset-controller.io/hold says so"
                 .into(),
-            HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the annotation \
+            HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the key \
                                               daemonset-controller.io/hold says so"
                 .into(),
             HoldRule::Canary => {
@@ -304,14 +304,14 @@ impl HoldRule {
             HoldRule::InvalidBudget => "the update strategy is corrected",
             HoldRule::InvalidAnnotation(_) => "the annotation is corrected or removed",
             HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation => {
-                "the annotation is removed"
+                "the key is removed or off"
             }
             HoldRule::Canary => "every node of the canary has an available pod",
             HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",
             HoldRule::EarlierGroup(_) => "every node of that group has an available pod",
             HoldRule::StageNotRecorded => "it is recorded",
-            HoldRule::NoCanaryNode => "a node has these labels, or the annotation is changed",
+            HoldRule::NoCanaryNode => "a node has these labels, or the key is changed",
             HoldRule::PinnedRevisionMissing => {
                 "the rollout goes on, or that revision is there again"
             }

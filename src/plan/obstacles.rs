@@ -8,8 +8,8 @@
 use std::fmt;
 
 use crate::model::{
-    Effect, FeatureGates, Node, NodeAffinity, Requirement, Str, Taint, Template, Term, Toleration,
-    Verdict, selector::Test, template::FieldRequirement,
+    Effect, Exclusion, Existing, FeatureGates, Node, NodeAffinity, Requirement, Str, Taint,
+    Template, Term, Toleration, Verdict, selector::Test, template::FieldRequirement,
 };
 
 use super::{
@@ -66,6 +66,13 @@ pub enum Obstacle {
     },
     /// The required node affinity has no terms, so it matches no node.
     NoAffinityTerms,
+    /// The cluster defaults exclude the node.
+    Excluded {
+        /// The exclusion.
+        by: Exclusion,
+        /// What becomes of a running pod, by the exclusion that decides.
+        existing: Existing,
+    },
     /// The pod does not tolerate a taint of the node. The effect is `NoSchedule` or `NoExecute`.
     Taint {
         /// The taint.
@@ -86,13 +93,23 @@ pub struct TermNumber {
 }
 
 /// All obstacles of a node, in the order of the rules: node name, node selector (by key), node
-/// affinity, taints with effect `NoExecute`, taints with effect `NoSchedule` (as the node lists
-/// them).
+/// affinity, taints with effect `NoExecute`, exclusions (the one that decides first), taints with
+/// effect `NoSchedule` (taints as the node lists them).
 ///
 /// One matching term of the required node affinity is enough. Where none matches, the obstacles are
 /// the failing requirements of the term that fails least (the fewest failing requirements, then the
 /// fewest of these in `matchFields`, then the first), and all terms that are malformed or empty.
 pub fn obstacles(template: &Template, gates: FeatureGates, node: &Node) -> Vec<Obstacle> {
+    with_exclusions(template, &[], gates, node)
+}
+
+/// The same where the cluster defaults exclude nodes.
+pub fn with_exclusions(
+    template: &Template,
+    exclusions: &[Exclusion],
+    gates: FeatureGates,
+    node: &Node,
+) -> Vec<Obstacle> {
     if !node.readable {
         return vec![Obstacle::Unreadable];
     }
@@ -115,7 +132,9 @@ pub fn obstacles(template: &Template, gates: FeatureGates, node: &Node) -> Vec<O
     if let Some(affinity) = &template.node_affinity {
         of_affinity(affinity, node, &mut list);
     }
-    of_taints(template, gates, node, &mut list);
+    of_taints(Effect::NoExecute, template, gates, node, &mut list);
+    of_exclusions(exclusions, node, &mut list);
+    of_taints(Effect::NoSchedule, template, gates, node, &mut list);
     list
 }
 
@@ -183,7 +202,24 @@ fn distance(fails: &[Obstacle]) -> (usize, usize) {
     (fails.len(), fields.count())
 }
 
-fn of_taints(template: &Template, gates: FeatureGates, node: &Node, list: &mut Vec<Obstacle>) {
+fn of_exclusions(exclusions: &[Exclusion], node: &Node, list: &mut Vec<Obstacle>) {
+    let Some((_, deciding)) = Exclusion::deciding(exclusions, &node.labels) else {
+        return;
+    };
+    let all = exclusions.iter().rev().filter(|e| e.applies(&node.labels));
+    list.extend(all.map(|by| Obstacle::Excluded {
+        by: by.clone(),
+        existing: deciding.existing,
+    }));
+}
+
+fn of_taints(
+    effect: Effect,
+    template: &Template,
+    gates: FeatureGates,
+    node: &Node,
+    list: &mut Vec<Obstacle>,
+) {
     if node.taints.is_empty() {
         return;
     }
@@ -195,14 +231,12 @@ fn of_taints(template: &Template, gates: FeatureGates, node: &Node, list: &mut V
         let mut found = effective.iter();
         found.find(|t| tolerations::tolerates(t, taint, gates))
     };
-    for effect in [Effect::NoExecute, Effect::NoSchedule] {
-        for taint in node.taints.iter().filter(|t| t.effect == effect) {
-            if tolerated(taint, gates).is_none() {
-                list.push(Obstacle::Taint {
-                    taint: taint.clone(),
-                    gated: tolerated(taint, all_gates).cloned(),
-                });
-            }
+    for taint in node.taints.iter().filter(|t| t.effect == effect) {
+        if tolerated(taint, gates).is_none() {
+            list.push(Obstacle::Taint {
+                taint: taint.clone(),
+                gated: tolerated(taint, all_gates).cloned(),
+            });
         }
     }
 }
@@ -219,6 +253,10 @@ impl Obstacle {
             | Obstacle::AffinityField { .. }
             | Obstacle::AffinityTerm { .. }
             | Obstacle::NoAffinityTerms => Verdict::NodeAffinity,
+            Obstacle::Excluded { existing, .. } => Verdict::NodeExcluded {
+                by: 0,
+                existing: *existing,
+            },
             Obstacle::Taint { taint, .. } if taint.effect == Effect::NoExecute => {
                 Verdict::NoExecute(0)
             }
@@ -230,6 +268,7 @@ impl Obstacle {
     pub fn lets_running_pods_stay(&self) -> bool {
         match self {
             Obstacle::Unreadable => true,
+            Obstacle::Excluded { existing, .. } => *existing == Existing::Keep,
             Obstacle::Taint { taint, .. } => taint.effect == Effect::NoSchedule,
             _ => false,
         }
@@ -274,6 +313,14 @@ impl Obstacle {
             Obstacle::NoAffinityTerms => {
                 "the required node affinity has no terms and matches no node".into()
             }
+            Obstacle::Excluded { by, existing } => {
+                let what = match existing {
+                    Existing::Keep => "stays",
+                    Existing::Remove => "goes, within the budget",
+                };
+                let who = eligibility::excluded(by);
+                format!("{who} (a pod that runs there {what})")
+            }
             Obstacle::Taint { taint, .. } => {
                 let stays = if self.lets_running_pods_stay() {
                     "stays"
@@ -304,6 +351,10 @@ impl Obstacle {
             Obstacle::NoAffinityTerms => {
                 "remove the required node affinity from the template, or give it a term".into()
             }
+            Obstacle::Excluded { by, .. } => format!(
+                "change the node's labels, or rule {} of the cluster defaults",
+                by.rule
+            ),
             Obstacle::Taint { taint, gated } => {
                 let gate = gated.as_ref().map(|t| {
                     format!(

@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod pulse;
 pub mod queue;
 pub mod read_error;
+pub mod rollout_defaults;
 pub mod run;
 pub mod shared;
 pub mod sync;

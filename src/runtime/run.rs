@@ -24,6 +24,7 @@ use super::{
     list_watch::{self, Resource},
     monitor::{Monitor, Weight},
     queue::Queue,
+    rollout_defaults::{self, DefaultsFile},
     shared::{Clock, Feed, Shared},
     sync::Syncer,
 };
@@ -63,6 +64,8 @@ pub struct ControllerOptions {
     pub max_in_flight: usize,
     /// Placement and feature gates.
     pub settings: Settings,
+    /// The file with the cluster defaults of rollout control, where there is one.
+    pub rollout_defaults: Option<DefaultsFile>,
     /// The election in which this process takes part. With None it syncs whatever other processes
     /// do.
     pub leader_election: Option<LeaderElection>,
@@ -96,7 +99,10 @@ pub async fn run(
 ) {
     let mut seeds = Seeds(options.seed);
     let queue = Queue::new(seeds.next(), SYNC_GAP);
-    let cache = Cache::new(options.settings.gates);
+    let mut cache = Cache::new(options.settings.gates);
+    if let Some(file) = &options.rollout_defaults {
+        cache.set_rollout_defaults(file.defaults.clone());
+    }
     let shared = Shared::new(cache, queue, clock.clone(), monitor.clone());
     monitor.attach(&shared.queue, &shared.pulse);
     let api = Api::new(connections.writes.clone(), options.max_in_flight, PATIENCE);
@@ -183,6 +189,9 @@ pub async fn run(
         async move { shared.pulse.run().await }
     });
     tasks.spawn(sweep(shared.clone(), shutdown.clone()));
+    if let Some(file) = options.rollout_defaults.clone() {
+        tasks.spawn(rollout_defaults::follow(file, shared.clone()));
+    }
     let mut workers = JoinSet::new();
     for _ in 0..options.concurrent_syncs.max(1) {
         workers.spawn(work(shared.clone(), syncer.clone(), shutdown.clone()));

@@ -18,7 +18,7 @@ use crate::{
         },
     },
     cache::{AppearedPod, Cache},
-    model::{BackoffChange, Key, Kind, Uid, Version},
+    model::{BackoffChange, Key, Kind, RolloutDefaults, Uid, Version},
     plan::names,
     wire::DecodeError,
 };
@@ -150,6 +150,12 @@ impl Shared {
 
     fn advance(&self, kind: Kind, f: impl FnOnce(&mut WatchPosition)) {
         self.positions.send_modify(|all| f(&mut all[kind as usize]));
+    }
+
+    /// From now on these are the cluster defaults; returns for how many DaemonSets that changes
+    /// something. They are planned for anew.
+    pub fn set_rollout_defaults(&self, defaults: RolloutDefaults) -> usize {
+        self.feed(|cache| cache.set_rollout_defaults(defaults))
     }
 
     /// Feeds the cache, and queues the DaemonSets that became dirty.

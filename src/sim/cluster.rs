@@ -199,6 +199,7 @@ impl Cluster {
             burst: 250,
             max_in_flight: 32,
             settings: Settings::default(),
+            rollout_defaults: None,
             leader_election: None,
             on_conflict: OnConflict::StandBy,
             seed: 0,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Control, DaemonSet, DaemonSetStatus, IntOrPercent, Interner, Labels, Malformed, NodeAffinity,
-    Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
+    Control, DaemonSet, DaemonSetStatus, DefaultsOf, IntOrPercent, Interner, Labels, Malformed,
+    NodeAffinity, Requirement, Selector, Str, Template, Term, Toleration, UpdateStrategy,
     template::FieldRequirement,
 };
 
@@ -132,6 +132,7 @@ struct TolerationObject<'a> {
 ///
 /// An absent field reads as the API server's default where it has one. (An object from the API has
 /// a value there.) A malformed affinity term or generation annotation is no error, as in upstream.
+/// `control` is what its annotations alone ask for.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<DecodeError>> {
     let fail = |e: serde_json::Error| DecodeError::new("DaemonSet", e, raw);
     let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
@@ -150,7 +151,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         template_generation: annotations
             .get(TEMPLATE_GENERATION)
             .and_then(crate::model::selector::parse_int),
-        control: Control::read(&annotations),
+        control: Control::read(&annotations, &DefaultsOf::default()),
         annotations,
         selector: selector(spec.selector.as_ref()),
         template: Arc::new(template(spec.template, interner).map_err(fail)?),

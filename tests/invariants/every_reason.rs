@@ -8,6 +8,7 @@ use crate::config::config;
 use crate::reasons::missing_reasons;
 use daemonset_controller::{
     cache::Cache,
+    cli::rollout_defaults::parse,
     model::{FeatureGates, Key, Kind, Settings, Time},
     plan,
 };
@@ -114,6 +115,14 @@ const KEYS: [(&str, &str); 12] = [
     ("budget", "strict,bad-nodes=2"),
 ];
 
+/// Cluster defaults that exclude some nodes.
+const RULES: [&str; 4] = [
+    "- excludeNodes: zone=z1",
+    "- excludeNodes: zone=z1\n  existing: remove",
+    "- excludeNodes: zone=z1\n  existing: remove\n  set: {budget: strict, canary: '1'}",
+    "- excludeNodes: zone\n- excludeNodes: zone=z1\n  existing: remove\n  set: {hold: rollout}",
+];
+
 proptest! {
     #![proptest_config(config(600, 20_261_129))]
 
@@ -128,6 +137,19 @@ proptest! {
         let annotations = json!({"metadata": {"annotations": {key: value}}});
         world.objects[0] = world.objects[0].clone().with(annotations);
         let mut cluster = world.cluster(None);
+        let now = cluster.now;
+        let missing = cluster.snapshot(|s| missing_reasons(s, &plan::in_detail(s, now)));
+        prop_assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_inaction_has_a_reason_where_nodes_are_excluded(
+        world in world(),
+        rule in proptest::sample::select(&RULES[..]),
+    ) {
+        let mut cluster = world.cluster(None);
+        let defaults = parse(rule.as_bytes()).expect("rules");
+        cluster.cache.set_rollout_defaults(defaults);
         let now = cluster.now;
         let missing = cluster.snapshot(|s| missing_reasons(s, &plan::in_detail(s, now)));
         prop_assert!(missing.is_empty(), "{missing:#?}");

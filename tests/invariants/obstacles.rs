@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use daemonset_controller::{
     model::{
-        Effect, FeatureGates, Labels, Malformed, Node, NodeAffinity, Requirement, Str, Taint,
-        Template, Term, Toleration, Uid, Verdict, Version, selector::Test,
-        template::FieldRequirement,
+        Effect, Exclusion, Existing, FeatureGates, LabelSelector, Labels, Malformed, Node,
+        NodeAffinity, Requirement, Str, Taint, Template, Term, Toleration, Uid, Verdict, Version,
+        selector::Test, template::FieldRequirement,
     },
     plan::{
         eligibility::{self, Eligibility},
-        obstacles::{Obstacle, obstacles},
+        obstacles::{Obstacle, obstacles, with_exclusions},
     },
 };
 use proptest::prelude::*;
@@ -149,6 +149,18 @@ fn gates() -> impl Strategy<Value = FeatureGates> {
     })
 }
 
+fn exclusions() -> impl Strategy<Value = Vec<Exclusion>> {
+    let selector = prop::sample::select(vec!["e0", "e1=1", "!e2", "s0,e0!=x"]);
+    let existing = prop::sample::select(vec![Existing::Keep, Existing::Remove]);
+    let one = (selector, existing).prop_map(|(text, existing)| Exclusion {
+        selector: LabelSelector::parse(text).expect("a selector"),
+        text: text.into(),
+        existing,
+        rule: 1,
+    });
+    prop::collection::vec(one, 0..3)
+}
+
 fn verdict(template: &Template, gates: FeatureGates, node: &Node) -> Verdict {
     Eligibility::new(Arc::new(template.clone()), gates).of(node)
 }
@@ -199,6 +211,7 @@ fn apply(obstacle: &Obstacle, mended: bool, template: &mut Template, node: &mut 
             terms.expect("the affinity")[term.number - 1] = anything();
         }
         Obstacle::NoAffinityTerms => terms.expect("the affinity").push(anything()),
+        Obstacle::Excluded { .. } => unreachable!("nothing is excluded"),
         // In one half of the cases the one, in the other half the other.
         Obstacle::Taint { taint, .. } if taint.value.is_empty() => {
             node.taints = node
@@ -225,10 +238,12 @@ proptest! {
     #[test]
     fn there_is_none_if_and_only_if_the_node_is_eligible_and_the_first_is_the_verdicts_reason(
         template in template("e", "e"), node in node(), readable in prop::bool::weighted(0.95), gates in gates(),
+        exclusions in exclusions(),
     ) {
         let node = Node { readable, ..node };
-        let verdict = verdict(&template, gates, &node);
-        let list = obstacles(&template, gates, &node);
+        let eligibility = Eligibility::new(Arc::new(template.clone()), gates);
+        let verdict = eligibility.excluding(exclusions[..].into()).of(&node);
+        let list = with_exclusions(&template, &exclusions, gates, &node);
         let first = list.first().map_or("Eligible", Obstacle::reason);
         prop_assert_eq!(first, eligibility::reason(verdict), "{:?}", list);
         let stay = list.iter().all(Obstacle::lets_running_pods_stay);

@@ -92,7 +92,7 @@ pub fn missing_reasons(snapshot: &Snapshot<'_>, detailed: &DetailedPlan) -> Vec<
             } else if live.len() > 1 {
                 let someone_goes = live.iter().any(|p| deleted.contains(&*p.name));
                 expect(someone_goes || held_here, "several pods");
-            } else if !is_updated(pod) {
+            } else if !is_updated(pod) && !verdict.keeps_excluded() {
                 // Another pod of the node may go first.
                 let acted = acted || created.contains(name) || deleted_on.contains(name);
                 let held = held_here || on_daemon_set;

@@ -25,6 +25,7 @@ mod access;
 mod canary;
 mod coverage;
 mod crashes;
+mod defaults;
 mod deletion;
 mod denied;
 mod deployed;

@@ -26,5 +26,6 @@ mod plan_overview;
 mod plan_run;
 mod plan_settled;
 mod plan_validate;
+mod rollout_defaults;
 mod why;
 mod yaml;

@@ -14,7 +14,7 @@ fn judge(spec: &Value, node: &Object) -> (Verdict, String) {
     cluster.snapshot(|s| {
         let (id, node) = s.nodes.by_name(node.name()).expect("the node");
         let verdict = s.verdicts.get(id);
-        let sentence = eligibility::message(verdict, &s.daemon_set.template, node);
+        let sentence = eligibility::message(verdict, &s.daemon_set.template, &[], node);
         (verdict, sentence)
     })
 }

@@ -12,6 +12,7 @@ mod bad_nodes;
 mod budget;
 mod canary;
 mod decisions;
+mod defaults;
 mod denied;
 mod dirty;
 mod eligibility;

@@ -12,6 +12,7 @@ mod control_random;
 mod controllers;
 mod crashes;
 mod creates;
+mod defaults;
 mod deletes;
 mod denied;
 mod election;

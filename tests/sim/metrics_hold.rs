@@ -175,7 +175,7 @@ async fn pauses_and_their_end_are_told_once_by_the_process_that_saw_them() {
     seconds(3600).await;
     let paused = told("RolloutPaused");
     assert_eq!(paused.len(), 1, "{paused:?}");
-    let sentence = "No pod is replaced by one of another revision: the annotation \
+    let sentence = "No pod is replaced by one of another revision: the key \
                     daemonset-controller.io/hold says so. Revision web-";
     assert!(paused[0].starts_with(sentence), "{paused:?}");
     assert!(paused[0].ends_with(" is on 4 of 4 nodes"), "{paused:?}");
@@ -195,7 +195,7 @@ async fn pauses_and_their_end_are_told_once_by_the_process_that_saw_them() {
     seconds(3600).await;
     let resumed = told("RolloutResumed");
     assert_eq!(resumed.len(), 1, "{resumed:?}");
-    let sentence = "The rollout is no longer held by an annotation. Revision web-";
+    let sentence = "The rollout is no longer held. Revision web-";
     assert!(resumed[0].starts_with(sentence), "{resumed:?}");
     assert!(resumed[0].ends_with(" is on 0 of 4 nodes"), "{resumed:?}");
     assert_rolled(&server, 4, "2");

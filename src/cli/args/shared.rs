@@ -1,6 +1,6 @@
 //! The arguments that `run` and `plan` have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{
     Args, ValueEnum,
@@ -54,6 +54,16 @@ pub struct SharedArgs {
     )]
     pub feature_gates: FeatureGates,
 
+    /// YAML file with cluster defaults of rollout control: keys for DaemonSets that have no such
+    /// annotation, and nodes that none of their pods shall run on. `run` rereads it
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DAEMONSET_CONTROLLER_ROLLOUT_DEFAULTS",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
+    rollout_defaults: Option<PathBuf>,
+
     /// How to log to standard error; $RUST_LOG says how much
     #[arg(long, env = "DAEMONSET_CONTROLLER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -69,6 +79,12 @@ impl SharedArgs {
                 .filter(|file| !file.as_os_str().is_empty()),
             context: self.context.clone().filter(|name| !name.is_empty()),
         }
+    }
+
+    /// The file with the cluster defaults. An empty variable counts as none.
+    pub fn rollout_defaults(&self) -> Option<&Path> {
+        let file = self.rollout_defaults.as_deref();
+        file.filter(|file| !file.as_os_str().is_empty())
     }
 
     /// The namespace to narrow everything to.

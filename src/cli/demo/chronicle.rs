@@ -216,7 +216,10 @@ impl Chronicle {
                     && let Some((_, node)) = snapshot.nodes.by_name(&delete.node)
                 {
                     let template = &snapshot.daemon_set.template;
-                    cause = format!("{cause}: {}", eligibility::message(verdict, template, node));
+                    cause = format!(
+                        "{cause}: {}",
+                        eligibility::message(verdict, template, &[], node)
+                    );
                 }
                 let uid = delete.pod.uid.to_string();
                 expected.deletes.insert(uid, cause);
@@ -369,7 +372,7 @@ impl Judged {
             node: node.name.to_string(),
             verdict,
             reason: eligibility::reason(verdict),
-            message: eligibility::message(verdict, &snapshot.daemon_set.template, node),
+            message: eligibility::message(verdict, &snapshot.daemon_set.template, &[], node),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What happens next on a node, and when, in a sentence.
 
-use crate::plan::{
-    BlockReason, DeleteCause, NodeHold,
-    explain::{Cause, NodeExplanation},
-    pod_state::PodState,
+use crate::{
+    model::Verdict,
+    plan::{
+        BlockReason, DeleteCause, NodeHold,
+        explain::{Cause, NodeExplanation},
+        pod_state::PodState,
+    },
 };
 
 /// The sentence. The plan is what is carried out now; what follows from it is what the rules say.
@@ -27,6 +30,9 @@ pub fn of(e: &NodeExplanation) -> String {
             }
             _ => "nothing is done".to_owned(),
         },
+        Cause::NotEligible(_) if e.pods.is_empty() && is_excluded(e) => {
+            "nothing is done until the node's labels or the cluster defaults change".to_owned()
+        }
         Cause::NotEligible(_) if e.pods.is_empty() => {
             "nothing is done until the template or the node changes".to_owned()
         }
@@ -35,6 +41,10 @@ pub fn of(e: &NodeExplanation) -> String {
         }
         Cause::UpToDate | Cause::Nothing => "nothing is done".to_owned(),
     }
+}
+
+fn is_excluded(e: &NodeExplanation) -> bool {
+    matches!(e.verdict, Some(Verdict::NodeExcluded { .. }))
 }
 
 fn deleted(e: &NodeExplanation) -> String {

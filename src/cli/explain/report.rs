@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::plan::{
         report::{
-            BlockReport, HoldReport, ObjectName, ObstacleReport,
+            BlockReport, ControlReport, HoldReport, ObjectName, ObstacleReport,
             reasons::{self, time},
         },
         text::reasons::grouped,
@@ -30,6 +30,9 @@ pub struct Explanation {
     /// The revision that nodes are to have; absent where the DaemonSet is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<AssignedReport>,
+    /// What rollout control asks for, and where it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlReport>,
     /// The holds of the plan, on all nodes.
     pub holds: Vec<HoldReport>,
     /// The nodes that were asked for, by name.
@@ -162,6 +165,7 @@ impl Explanation {
                 hash: r.hash.to_string(),
                 number: r.number,
             }),
+            control: ControlReport::of(ds),
             holds: reasons::holds(detailed),
             nodes: Vec::new(),
             groups: Vec::new(),

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use crate::cli::plan::{
     report::{HoldReport, ObjectName},
     table::{self, Row},
-    text::reasons::{self, listed, nodes},
+    text::{
+        control,
+        reasons::{self, listed, nodes},
+    },
 };
 
 use super::report::{Explanation, GroupReport, NodeReport};
@@ -25,6 +28,8 @@ pub fn render(explanation: &Explanation, verbose: bool) -> String {
     }
     line(&mut out, "Time", &explanation.now);
     section(&mut out, "Notes", &explanation.notes);
+    let control = control::lines(explanation.control.as_ref());
+    section(&mut out, "Rollout control", &control);
     let on_daemon_set: Vec<HoldReport> = explanation
         .holds
         .iter()

@@ -29,7 +29,7 @@ use crate::{
 use super::{
     advice,
     args::{InputArgs, Output, PlanArgs},
-    complain, files, log,
+    complain, files, log, rollout_defaults,
 };
 use choice::Choice;
 use error::PlanError;
@@ -101,6 +101,17 @@ fn answer(args: &PlanArgs) -> Result<Answer, PlanError> {
 /// Reads the files, or without any the cluster. An empty name, as an empty environment variable
 /// gives, is no file.
 pub fn load(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
+    let file = args.shared.rollout_defaults();
+    let defaults = file.map(rollout_defaults::read).transpose();
+    let defaults = defaults.map_err(PlanError::Input)?;
+    let mut loaded = load_objects(args, choice)?;
+    if let Some((_, defaults)) = defaults {
+        loaded.cache.set_rollout_defaults(defaults);
+    }
+    Ok(loaded)
+}
+
+fn load_objects(args: &InputArgs, choice: &Choice<'_>) -> Result<Loaded, PlanError> {
     let shared = &args.shared;
     let gates = shared.settings().gates;
     let files: Vec<_> = args

@@ -6,9 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 mod build;
+pub mod control;
 pub mod reasons;
 
 pub use crate::cli::advice::Advice;
+pub use control::ControlReport;
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
@@ -43,6 +45,9 @@ pub struct Report {
     /// The current revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<RevisionReport>,
+    /// What rollout control asks for, and where it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlReport>,
     /// Operations on revisions.
     pub revision_ops: RevisionOpsReport,
     /// All nodes, by name.

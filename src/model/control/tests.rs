@@ -3,7 +3,10 @@ use serde_json::Value;
 use super::*;
 
 fn read(annotations: &[(&str, &str)]) -> Option<Arc<Control>> {
-    Control::read(&annotations.iter().copied().collect())
+    Control::read(
+        &annotations.iter().copied().collect(),
+        &DefaultsOf::default(),
+    )
 }
 
 fn read_key(key: &str, value: &str) -> Option<Arc<Control>> {

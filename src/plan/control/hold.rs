@@ -85,7 +85,8 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     }
     let mut none = true;
     for id in (0..).map(NodeId).take(nodes.slots()) {
-        let stays = facts.verdict(id).should_continue_running();
+        let verdict = facts.verdict(id);
+        let stays = verdict.should_continue_running() && !verdict.keeps_excluded();
         if nodes.get(id).is_none() || !stays || is_released(id) {
             continue;
         }

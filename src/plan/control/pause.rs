@@ -50,7 +50,7 @@ pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Eve
         None => (
             "RolloutResumed",
             format!(
-                "The rollout is no longer held by an annotation. Revision {name} is on {updated} of {desired} nodes"
+                "The rollout is no longer held. Revision {name} is on {updated} of {desired} nodes"
             ),
         ),
     };

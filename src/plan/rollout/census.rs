@@ -65,7 +65,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
     }
 
     /// The slots that take part: nodes with pods, whether eligible, there or not, and eligible
-    /// nodes without.
+    /// nodes without. Not those that are excluded and keep their pods: what goes there does not
+    /// come back.
     pub fn slots(&self) -> impl Iterator<Item = (NodeId, &'a Str)> + use<'f, 's, 'a> {
         let facts = self.facts;
         let nodes = facts.snapshot.nodes;
@@ -73,6 +74,7 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
             let is_eligible = match nodes.get(id) {
                 _ if facts.targets.is_missing(id) => return false,
                 Some(node) if !node.readable => return false,
+                Some(_) if facts.verdict(id).keeps_excluded() => return false,
                 Some(_) => facts.verdict(id).should_run(),
                 None => false,
             };

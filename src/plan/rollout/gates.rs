@@ -19,6 +19,12 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Where the strategy has no budget: one node at a time.
+    pub const ONE: Budget = Budget {
+        max_unavailable: 1,
+        max_surge: 0,
+    };
+
     /// Percentages are shares of the desired nodes, rounded up. Where both come to nothing, one
     /// node may be unavailable. None where a value is neither a number nor a percentage; upstream
     /// stops with an error.

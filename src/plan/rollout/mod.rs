@@ -27,8 +27,6 @@ mod removal;
 mod replace;
 mod surge;
 
-use std::collections::BTreeSet;
-
 use crate::model::{DaemonSetStatus, UpdateStrategy};
 
 use blocked::Blockers;
@@ -52,12 +50,14 @@ pub fn plan(
     } = &facts.ds().update_strategy
     else {
         on_delete::hold(facts, status, draft);
+        removal::limit(facts, Budget::ONE, false, draft);
         return None;
     };
     // The status has counted the eligible nodes already.
     let desired = usize::try_from(status.desired_number_scheduled).unwrap_or(0);
     let Some(budget) = Budget::new(max_unavailable, max_surge, desired) else {
         draft.holds.on_daemon_set(HoldRule::InvalidBudget);
+        removal::limit(facts, Budget::ONE, false, draft);
         return None;
     };
     let mut rollout = Rollout {
@@ -69,10 +69,7 @@ pub fn plan(
     let control = facts.ds().control.as_deref();
     let strict = control.is_some_and(|control| control.strict_budget);
     let gate = Gate::new(strict, &facts.exempt);
-    let held = match strict {
-        true => removal::limit(facts, budget, draft),
-        false => BTreeSet::new(),
-    };
+    let held = removal::limit(facts, budget, strict, draft);
     let mut census = Census::new(facts, draft, held, blockers);
     if budget.max_surge == 0 {
         replace::plan(&mut census, gate, draft, &mut rollout);

@@ -20,7 +20,9 @@ pub fn hold(facts: &Facts<'_, '_>, status: &DaemonSetStatus, draft: &mut Draft) 
     let nodes = facts.snapshot.nodes;
     let mut updated = Updated::new(facts);
     for id in (0..).map(NodeId).take(nodes.slots()) {
-        if nodes.get(id).is_none() || !facts.verdict(id).should_continue_running() {
+        let verdict = facts.verdict(id);
+        let stays = verdict.should_continue_running() && !verdict.keeps_excluded();
+        if nodes.get(id).is_none() || !stays {
             continue;
         }
         let old = facts

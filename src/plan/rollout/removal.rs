@@ -1,6 +1,7 @@
-//! `budget: strict`: pods that leave because a changed selector or label no longer wants them on
-//! their node leave as the budget allows. The built-in controller takes all of them at once
-//! (kubernetes#54565).
+//! Pods that leave as the budget allows, because they are no longer wanted on their node: with
+//! `budget: strict` where a changed selector or label does not select it any more (the built-in
+//! controller takes all of them at once, kubernetes#54565), and in any case where the cluster
+//! defaults exclude it.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +16,17 @@ use crate::plan::{
 
 use super::gates::Budget;
 
-/// Whether the pod leaves because it is no longer wanted there. A taint that takes effect at once
-/// is no matter of a budget.
-fn is_removal(delete: &Delete) -> bool {
+/// Whether the pod leaves as the budget allows. A taint that takes effect at once is no matter of a
+/// budget.
+fn is_removal(delete: &Delete, strict: bool) -> bool {
     let DeleteCause::NodeNotEligible(verdict) = delete.cause else {
         return false;
     };
-    matches!(
-        verdict,
-        Verdict::NodeName | Verdict::NodeSelector(_) | Verdict::NodeAffinity
-    )
+    match verdict {
+        Verdict::NodeExcluded { .. } => true,
+        Verdict::NodeName | Verdict::NodeSelector(_) | Verdict::NodeAffinity => strict,
+        _ => false,
+    }
 }
 
 /// Whether the node is exempt: what goes from it is no matter of the budget either.
@@ -37,8 +39,14 @@ fn is_excused(facts: &Facts<'_, '_>, delete: &Delete) -> bool {
 /// then the oldest. At least one leaves at a time, whatever the budget comes to: where no node is
 /// wanted any more, every percentage is nothing. Returns the nodes whose removals are held: they
 /// take no part in the rollout.
-pub fn limit(facts: &Facts<'_, '_>, budget: Budget, draft: &mut Draft) -> BTreeSet<NodeId> {
+pub fn limit(
+    facts: &Facts<'_, '_>,
+    budget: Budget,
+    strict: bool,
+    draft: &mut Draft,
+) -> BTreeSet<NodeId> {
     // Nearly all plans leave here.
+    let is_removal = |delete: &Delete| is_removal(delete, strict);
     if !draft.deletes.iter().any(is_removal) {
         return BTreeSet::new();
     }

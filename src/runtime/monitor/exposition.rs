@@ -109,6 +109,12 @@ impl Collector for Own {
             None,
             flag(monitor.conflict.load(Ordering::Relaxed)),
         )?;
+        out.gauge(
+            "rollout_defaults_valid",
+            "0 while the file with the cluster defaults cannot be used, and those that were read before stay; else 1.",
+            None,
+            flag(monitor.rollout_defaults_valid.load(Ordering::Relaxed)),
+        )?;
         out.daemon_sets(monitor)?;
         out.watches(monitor)?;
         let requests = lock(&monitor.requests).clone();

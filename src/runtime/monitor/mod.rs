@@ -95,6 +95,7 @@ pub struct Monitor {
     begun: Instant,
     leader: AtomicBool,
     conflict: AtomicBool,
+    rollout_defaults_valid: AtomicBool,
     kinds: [Mutex<Watched>; Kind::ALL.len()],
     requests: Mutex<BTreeMap<(Verb, Resource, &'static str), u64>>,
     /// Counts by action and cause.
@@ -129,6 +130,7 @@ impl Monitor {
             begun,
             leader: AtomicBool::new(false),
             conflict: AtomicBool::new(false),
+            rollout_defaults_valid: AtomicBool::new(true),
             kinds: Kind::ALL.map(|_| Mutex::new(Watched::new(begun))),
             requests: Mutex::default(),
             actions: Mutex::new(actions.collect()),
@@ -170,6 +172,11 @@ impl Monitor {
     /// Whether another DaemonSet controller was active when it was last looked at.
     pub fn conflicts(&self) -> bool {
         self.conflict.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file with the cluster defaults could be used when it was last read.
+    pub fn set_rollout_defaults_valid(&self, valid: bool) {
+        self.rollout_defaults_valid.store(valid, Ordering::Relaxed);
     }
 
     /// A DaemonSet was planned for, when the wall clock showed `at`.

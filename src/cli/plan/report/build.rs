@@ -8,15 +8,15 @@ use crate::{
     cli::plan::{diff, notes::Notes},
     model::{DaemonSet, DaemonSetStatus, Snapshot, Str, Template, Time},
     plan::{
-        self, DetailedPlan, Plan, PodRef, eligibility, obstacles::obstacles,
-        revisions::RevisionRef, tolerations,
+        self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef,
+        tolerations,
     },
     wire::manifest::PodManifest,
 };
 
 use super::{
-    ClaimsReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport, NodeReport,
-    ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
+    ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport,
+    NodeReport, ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
     RolloutReport, StatusChange, StatusCounts, Summary, reasons,
 };
 
@@ -72,6 +72,7 @@ impl Report {
                 diff: diff::of_new_revision(snapshot, plan, extras.values),
                 ..revision
             }),
+            control: ControlReport::of(ds),
             revision_ops: revision_ops(plan),
             nodes: match plan.left_alone {
                 Some(_) => Vec::new(),
@@ -261,6 +262,7 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
 
 fn nodes(snapshot: &Snapshot<'_>, detailed: &DetailedPlan) -> Vec<NodeReport> {
     let gates = snapshot.settings.gates;
+    let exclusions = snapshot.daemon_set.exclusions();
     let mut nodes: Vec<NodeReport> = snapshot
         .nodes
         .iter()
@@ -271,8 +273,8 @@ fn nodes(snapshot: &Snapshot<'_>, detailed: &DetailedPlan) -> Vec<NodeReport> {
                 should_run: verdict.should_run(),
                 should_continue_running: verdict.should_continue_running(),
                 reason: eligibility::reason(verdict).to_owned(),
-                message: eligibility::message(verdict, template, node),
-                obstacles: obstacles(template, gates, node)
+                message: eligibility::message(verdict, template, &exclusions, node),
+                obstacles: obstacles::with_exclusions(template, &exclusions, gates, node)
                     .iter()
                     .map(Into::into)
                     .collect(),

@@ -1,5 +1,6 @@
 //! A plan in words, for people. Everything is in a stated order, so that two plans can be compared.
 
+pub mod control;
 pub mod reasons;
 
 use std::fmt::Write;
@@ -48,6 +49,11 @@ pub fn render(
         &mut out,
         "Advice (none with --no-advice)",
         &advice.collect::<Vec<_>>(),
+    );
+    section(
+        &mut out,
+        "Rollout control",
+        &control::lines(report.control.as_ref()),
     );
     section(&mut out, "Rollout", &rollout(report, named));
     // The head says why a DaemonSet is left alone.
@@ -240,8 +246,9 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
         if let DeleteCause::NodeNotEligible(verdict) = d.cause
             && let Some((_, node)) = snapshot.nodes.by_name(&d.node)
         {
-            let template = &snapshot.daemon_set.template;
-            let _ = write!(cause, ": {}", eligibility::message(verdict, template, node));
+            let ds = snapshot.daemon_set;
+            let message = eligibility::message(verdict, &ds.template, &ds.exclusions(), node);
+            let _ = write!(cause, ": {message}");
         }
         let row = [
             "delete".to_owned(),
