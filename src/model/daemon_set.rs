@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Control, Labels, Malformed, Selector, Str, Template, Uid, Version};
+use super::{Control, Labels, Malformed, Selector, StoredCondition, Str, Template, Uid, Version};
 
 /// A number or a percentage.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,6 +127,15 @@ pub struct DaemonSet {
     pub revision_history_limit: i32,
     /// `status`.
     pub status: DaemonSetStatus,
+    /// `status.conditions`; None where there are none.
+    pub conditions: Option<Arc<[StoredCondition]>>,
     /// False for a DaemonSet that could not be decoded: it is left alone.
     pub readable: bool,
+}
+
+impl DaemonSet {
+    /// The stored conditions, in order.
+    pub fn conditions(&self) -> &[StoredCondition] {
+        self.conditions.as_deref().unwrap_or_default()
+    }
 }

@@ -20,6 +20,7 @@
 
 pub mod backoff;
 pub mod condition;
+pub mod conditions;
 pub mod control;
 pub mod daemon_set;
 pub mod gone_pods;
@@ -42,6 +43,7 @@ use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
+pub use conditions::{Condition, ConditionType, Conditions, ListedCondition, StoredCondition};
 pub use control::{Bake, Canary, Control, HoldScope, InvalidKey};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use gone_pods::{GonePod, GonePods};

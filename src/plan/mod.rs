@@ -46,7 +46,12 @@ pub use whole::{DetailedPlan, OlderRevision, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use control::{Gate, Rules, standing::Progressed};
+use control::{
+    Gate, Rules,
+    conditions::{self, Missing, Said},
+    standing::Progressed,
+    transitions,
+};
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -111,6 +116,10 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         holds: &holds,
     };
     let standing = progressed.standing(&facts);
+    let missing = match &ds.control {
+        Some(_) if counted.status.number_unavailable > 0 => Missing::count(&facts, |_| false),
+        _ => Missing::default(),
+    };
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
     if let Some((revision, event)) = release_canary {
@@ -119,6 +128,16 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Canary(_)));
     history.ops.set_completed = rules.completed(&counted.status, baking, now);
+    let said = ds.control.as_ref().map(|_| Said {
+        revision: &history.current.name,
+        standing: &standing,
+        status: &counted.status,
+        missing: &missing,
+    });
+    let conditions = conditions::list(ds, said.as_ref(), now);
+    let started = transitions::started(ds, &history, gate.as_ref(), &pods);
+    let completed = transitions::completed(ds, &history, &standing);
+    draft.events.extend(started.into_iter().chain(completed));
 
     let stable = rules.stable_hash();
     history.ops.delete_old =
@@ -137,6 +156,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         older_templates,
         deletes: draft.deletes,
         status: Some(status),
+        conditions,
         rollout,
         standing: Some(standing),
         holds,

@@ -16,4 +16,5 @@ pub mod queue;
 pub mod read_error;
 pub mod run;
 pub mod shared;
+mod status;
 pub mod sync;

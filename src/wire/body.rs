@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{DaemonSet, DaemonSetStatus, Uid, Version, control::STATE_PREFIX};
+use crate::model::{Conditions, DaemonSet, DaemonSetStatus, Uid, Version, control::STATE_PREFIX};
 
-use super::{manifest::owner_reference, raw::RawObject, status::StatusObject};
+use super::{conditions, manifest::owner_reference, raw::RawObject, status::StatusObject};
 
 fn render(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts, numbers and maps of them have a JSON form")
@@ -50,17 +50,22 @@ pub fn delete(uid: &Uid, version: Option<Version>) -> String {
     })
 }
 
-/// A merge patch of the fields of `status` that the controller owns. Conditions and unknown fields
-/// stay.
-pub fn status(ds: &DaemonSet, status: &DaemonSetStatus) -> String {
+/// A merge patch of the fields of `status` that the controller owns, and of the whole list of
+/// conditions where that changes. Unknown fields stay, and conditions where there are no others.
+///
+/// One patch has both, because readers take conditions for those of `observedGeneration`. The list
+/// is patched as a whole: a patch that merges its entries folds duplicates, changes their order,
+/// and fails on an entry without a type.
+pub fn status(ds: &DaemonSet, status: &DaemonSetStatus, conditions: Option<&Conditions>) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
         metadata: Seen<'a>,
-        status: StatusObject,
+        status: StatusObject<'a>,
     }
+    let conditions = conditions.map(conditions::encode);
     render(&Patch {
         metadata: Seen::new(&ds.uid, Some(ds.version)),
-        status: status.into(),
+        status: StatusObject::new(status, conditions.as_deref()),
     })
 }
 

@@ -9,6 +9,8 @@ mod support;
 
 mod budget;
 mod canary;
+mod conditions;
+mod conditions_events;
 mod decisions;
 mod denied;
 mod dirty;

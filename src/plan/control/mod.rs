@@ -7,11 +7,13 @@
 pub mod assign;
 mod bake;
 pub mod canary;
+pub mod conditions;
 pub mod digest;
 pub mod hold;
 pub mod pause;
 pub mod stable;
 pub mod standing;
+pub mod transitions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -238,7 +240,9 @@ impl<'s> Rules<'s> {
             return None;
         };
         let is_good = self.current_completed.is_some() || control.approve.as_ref() == Some(hash);
-        if !is_staged || is_good || !status.is_complete() {
+        // Without an eligible node there is nothing to watch.
+        let is_complete = status.desired_number_scheduled > 0 && status.is_complete();
+        if !is_staged || is_good || !is_complete {
             return None;
         }
         let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);

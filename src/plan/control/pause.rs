@@ -8,7 +8,7 @@ use crate::plan::{
     whole::Plan,
 };
 
-use super::hold;
+use super::{conditions::first_upper, hold};
 
 /// The rule that holds most of what this DaemonSet's annotations hold; None where they hold
 /// nothing.
@@ -66,11 +66,4 @@ pub fn events(before: Option<&HoldRule>, ds: &DaemonSet, plan: &Plan) -> Vec<Eve
         events.extend(ds.control.as_deref().and_then(hold::event));
     }
     events
-}
-
-/// The sentence with a capital letter.
-fn first_upper(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }
