@@ -7,6 +7,7 @@
 
 mod at_rest;
 mod budget;
+mod conditions;
 mod deletes;
 mod facts;
 mod knowledge;
@@ -49,7 +50,7 @@ pub struct Check<'a> {
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` to `S5`, or `L1`.
+    /// `S1` to `S5`, `C1` or `L1`.
     pub promise: &'static str,
     /// The resourceVersion of the write that broke it.
     pub version: u64,
@@ -92,6 +93,7 @@ impl Check<'_> {
             Box::<deletes::Deletes>::default(),
             Box::<revisions::Revisions>::default(),
             Box::<ours::Ours>::default(),
+            Box::<conditions::Conditions>::default(),
         ])
     }
 

@@ -5,6 +5,8 @@ mod budget_strict;
 mod canary;
 mod claims;
 mod cluster;
+mod conditions;
+mod conditions_faults;
 mod conflict;
 mod controllers;
 mod crashes;
