@@ -373,10 +373,11 @@ impl Cache {
                 self.nodes.unpoint(id);
             }
             let mut same = new.clone();
-            // What only explains concerns nobody.
+            // What only explains concerns nobody but a condition.
             (same.version, same.detail) = (old.version, old.detail.clone());
             same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
             if same == *old {
+                self.mark_told(old, &new);
                 return;
             }
             if old.controller != new.controller || old.labels != new.labels {
