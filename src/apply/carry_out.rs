@@ -130,8 +130,8 @@ impl CarryOut {
         Ok(())
     }
 
-    /// Writes the status, and the conditions where they change. A DaemonSet that was recreated meanwhile is not touched, because the
-    /// patch names the UID and the version that were seen.
+    /// Writes the status, and the conditions where they change. A DaemonSet that was recreated
+    /// meanwhile is not touched, because the patch names the UID and the version that were seen.
     pub async fn status(
         &self,
         key: &Key,

@@ -3,7 +3,7 @@
 use crate::{
     model::{
         Kind,
-        control::{CANARY_STAGE, COMPLETED, RELEASED},
+        control::{CANARY_STAGE, COMPLETED, RELEASED, STARTED},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{body, protobuf},
@@ -71,6 +71,16 @@ impl CarryOut {
         let mut touched: Vec<&RevisionRef> = ops.adopt.iter().collect();
         touched.extend(ops.set_label.iter().map(|(r, _)| r));
         touched.extend(ops.set_number.iter().map(|(r, _)| r));
+        if let Some((Some(r), at)) = &ops.set_started {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::RecordStart,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, STARTED, &at.to_string()),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
         if let Some(r) = &ops.release_canary {
             let version = (!touched.contains(&r)).then_some(r.version);
             let patch = Patch {
@@ -156,8 +166,10 @@ impl CarryOut {
             return Ok(());
         };
         let key = job.sibling(&current.name);
+        let started = job.plan.revision_ops.set_started.as_ref();
+        let started = started.map(|(_, at)| *at);
         let labels = revisions::labels(&job.ds.template.labels, &current.hash);
-        let body = body::revision(job.ds, &current.name, &labels, current.number);
+        let body = body::revision(job.ds, &current.name, &labels, current.number, started);
         match self.api.post(&paths::revisions(&key.namespace), body).await {
             Ok(answer) => {
                 self.observer.acted(Action::CreateRevision);

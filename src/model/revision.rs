@@ -37,6 +37,8 @@ pub struct Revision {
     pub labels: Labels,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// When the rollout to it began, where that was recorded (see `control::STARTED`).
+    pub started: Option<Time>,
     /// When it completed, where that was recorded (see `control::COMPLETED`).
     pub completed: Option<Time>,
     /// Whether its canary is over, as it was recorded (see `control::RELEASED`).

@@ -127,6 +127,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         draft.events.push(event);
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Canary(_)));
+    history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(&counted.status, baking, now);
     let said = ds.control.as_ref().map(|_| Said {
         revision: &history.current.name,

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Conditions, DaemonSet, DaemonSetStatus, Uid, Version, control::STATE_PREFIX};
+use crate::model::{
+    Conditions, DaemonSet, DaemonSetStatus, Time, Uid, Version,
+    control::{STARTED, STATE_PREFIX},
+};
 
 use super::{conditions, manifest::owner_reference, raw::RawObject, status::StatusObject};
 
@@ -197,12 +200,14 @@ pub fn annotation(uid: &Uid, version: Option<Version>, key: &str, value: &str) -
 
 /// A new ControllerRevision, as upstream makes it: with the DaemonSet's annotations, and the
 /// template's labels and the hash as `labels`. Annotations that are the state of a rollout are left
-/// out: on the DaemonSet they mean nothing, on a revision they would.
+/// out: on the DaemonSet they mean nothing, on a revision they would. `started` is such a state:
+/// the rollout to the revision begins with it.
 pub fn revision(
     ds: &DaemonSet,
     name: &str,
     labels: &BTreeMap<String, String>,
     number: i64,
+    started: Option<Time>,
 ) -> String {
     let mut metadata = RawObject::new();
     let mut object = RawObject::new();
@@ -212,6 +217,8 @@ pub fn revision(
         metadata.put("labels", labels)?;
         let mut annotations: BTreeMap<&str, &str> = ds.annotations.iter().collect();
         annotations.retain(|key, _| !key.starts_with(STATE_PREFIX));
+        let started = started.map(|at| at.to_string());
+        annotations.extend(started.as_deref().map(|at| (STARTED, at)));
         if !annotations.is_empty() {
             metadata.put("annotations", &annotations)?;
         }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::model::{
     Interner, Labels, Revision, StoredData, Str,
-    control::{CANARY_STAGE, COMPLETED, RELEASED},
+    control::{CANARY_STAGE, COMPLETED, RELEASED, STARTED},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -41,6 +41,7 @@ pub fn decode(
             controller: metadata.controller(),
             labels: metadata.labels(interner),
             terminating: metadata.deletion_timestamp.is_some(),
+            started: metadata.annotation(STARTED).and_then(|t| t.parse().ok()),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             canary_released: metadata
                 .annotation(RELEASED)
@@ -65,6 +66,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             controller: e.controller.clone(),
             labels: Labels::default(),
             terminating: false,
+            started: None,
             completed: None,
             canary_released: false,
             number: 0,

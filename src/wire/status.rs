@@ -1,4 +1,5 @@
-//! The fields of a DaemonSet's `status` that the controller owns, and its conditions, which it shares.
+//! The fields of a DaemonSet's `status` that the controller owns, and its conditions, which it
+//! shares.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -112,3 +112,40 @@ fn a_rollout_is_complete_with_the_plan_that_records_it() {
     recorded.put(&current.with(state("completed", &ago(1))).version(2));
     assert_eq!(told(&recorded.plan(), "RolloutComplete"), [""; 0]);
 }
+
+/// What is recorded as the begin of the rollout: on which revision, and whether that is there.
+fn begun(plan: &Plan) -> Option<(bool, daemonset_controller::model::Time)> {
+    let (revision, at) = plan.revision_ops.set_started.as_ref()?;
+    Some((revision.is_some(), *at))
+}
+
+#[test]
+fn the_begin_of_a_rollout_is_recorded_with_its_revision_or_when_control_comes_to_it() {
+    let older = || revision(OLD, 1, &template(1));
+    for keys in [CANARY, &[("hold", "all")]] {
+        let mut first = Cluster::bare(set(keys), [older(), node("a"), old("a")]);
+        assert_eq!(
+            begun(&first.plan()),
+            Some((false, now())),
+            "with the create"
+        );
+        let mut middle = cluster(&set(keys), [new("a"), old("b")]);
+        assert_eq!(begun(&middle.plan()), Some((true, now())));
+    }
+    let set = set(CANARY);
+    let current = |number| revision(NEW, number, &set.json["spec"]["template"]);
+    let mut known = cluster(&set, [new("a"), old("b")]);
+    known.put(&current(2).with(state("started", &ago(9))).version(2));
+    assert_eq!(begun(&known.plan()), None);
+    let recorded = current(1).with(state("started", &ago(90)));
+    let newer = revision(OLD, 2, &template(1));
+    let objects = [recorded, newer, node("a"), node("b"), new("a"), old("b")];
+    let mut back = Cluster::bare(set.clone(), objects);
+    assert_eq!(begun(&back.plan()), Some((true, now())), "it begins again");
+    // Nothing to roll out, and nothing that asks for control.
+    let strict = self::set(&[("budget", "strict")]);
+    assert_eq!(begun(&cluster(&strict, [new("a"), new("b")]).plan()), None);
+    let plain = self::set(&[]);
+    let mut plain = Cluster::bare(plain, [older(), node("a"), old("a")]);
+    assert_eq!(begun(&plain.plan()), None);
+}

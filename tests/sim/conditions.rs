@@ -226,3 +226,40 @@ async fn a_first_install_rolls_out_and_completes() {
     assert_eq!(told, [1, 1]);
     server.at_rest().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_begin_of_a_rollout_is_recorded_before_a_pod_is_replaced() {
+    let (server, _running) = covered(3, rolling(1, 0)).await;
+    set_keys(&server, json!({"budget": "strict"}));
+    seconds(5).await;
+    let newest = || {
+        let all = server.all("controllerrevisions").into_iter();
+        let newest = all
+            .max_by_key(|r| r["revision"].as_i64())
+            .expect("a revision");
+        newest["metadata"]["annotations"]["state.daemonset-controller.io/started"].clone()
+    };
+    assert!(newest().is_null(), "it had completed before");
+    let begun = server.now();
+    change_to(&server, "2", "2s");
+    until_departed(&server, 1, 60).await;
+    let started = newest();
+    let at: jiff::Timestamp = started.as_str().expect("a time").parse().expect("RFC 3339");
+    assert!(at >= begun && at <= server.now(), "{at}");
+    seconds(60).await;
+    assert_eq!(newest(), started, "it stays");
+    // As `kubectl rollout undo` has it.
+    respec(
+        &server,
+        json!({"template": {"metadata": {"annotations": {"v": null}}}}),
+    );
+    seconds(60).await;
+    assert_rolled(&server, 3, "1");
+    let back: jiff::Timestamp = newest()
+        .as_str()
+        .expect("a time")
+        .parse()
+        .expect("RFC 3339");
+    assert!(back > at, "another rollout");
+    server.at_rest().await;
+}

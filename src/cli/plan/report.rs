@@ -273,6 +273,9 @@ pub struct RevisionOpsReport {
     pub release: Vec<String>,
     /// Pod to its new hash label.
     pub relabel_pods: BTreeMap<String, String>,
+    /// Revision to the time that is recorded on it: when the rollout to it began.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_started: BTreeMap<String, String>,
     /// The revision on which it is recorded that its canary is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_canary: Option<String>,

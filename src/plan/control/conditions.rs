@@ -2,8 +2,8 @@
 //! `Reconciling`.
 //!
 //! While there is control the four types are this controller's, as a type means one thing: what
-//! another wrote with such a type is replaced, or goes. Without control none is written, and of what
-//! is stored only that goes which has one of our types *and* one of our reasons: the rest is
+//! another wrote with such a type is replaced, or goes. Without control none is written, and of
+//! what is stored only that goes which has one of our types *and* one of our reasons: the rest is
 //! somebody else's. Conditions of other types stay exactly as they were read, always.
 //!
 //! Readers (kstatus, and with it Flux and Helm) take `Stalled` for failed and `Reconciling` for in

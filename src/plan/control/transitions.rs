@@ -1,8 +1,8 @@
 //! What is told when a rollout under control begins, and when it is complete.
 //!
-//! Both follow from the plan that makes the transition: it creates the revision, or makes an old one
-//! the newest again, or records that it completed. What a plan has done the next one does not do, so
-//! a controller that starts anew does not repeat them.
+//! Both follow from the plan that makes the transition: it creates the revision, or makes an old
+//! one the newest again, or records that it completed. What a plan has done the next one does not
+//! do, so a controller that starts anew does not repeat them.
 
 use crate::model::{ConditionType, DaemonSet, Pod, control::PREFIX};
 
@@ -80,8 +80,8 @@ fn keys(ds: &DaemonSet) -> String {
 }
 
 /// The event of the plan with which the current revision completes: the stored condition
-/// `Progressing` says that it has not yet. Where there is no such condition, the first key came to a
-/// revision that had completed before.
+/// `Progressing` says that it has not yet. Where there is no such condition, the first key came to
+/// a revision that had completed before.
 pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<Event> {
     let (revision, _) = history.ops.set_completed.as_ref()?;
     if revision.name != history.current.name || standing.progress != Progress::Complete {

@@ -193,6 +193,10 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the template is back to it: number {n}");
         rows.push(about("number", revision(&r.name), cause));
     }
+    if let Some((Some(r), at)) = &ops.set_started {
+        let cause = format!("the rollout to it began: started {at}");
+        rows.push(about("record", revision(&r.name), cause));
+    }
     if let Some(r) = &ops.release_canary {
         let cause = "its canary is over: all nodes follow in the next plan";
         rows.push(about("record", revision(&r.name), cause));
