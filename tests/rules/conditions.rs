@@ -81,6 +81,9 @@ fn of<'c>(conditions: &'c [Value], kind: &str) -> &'c Value {
     found.unwrap_or_else(|| panic!("no {kind}: {conditions:?}"))
 }
 
+/// Keys with their values.
+type Keys<'k> = &'k [(&'k str, &'k str)];
+
 const CANARY: &[(&str, &str)] = &[("canary", "1"), ("bake", "1m")];
 const APPROVAL: &[(&str, &str)] = &[("canary", "1"), ("bake", "approval")];
 const STRICT: &[(&str, &str)] = &[("budget", "strict")];
@@ -91,7 +94,7 @@ fn each_standing_has_its_conditions() {
     let done = || vec![new("a"), new("b")];
     let available = "Available True PodsAvailable";
     let unavailable = "Available False PodsUnavailable";
-    let all: &[(&[(&str, &str)], Vec<Object>, &[&str])] = &[
+    let all: &[(Keys<'_>, Vec<Object>, &[&str])] = &[
         (STRICT, half(), &[available, "Progressing True Rolling"]),
         (
             STRICT,
@@ -168,6 +171,9 @@ fn each_standing_has_its_conditions() {
         let mut cluster = cluster(&set(keys), pods.clone());
         let written = written(&mut cluster).expect("conditions");
         assert_eq!(words(&written), *expected, "{keys:?}");
+        // What is written is known as our own when the keys are gone.
+        let mut plain = self::cluster(&storing(&set(&[]), written), pods.clone());
+        assert_eq!(self::written(&mut plain), Some(vec![]), "{keys:?}");
     }
     let mut on_delete = set(STRICT);
     on_delete.json["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
