@@ -33,6 +33,8 @@ pub enum Action {
     LabelRevision,
     /// The current revision got the highest number, as after a rollback.
     RenumberRevision,
+    /// The begin of a rollout was recorded on its revision.
+    RecordStart,
     /// The end of a stage, such as the canary, was recorded on its revision.
     ReleaseStage,
     /// The completion of a rollout was recorded on its revision.
@@ -55,6 +57,7 @@ impl Action {
             Action::ReleaseRevision,
             Action::LabelRevision,
             Action::RenumberRevision,
+            Action::RecordStart,
             Action::ReleaseStage,
             Action::RecordCompletion,
         ];
@@ -75,6 +78,7 @@ impl Action {
             Action::ReleaseRevision => "release_revision",
             Action::LabelRevision => "label_revision",
             Action::RenumberRevision => "renumber_revision",
+            Action::RecordStart => "record_start",
             Action::ReleaseStage => "release_stage",
             Action::RecordCompletion => "record_completion",
         }
@@ -92,6 +96,7 @@ impl Action {
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",
             Action::RenumberRevision => "Rollback",
+            Action::RecordStart => "RolloutStarted",
             Action::ReleaseStage => "StageReleased",
             Action::RecordCompletion => "RolloutComplete",
         }

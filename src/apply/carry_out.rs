@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings, Str},
+    model::{Conditions, DaemonSet, DaemonSetStatus, Key, Kind, Settings, Str},
     plan::{Event, EventType, Plan},
     wire::{body, raw},
 };
@@ -130,16 +130,17 @@ impl CarryOut {
         Ok(())
     }
 
-    /// Writes the status. A DaemonSet that was recreated meanwhile is not touched, because the
-    /// patch names the UID and the version that were seen.
+    /// Writes the status, and the conditions where they change. A DaemonSet that was recreated
+    /// meanwhile is not touched, because the patch names the UID and the version that were seen.
     pub async fn status(
         &self,
         key: &Key,
         ds: &DaemonSet,
         status: &DaemonSetStatus,
+        conditions: Option<&Conditions>,
     ) -> Result<StatusWrite, Failure> {
         let path = paths::daemon_set_status(key);
-        let body = body::status(ds, status);
+        let body = body::status(ds, status, conditions);
         match self.api.patch(&path, PatchType::Merge, body).await {
             Ok(answer) => {
                 self.observe(Kind::DaemonSet, &answer);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     model::{
         Kind,
-        control::{COMPLETED, RELEASED},
+        control::{COMPLETED, RELEASED, STARTED},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{body, protobuf},
@@ -73,6 +73,16 @@ impl CarryOut {
         let mut touched: Vec<&RevisionRef> = ops.adopt.iter().collect();
         touched.extend(ops.set_label.iter().map(|(r, _)| r));
         touched.extend(ops.set_number.iter().map(|(r, _)| r));
+        if let Some((Some(r), at)) = &ops.set_started {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::RecordStart,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, STARTED, &at.to_string()),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
         if let Some((r, stages)) = &ops.release_stages {
             let version = (!touched.contains(&r)).then_some(r.version);
             let stages: Vec<&str> = stages.iter().map(|stage| &**stage).collect();
@@ -159,8 +169,10 @@ impl CarryOut {
             return Ok(());
         };
         let key = job.sibling(&current.name);
+        let started = job.plan.revision_ops.set_started.as_ref();
+        let started = started.map(|(_, at)| *at);
         let labels = revisions::labels(&job.ds.template.labels, &current.hash);
-        let body = body::revision(job.ds, &current.name, &labels, current.number);
+        let body = body::revision(job.ds, &current.name, &labels, current.number, started);
         match self.api.post(&paths::revisions(&key.namespace), body).await {
             Ok(answer) => {
                 self.observer.acted(Action::CreateRevision);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Controller, DaemonSet, Key, Labels, Node, NodeId, Verdict};
+use crate::model::{Controller, DaemonSet, Key, Labels, Node, NodeId, Pod, Str, Verdict};
 
 use super::{Cache, Entry};
 
@@ -83,6 +83,22 @@ impl Cache {
         }
     }
 
+    /// What only explains a pod concerns its controller where that has rollout control: its
+    /// condition `Available` counts nodes by what their pod waits for, in one word.
+    pub(super) fn mark_told(&mut self, old: &Pod, new: &Pod) {
+        let Controller::Uid(uid) = &new.controller else {
+            return;
+        };
+        let Some(key) = self.by_uid.get(uid) else {
+            return;
+        };
+        let entry = self.daemon_sets.get(key);
+        let has_control = entry.is_some_and(|entry| entry.daemon_set.control.is_some());
+        if has_control && waits_for(old) != waits_for(new) {
+            self.dirty.insert(key.clone());
+        }
+    }
+
     fn mark_matching(&mut self, key: &Key, labels: Option<&Labels>) {
         let keys: Vec<Key> = self
             .daemon_sets
@@ -100,6 +116,15 @@ impl Cache {
 fn minds(entry: &Entry) -> bool {
     let control = entry.daemon_set.control.as_deref();
     control.is_some_and(|control| control.bad_nodes.is_some())
+}
+
+/// Whether the pod waits for the scheduler, and for what its containers wait.
+fn waits_for(pod: &Pod) -> (bool, Vec<&Str>) {
+    let Some(detail) = pod.detail.as_deref() else {
+        return (false, Vec::new());
+    };
+    let reasons = detail.waiting.iter().map(|container| &container.reason);
+    (detail.unscheduled.is_some(), reasons.collect())
 }
 
 /// Whether the selector of the DaemonSet matches these labels; a malformed one matches nothing.

@@ -385,11 +385,12 @@ impl Cache {
                 self.nodes.unpoint(id);
             }
             let mut same = new.clone();
-            // What only explains concerns nobody.
+            // What only explains concerns nobody but a condition.
             (same.version, same.detail) = (old.version, old.detail.clone());
             same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
             let waits = new.is_unschedulable() != old.is_unschedulable();
             if same == *old && !(waits && self.minds_bad_nodes(&new.controller)) {
+                self.mark_told(old, &new);
                 return;
             }
             if old.controller != new.controller || old.labels != new.labels {

@@ -24,6 +24,10 @@ pub const STATE_PREFIX: &str = "state.daemonset-controller.io/";
 /// available pod of it. RFC 3339.
 pub const COMPLETED: &str = "state.daemonset-controller.io/completed";
 
+/// The annotation of a ControllerRevision that says when the rollout to it began, under rollout
+/// control. RFC 3339. It is for people: no decision follows from it.
+pub const STARTED: &str = "state.daemonset-controller.io/started";
+
 /// The annotation of a ControllerRevision with the stages of its rollout that are over: a JSON list
 /// of names.
 pub const RELEASED: &str = "state.daemonset-controller.io/released";

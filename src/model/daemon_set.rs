@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Control, Exclusion, Labels, Malformed, Selector, Str, Template, Uid, Version};
+use super::{
+    Control, Exclusion, Labels, Malformed, Selector, StoredCondition, Str, Template, Uid, Version,
+};
 
 /// A number or a percentage.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,6 +129,8 @@ pub struct DaemonSet {
     pub revision_history_limit: i32,
     /// `status`.
     pub status: DaemonSetStatus,
+    /// `status.conditions`; None where there are none.
+    pub conditions: Option<Arc<[StoredCondition]>>,
     /// False for a DaemonSet that could not be decoded: it is left alone.
     pub readable: bool,
 }
@@ -136,5 +140,10 @@ impl DaemonSet {
     pub fn exclusions(&self) -> Arc<[Exclusion]> {
         let control = self.control.as_ref();
         control.map_or_else(Arc::default, |control| control.exclusions.clone())
+    }
+
+    /// The stored conditions, in order.
+    pub fn conditions(&self) -> &[StoredCondition] {
+        self.conditions.as_deref().unwrap_or_default()
     }
 }

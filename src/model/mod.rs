@@ -20,6 +20,7 @@
 
 pub mod backoff;
 pub mod condition;
+pub mod conditions;
 pub mod control;
 pub mod daemon_set;
 pub mod exclusion;
@@ -46,6 +47,7 @@ use std::{fmt, sync::Arc};
 
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
+pub use conditions::{Condition, ConditionType, Conditions, ListedCondition, StoredCondition};
 pub use control::{Bake, Canary, Control, HoldScope, InvalidKey, NodeCap, Origin, Setting};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use exclusion::{Exclusion, Existing};

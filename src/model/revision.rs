@@ -39,6 +39,8 @@ pub struct Revision {
     pub labels: Labels,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// When the rollout to it began, where that was recorded (see `control::STARTED`).
+    pub started: Option<Time>,
     /// When it completed, where that was recorded (see `control::COMPLETED`).
     pub completed: Option<Time>,
     /// The stages of its rollout that are over, as it was recorded (see `control::RELEASED`).

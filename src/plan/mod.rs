@@ -46,7 +46,13 @@ pub use whole::{DetailedPlan, OlderRevision, Plan};
 use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
-use control::{Gate, Rules, exempt::Exempt, standing::Progressed};
+use control::{
+    Gate, Rules,
+    conditions::{self, Missing, Said},
+    exempt::Exempt,
+    standing::Progressed,
+    transitions,
+};
 use draft::Draft;
 use facts::Facts;
 use hold::Holds;
@@ -114,6 +120,12 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         holds: &holds,
     };
     let standing = progressed.standing(&facts);
+    let missing = match &ds.control {
+        Some(_) if counted.status.number_unavailable > 0 => {
+            Missing::count(&facts, |id| facts.exempt.is(id))
+        }
+        _ => Missing::default(),
+    };
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
     if let Some((stages, event)) = release_stages {
@@ -122,7 +134,18 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking;
+    history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
+    let said = ds.control.as_ref().map(|_| Said {
+        revision: &history.current.name,
+        standing: &standing,
+        status: &counted.status,
+        missing: &missing,
+    });
+    let conditions = conditions::list(ds, said.as_ref(), now);
+    let started = transitions::started(ds, &history, gate.as_ref(), &pods);
+    let completed = transitions::completed(ds, &history, &standing);
+    draft.events.extend(started.into_iter().chain(completed));
 
     let stable = rules.stable_hash();
     history.ops.delete_old =
@@ -141,6 +164,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         older_templates,
         deletes: draft.deletes,
         status: Some(status),
+        conditions,
         rollout,
         standing: Some(standing),
         holds,

@@ -76,6 +76,9 @@ pub struct RevisionOps {
     /// Duplicates of the current revision, deleted after their pods were relabelled, and after
     /// what is recorded on them was recorded on the one that stays (`set_completed`).
     pub delete_duplicates: Vec<RevisionRef>,
+    /// When the rollout to the current revision began, which is to be recorded on it before a pod
+    /// is replaced. No revision: it is recorded with the create.
+    pub set_started: Option<(Option<RevisionRef>, Time)>,
     /// The current revision, and all stages of its rollout that are over: to be recorded on it. The
     /// next stage follows in the next plan.
     pub release_stages: Option<(RevisionRef, Vec<Str>)>,

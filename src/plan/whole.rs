@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::model::{
-    BackoffChange, DaemonSetStatus, NodeId, Snapshot, Str, Template, Time, Verdict,
+    BackoffChange, Conditions, DaemonSetStatus, NodeId, Snapshot, Str, Template, Time, Verdict,
 };
 
 use super::{
@@ -36,6 +36,8 @@ pub struct Plan {
     pub deletes: Vec<Delete>,
     /// The status that the snapshot calls for (before any action of this plan).
     pub status: Option<DaemonSetStatus>,
+    /// The conditions as they are to be stored; None where they are, and without rollout control.
+    pub conditions: Option<Conditions>,
     /// How the rolling update stands; None where pods are not updated by the controller.
     pub rollout: Option<Rollout>,
     /// How the rollout stands, whoever replaces the pods; None where nothing is done at all.

@@ -17,4 +17,5 @@ pub mod read_error;
 pub mod rollout_defaults;
 pub mod run;
 pub mod shared;
+mod status;
 pub mod sync;

@@ -4,7 +4,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,19 +17,11 @@ use crate::{
         CarryOut, Failure, Observer,
         client::{Api, ApiError, paths},
     },
-    model::{DaemonSet, DaemonSetStatus, Key, Kind, Settings, Uid},
+    model::{Conditions, DaemonSet, Key, Kind, Settings, Uid},
     plan::{self, Event, LeftAlone, Plan, control::pause, hold::HoldRule, short_lived},
 };
 
-use super::{monitor::Synced, queue::Outcome, shared::Shared};
-
-/// The least time between two status writes of one DaemonSet: while a thousand pods become ready,
-/// ten writes a second say as much as a thousand.
-const STATUS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The longest interval between two writes of the same status. It doubles up to this while another
-/// client, such as a second controller with other caches, keeps writing another status over ours.
-const LONGEST_STATUS_INTERVAL: Duration = Duration::from_secs(60);
+use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
 
 /// Pods in a page when the pods of one DaemonSet are read.
 const PAGE: u32 = 500;
@@ -59,40 +50,6 @@ struct Notes {
     logged: Vec<&'static str>,
     /// The DaemonSet of this name that was last planned for, and what held its rollout.
     held: Option<(Uid, Option<HoldRule>)>,
-}
-
-#[derive(Clone)]
-struct Written {
-    at: Instant,
-    status: DaemonSetStatus,
-    /// How often in a row this same status had to be written again.
-    again: u32,
-}
-
-impl Written {
-    /// The record of the next write. Only writes of the same status count as repeated.
-    fn next(before: Option<&Written>, status: &DaemonSetStatus, at: Instant) -> Written {
-        let again = before.filter(|w| w.status == *status).map(|w| w.again + 1);
-        Written {
-            at,
-            status: *status,
-            again: again.unwrap_or(0),
-        }
-    }
-
-    /// The earliest time at which `status` may be written. A status that becomes complete is
-    /// written without delay, because people and tools wait for it.
-    fn soonest(&self, status: &DaemonSetStatus) -> Instant {
-        let doublings = if self.status == *status {
-            self.again + 1
-        } else if status.is_complete() && !self.status.is_complete() {
-            return self.at;
-        } else {
-            0
-        };
-        let interval = STATUS_INTERVAL * (1 << doublings.min(10));
-        self.at + interval.min(LONGEST_STATUS_INTERVAL)
-    }
 }
 
 impl Syncer {
@@ -210,8 +167,8 @@ impl Syncer {
         planned
     }
 
-    /// Writes the status of this plan, without its generation unless that is `observed`. Returns
-    /// true when the DaemonSet was in another state than the cache has.
+    /// Writes the status and the conditions of this plan, without its generation unless that is
+    /// `observed`. Returns true when the DaemonSet was in another state than the cache has.
     async fn status(
         &self,
         key: &Key,
@@ -234,11 +191,23 @@ impl Syncer {
         } else if plan.revision.as_ref().is_none_or(|r| r.create) {
             return Ok(false);
         }
-        if status == ds.status {
+        let conditions: Option<&Conditions> = plan.conditions.as_ref();
+        if status == ds.status && conditions.is_none() {
             return Ok(false);
         }
+        let told = conditions.map(Conditions::told);
+        let is_only_message =
+            status == ds.status && conditions.is_some_and(|all| all.is_only_message);
         // A new generation is acknowledged without delay, because people and tools wait for it.
-        let soonest = self.note(key, |n| n.written.as_ref().map(|w| w.soonest(&status)));
+        let soonest = self.note(key, |n| {
+            let written = n.written.as_ref()?;
+            let soonest = written.soonest(&status, told.as_ref());
+            Some(if is_only_message {
+                soonest.max(written.soonest_message())
+            } else {
+                soonest
+            })
+        });
         if let Some(at) = soonest
             && at > Instant::now()
             && status.observed_generation == ds.status.observed_generation
@@ -247,10 +216,10 @@ impl Syncer {
             return Ok(false);
         }
         let begun = Instant::now();
-        match self.carry_out.status(key, ds, &status).await {
+        match self.carry_out.status(key, ds, &status, conditions).await {
             Ok(_) => {
                 self.note(key, |n| {
-                    n.written = Some(Written::next(n.written.as_ref(), &status, begun));
+                    n.written = Some(Written::next(n.written.as_ref(), &status, told, begun));
                 });
                 Ok(false)
             }

@@ -7,6 +7,7 @@
 
 mod at_rest;
 mod budget;
+mod conditions;
 mod deletes;
 mod facts;
 mod gates;
@@ -50,7 +51,7 @@ pub struct Check<'a> {
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` to `S5`, `S8`, or `L1`.
+    /// `S1` to `S5`, `S8`, `C1` or `L1`.
     pub promise: &'static str,
     /// The resourceVersion of the write that broke it.
     pub version: u64,
@@ -94,6 +95,7 @@ impl Check<'_> {
             Box::<revisions::Revisions>::default(),
             Box::<ours::Ours>::default(),
             Box::<gates::Gates>::default(),
+            Box::<conditions::Conditions>::default(),
         ])
     }
 

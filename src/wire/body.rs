@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{DaemonSet, DaemonSetStatus, Uid, Version, control::STATE_PREFIX};
+use crate::model::{
+    Conditions, DaemonSet, DaemonSetStatus, Time, Uid, Version,
+    control::{STARTED, STATE_PREFIX},
+};
 
-use super::{manifest::owner_reference, raw::RawObject, status::StatusObject};
+use super::{conditions, manifest::owner_reference, raw::RawObject, status::StatusObject};
 
 fn render(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts, numbers and maps of them have a JSON form")
@@ -50,17 +53,22 @@ pub fn delete(uid: &Uid, version: Option<Version>) -> String {
     })
 }
 
-/// A merge patch of the fields of `status` that the controller owns. Conditions and unknown fields
-/// stay.
-pub fn status(ds: &DaemonSet, status: &DaemonSetStatus) -> String {
+/// A merge patch of the fields of `status` that the controller owns, and of the whole list of
+/// conditions where that changes. Unknown fields stay, and conditions where there are no others.
+///
+/// One patch has both, because readers take conditions for those of `observedGeneration`. The list
+/// is patched as a whole: a patch that merges its entries folds duplicates, changes their order,
+/// and fails on an entry without a type.
+pub fn status(ds: &DaemonSet, status: &DaemonSetStatus, conditions: Option<&Conditions>) -> String {
     #[derive(Serialize)]
     struct Patch<'a> {
         metadata: Seen<'a>,
-        status: StatusObject,
+        status: StatusObject<'a>,
     }
+    let conditions = conditions.map(conditions::encode);
     render(&Patch {
         metadata: Seen::new(&ds.uid, Some(ds.version)),
-        status: status.into(),
+        status: StatusObject::new(status, conditions.as_deref()),
     })
 }
 
@@ -192,12 +200,14 @@ pub fn annotation(uid: &Uid, version: Option<Version>, key: &str, value: &str) -
 
 /// A new ControllerRevision, as upstream makes it: with the DaemonSet's annotations, and the
 /// template's labels and the hash as `labels`. Annotations that are the state of a rollout are left
-/// out: on the DaemonSet they mean nothing, on a revision they would.
+/// out: on the DaemonSet they mean nothing, on a revision they would. `started` is such a state:
+/// the rollout to the revision begins with it.
 pub fn revision(
     ds: &DaemonSet,
     name: &str,
     labels: &BTreeMap<String, String>,
     number: i64,
+    started: Option<Time>,
 ) -> String {
     let mut metadata = RawObject::new();
     let mut object = RawObject::new();
@@ -207,6 +217,8 @@ pub fn revision(
         metadata.put("labels", labels)?;
         let mut annotations: BTreeMap<&str, &str> = ds.annotations.iter().collect();
         annotations.retain(|key, _| !key.starts_with(STATE_PREFIX));
+        let started = started.map(|at| at.to_string());
+        annotations.extend(started.as_deref().map(|at| (STARTED, at)));
         if !annotations.is_empty() {
             metadata.put("annotations", &annotations)?;
         }

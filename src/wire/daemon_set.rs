@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 use super::{
-    DecodeError, canonical,
+    DecodeError, canonical, conditions,
     partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
     raw::RawObject,
     status::StatusObject,
@@ -27,7 +27,8 @@ struct DaemonSetObject<'a> {
     metadata: Metadata<'a>,
     #[serde(borrow)]
     spec: Spec<'a>,
-    status: Option<StatusObject>,
+    #[serde(borrow)]
+    status: Option<StatusObject<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +141,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
     let spec = &object.spec;
     let (data, without) = canonical::revision_data(spec.template).map_err(fail)?;
     let data = Str::from(data);
+    let status = object.status.unwrap_or_default();
     let annotations = partial::labels(metadata.annotations.as_ref(), interner);
     Ok(DaemonSet {
         namespace: interner.text(metadata.namespace.as_ref().map_or("", |n| &n.0)),
@@ -160,7 +162,8 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         update_strategy: update_strategy(spec.update_strategy.as_ref()),
         min_ready_seconds: spec.min_ready_seconds.unwrap_or(0),
         revision_history_limit: spec.revision_history_limit.unwrap_or(10),
-        status: object.status.unwrap_or_default().into(),
+        conditions: conditions::decode(status.conditions),
+        status: status.into(),
         readable: true,
     })
 }
@@ -202,6 +205,7 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
         min_ready_seconds: 0,
         revision_history_limit: 0,
         status: DaemonSetStatus::default(),
+        conditions: None,
         readable: false,
     })
 }

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod canonical;
+mod conditions;
 pub mod daemon_set;
 mod identity;
 mod lenient;

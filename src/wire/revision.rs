@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::model::{
     Interner, Labels, Revision, StoredData, Str,
-    control::{COMPLETED, RELEASED},
+    control::{COMPLETED, RELEASED, STARTED},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -43,6 +43,7 @@ pub fn decode(
             controller: metadata.controller(),
             labels: metadata.labels(interner),
             terminating: metadata.deletion_timestamp.is_some(),
+            started: metadata.annotation(STARTED).and_then(|t| t.parse().ok()),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             released: metadata.annotation(RELEASED).map_or_else(none, stages),
             number: object.revision.unwrap_or(0),
@@ -75,6 +76,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             controller: e.controller.clone(),
             labels: Labels::default(),
             terminating: false,
+            started: None,
             completed: None,
             released: none(),
             number: 0,

@@ -1,12 +1,14 @@
-//! The fields of a DaemonSet's `status` that the controller owns.
+//! The fields of a DaemonSet's `status` that the controller owns, and its conditions, which it
+//! shares.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::model::DaemonSetStatus;
 
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-pub struct StatusObject {
+pub struct StatusObject<'a> {
     current_number_scheduled: i32,
     number_misscheduled: i32,
     desired_number_scheduled: i32,
@@ -17,9 +19,12 @@ pub struct StatusObject {
     observed_generation: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     collision_count: Option<i32>,
+    /// The whole list; absent in a patch that leaves it as it is.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<&'a RawValue>,
 }
 
-impl From<&DaemonSetStatus> for StatusObject {
+impl From<&DaemonSetStatus> for StatusObject<'_> {
     fn from(status: &DaemonSetStatus) -> Self {
         StatusObject {
             current_number_scheduled: status.current_number_scheduled,
@@ -31,12 +36,13 @@ impl From<&DaemonSetStatus> for StatusObject {
             number_unavailable: status.number_unavailable,
             observed_generation: status.observed_generation,
             collision_count: status.collision_count,
+            conditions: None,
         }
     }
 }
 
-impl From<StatusObject> for DaemonSetStatus {
-    fn from(object: StatusObject) -> Self {
+impl From<StatusObject<'_>> for DaemonSetStatus {
+    fn from(object: StatusObject<'_>) -> Self {
         DaemonSetStatus {
             current_number_scheduled: object.current_number_scheduled,
             number_misscheduled: object.number_misscheduled,
@@ -47,6 +53,16 @@ impl From<StatusObject> for DaemonSetStatus {
             number_unavailable: object.number_unavailable,
             observed_generation: object.observed_generation,
             collision_count: object.collision_count,
+        }
+    }
+}
+
+impl<'a> StatusObject<'a> {
+    /// The counts, and the whole list of conditions where that is to be written.
+    pub fn new(status: &DaemonSetStatus, conditions: Option<&'a RawValue>) -> Self {
+        StatusObject {
+            conditions,
+            ..status.into()
         }
     }
 }

@@ -30,6 +30,7 @@ const METRICS: &[&str] = &[
     "daemonset_controller_relists_total",
     "daemonset_controller_rollout_age_seconds",
     "daemonset_controller_rollout_defaults_valid",
+    "daemonset_controller_rollout_stalled_start_timestamp_seconds",
     "daemonset_controller_rollout_stuck",
     "daemonset_controller_syncs_total",
     "daemonset_controller_updated_pods",

@@ -286,6 +286,33 @@ fn what_only_explains_of_a_pod_is_known_and_concerns_nobody() {
 }
 
 #[test]
+fn what_a_pod_waits_for_concerns_a_controller_that_tells_it_in_a_condition() {
+    let mut cache = cluster();
+    observe(&mut cache, Kind::Node, &node(3, "1", 0));
+    let controlled = json!({
+        "metadata": {
+            "name": "c", "namespace": "x", "uid": "c", "resourceVersion": "2",
+            "annotations": {"daemonset-controller.io/budget": "strict"},
+        },
+        "spec": {"selector": {"matchLabels": {"app": "c"}}, "template": {"spec": {"containers": []}}},
+    });
+    observe(&mut cache, Kind::DaemonSet, &controlled);
+    observe(&mut cache, Kind::Pod, &pod(4, Some("c"), "c", "Running"));
+    let mut version = 4;
+    let mut waits = |reason: &str, count: u32| {
+        version += 1;
+        let mut state = pod(version, Some("c"), "c", "Running");
+        let waiting = json!({"waiting": {"reason": reason}});
+        state["status"]["containerStatuses"] =
+            json!([{"name": "c", "restartCount": count, "state": waiting}]);
+        observe(&mut cache, Kind::Pod, &state)
+    };
+    assert_eq!(waits("CrashLoopBackOff", 1), ["c"]);
+    assert_eq!(waits("CrashLoopBackOff", 2), [""; 0], "the same");
+    assert_eq!(waits("ImagePullBackOff", 2), ["c"]);
+}
+
+#[test]
 fn what_keeps_a_terminating_pod_is_known_and_concerns_nobody() {
     let mut cache = cluster();
     observe(&mut cache, Kind::Node, &node(3, "1", 0));

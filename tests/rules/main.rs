@@ -11,6 +11,8 @@ mod bad_input;
 mod bad_nodes;
 mod budget;
 mod canary;
+mod conditions;
+mod conditions_events;
 mod decisions;
 mod defaults;
 mod denied;

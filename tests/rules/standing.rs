@@ -57,7 +57,9 @@ impl Case {
 
     /// The progress, and why it stalls.
     fn stands(self) -> (Progress, Option<&'static str>) {
-        let Standing { progress, stalled } = self.plan().standing.expect("standing");
+        let Standing {
+            progress, stalled, ..
+        } = self.plan().standing.expect("standing");
         (progress, stalled.as_ref().map(|rule| rule.as_str()))
     }
 

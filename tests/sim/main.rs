@@ -7,6 +7,8 @@ mod budget_strict;
 mod canary;
 mod claims;
 mod cluster;
+mod conditions;
+mod conditions_faults;
 mod conflict;
 mod control_random;
 mod controllers;

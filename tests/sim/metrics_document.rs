@@ -29,7 +29,8 @@ fn documented() -> BTreeSet<[String; 4]> {
 #[tokio::test(start_paused = true)]
 async fn the_document_lists_the_metrics_that_there_are_and_no_others() {
     let server = world(3);
-    let hold = json!({"daemonset-controller.io/hold": "rollout"});
+    // It holds, and it stalls.
+    let hold = json!({"daemonset-controller.io/hold": "rollot"});
     server.edit(
         "daemonsets",
         "web",

@@ -225,3 +225,41 @@ async fn an_annotation_that_cannot_be_read_is_told_where_nothing_else_is_to_be_d
     );
     server.at_rest().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_only_when_a_person_acts_has_a_begin_until_it_is_mended() {
+    let (server, a) = covered(2, rolling(1, 0)).await;
+    let stalled = || -> BTreeMap<String, f64> {
+        let metrics = metrics(&a);
+        let all = metrics.samples("daemonset_controller_rollout_stalled_start_timestamp_seconds");
+        all.map(|s| (s.labels["reason"].clone(), s.value)).collect()
+    };
+    hold(&server, "rollout");
+    seconds(60).await;
+    assert!(stalled().is_empty(), "a hold is wanted");
+    hold(&server, "rollot");
+    seconds(600).await;
+    let first = stalled();
+    assert_eq!(first.len(), 1);
+    let age = time(&server) - first["InvalidAnnotation"];
+    assert!((599.0..601.0).contains(&age), "{age}");
+    let budget = |value: &str| {
+        let budget = json!({"maxUnavailable": value});
+        let strategy = json!({"updateStrategy": {"rollingUpdate": budget}});
+        server.edit("daemonsets", "web", json!({"spec": strategy}));
+    };
+    hold(&server, Value::Null);
+    budget("half");
+    seconds(60).await;
+    assert!(
+        stalled().is_empty(),
+        "without a key there is no such condition"
+    );
+    hold(&server, "rollout");
+    seconds(60).await;
+    assert!(stalled()["InvalidBudget"] > first["InvalidAnnotation"] + 600.0);
+    budget("50%");
+    seconds(5).await;
+    assert!(stalled().is_empty());
+    server.at_rest().await;
+}

@@ -8,6 +8,7 @@
 pub mod assign;
 mod bake;
 mod canary;
+pub mod conditions;
 pub mod digest;
 pub mod exempt;
 pub mod hold;
@@ -15,6 +16,7 @@ pub mod pause;
 pub mod stable;
 pub mod stages;
 pub mod standing;
+pub mod transitions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,6 +36,7 @@ use super::{
 use assign::Assignment;
 use exempt::Exempt;
 use stable::Hashed;
+use standing::{Progress, Standing};
 
 /// What keeps nodes from the current revision.
 #[derive(Debug)]
@@ -186,6 +189,25 @@ impl<'s> Rules<'s> {
             Some((id, older))
         };
         snapshot.nodes.iter().filter_map(of_node).collect()
+    }
+
+    /// What is to be recorded on the current revision: that the rollout to it begins now, with the
+    /// plan that creates it or makes it the newest again, or because rollout control came to it in
+    /// the middle.
+    pub fn started(
+        &self,
+        history: &History,
+        standing: &Standing,
+        now: Time,
+    ) -> Option<(Option<RevisionRef>, Time)> {
+        self.control?;
+        let Some(current) = self.current else {
+            return Some((None, now));
+        };
+        let is_newest_again =
+            history.ops.set_number.is_some() && history.ops.delete_duplicates.is_empty();
+        let is_unknown = current.started.is_none() && standing.progress != Progress::Complete;
+        (is_newest_again || is_unknown).then(|| (Some(current.into()), now))
     }
 
     /// What is to be recorded: that a revision completed now, so that the next rollout knows what

@@ -8,7 +8,7 @@ use crate::plan::{
     whole::Plan,
 };
 
-use super::hold;
+use super::{conditions::first_upper, hold};
 
 /// The rule that holds most of what this DaemonSet's annotations hold; None where they hold
 /// nothing.
@@ -75,11 +75,4 @@ pub fn first(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
 fn warning(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
     let control = ds.control.as_deref().filter(|_| plan.is_settled())?;
     hold::event(control)
-}
-
-/// The sentence with a capital letter.
-fn first_upper(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }

@@ -29,6 +29,8 @@ const SHOWN: usize = 5;
 /// How the open stage stands.
 #[derive(Debug)]
 pub struct Stage {
+    /// Its name.
+    pub name: Str,
     /// Why the other nodes wait.
     pub rule: HoldRule,
     /// Until when, where a time ends the wait.
@@ -142,6 +144,7 @@ impl Facts<'_, '_> {
             }
         }
         over.map(|over| Stage {
+            name: over.names.last().cloned().unwrap_or_else(|| "".into()),
             rule: HoldRule::StageNotRecorded,
             until: None,
             over: Some(over),
@@ -170,11 +173,13 @@ impl Facts<'_, '_> {
             Kind::Group(name) => name.clone(),
         };
         let waits = |rule, until| Stage {
+            name: name.clone(),
             rule,
             until,
             over: None,
         };
         let over = |because: String| Stage {
+            name: name.clone(),
             rule: HoldRule::StageNotRecorded,
             until: None,
             over: Some(Over {

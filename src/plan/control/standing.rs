@@ -15,6 +15,8 @@ use super::{Gate, stages::Stage};
 pub struct Standing {
     /// How far it is, and what it waits for.
     pub progress: Progress,
+    /// The stage that is rolled out, bakes, or is to be approved: `canary`, or a group of `order`.
+    pub stage: Option<Str>,
     /// Why it does not go on unless a person acts.
     pub stalled: Option<HoldRule>,
 }
@@ -80,7 +82,15 @@ impl Progressed<'_> {
             Some(rule) if !self.is_complete(facts) => Progress::Paused(rule),
             _ => self.progress(facts),
         };
-        Standing { progress, stalled }
+        let stage = match (&progress, self.gate) {
+            (Progress::Paused(_), _) | (_, None | Some(Gate::Held(_))) => None,
+            (_, Some(Gate::Stage(stage))) => Some(stage.name.clone()),
+        };
+        Standing {
+            progress,
+            stage,
+            stalled,
+        }
     }
 
     fn progress(&self, facts: &Facts<'_, '_>) -> Progress {

@@ -190,7 +190,8 @@ impl Families<'_> {
             None,
             rows.iter().map(|(key, row)| (of(key), stuck(row))),
         )?;
-        self.held(&rows)
+        self.held(&rows)?;
+        self.stalled(&rows)
     }
 
     /// A row for each rule of rollout control that holds something of a DaemonSet.
@@ -214,6 +215,22 @@ impl Families<'_> {
             "Nodes on which the annotations of the DaemonSet hold something.",
             None,
             each().map(|(labels, by)| (labels, by.nodes as i64)),
+        )
+    }
+
+    /// A row for each DaemonSet with rollout control that goes on only when a person acts.
+    fn stalled(&mut self, rows: &BTreeMap<Key, Row>) -> fmt::Result {
+        let each = rows.iter().filter_map(|(key, row)| {
+            let [namespace, daemon_set] = of(key);
+            let stalled = row.stalled.as_ref()?;
+            let since = stalled.since.since(Time::default()).as_secs_f64();
+            Some(([namespace, daemon_set, ("reason", stalled.reason)], since))
+        });
+        self.gauges(
+            "rollout_stalled_start_timestamp",
+            "When this process first saw that the rollout of the DaemonSet goes on only when a person acts, since the Unix epoch.",
+            Some(Unit::Seconds),
+            each,
         )
     }
 

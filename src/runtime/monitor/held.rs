@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{model::Time, plan::Plan};
+use crate::{
+    model::{DaemonSet, Time},
+    plan::Plan,
+};
 
 /// What is held, by the rule in one word.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,5 +38,29 @@ impl Held {
             by.nodes += hold.nodes.as_ref().map_or(0, |nodes| nodes.count);
         }
         held
+    }
+}
+
+/// A DaemonSet with rollout control goes on only when a person acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stalled {
+    /// The rule, in one word: the reason of the condition `Stalled`.
+    pub reason: &'static str,
+    /// The first plan that had it.
+    pub since: Time,
+}
+
+impl Stalled {
+    /// What it is after this plan, made at `now`. The same reason as `before` keeps its time.
+    pub fn after(
+        before: Option<Stalled>,
+        ds: &DaemonSet,
+        plan: &Plan,
+        now: Time,
+    ) -> Option<Stalled> {
+        ds.control.as_ref()?;
+        let reason = plan.standing.as_ref()?.stalled.as_ref()?.as_str();
+        let before = before.filter(|before| before.reason == reason);
+        Some(before.unwrap_or(Stalled { reason, since: now }))
     }
 }

@@ -42,7 +42,7 @@ pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
 
 use health::Check;
-use held::Held;
+use held::{Held, Stalled};
 use watched::Watched;
 
 /// How a sync ended, as the metrics' label `result`.
@@ -81,6 +81,8 @@ struct Row {
     refused: Option<Time>,
     /// What the rules of rollout control hold.
     held: Held,
+    /// Why it goes on only when a person acts.
+    stalled: Option<Stalled>,
 }
 
 /// The parts of the running controller. Before it runs, and after it, there are none.
@@ -197,6 +199,7 @@ impl Monitor {
                 row.status = status;
                 row.rollout = Progress::after(row.rollout.take(), ds, plan, now);
                 row.held = Held::after(&row.held, plan, at);
+                row.stalled = Stalled::after(row.stalled.take(), ds, plan, at);
             }
             None => {
                 let row = Row {
@@ -205,6 +208,7 @@ impl Monitor {
                     rollout: Progress::after(None, ds, plan, now),
                     refused: None,
                     held: Held::after(&Held::default(), plan, at),
+                    stalled: Stalled::after(None, ds, plan, at),
                 };
                 rows.insert(key.clone(), row);
             }

@@ -1,6 +1,7 @@
 //! Each promise can be broken, and its violation is found.
 
 mod budget;
+mod conditions;
 mod gates;
 mod revisions;
 

@@ -241,6 +241,14 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
             .iter()
             .map(|r| (r.pod.name.to_string(), r.hash.to_string()))
             .collect(),
+        set_started: ops
+            .set_started
+            .iter()
+            .filter_map(|(_, at)| {
+                let current = plan.revision.as_ref()?;
+                Some((current.name.to_string(), at.to_string()))
+            })
+            .collect(),
         release_stages: ops
             .release_stages
             .iter()

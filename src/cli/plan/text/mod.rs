@@ -199,6 +199,10 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the template is back to it: number {n}");
         rows.push(about("number", revision(&r.name), cause));
     }
+    if let Some((Some(r), at)) = &ops.set_started {
+        let cause = format!("the rollout to it began: started {at}");
+        rows.push(about("record", revision(&r.name), cause));
+    }
     if let Some((r, stages)) = &ops.release_stages {
         let last = stages.last().map_or("", |stage| &**stage);
         let cause = format!("stage {last} is over: the nodes after it follow in the next plan");

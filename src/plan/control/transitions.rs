@@ -1,0 +1,112 @@
+//! What is told when a rollout under control begins, and when it is complete.
+//!
+//! Both follow from the plan that makes the transition: it creates the revision, or makes an old
+//! one the newest again, or records that it completed. What a plan has done the next one does not
+//! do, so a controller that starts anew does not repeat them.
+
+use crate::model::{
+    ConditionType, DaemonSet, Pod,
+    control::{CANARY_STAGE, PREFIX},
+};
+
+use crate::plan::{
+    action::{Event, EventType},
+    revisions::{self, History},
+};
+
+use super::{
+    Gate, conditions,
+    standing::{Progress, Standing},
+};
+
+/// How many keys an event names.
+const KEYS: usize = 10;
+
+/// The event of the plan with which the rollout to the current revision begins; None for others and
+/// without control. `pods` are all claimed pods.
+pub fn started(
+    ds: &DaemonSet,
+    history: &History,
+    gate: Option<&Gate>,
+    pods: &[&Pod],
+) -> Option<Event> {
+    ds.control.as_ref()?;
+    let ops = &history.ops;
+    // Such a plan stops before it does anything of the rest, and another one is made.
+    let is_stopped = ops.collision_count.is_some() || !ops.read_data.is_empty();
+    let current = &history.current;
+    let begins = if current.create {
+        // A revision that somebody deleted comes back under its hash.
+        !pods
+            .iter()
+            .any(|pod| revisions::hash_of(pod, history) == Some(&current.hash))
+    } else {
+        ops.set_number.is_some() && ops.delete_duplicates.is_empty()
+    };
+    if is_stopped || !begins {
+        return None;
+    }
+    let stage = match gate {
+        None => "all nodes follow, as the update strategy has it".to_owned(),
+        Some(Gate::Stage(stage)) if &*stage.name == CANARY_STAGE => {
+            "the nodes of the canary come first".to_owned()
+        }
+        Some(Gate::Stage(stage)) => format!("the nodes of the group {} come first", stage.name),
+        Some(Gate::Held(_)) => "it is held, and no pod is replaced".to_owned(),
+    };
+    Some(Event {
+        kind: EventType::Normal,
+        reason: "RolloutStarted",
+        message: format!(
+            "The rollout to revision {} begins: {stage}{}",
+            current.name,
+            keys(ds)
+        ),
+        node: None,
+    })
+}
+
+/// The keys by which there is control, as a phrase.
+fn keys(ds: &DaemonSet) -> String {
+    let keys = ds.annotations.iter();
+    let mut keys: Vec<&str> = keys
+        .filter_map(|(key, _)| key.strip_prefix(PREFIX))
+        .collect();
+    if keys.is_empty() {
+        return String::new();
+    }
+    let more = keys.len().saturating_sub(KEYS);
+    keys.truncate(KEYS);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(". Keys: {}{more}", keys.join(", "))
+}
+
+/// The event of the plan with which the current revision completes: the stored condition
+/// `Progressing` says that it has not yet. Where there is no such condition, the first key came to
+/// a revision that had completed before.
+pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<Event> {
+    let (revision, _) = history.ops.set_completed.as_ref()?;
+    if revision.name != history.current.name || standing.progress != Progress::Complete {
+        return None;
+    }
+    let mut stored = ds.conditions().iter().filter_map(|c| c.read.as_ref());
+    let told = stored.find(|c| c.kind == ConditionType::Progressing)?;
+    let complete = Progress::Complete.as_str();
+    if !conditions::is_ours(told) || &*told.reason == complete {
+        return None;
+    }
+    Some(Event {
+        kind: EventType::Normal,
+        reason: "RolloutComplete",
+        message: format!(
+            "Revision {} is complete: every eligible node has had an available pod of it. It is \
+             the stable revision now",
+            revision.name
+        ),
+        node: None,
+    })
+}
