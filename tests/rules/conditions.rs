@@ -226,7 +226,8 @@ fn a_time_changes_with_the_status_and_with_nothing_else() {
     cluster.put(&storing(&set, first));
     // The canary is over: another reason and another message, and still True. Half seconds are cut.
     cluster.now = later(20) + Duration::from_millis(500);
-    let baked = revision(NEW, 2, &set.json["spec"]["template"]).with(state("released", "canary"));
+    let baked =
+        revision(NEW, 2, &set.json["spec"]["template"]).with(state("released", "[\"canary\"]"));
     cluster.put(&baked.version(2));
     let rolling = written(&mut cluster).expect("conditions");
     assert_eq!(words(&rolling)[1], "Progressing True Rolling");
@@ -398,7 +399,7 @@ fn the_message_of_progressing_names_the_revision_what_it_waits_for_and_the_keys(
     assert!(
         held.starts_with(
             "Revision web-new is held: no pod is replaced by one of another revision: the \
-             annotation daemonset-controller.io/hold says so, until the annotation is removed"
+             key daemonset-controller.io/hold says so, until the key is removed or off"
         ),
         "{held}"
     );
@@ -469,7 +470,8 @@ fn available_counts_the_nodes_by_cause() {
 fn no_eligible_node_is_nothing_to_wait_for() {
     let mut set = set(CANARY);
     set.json["spec"]["template"]["spec"] = json!({"nodeSelector": {"no": "where"}});
-    let current = revision(NEW, 2, &set.json["spec"]["template"]).with(state("released", "canary"));
+    let current =
+        revision(NEW, 2, &set.json["spec"]["template"]).with(state("released", "[\"canary\"]"));
     let older = revision(OLD, 1, &template(1)).with(state("completed", &ago(9_000)));
     let mut cluster = Cluster::bare(set, [current, older, node("a")]);
     let all = written(&mut cluster).expect("conditions");
