@@ -1,0 +1,121 @@
+//! `status`: how does a rollout stand, what does each node wait for, and what can a person do?
+
+pub mod follow;
+pub mod next;
+pub mod report;
+pub mod text;
+
+use std::{io::IsTerminal, ops::ControlFlow, process::ExitCode};
+
+use crate::{
+    cli::{
+        args::{Output, StatusArgs},
+        plan::{print, report::to_json},
+        program,
+    },
+    model::{Settings, Time},
+};
+
+use super::{carry_out, cluster::Cluster, error::CommandError, object::Object};
+use report::{State, Status};
+
+/// Clears a terminal.
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+
+/// Prints the status. The exit code is its state.
+pub fn run(args: &StatusArgs) -> ExitCode {
+    carry_out(&args.one.shared, answer(args))
+}
+
+async fn answer(args: &StatusArgs) -> Result<u8, CommandError> {
+    let target = args.one.target().map_err(CommandError::Input)?;
+    let cluster = Cluster::reach(&args.one.shared).await?;
+    let settings = args.one.shared.settings();
+    let object = cluster.find(&target).await?;
+    let first = once(&cluster, &object, settings).await?;
+    if !args.watch && !args.wait {
+        let text = whole(&first, args);
+        print(&text, notes(&first, args))?;
+        return Ok(first.state.exit_code());
+    }
+    let mut view = View {
+        args,
+        on_terminal: std::io::stdout().is_terminal(),
+        last: String::new(),
+    };
+    let mut ended = first.state;
+    let watched = follow::follow(&cluster, &object.key, settings, |status| {
+        let is_over = args.wait && status.keys_read && status.state != State::UnderWay;
+        ended = status.state;
+        if args.watch {
+            view.show(status)?;
+        } else if is_over {
+            print(&whole(status, args), notes(status, args))?;
+        }
+        Ok(if is_over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    });
+    watched.await?;
+    Ok(ended.exit_code())
+}
+
+/// The status by one list of each kind.
+async fn once(
+    cluster: &Cluster,
+    object: &Object,
+    settings: Settings,
+) -> Result<Status, CommandError> {
+    let mut loaded = cluster.load(&object.key, settings.gates).await?;
+    let now = Time::from(jiff::Timestamp::now());
+    let status = loaded.cache.snapshot(&object.key, settings, |snapshot| {
+        Status::new(snapshot, object, now, program::name()).0
+    });
+    let missing = || CommandError::Input(format!("there is no DaemonSet {}", object.key));
+    let mut status = status.ok_or_else(missing)?;
+    status.notes.splice(0..0, loaded.notes);
+    Ok(status)
+}
+
+/// The whole status, as it was asked for.
+fn whole(status: &Status, args: &StatusArgs) -> String {
+    match args.output {
+        Output::Json => to_json(status),
+        Output::Text => text::render(status, args.verbose),
+    }
+}
+
+/// The notes for standard error, where standard output holds nothing but JSON.
+fn notes<'s>(status: &'s Status, args: &StatusArgs) -> &'s [String] {
+    match args.output {
+        Output::Json => &status.notes,
+        Output::Text => &[],
+    }
+}
+
+/// What `--watch` shows.
+struct View<'a> {
+    args: &'a StatusArgs,
+    on_terminal: bool,
+    /// What was shown last: the same is not shown again.
+    last: String,
+}
+
+impl View<'_> {
+    fn show(&mut self, status: &Status) -> Result<(), CommandError> {
+        let redraws = self.on_terminal && self.args.output == Output::Text;
+        let text = match self.args.output {
+            Output::Json => serde_json::to_string(status).unwrap_or_default() + "\n",
+            Output::Text if redraws => text::render(status, self.args.verbose),
+            Output::Text => text::line(status) + "\n",
+        };
+        if text != self.last {
+            let before = if redraws { CLEAR } else { "" };
+            print(&format!("{before}{text}"), &[])?;
+            self.last = text;
+        }
+        Ok(())
+    }
+}
