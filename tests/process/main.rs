@@ -9,6 +9,9 @@ mod same;
 
 mod advice;
 mod chart;
+mod commands_handback;
+mod commands_status;
+mod commands_write;
 mod docs;
 mod endpoints;
 mod explain_contract;
@@ -25,5 +28,6 @@ mod plan_overview;
 mod plan_run;
 mod plan_settled;
 mod plan_validate;
+mod simulated;
 mod why;
 mod yaml;

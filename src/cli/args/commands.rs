@@ -296,3 +296,7 @@ fn target_of(words: &[String], shared: &SharedArgs) -> Result<Target, String> {
         _ => Ok(target),
     }
 }
+
+#[cfg(test)]
+#[path = "commands_tests.rs"]
+mod tests;
