@@ -1,6 +1,5 @@
 use clap::Parser;
 
-use super::*;
 use crate::cli::args::{Cli, Command};
 
 fn parse(args: &[&str]) -> Result<Command, String> {
