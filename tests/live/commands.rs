@@ -8,16 +8,20 @@ use daemonset_controller::{model::Labels, plan::control::digest};
 use serde_json::{Value, json};
 
 use crate::cluster::{Lab, SOON, same};
-use crate::controller::{Controller, built_in};
+use crate::controller::{Launch, built_in};
 
 const NODES: usize = 4;
 
 fn command(lab: &Lab, words: &[&str]) -> Command {
+    command_of("admin", lab, words)
+}
+
+fn command_of(user: &str, lab: &Lab, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
     command
         .args(words)
         .args(["-n", &lab.namespace, "--kubeconfig"])
-        .arg(lab.plane.kubeconfig("admin"))
+        .arg(lab.plane.kubeconfig(user))
         .env_remove("RUST_LOG");
     command
 }
@@ -85,7 +89,7 @@ async fn a_rollout_is_held_resumed_approved_and_handed_back() {
     }
     let mut lab = Lab::alone("commands").await;
     lab.add_nodes(1..=NODES).await;
-    let mut ours = Controller::start(&lab);
+    let mut ours = Launch::new(&lab).replica().start();
     let mut set = lab.daemon_set("agent");
     set["spec"]["updateStrategy"] =
         json!({ "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": "100%" } });
@@ -161,6 +165,9 @@ async fn a_rollout_is_held_resumed_approved_and_handed_back() {
     let (code, handback) = json_of(&lab, &["handback", "--check"]);
     assert_eq!(code, 0, "{handback}");
 
+    let (code, _, error) = run(&lab, &["handback", "--yes"]);
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("a controller of ours is running"), "{error}");
     let stopped = ours.terminate(Duration::from_secs(10)).await;
     stopped.expect("it ends");
     let (code, out, error) = run(&lab, &["handback", "--yes"]);
@@ -176,4 +183,61 @@ async fn a_rollout_is_held_resumed_approved_and_handed_back() {
             "{annotations:?}"
         );
     }
+}
+
+/// Lets the user do this, in all namespaces.
+async fn grant(lab: &Lab, user: &str, verbs: &str, resource: &str) {
+    let name = format!("{user}-{verbs}-{resource}").replace([',', '.'], "-");
+    let (verbs, resource) = (format!("--verb={verbs}"), format!("--resource={resource}"));
+    lab.kubectl_ok(&["create", "clusterrole", &name, &verbs, &resource])
+        .await;
+    let (role, user) = (format!("--clusterrole={name}"), format!("--user={user}"));
+    lab.kubectl_ok(&["create", "clusterrolebinding", &name, &role, &user])
+        .await;
+}
+
+/// Waits until a command of the user ends with this code, and says this.
+async fn until_says(lab: &Lab, user: &str, words: &[&str], code: i32, said: &str) {
+    lab.until(&format!("{words:?} ends with {code}"), SOON, async || {
+        let output = command_of(user, lab, words).output().expect("it starts");
+        let (is, out, error) = ended(output);
+        let says = out.contains(said) || error.contains(said);
+        same((is, says), (code, true)).map_err(|why| format!("{why}: {out}{error}"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_that_the_documents_name_are_enough_and_each_that_is_missing_is_named() {
+    let lab = Lab::alone("rights").await;
+    lab.create(&lab.daemon_set("agent")).await;
+    let status = ["status", "agent"];
+    let lists = [
+        ("get", "daemonsets.apps", "grant get on daemonsets"),
+        ("list", "daemonsets.apps", "on daemonsets (API group"),
+        ("list", "nodes", "on nodes (API group"),
+        (
+            "list",
+            "controllerrevisions.apps",
+            "on controllerrevisions (API group",
+        ),
+        ("list", "pods", "on pods (API group"),
+    ];
+    for (verb, resource, missing) in lists {
+        until_says(&lab, "nobody", &status, 4, missing).await;
+        grant(&lab, "nobody", verb, resource).await;
+    }
+    until_says(&lab, "nobody", &status, 0, "Complete").await;
+    until_says(&lab, "nobody", &["history", "agent"], 0, "NUMBER").await;
+    until_says(&lab, "nobody", &["handback", "--check"], 0, "nothing").await;
+    let waits = ["status", "agent", "--wait"];
+    until_says(&lab, "nobody", &waits, 4, "grant get, list and watch").await;
+    let denied = "grant patch on daemonsets (API group \"apps\")";
+    until_says(&lab, "nobody", &["hold", "agent"], 4, denied).await;
+
+    grant(&lab, "partial", "get,patch", "daemonsets.apps").await;
+    let held = "daemonset.apps/agent held";
+    until_says(&lab, "partial", &["hold", "agent"], 0, held).await;
+    let resumed = "daemonset.apps/agent resumed";
+    until_says(&lab, "partial", &["resume", "agent"], 0, resumed).await;
 }
