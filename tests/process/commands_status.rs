@@ -131,6 +131,26 @@ fn the_exit_code_says_complete_stalled_or_under_way() {
 }
 
 #[test]
+fn a_huge_annotation_is_cut_in_text_and_whole_in_json() {
+    let value = "x".repeat(200_000);
+    let mut annotations = json!({ "daemonset-controller.io/canary": format!("{value}=") });
+    for number in 0..1_000 {
+        annotations[format!("daemonset-controller.io/k{number}")] = "y".into();
+    }
+    let cluster = Cluster::updating(annotations);
+    let answer = cluster.run(&["status", "logging/agent"]);
+    assert_eq!(answer.code, 1, "{}", answer.stderr);
+    let longest = answer.stdout.lines().map(str::len).max();
+    assert!(longest < Some(500), "{longest:?}");
+    let json = cluster.run(&["status", "logging/agent", "-o", "json"]);
+    let keys = valid("status", &json.stdout)["keys"].clone();
+    assert_eq!(keys.as_object().unwrap().len(), 1_001);
+    let answer = cluster.run(&["handback", "--check"]);
+    assert_eq!(answer.code, 1, "{}", answer.stderr);
+    assert!(answer.stdout.lines().all(|line| line.len() < 500));
+}
+
+#[test]
 fn errors_have_exit_codes_of_their_own() {
     let cluster = Cluster::updating(json!({}));
     for (args, code, said) in [

@@ -2,12 +2,18 @@
 
 use std::fmt::Write;
 
-use crate::cli::plan::{
-    report::ObjectName,
-    table::{self, Row},
+use crate::cli::{
+    commands::status::text::cut,
+    plan::{
+        report::ObjectName,
+        table::{self, Row},
+    },
 };
 
 use super::report::{DaemonSetReport, Handback};
+
+/// The longest list of keys in the table, in characters; JSON has all of it.
+const KEYS: usize = 100;
 
 /// The whole answer.
 pub fn render(handback: &Handback) -> String {
@@ -68,6 +74,6 @@ fn row(report: &DaemonSetReport) -> Row<8> {
         report.at_once.create.to_string(),
         report.at_once.delete.to_string(),
         report.old.to_string(),
-        keys.join(" "),
+        cut(&keys.join(" "), KEYS),
     ]
 }

@@ -4,6 +4,7 @@ pub mod follow;
 pub mod next;
 pub mod report;
 pub mod text;
+pub mod view;
 
 use std::{io::IsTerminal, ops::ControlFlow, process::ExitCode};
 
@@ -18,9 +19,7 @@ use crate::{
 
 use super::{carry_out, cluster::Cluster, error::CommandError, object::Object};
 use report::{State, Status};
-
-/// Clears a terminal.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+use view::View;
 
 /// Prints the status. The exit code is its state.
 pub fn run(args: &StatusArgs) -> ExitCode {
@@ -38,17 +37,16 @@ async fn answer(args: &StatusArgs) -> Result<u8, CommandError> {
         print(&text, notes(&first, args))?;
         return Ok(first.state.exit_code());
     }
-    let mut view = View {
-        args,
-        on_terminal: std::io::stdout().is_terminal(),
-        last: String::new(),
-    };
+    let on_terminal = std::io::stdout().is_terminal();
+    let mut view = View::new(args.output, on_terminal, args.verbose);
     let mut ended = first.state;
     let watched = follow::follow(&cluster, &object.key, settings, |status| {
         let is_over = args.wait && status.keys_read && status.state != State::UnderWay;
         ended = status.state;
         if args.watch {
-            view.show(status)?;
+            if let Some(shown) = view.frame(status) {
+                print(&shown, &[])?;
+            }
         } else if is_over {
             print(&whole(status, args), notes(status, args))?;
         }
@@ -92,30 +90,5 @@ fn notes<'s>(status: &'s Status, args: &StatusArgs) -> &'s [String] {
     match args.output {
         Output::Json => &status.notes,
         Output::Text => &[],
-    }
-}
-
-/// What `--watch` shows.
-struct View<'a> {
-    args: &'a StatusArgs,
-    on_terminal: bool,
-    /// What was shown last: the same is not shown again.
-    last: String,
-}
-
-impl View<'_> {
-    fn show(&mut self, status: &Status) -> Result<(), CommandError> {
-        let redraws = self.on_terminal && self.args.output == Output::Text;
-        let text = match self.args.output {
-            Output::Json => serde_json::to_string(status).unwrap_or_default() + "\n",
-            Output::Text if redraws => text::render(status, self.args.verbose),
-            Output::Text => text::line(status) + "\n",
-        };
-        if text != self.last {
-            let before = if redraws { CLEAR } else { "" };
-            print(&format!("{before}{text}"), &[])?;
-            self.last = text;
-        }
-        Ok(())
     }
 }

@@ -15,12 +15,23 @@ const NAMED: usize = 10;
 /// At most so many causes are listed.
 const CAUSES: usize = 8;
 
+/// The longest text of a line, in characters: an annotation may hold anything.
+const LONGEST: usize = 400;
+
+/// The text, or its beginning where it is longer than `most` characters.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// The whole status.
 pub fn render(status: &Status, verbose: bool) -> String {
-    let (most, causes) = if verbose {
-        (usize::MAX, usize::MAX)
+    let (most, causes, longest) = if verbose {
+        (usize::MAX, usize::MAX, usize::MAX)
     } else {
-        (NAMED, CAUSES)
+        (NAMED, CAUSES, LONGEST)
     };
     let mut out = String::new();
     let ObjectName { namespace, name } = &status.daemon_set;
@@ -31,22 +42,25 @@ pub fn render(status: &Status, verbose: bool) -> String {
         State::UnderWay => "under way",
     };
     field(&mut out, "State", state);
-    field(&mut out, "Stage", &stage(status));
+    field(&mut out, "Stage", &cut(&stage(status), longest));
     if let Some(stalled) = &status.stalled
         && stalled.message != status.message
     {
         let why = format!("{}: {}", stalled.rule, stalled.message);
-        field(&mut out, "Stalled", &why);
+        field(&mut out, "Stalled", &cut(&why, longest));
     }
     if let Some(r) = &status.revision {
         let revision = format!("{}, number {}, hash {}", r.name, r.number, r.hash);
         field(&mut out, "Revision", &revision);
     }
     field(&mut out, "Nodes", &counts(status.counts));
-    field(&mut out, "Keys", &keys(status));
+    field(&mut out, "Keys", &keys(status, longest));
     section(&mut out, "Notes", &status.notes);
-    let shown = &status.waiting[..status.waiting.len().min(causes)];
-    render_groups(&mut out, shown, most);
+    let mut shown = status.waiting[..status.waiting.len().min(causes)].to_vec();
+    for group in &mut shown {
+        group.cause.message = cut(&group.cause.message, longest);
+    }
+    render_groups(&mut out, &shown, most);
     let more = &status.waiting[shown.len()..];
     if !more.is_empty() {
         let nodes: usize = more.iter().map(|group| group.nodes.len()).sum();
@@ -61,7 +75,7 @@ pub fn render(status: &Status, verbose: bool) -> String {
         .iter()
         .map(|step| match &step.command {
             Some(command) => format!("{command}: {}", step.what),
-            None => step.what.clone(),
+            None => cut(&step.what, longest),
         })
         .collect();
     section(&mut out, "What you can do", &next);
@@ -78,7 +92,7 @@ pub fn line(status: &Status) -> String {
     };
     format!(
         "{namespace}/{name}: {}; {}{read}",
-        stage(status),
+        cut(&stage(status), LONGEST),
         counts(status.counts)
     )
 }
@@ -99,13 +113,13 @@ fn counts(counts: CountsReport) -> String {
     format!("{desired} desired, {updated} up to date, {available} available, {held} held")
 }
 
-fn keys(status: &Status) -> String {
+fn keys(status: &Status, longest: usize) -> String {
     let keys = status.keys.iter();
     let keys: Vec<String> = keys.map(|(key, value)| format!("{key}={value}")).collect();
     let keys = if keys.is_empty() {
         "none".to_owned()
     } else {
-        keys.join(" ")
+        cut(&keys.join(" "), longest)
     };
     if status.keys_read {
         keys
