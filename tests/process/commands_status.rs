@@ -307,6 +307,7 @@ fn the_history_says_how_each_revision_stands() {
     assert_eq!(of("pods"), [3, 1]);
     assert_eq!(of("current"), [false, true]);
     assert_eq!(of("stable"), [true, false]);
+    assert_eq!(of("released"), [json!([]), json!([])]);
     assert_eq!(
         of("completed"),
         [json!("2026-05-01T06:00:00Z"), Value::Null]
@@ -320,6 +321,9 @@ fn the_history_says_how_each_revision_stands() {
     );
     assert!(of("created").iter().all(Value::is_string));
 
+    let released = json!({ "state.daemonset-controller.io/released": "canary" });
+    let released = json!({ "metadata": { "annotations": released } });
+    cluster.patch(&format!("{REVISIONS}/agent-bbbb"), released);
     let text = cluster.run(&["history", "logging/agent"]).stdout;
     let columns = |line: &str| -> Vec<String> {
         line.split("  ")
@@ -347,6 +351,6 @@ fn the_history_says_how_each_revision_stands() {
     );
     assert_eq!(
         lines[4][3..],
-        ["1", "current", "-", "registry.example/agent:2"]
+        ["1", "current, canary over", "-", "registry.example/agent:2"]
     );
 }

@@ -15,7 +15,7 @@ use crate::{
             table::{self, Row},
         },
     },
-    model::{Key, Kind, Pod, Revision, Settings, Snapshot, Str, Time},
+    model::{Key, Kind, Pod, Revision, Settings, Snapshot, Str, Time, control::CANARY_STAGE},
     plan::{control::Rules, revisions},
 };
 
@@ -55,8 +55,8 @@ pub struct RevisionReport {
     pub current: bool,
     /// Whether it is what nodes have that are not released for the present one.
     pub stable: bool,
-    /// Whether its canary is over, as it was recorded.
-    pub canary_released: bool,
+    /// The stages of its rollout that are over, as it was recorded.
+    pub released: Vec<String>,
     /// When it completed, RFC 3339, where that was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<String>,
@@ -146,7 +146,7 @@ fn of_snapshot(
         created: created.get(&*revision.name).cloned(),
         current: *hash == current.hash,
         stable: is_stable(hash),
-        canary_released: revision.canary_released,
+        released: released(revision),
         completed: revision.completed.map(|at| at.to_string()),
         pods: pods
             .iter()
@@ -175,6 +175,12 @@ fn of_snapshot(
         revisions: all,
         notes: note.into_iter().collect(),
     })
+}
+
+/// The stages that are over.
+fn released(revision: &Revision) -> Vec<String> {
+    let canary = revision.canary_released.then(|| CANARY_STAGE.to_owned());
+    canary.into_iter().collect()
 }
 
 /// The images of a revision's template.
@@ -206,12 +212,13 @@ fn text(history: &History) -> String {
 
 fn row(revision: &RevisionReport) -> Row<7> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let states = [
-        (revision.current, "current"),
-        (revision.stable, "stable"),
-        (revision.canary_released, "canary over"),
-    ];
-    let states: Vec<&str> = states.iter().filter(|s| s.0).map(|s| s.1).collect();
+    let states = [(revision.current, "current"), (revision.stable, "stable")];
+    let states = states.iter().filter(|s| s.0).map(|s| s.1.to_owned());
+    let over = revision
+        .released
+        .iter()
+        .map(|stage| format!("{stage} over"));
+    let states: Vec<String> = states.chain(over).collect();
     [
         revision.number.to_string(),
         revision.hash.clone(),
