@@ -1,6 +1,7 @@
 //! The command line. Every flag is an environment variable too: `--max-in-flight` is
 //! `DAEMONSET_CONTROLLER_MAX_IN_FLIGHT`; what the command line says counts.
 
+mod commands;
 mod explain;
 mod input;
 mod leader_election;
@@ -13,6 +14,9 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 
+pub use commands::{
+    ApproveArgs, DryRun, HandbackArgs, HistoryArgs, HoldArgs, OneArgs, ResumeArgs, StatusArgs,
+};
 pub use explain::{ExplainArgs, Subject};
 pub use input::{InputArgs, Output, Validation};
 pub use leader_election::LeaderElectionArgs;
@@ -58,6 +62,40 @@ pub enum Command {
     /// everything that is known, or else (--all) all nodes, grouped by cause, commonest first. Exit
     /// code 2: wrong input; 1: the cluster cannot be asked.
     Explain(ExplainArgs),
+    /// Say how a rollout stands, what each node waits for, and what you can do
+    ///
+    /// Exit code 0: the rollout is complete; 1: it is stalled, and does not go on unless a person
+    /// acts; 2: it is under way, or paused, or waits for an approval; 3: wrong input; 4: the
+    /// cluster cannot be asked.
+    Status(StatusArgs),
+    /// Hold a rollout: no pod is replaced by one of another revision
+    ///
+    /// Sets the annotation daemonset-controller.io/hold with your own rights. Exit code 0: it is
+    /// held; 3: wrong input; 4: the cluster cannot be asked, or refuses.
+    Hold(HoldArgs),
+    /// Let a held rollout go on
+    ///
+    /// Removes the annotation daemonset-controller.io/hold with your own rights. Exit code 0: no
+    /// annotation holds it; 3: wrong input; 4: the cluster cannot be asked, or refuses.
+    Resume(ResumeArgs),
+    /// Approve the revision that waits for it, so that all nodes follow the canary
+    ///
+    /// Sets the annotation daemonset-controller.io/approve to the revision's hash, with your own
+    /// rights. Exit code 0: it is approved; 1: nothing waits, or the hash is not that of the
+    /// present template; 3: wrong input; 4: the cluster cannot be asked, or refuses.
+    Approve(ApproveArgs),
+    /// List the revisions of a DaemonSet: how they stand, and how many pods each has
+    ///
+    /// Exit code 3: wrong input; 4: the cluster cannot be asked.
+    History(HistoryArgs),
+    /// Say what the built-in controller would roll out at once, and remove what ours has written
+    ///
+    /// Names each DaemonSet that is held, staged or pinned. With --yes our conditions, and the
+    /// state in annotations of ControllerRevisions, are removed; keys of yours stay. A running
+    /// controller must be stopped before. Exit code 0: handed back, or with --check nothing would
+    /// be rolled out; 1: with --check something would be, else nothing was changed; 3: wrong input;
+    /// 4: the cluster cannot be asked, or refuses.
+    Handback(HandbackArgs),
 }
 
 /// The arguments of `demo`.

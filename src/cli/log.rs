@@ -22,14 +22,24 @@ fn quiet_clients(filter: &str) -> String {
 
 /// Starts the log. A `RUST_LOG` that cannot be parsed is logged, and the default is used.
 pub fn init(format: LogFormat) {
+    start(format, DEFAULT_FILTER);
+}
+
+/// The same for a command whose output people read: unless `RUST_LOG` asks for more, only what goes
+/// wrong is logged.
+pub fn init_for_people(format: LogFormat) {
+    start(format, &DEFAULT_FILTER.replace("info", "warn"));
+}
+
+fn start(format: LogFormat, default: &str) {
     let wanted = env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
     let parsed = wanted
         .as_deref()
         .map(|text| EnvFilter::try_new(quiet_clients(text)));
     let (filter, wrong) = match parsed {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(why)) => (EnvFilter::new(DEFAULT_FILTER), Some(why)),
-        None => (EnvFilter::new(DEFAULT_FILTER), None),
+        Some(Err(why)) => (EnvFilter::new(default), Some(why)),
+        None => (EnvFilter::new(default), None),
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

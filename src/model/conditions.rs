@@ -25,6 +25,13 @@ impl ConditionType {
         ConditionType::Reconciling,
     ];
 
+    /// The type that the API writes so.
+    pub fn parse(text: &str) -> Option<ConditionType> {
+        ConditionType::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+
     /// As the API writes it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -96,4 +96,29 @@ impl<'a> Snapshot<'a> {
         let mut placed = self.placed.iter().copied();
         placed.find(|placed| *placed.uid == revision.uid)
     }
+
+    /// Lends the same snapshot of a DaemonSet without rollout control, as the built-in controller
+    /// sees it.
+    pub fn without_control<R>(&self, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+        let daemon_set = DaemonSet {
+            control: None,
+            ..self.daemon_set.clone()
+        };
+        let find_pod = |name: &str| (self.find_pod)(name);
+        f(&Snapshot {
+            daemon_set: &daemon_set,
+            blind: self.blind,
+            nodes: self.nodes,
+            pods: self.pods.clone(),
+            revisions: self.revisions.clone(),
+            gone_pods: self.gone_pods,
+            find_pod: &find_pod,
+            revision_exists: self.revision_exists,
+            verdicts: self.verdicts,
+            placed: Vec::new(),
+            backoff: self.backoff,
+            creates_denied: self.creates_denied,
+            settings: self.settings,
+        })
+    }
 }

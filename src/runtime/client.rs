@@ -50,6 +50,8 @@ pub struct Clients {
     pub server: String,
     /// The namespace of the pod that the process runs in; None where a kubeconfig is used.
     pub pod_namespace: Option<String>,
+    /// The namespace that the context of the kubeconfig names, unless it is `default`.
+    pub context_namespace: Option<String>,
 }
 
 /// Makes the clients, the one for writes behind `fence`. Sends nothing yet, but an exec plugin of
@@ -79,6 +81,8 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
         writes: client(fence)?,
         lease: client(None)?,
         pod_namespace: in_pod.then(|| config.default_namespace.clone()),
+        context_namespace: Some(config.default_namespace.clone())
+            .filter(|namespace| !in_pod && namespace != "default"),
         server,
     })
 }
@@ -167,6 +171,7 @@ contexts:
             (&*clients.server, clients.pod_namespace),
             ("http://127.0.0.1:1", None)
         );
+        assert_eq!(clients.context_namespace.as_deref(), Some("logging"));
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ mod webhook;
 
 mod access;
 mod canary;
+mod commands;
 mod conditions;
 mod coverage;
 mod crashes;

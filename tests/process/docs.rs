@@ -44,9 +44,12 @@ fn the_readme_lists_the_flags_of_help_and_no_others() {
     let readme = readme();
     let tables = flags_of_readme(&readme);
     let both = tables
-        .get("`run`, `plan` and `explain`:")
-        .expect("a table of all three");
-    for command in ["demo", "run", "plan", "explain"] {
+        .get("All commands but `demo`:")
+        .expect("a table of all the others");
+    for command in [
+        "demo", "run", "plan", "explain", "status", "hold", "resume", "approve", "history",
+        "handback",
+    ] {
         let own = tables.get(&*format!("`{command}`:"));
         let shared = both.iter().filter(|_| command != "demo");
         let listed: BTreeMap<String, Flag> = shared

@@ -105,7 +105,7 @@ fn of_words(words: &[String]) -> Result<Asked, String> {
 }
 
 /// Whether it is one of the names by which kubectl knows the resource, in any case.
-fn is_resource(word: &str) -> bool {
+pub(super) fn is_resource(word: &str) -> bool {
     const NAMES: [&str; 7] = [
         "ds",
         "daemonset",

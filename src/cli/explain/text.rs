@@ -47,11 +47,13 @@ pub fn render(explanation: &Explanation, verbose: bool) -> String {
     out
 }
 
-fn line(out: &mut String, name: &str, text: &str) {
+/// A field of the heading.
+pub fn line(out: &mut String, name: &str, text: &str) {
     let _ = writeln!(out, "{name:<12}{text}");
 }
 
-fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
+/// A title and indented lines below it; nothing where there are none.
+pub fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
     if lines.is_empty() {
         return;
     }
@@ -61,7 +63,8 @@ fn section(out: &mut String, title: &str, lines: &[impl AsRef<str>]) {
     }
 }
 
-fn render_groups(out: &mut String, groups: &[GroupReport], most: usize) {
+/// Groups of nodes, of each at most so many by name.
+pub fn render_groups(out: &mut String, groups: &[GroupReport], most: usize) {
     for group in groups {
         let cause = &group.cause;
         let count = nodes(group.nodes.len());

@@ -13,7 +13,7 @@ use crate::{
     model::{FeatureGates, Key, Kind, Settings, Time, Uid, Version},
     plan,
     runtime::{
-        client::{self, Access},
+        client::{self, Access, Clients},
         list_watch::{ApiSource, Page, Resource, Source},
         read_error::{ReadErrorKind, undecodable},
     },
@@ -42,6 +42,15 @@ pub async fn load(
     gates: FeatureGates,
 ) -> Result<Loaded, PlanError> {
     let clients = client::clients(access, None).await?;
+    load_by(clients, choice, gates).await
+}
+
+/// The same with clients that are there already.
+pub async fn load_by(
+    clients: Clients,
+    choice: &Choice<'_>,
+    gates: FeatureGates,
+) -> Result<Loaded, PlanError> {
     let mut lists = Lists {
         client: clients.watches,
         server: clients.server,
@@ -72,7 +81,7 @@ pub async fn load(
 }
 
 /// The path of a kind's list.
-fn path(kind: Kind, namespace: Option<&str>) -> String {
+pub fn path(kind: Kind, namespace: Option<&str>) -> String {
     let (base, plural) = match kind {
         Kind::DaemonSet => ("/apis/apps/v1", "daemonsets"),
         Kind::Revision => ("/apis/apps/v1", "controllerrevisions"),

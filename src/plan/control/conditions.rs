@@ -60,6 +60,7 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "InvalidBudget",
             "NoCanaryNode",
             "PinnedRevisionMissing",
+            "TooManyBadNodes",
         ],
         ConditionType::Reconciling => &["Baking", "AwaitingApproval"],
     }
@@ -67,7 +68,12 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
 
 /// Whether a condition of one of our types was written by this controller.
 pub fn is_ours(condition: &Condition) -> bool {
-    reasons(condition.kind).contains(&&*condition.reason)
+    is_our_reason(condition.kind, &condition.reason)
+}
+
+/// Whether this controller writes conditions of this type with this reason.
+pub fn is_our_reason(kind: ConditionType, reason: &str) -> bool {
+    reasons(kind).contains(&reason)
 }
 
 /// The eligible nodes without an available pod, by cause.

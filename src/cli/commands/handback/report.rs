@@ -1,0 +1,134 @@
+//! What handing back leads to, as JSON: the contract that `docs/commands.schema.json` describes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cli::{
+        commands::{
+            keys,
+            object::Object,
+            status::report::{held, stage},
+        },
+        plan::report::ObjectName,
+    },
+    model::{Snapshot, Time},
+    plan::{self, Plan},
+};
+
+use super::ours::{self, Recorded};
+
+/// What handing back leads to.
+#[derive(Serialize, Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Handback {
+    /// Whether the built-in controller would roll out something that our rules hold.
+    pub rolls_out: bool,
+    /// The DaemonSets that our rules hold something of, or that we wrote something for.
+    pub daemon_sets: Vec<DaemonSetReport>,
+    /// The number of ControllerRevisions with state of ours, those of other owners included.
+    pub recorded_revisions: usize,
+    /// Sentences that are needed to understand it.
+    pub notes: Vec<String>,
+}
+
+/// A DaemonSet.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DaemonSetReport {
+    /// The DaemonSet.
+    pub daemon_set: ObjectName,
+    /// How far its rollout is, in one word.
+    pub stage: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// The keys in force, without their prefix; the built-in controller does not know them.
+    pub keys: BTreeMap<String, String>,
+    /// Nodes on which a rule of rollout control holds something.
+    pub held: usize,
+    /// Whether the built-in controller would do something that our rules hold.
+    pub rolls_out: bool,
+    /// What it would do at once, within its budget.
+    pub at_once: AtOnce,
+    /// Nodes whose pods it would replace, one budget after another.
+    pub old: usize,
+    /// The conditions of ours that are removed.
+    pub conditions: Vec<String>,
+    /// The ControllerRevisions from which state is removed.
+    pub recorded: Vec<String>,
+}
+
+/// Pods that the built-in controller would create and delete at once.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AtOnce {
+    /// Creates.
+    pub create: usize,
+    /// Deletes.
+    pub delete: usize,
+}
+
+impl DaemonSetReport {
+    /// Of the plans with and without our rules for this snapshot.
+    pub fn new(
+        snapshot: &Snapshot<'_>,
+        object: &Object,
+        recorded: &[Recorded],
+        now: Time,
+    ) -> DaemonSetReport {
+        let detailed = plan::in_detail(snapshot, now);
+        let with = &detailed.plan;
+        let without = snapshot.without_control(|plain| plan::plan(plain, now));
+        let (stage, message) = match (&with.standing, &with.left_alone) {
+            (Some(standing), _) => {
+                let (stage, message, _) = stage(&standing.progress);
+                (stage, message)
+            }
+            (None, Some(why)) => ("LeftAlone", format!("nothing is done: {why}")),
+            (None, None) => ("LeftAlone", "nothing is done".to_owned()),
+        };
+        let held = held(&detailed);
+        let ds = snapshot.daemon_set;
+        let mine = recorded
+            .iter()
+            .filter(|r| r.owner.as_deref() == Some(ds.uid.as_str()));
+        let (conditions, _) = ours::conditions(object);
+        DaemonSetReport {
+            daemon_set: ObjectName {
+                namespace: ds.namespace.to_string(),
+                name: ds.name.to_string(),
+            },
+            stage: stage.to_owned(),
+            message,
+            keys: keys::in_force(object),
+            held,
+            rolls_out: held > 0 || differ(with, &without),
+            at_once: AtOnce {
+                create: without.creates.len(),
+                delete: without.deletes.len(),
+            },
+            old: without.rollout.as_ref().map_or(0, |rollout| rollout.old),
+            conditions: conditions.into_iter().map(str::to_owned).collect(),
+            recorded: mine.map(|r| r.key.name.to_string()).collect(),
+        }
+    }
+
+    /// Whether our rules hold something of it, or we wrote something for it.
+    pub fn is_concerned(&self) -> bool {
+        self.rolls_out || !self.conditions.is_empty() || !self.recorded.is_empty()
+    }
+}
+
+/// Whether pods are created or deleted otherwise.
+fn differ(with: &Plan, without: &Plan) -> bool {
+    with.creates != without.creates || with.deletes != without.deletes
+}
+
+impl Handback {
+    /// One more DaemonSet.
+    pub fn add(&mut self, report: DaemonSetReport) {
+        self.rolls_out |= report.rolls_out;
+        self.daemon_sets.push(report);
+    }
+}
