@@ -25,5 +25,6 @@ mod plan_overview;
 mod plan_run;
 mod plan_settled;
 mod plan_validate;
+mod readers;
 mod why;
 mod yaml;
