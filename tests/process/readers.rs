@@ -1,5 +1,5 @@
-//! What other tools say of a DaemonSet's status. `tests/control-plane/readers/run.sh --record` asked
-//! them about each state of `tests/data/readers/states.yaml`, and CI asks them again.
+//! What other tools say of a DaemonSet's status. `tests/control-plane/readers/run.sh --record`
+//! asked them about each state of `tests/data/readers/states.yaml`, and CI asks them again.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
