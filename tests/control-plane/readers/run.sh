@@ -31,7 +31,8 @@ if [[ ! -e $dir ]]; then
 fi
 exec 9>&-
 
-"$dir/readers" "$states" >"$scratch/readers.tsv"
+# Its discovery cache goes with the scratch folder.
+TMPDIR=$scratch "$dir/readers" "$states" >"$scratch/readers.tsv"
 "$dir/argo" "$states" "$check" >"$scratch/argo.tsv"
 cmp <(cut -f1 "$scratch/readers.tsv") <(cut -f1 "$scratch/argo.tsv")
 paste "$scratch/readers.tsv" <(cut -f2- "$scratch/argo.tsv") >"$scratch/answers.tsv"
