@@ -16,6 +16,10 @@ clippy:
 control-plane:
     tests/control-plane/build.sh
 
+# What kubectl, Helm, Flux and Argo CD say of a DaemonSet's status, against the record; just readers --record (needs Go).
+readers how='--check':
+    tests/control-plane/readers/run.sh {{how}}
+
 # The controller at work on a simulated cluster: just demo --nodes 100
 demo *args:
     cargo run --release -- demo {{args}}

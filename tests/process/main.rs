@@ -31,5 +31,6 @@ mod plan_settled;
 mod plan_validate;
 mod rollout_defaults;
 mod simulated;
+mod readers;
 mod why;
 mod yaml;
