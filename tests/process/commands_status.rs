@@ -54,7 +54,7 @@ Nodes       4 desired, 1 up to date, 4 available, 3 held
 Keys        bake=approval canary=1 (not read by the controller yet)
 
 3 nodes: Held AwaitingApproval
-  the node keeps its revision: the canary is available and waits for the annotation daemonset-controller.io/approve: bbbb
+  the node keeps its revision: the stage before is available and waits for the annotation daemonset-controller.io/approve: bbbb
   node-b, node-c, node-d
 
 What you can do
@@ -245,7 +245,7 @@ fn waiting_ends_when_the_keys_were_read_and_the_rollout_is_complete() {
     let annotations = json!({ "metadata": { "annotations": approved } });
     cluster.patch(AGENT, annotations);
     // As the controller records it.
-    let released = json!({ "state.daemonset-controller.io/released": "canary" });
+    let released = json!({ "state.daemonset-controller.io/released": "[\"canary\"]" });
     let released = json!({ "metadata": { "annotations": released } });
     cluster.patch(&format!("{REVISIONS}/agent-bbbb"), released);
     cluster.complete();
@@ -321,7 +321,7 @@ fn the_history_says_how_each_revision_stands() {
     );
     assert!(of("created").iter().all(Value::is_string));
 
-    let released = json!({ "state.daemonset-controller.io/released": "canary" });
+    let released = json!({ "state.daemonset-controller.io/released": "[\"canary\"]" });
     let released = json!({ "metadata": { "annotations": released } });
     cluster.patch(&format!("{REVISIONS}/agent-bbbb"), released);
     let text = cluster.run(&["history", "logging/agent"]).stdout;

@@ -17,6 +17,7 @@ mod decisions;
 mod defaults;
 mod denied;
 mod dirty;
+mod dirty_bad_nodes;
 mod eligibility;
 mod equal_revisions;
 mod exempt;

@@ -66,7 +66,7 @@ async fn a_canary_is_replaced_bakes_and_is_followed_by_the_others() {
             "no other node in its five minutes"
         );
         seconds(100).await;
-        assert_eq!(released(&server), "canary");
+        assert_eq!(released(&server), "[\"canary\"]");
         seconds(60).await;
         assert_rolled(&server, 8, "2");
         server.at_rest().await;

@@ -237,7 +237,7 @@ async fn with_random_keys_the_promises_hold_and_what_is_held_ends_with_its_keys(
     for n in 0..8 {
         older += seed(n).await;
     }
-    assert!(older > 8, "only {older} pods came back as they were");
+    assert!(older > 4, "only {older} pods came back as they were");
 }
 
 /// `SIM_SEEDS=1000-2000 cargo test --test sim -- --ignored control_random::more_seeds`

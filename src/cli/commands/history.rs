@@ -26,6 +26,9 @@ use super::{
     object::{Object, images},
 };
 
+/// So many stages that are over are named in text.
+const SHOWN_STAGES: usize = 3;
+
 /// The revisions of a DaemonSet.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -213,10 +216,12 @@ fn row(revision: &RevisionReport) -> Row<7> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let states = [(revision.current, "current"), (revision.stable, "stable")];
     let states = states.iter().filter(|s| s.0).map(|s| s.1.to_owned());
-    let over = revision
-        .released
-        .iter()
-        .map(|stage| format!("{stage} over"));
+    let over = match &revision.released[..] {
+        few if few.len() <= SHOWN_STAGES => {
+            few.iter().map(|stage| format!("{stage} over")).collect()
+        }
+        many => vec![format!("{} stages over", many.len())],
+    };
     let states: Vec<String> = states.chain(over).collect();
     [
         revision.number.to_string(),

@@ -51,32 +51,32 @@ pub struct Over {
 impl Over {
     /// The event that says so: the canary's has a reason of its own.
     pub fn event(&self, current: &Revision) -> Event {
-        let is_canary = self.names.iter().any(|name| &**name == CANARY_STAGE);
-        let (reason, what, follow) = match &self.names[..] {
-            _ if is_canary => ("CanaryReady", "The canary".to_owned(), "the others"),
-            [name] => (
-                "StageReleased",
-                format!("The group {name}"),
-                "the next group",
-            ),
-            names => {
-                let many = names.iter().map(|name| &**name).take(SHOWN);
-                let many: Vec<&str> = many.chain((names.len() > SHOWN).then_some("…")).collect();
-                (
-                    "StageReleased",
-                    format!("The groups {}", many.join(" ")),
-                    "the next group",
-                )
-            }
-        };
-        let verb = if self.names.len() > 1 { "are" } else { "is" };
         let (name, because) = (&current.name, &self.because);
+        let is_canary = self.names.iter().any(|name| &**name == CANARY_STAGE);
+        let (reason, message) = if is_canary {
+            let message = format!(
+                "The canary of revision {name} is over, and the others may follow: {because}"
+            );
+            ("CanaryReady", message)
+        } else {
+            let mut groups: Vec<&str> = self.names.iter().map(|name| &**name).collect();
+            let more = groups.len().saturating_sub(SHOWN);
+            groups.truncate(SHOWN);
+            let groups = groups.join(" ");
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let message = format!(
+                "Of revision {name} these groups are over, and the next one may follow: {groups}{more}; {because}"
+            );
+            ("StageReleased", message)
+        };
         Event {
             kind: EventType::Normal,
             reason,
-            message: format!(
-                "{what} of revision {name} {verb} over, and {follow} may follow: {because}"
-            ),
+            message,
             node: None,
         }
     }

@@ -4,9 +4,9 @@
 //! revision on a node that is not released for it, and none deletes a pod of another revision that
 //! is alone on such a node and may stay there. A node is released if it had the current revision
 //! last, or if it may be in the canary: it matches the selector, or fewer nodes have the current
-//! revision than the canary has; or if no node of an earlier group of `order` is without it. Nothing
-//! is held while no other revision is stable: none completed after the current one, and no live pod
-//! is of one.
+//! revision than the canary has; or if no node of an earlier group of `order` is without it.
+//! Nothing is held while no other revision is stable: none completed after the current one, and no
+//! live pod is of one.
 //!
 //! A controller is charged for what it must have known: all states of the DaemonSet since then have
 //! to hold the node.
