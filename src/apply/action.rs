@@ -35,6 +35,8 @@ pub enum Action {
     RenumberRevision,
     /// The begin of a rollout was recorded on its revision.
     RecordStart,
+    /// An approval, or its end, was recorded on the revision that it is for.
+    RecordApproval,
     /// The end of a stage, such as the canary, was recorded on its revision.
     ReleaseStage,
     /// The completion of a rollout was recorded on its revision.
@@ -58,6 +60,7 @@ impl Action {
             Action::LabelRevision,
             Action::RenumberRevision,
             Action::RecordStart,
+            Action::RecordApproval,
             Action::ReleaseStage,
             Action::RecordCompletion,
         ];
@@ -79,6 +82,7 @@ impl Action {
             Action::LabelRevision => "label_revision",
             Action::RenumberRevision => "renumber_revision",
             Action::RecordStart => "record_start",
+            Action::RecordApproval => "record_approval",
             Action::ReleaseStage => "release_stage",
             Action::RecordCompletion => "record_completion",
         }
@@ -97,6 +101,7 @@ impl Action {
             Action::LabelRevision => "LabelMissing",
             Action::RenumberRevision => "Rollback",
             Action::RecordStart => "RolloutStarted",
+            Action::RecordApproval => "Approved",
             Action::ReleaseStage => "StageReleased",
             Action::RecordCompletion => "RolloutComplete",
         }

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::{
     model::{
         Kind,
-        control::{COMPLETED, RELEASED, STARTED},
+        control::{APPROVED, COMPLETED, RELEASED, STARTED},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
-    wire::{body, protobuf},
+    wire::{body, protobuf, revision::approved_text},
 };
 
 use super::{
@@ -79,6 +79,16 @@ impl CarryOut {
                 action: Action::RecordStart,
                 kind: PatchType::Merge,
                 body: body::annotation(&r.uid, version, STARTED, &at.to_string()),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
+        if let Some((r, approved)) = &ops.set_approved {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::RecordApproval,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, APPROVED, &approved_text(approved)),
             };
             self.patch_revision(job, r, patch, outcome).await?;
             touched.push(r);

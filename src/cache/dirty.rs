@@ -57,9 +57,11 @@ impl Cache {
         self.dirty.extend(keys);
     }
 
-    /// Whether a node is well has changed: that concerns the DaemonSets with `budget: bad-nodes`.
+    /// Whether a node is well has changed: that concerns the DaemonSets with `budget: bad-nodes`,
+    /// and those that are told of nodes which fail.
     pub(super) fn mark_bad_nodes(&mut self) {
-        let keys = self.daemon_sets.iter().filter(|(_, entry)| minds(entry));
+        let concerns = |entry: &Entry| minds(entry) || judges(entry);
+        let keys = self.daemon_sets.iter().filter(|(_, entry)| concerns(entry));
         let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
         self.dirty.extend(keys);
     }
@@ -84,7 +86,8 @@ impl Cache {
     }
 
     /// What only explains a pod concerns its controller where that has rollout control: its
-    /// condition `Available` counts nodes by what their pod waits for, in one word.
+    /// condition `Available` counts nodes by what their pod waits for, in one word. Restarts
+    /// concern it where nodes that fail do.
     pub(super) fn mark_told(&mut self, old: &Pod, new: &Pod) {
         let Controller::Uid(uid) = &new.controller else {
             return;
@@ -94,7 +97,8 @@ impl Cache {
         };
         let entry = self.daemon_sets.get(key);
         let has_control = entry.is_some_and(|entry| entry.daemon_set.control.is_some());
-        if has_control && waits_for(old) != waits_for(new) {
+        let fails = entry.is_some_and(judges) && failures(old) != failures(new);
+        if has_control && (fails || waits_for(old) != waits_for(new)) {
             self.dirty.insert(key.clone());
         }
     }
@@ -116,6 +120,20 @@ impl Cache {
 fn minds(entry: &Entry) -> bool {
     let control = entry.daemon_set.control.as_deref();
     control.is_some_and(|control| control.bad_nodes.is_some())
+}
+
+/// Whether nodes that fail are a matter of a DaemonSet.
+fn judges(entry: &Entry) -> bool {
+    let control = entry.daemon_set.control.as_deref();
+    control.is_some_and(|control| control.failures().is_some())
+}
+
+/// How often the pod was restarted, and why it ended.
+fn failures(pod: &Pod) -> (u32, Option<&Str>) {
+    let detail = pod.detail.as_deref();
+    let restarts = detail.and_then(|detail| detail.restarts.as_ref());
+    let reason = detail.and_then(|detail| detail.reason.as_ref());
+    (restarts.map_or(0, |restarts| restarts.count), reason)
 }
 
 /// Whether the pod waits for the scheduler, and for what its containers wait.

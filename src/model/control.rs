@@ -6,9 +6,11 @@
 //! [`InvalidKey`], and the rollout is held until somebody corrects it.
 
 mod invalid;
+mod on_failure;
 mod values;
 
 pub use invalid::InvalidKey;
+pub use on_failure::{FailureAction, OnFailure, Tolerated};
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,12 +27,16 @@ pub const STATE_PREFIX: &str = "state.daemonset-controller.io/";
 pub const COMPLETED: &str = "state.daemonset-controller.io/completed";
 
 /// The annotation of a ControllerRevision that says when the rollout to it began, under rollout
-/// control. RFC 3339. It is for people: no decision follows from it.
+/// control. RFC 3339. Without it no node is judged to fail.
 pub const STARTED: &str = "state.daemonset-controller.io/started";
 
 /// The annotation of a ControllerRevision with the stages of its rollout that are over: a JSON list
 /// of names.
 pub const RELEASED: &str = "state.daemonset-controller.io/released";
+
+/// The annotation of a ControllerRevision that says when somebody approved it, and how often the
+/// containers on each node had been restarted by then: JSON, see `Approved`.
+pub const APPROVED: &str = "state.daemonset-controller.io/approved";
 
 /// The stage of [`RELEASED`] that is the canary.
 pub const CANARY_STAGE: &str = "canary";
@@ -49,6 +55,9 @@ const CANARY: &str = "canary";
 
 /// The key `hold`.
 const HOLD: &str = "hold";
+
+/// The key `on-failure`.
+const ON_FAILURE: &str = "on-failure";
 
 /// The key `order`.
 const ORDER: &str = "order";
@@ -70,6 +79,8 @@ pub struct Control {
     pub strict_budget: bool,
     /// `hold`: what is not done for the time being.
     pub hold: Option<HoldScope>,
+    /// `on-failure`: what is done about nodes that fail.
+    pub on_failure: Option<OnFailure>,
     /// `order`: the groups of nodes that get a new revision one after another.
     pub order: Option<Order>,
     /// What cannot be read, by key.
@@ -192,6 +203,14 @@ impl Control {
         Some(Arc::new(control))
     }
 
+    /// What is done about nodes that fail; None where nothing asks for it. Stages ask for it: they
+    /// are there to find out.
+    pub fn failures(&self) -> Option<OnFailure> {
+        let is_staged = self.canary.is_some() || self.order.is_some();
+        self.on_failure
+            .or_else(|| is_staged.then(OnFailure::default))
+    }
+
     /// What is wrong with a key, without the prefix, and its value; None where it can be read.
     pub fn check(key: &str, value: &str) -> Option<InvalidKey> {
         let mut control = Control::default();
@@ -212,8 +231,8 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ORDER, "off") => return,
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ORDER, _)
+            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ON_FAILURE | ORDER, "off") => return,
+            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ON_FAILURE | ORDER, _)
                 if value.len() > values::LONGEST =>
             {
                 Some("a text of at most 16 KiB")
@@ -242,6 +261,13 @@ impl Control {
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),
             (HOLD, _) => Some("rollout, all or off"),
+            (ON_FAILURE, _) => match values::on_failure(value) {
+                Some(on_failure) => return self.on_failure = Some(on_failure),
+                None => Some(
+                    "pause or continue, with ,tolerate=N (from 0) or ,tolerate=N% (to 100) after it \
+                     if need be, or off",
+                ),
+            },
             (ORDER, _) => match Order::parse(value) {
                 Some(order) => return self.order = Some(order),
                 None => Some(

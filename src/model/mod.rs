@@ -48,7 +48,10 @@ use std::{fmt, sync::Arc};
 pub use backoff::{Backoff, BackoffChange, BackoffKey, BackoffKind};
 pub use condition::{ConditionState, ConditionStatus};
 pub use conditions::{Condition, ConditionType, Conditions, ListedCondition, StoredCondition};
-pub use control::{Bake, Canary, Control, HoldScope, InvalidKey, NodeCap, Origin, Setting};
+pub use control::{
+    Bake, Canary, Control, FailureAction, HoldScope, InvalidKey, NodeCap, OnFailure, Origin,
+    Setting, Tolerated,
+};
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use exclusion::{Exclusion, Existing};
 pub use gone_pods::{GonePod, GonePods};
@@ -62,7 +65,7 @@ pub use node_health::NodeHealth;
 pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
-pub use revision::{Revision, StoredData};
+pub use revision::{Approved, Revision, StoredData};
 pub use rollout_defaults::{DefaultRule, DefaultsOf, ExcludeNodes, NamePattern, RolloutDefaults};
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{Denial, FeatureGates, PlacedRevision, Placement, Settings, Snapshot};

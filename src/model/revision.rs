@@ -1,6 +1,6 @@
 //! What the controller remembers of a ControllerRevision.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Controller, Labels, Str, Time, Uid, Version};
 
@@ -24,6 +24,18 @@ pub enum StoredData {
     Other,
 }
 
+/// That somebody approved a revision: failures up to then are forgiven.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Approved {
+    /// When that was seen.
+    pub at: Time,
+    /// How often the container with the most restarts had been restarted by then, by node: of
+    /// nodes that failed, or where one had been restarted at all.
+    pub restarts: BTreeMap<Str, u32>,
+    /// Whether the annotation has gone since. If it comes back, that is another approval.
+    pub withdrawn: bool,
+}
+
 /// A ControllerRevision: one template of the past or the present.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revision {
@@ -45,6 +57,8 @@ pub struct Revision {
     pub completed: Option<Time>,
     /// The stages of its rollout that are over, as it was recorded (see `control::RELEASED`).
     pub released: Arc<[Str]>,
+    /// That it was approved, where that was recorded (see `control::APPROVED`).
+    pub approved: Option<Arc<Approved>>,
     /// `revision`.
     pub number: i64,
     /// `data` in canonical form (see `wire::canonical`).

@@ -7,7 +7,10 @@
 use crate::model::{Str, Time};
 
 use super::{
-    control::exempt::{BadNode, TooMany},
+    control::{
+        exempt::{BadNode, TooMany},
+        failing::AutoPause,
+    },
     left_alone::LeftAlone,
     node_group::NodeGroup,
 };
@@ -28,6 +31,8 @@ pub enum HoldRule {
     HeldByAnnotation,
     /// The key `hold: all` says so: no create and no delete.
     AllHeldByAnnotation,
+    /// `on-failure`: more nodes fail than it tolerates, and nothing is replaced.
+    AutoPaused(AutoPause),
     /// `canary`: the node waits for the nodes of the canary, of which not all have an available
     /// pod.
     Canary,
@@ -100,6 +105,7 @@ impl HoldRule {
             HoldRule::InvalidAnnotation(_) => "InvalidAnnotation",
             HoldRule::HeldByAnnotation => "HeldByAnnotation",
             HoldRule::AllHeldByAnnotation => "AllHeldByAnnotation",
+            HoldRule::AutoPaused(_) => "AutoPaused",
             HoldRule::Canary => "Canary",
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
@@ -151,6 +157,7 @@ impl HoldRule {
             self,
             HoldRule::HeldByAnnotation
                 | HoldRule::InvalidAnnotation(_)
+                | HoldRule::AutoPaused(_)
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
@@ -164,6 +171,7 @@ impl HoldRule {
         matches!(
             self,
             HoldRule::InvalidAnnotation(_)
+                | HoldRule::AutoPaused(_)
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
@@ -202,6 +210,7 @@ impl HoldRule {
             HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the key \
                                               daemonset-controller.io/hold says so"
                 .into(),
+            HoldRule::AutoPaused(pause) => pause.message(),
             HoldRule::Canary => {
                 "the node keeps its revision: the canary comes first, and not all of \
                                  its nodes have an available pod"
@@ -306,6 +315,7 @@ impl HoldRule {
             HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation => {
                 "the key is removed or off"
             }
+            HoldRule::AutoPaused(_) => "fewer nodes fail, or somebody approves the revision",
             HoldRule::Canary => "every node of the canary has an available pod",
             HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",

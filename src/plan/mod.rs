@@ -85,8 +85,9 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let by_node = ByNode::new(snapshot.nodes, &pods);
     let rules = Rules::new(snapshot, &history, &old, &pods, &by_node, now);
     let bad = Exempt::find(snapshot, &history, &history.current.hash, &by_node);
+    let failing = rules.failing(snapshot, &history, &by_node, &bad, now);
     let (assignment, gate) = rules
-        .assignment(snapshot, &history, &old, &by_node, &bad, now)
+        .assignment(snapshot, &history, &old, &by_node, &bad, &failing, now)
         .unzip();
 
     let facts = Facts::new(
@@ -133,7 +134,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         draft.events.push(event);
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
-    let complete = counted.complete && !baking;
+    let complete = counted.complete && !baking && failing.pause().is_none();
+    history.ops.set_approved = rules.approval(&history, &failing, now);
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
     let said = ds.control.as_ref().map(|_| Said {
@@ -145,13 +147,16 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let conditions = conditions::list(ds, said.as_ref(), now);
     let started = transitions::started(ds, &history, gate.as_ref(), &pods);
     let completed = transitions::completed(ds, &history, &standing);
-    draft.events.extend(started.into_iter().chain(completed));
+    let failed = transitions::failed(ds, &history, &standing);
+    let told = started.into_iter().chain(completed).chain(failed);
+    draft.events.extend(told);
 
     let stable = rules.stable_hash();
     history.ops.delete_old =
         revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
     let wake_at = Time::earliest(wake_at, last_bake);
+    let wake_at = Time::earliest(wake_at, failing.wake_at);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
     let plan = Plan {

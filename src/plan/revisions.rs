@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{
-    DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid, Version,
+    Approved, DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid, Version,
 };
 
 use super::{
@@ -79,6 +79,9 @@ pub struct RevisionOps {
     /// When the rollout to the current revision began, which is to be recorded on it before a pod
     /// is replaced. No revision: it is recorded with the create.
     pub set_started: Option<(Option<RevisionRef>, Time)>,
+    /// The current revision was approved, or that was withdrawn: to be recorded on it. What it
+    /// lifts is lifted in the next plan.
+    pub set_approved: Option<(RevisionRef, Approved)>,
     /// The current revision, and all stages of its rollout that are over: to be recorded on it. The
     /// next stage follows in the next plan.
     pub release_stages: Option<(RevisionRef, Vec<Str>)>,

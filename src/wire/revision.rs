@@ -1,13 +1,13 @@
 //! Decoding of ControllerRevisions.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Interner, Labels, Revision, StoredData, Str,
-    control::{COMPLETED, RELEASED, STARTED},
+    Approved, Interner, Labels, Revision, StoredData, Str,
+    control::{APPROVED, COMPLETED, RELEASED, STARTED},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -46,6 +46,7 @@ pub fn decode(
             started: metadata.annotation(STARTED).and_then(|t| t.parse().ok()),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             released: metadata.annotation(RELEASED).map_or_else(none, stages),
+            approved: metadata.annotation(APPROVED).and_then(approved),
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
             data,
@@ -59,6 +60,40 @@ pub fn decode(
 fn stages(text: &str) -> Arc<[Str]> {
     let names: Vec<String> = serde_json::from_str(text).unwrap_or_default();
     names.into_iter().map(Str::from).collect()
+}
+
+/// The text of [`APPROVED`].
+#[derive(Serialize, Deserialize)]
+struct ApprovedText {
+    at: String,
+    #[serde(default)]
+    restarts: BTreeMap<String, u32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withdrawn: bool,
+}
+
+/// What is recorded of an approval. What is no such record says nothing.
+fn approved(text: &str) -> Option<Arc<Approved>> {
+    let text: ApprovedText = serde_json::from_str(text).ok()?;
+    let restarts = text.restarts.into_iter();
+    Some(Arc::new(Approved {
+        at: text.at.parse().ok()?,
+        restarts: restarts.map(|(node, count)| (node.into(), count)).collect(),
+        withdrawn: text.withdrawn,
+    }))
+}
+
+/// An approval as it is recorded.
+pub fn approved_text(approved: &Approved) -> String {
+    let restarts = approved.restarts.iter();
+    let text = ApprovedText {
+        at: approved.at.to_string(),
+        restarts: restarts
+            .map(|(node, count)| (node.to_string(), *count))
+            .collect(),
+        withdrawn: approved.withdrawn,
+    };
+    serde_json::to_string(&text).unwrap_or_default()
 }
 
 fn none() -> Arc<[Str]> {
@@ -79,6 +114,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             started: None,
             completed: None,
             released: none(),
+            approved: None,
             number: 0,
             data: "".into(),
             data_without_timestamp: "".into(),

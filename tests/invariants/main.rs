@@ -16,6 +16,7 @@ mod config;
 mod differences;
 mod equal_revisions;
 mod every_reason;
+mod failing;
 mod held;
 mod json;
 mod obstacles;

@@ -2,7 +2,7 @@
 //! word on a pod.
 
 use daemonset_controller::{cache::Cache, model::Kind};
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 
 use super::dirty::{cluster_where, dirty, node, observe, pod};
 
@@ -21,6 +21,39 @@ fn cluster_with_bad_nodes(pod_of: &str) -> Cache {
         &pod(4, Some(pod_of), pod_of, "Running"),
     );
     cache
+}
+
+#[test]
+fn failures_concern_those_that_look_for_them_and_no_others() {
+    // Both have control, and only b asks about failures.
+    let mut cache = cluster_where(|name| match name {
+        "a" => json!({"daemonset-controller.io/budget": "strict"}),
+        "b" => json!({"daemonset-controller.io/canary": "1"}),
+        _ => json!({}),
+    });
+    observe(&mut cache, Kind::Node, &node(3, "1", 0));
+    for (owner, wakes) in [("a", false), ("b", true), ("everywhere", false)] {
+        let wakes = if wakes { vec![owner] } else { vec![] };
+        let with = |version: u64, status: Value| {
+            let mut pod = pod(version, Some(owner), owner, "Running");
+            pod["metadata"]["name"] = owner.into();
+            pod["metadata"]["uid"] = format!("pod of {owner}").into();
+            for (field, value) in status.as_object().expect("fields") {
+                pod["status"][field] = value.clone();
+            }
+            pod
+        };
+        let restarts = |n: u64| json!({"containerStatuses": [{"name": "c", "restartCount": n}]});
+        observe(&mut cache, Kind::Pod, &with(4, json!({})));
+        let news = observe(&mut cache, Kind::Pod, &with(5, restarts(1)));
+        assert_eq!(news, wakes, "{owner} restarts");
+        let news = observe(&mut cache, Kind::Pod, &with(6, restarts(1)));
+        assert_eq!(news, [""; 0], "{owner}: nothing changed");
+    }
+    let down = json!([{"type": "Ready", "status": "False"}]);
+    let mut state = node(7, "1", 0);
+    state["status"]["conditions"] = down;
+    assert_eq!(observe(&mut cache, Kind::Node, &state), ["b"]);
 }
 
 #[test]

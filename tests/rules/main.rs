@@ -24,6 +24,7 @@ mod exempt;
 mod hold;
 mod names;
 mod obstacles;
+mod on_failure;
 mod order;
 mod pod_states;
 mod revisions;

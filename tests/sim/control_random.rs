@@ -12,11 +12,11 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use super::names::meddle_with_pod;
-use super::rollout::{respec, rolling};
+use super::rollout::{respec, rolling, script};
 use super::world::*;
 
 /// The keys, and values of each. An empty value stands for the hash of the newest revision.
-const KEYS: [(&str, &[&str]); 6] = [
+const KEYS: [(&str, &[&str]); 7] = [
     ("hold", &["rollout", "all", "off", "rolout"]),
     (
         "canary",
@@ -28,6 +28,16 @@ const KEYS: [(&str, &[&str]); 6] = [
     ),
     ("bake", &["0s", "5s", "1m", "approval", "soon"]),
     ("approve", &["", "0123456789"]),
+    (
+        "on-failure",
+        &[
+            "pause",
+            "pause,tolerate=1",
+            "continue",
+            "pause,tolerate=40%",
+            "off",
+        ],
+    ),
     (
         "budget",
         &["strict", "bad-nodes=40%", "strict,bad-nodes=1", "off"],
@@ -161,6 +171,31 @@ impl Chaos {
         );
     }
 
+    /// What the pods of a node do from now on: nothing odd, crash, or wait for their image.
+    fn turn_pods(&mut self) {
+        let name = format!("n{}", self.dice.random_range(0..self.nodes));
+        let crash = self.one_of(&[None, None, Some("1s"), Some("20s")]);
+        let pull_fails = self.one_of(&[None, None, Some("0s")]);
+        script(&self.server, &name, "crash-after", json!(crash));
+        script(&self.server, &name, "pull-fails-after", json!(pull_fails));
+    }
+
+    /// From now on they do nothing odd. Those that have no image are made anew.
+    fn mend_pods(&self) {
+        for n in 0..self.nodes {
+            for what in ["crash-after", "pull-fails-after"] {
+                script(&self.server, &format!("n{n}"), what, Value::Null);
+            }
+        }
+        for pod in self.server.all("pods") {
+            let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"];
+            if waiting["reason"] == "ErrImagePull" {
+                let name = pod["metadata"]["name"].as_str().expect("a name");
+                self.server.ask_to_delete("pods", name);
+            }
+        }
+    }
+
     async fn crash(&mut self) {
         let names: Vec<&str> = self.controllers.keys().copied().collect();
         let who = self.one_of(&names);
@@ -173,7 +208,7 @@ impl Chaos {
     }
 
     async fn turn(&mut self) {
-        match self.dice.random_range(0..14) {
+        match self.dice.random_range(0..16) {
             0..5 => self.set_key(),
             5 | 6 => self.change(),
             7 => {
@@ -184,6 +219,7 @@ impl Chaos {
             8 => self.crash().await,
             9 => self.add_node(),
             10 | 11 => self.turn_node(),
+            12 | 13 => self.turn_pods(),
             _ => self.meddle(),
         }
         millis(self.dice.random_range(0..6_000)).await;
@@ -205,6 +241,7 @@ async fn seed(seed: u64) -> usize {
     chaos.annotate(&keys.into());
     let rolling = json!({"updateStrategy": rolling(2, 0)});
     respec(&chaos.server, rolling);
+    chaos.mend_pods();
     chaos.change();
     let server = &chaos.server;
     server.at_rest().await;

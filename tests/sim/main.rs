@@ -31,6 +31,7 @@ mod metrics_health;
 mod metrics_hold;
 mod metrics_rollout;
 mod names;
+mod on_failure;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod revisions;

@@ -139,7 +139,10 @@ fn check(
 /// Whether an approval would let nodes follow.
 fn waits(standing: &Standing) -> bool {
     match &standing.progress {
-        Progress::AwaitingApproval(_) | Progress::Baking(_) | Progress::Canary => true,
+        Progress::AwaitingApproval(_)
+        | Progress::Baking(_)
+        | Progress::Canary
+        | Progress::AutoPaused(_) => true,
         Progress::Paused(rule) => *rule == HoldRule::NoCanaryNode,
         _ => false,
     }

@@ -281,6 +281,9 @@ pub struct RevisionOpsReport {
     /// Revision to the time that is recorded on it: when the rollout to it began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_started: BTreeMap<String, String>,
+    /// Revision to the time that is recorded on it: somebody approved it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_approved: BTreeMap<String, String>,
     /// Revision to all stages of its rollout that are over, which is recorded on it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub release_stages: BTreeMap<String, Vec<String>>,

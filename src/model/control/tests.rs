@@ -137,6 +137,36 @@ fn values_of_canary() {
 }
 
 #[test]
+fn values_of_on_failure() {
+    use {FailureAction::*, Tolerated::*};
+    for (value, action, tolerated) in [
+        ("pause", Pause, Nodes(0)),
+        ("continue", Continue, Nodes(0)),
+        ("pause,tolerate=0", Pause, Nodes(0)),
+        ("pause,tolerate=3", Pause, Nodes(3)),
+        ("continue,tolerate=100%", Continue, Percent(100)),
+        ("pause,tolerate=0%", Pause, Percent(0)),
+    ] {
+        let control = read_key("on-failure", value).expect("control");
+        let right = OnFailure { action, tolerated };
+        assert_eq!(control.on_failure, Some(right), "{value}");
+        assert_eq!(control.failures(), Some(right), "{value}");
+    }
+    // A share is rounded up.
+    assert_eq!([1, 10, 11].map(|n| Percent(10).of(n)), [1, 1, 2]);
+}
+
+#[test]
+fn stages_are_paused_by_the_first_failure_unless_they_say_otherwise() {
+    for key in ["canary", "order"] {
+        let control = read_key(key, "a").expect("control");
+        assert_eq!(control.failures(), Some(OnFailure::default()), "{key}");
+    }
+    let control = read_key("budget", "strict").expect("control");
+    assert_eq!(control.failures(), None);
+}
+
+#[test]
 fn values_of_approve() {
     let control = read_key("approve", "6f5d9c7b8d").expect("control");
     assert_eq!(control.approve.as_deref(), Some("6f5d9c7b8d"));
@@ -172,7 +202,7 @@ fn what_is_wrong_is_said_in_full() {
         assert_eq!(
             said(key, "all"),
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, hold and order"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, hold, on-failure and order"
             )
         );
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::LabelSelector;
 
-use super::{Bake, Canary, NodeCap};
+use super::{Bake, Canary, FailureAction, NodeCap, OnFailure, Tolerated};
 
 /// The longest value, in bytes. The API server judges longer ones at a cost that admission does not
 /// have.
@@ -91,6 +91,31 @@ fn cap(text: &str) -> Option<NodeCap> {
     match number.strip_suffix('%') {
         Some(percent) => share(percent).map(NodeCap::Percent),
         None => count(number).map(NodeCap::Nodes),
+    }
+}
+
+/// What is done about nodes that fail, and how many may.
+pub fn on_failure(text: &str) -> Option<OnFailure> {
+    let (action, tolerated) = match text.split_once(',') {
+        Some((action, rest)) => (action, tolerated(rest.strip_prefix("tolerate=")?)?),
+        None => (text, Tolerated::default()),
+    };
+    let action = match action {
+        "pause" => FailureAction::Pause,
+        "continue" => FailureAction::Continue,
+        _ => return None,
+    };
+    Some(OnFailure { action, tolerated })
+}
+
+fn tolerated(text: &str) -> Option<Tolerated> {
+    let zero_or = |number: &str, other: Option<usize>| match number {
+        "0" => Some(0),
+        _ => other,
+    };
+    match text.strip_suffix('%') {
+        Some(percent) => zero_or(percent, share(percent)).map(Tolerated::Percent),
+        None => zero_or(text, count(text)).map(Tolerated::Nodes),
     }
 }
 

@@ -53,10 +53,12 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "Baking",
             "AwaitingApproval",
             "Paused",
+            "AutoPaused",
             "Complete",
         ],
         ConditionType::Stalled => &[
             "InvalidAnnotation",
+            "AutoPaused",
             "InvalidBudget",
             "NoCanaryNode",
             "PinnedRevisionMissing",
@@ -282,6 +284,7 @@ impl Said<'_> {
                 ConditionStatus::True
             }
             Progress::Paused(_) | Progress::AwaitingApproval(_) => ConditionStatus::Unknown,
+            Progress::AutoPaused(_) => ConditionStatus::False,
         };
         let mut message = cut(self.words());
         if let Some(keys) = keys {
@@ -328,7 +331,7 @@ impl Said<'_> {
                      annotation daemonset-controller.io/approve: {hash}"
                 )
             }
-            Progress::Paused(rule) => paused(revision, rule),
+            Progress::Paused(rule) | Progress::AutoPaused(rule) => paused(revision, rule),
         }
     }
 }

@@ -11,6 +11,7 @@ mod canary;
 pub mod conditions;
 pub mod digest;
 pub mod exempt;
+pub mod failing;
 pub mod hold;
 pub mod pause;
 pub mod stable;
@@ -20,7 +21,7 @@ pub mod transitions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
+use crate::model::{Approved, Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
 
 use super::{
     action::{Create, Event},
@@ -35,6 +36,7 @@ use super::{
 
 use assign::Assignment;
 use exempt::Exempt;
+use failing::{AutoPause, Failing};
 use stable::Hashed;
 use standing::{Progress, Standing};
 
@@ -105,6 +107,66 @@ impl<'s> Rules<'s> {
         }
     }
 
+    /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
+    /// record that it began until it has completed: what fails later is upkeep.
+    pub fn failing(
+        &self,
+        snapshot: &Snapshot<'_>,
+        history: &History,
+        by_node: &ByNode<'_>,
+        exempt: &Exempt,
+        now: Time,
+    ) -> Failing {
+        let on_failure = self.control.and_then(Control::failures);
+        let current = self.current.filter(|current| current.started.is_some());
+        match (on_failure, current) {
+            (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
+                let approved = self.approved(current, now);
+                let judge = failing::Judge::new(snapshot, history, approved, now);
+                judge.find(on_failure, by_node, exempt)
+            }
+            _ => Failing::default(),
+        }
+    }
+
+    /// The approval that is recorded on the current revision. One of a time that has not come is
+    /// no record.
+    fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
+        current.approved.as_deref().filter(|a| a.at <= now)
+    }
+
+    /// What is to be recorded of an approval of the current revision: that it is there, with how
+    /// often containers had been restarted by then, or that it is gone again.
+    pub fn approval(
+        &self,
+        history: &History,
+        failing: &Failing,
+        now: Time,
+    ) -> Option<(RevisionRef, Approved)> {
+        let (control, current) = (self.control?, self.current?);
+        if !failing.is_judged {
+            return None;
+        }
+        let is_asked = control.approve.as_ref() == Some(&history.current.hash);
+        let known = self.approved(current, now);
+        let is_known = known.is_some_and(|approved| !approved.withdrawn);
+        if is_asked == is_known {
+            return None;
+        }
+        let approved = match known {
+            Some(known) if !is_asked => Approved {
+                withdrawn: true,
+                ..known.clone()
+            },
+            _ => Approved {
+                at: now,
+                restarts: failing.restarts(),
+                withdrawn: false,
+            },
+        };
+        Some((current.into(), approved))
+    }
+
     /// Which revision each node is to have, and how the canary stands. None where that is the
     /// current one for all.
     pub fn assignment<'a: 's>(
@@ -114,6 +176,7 @@ impl<'s> Rules<'s> {
         old: &'s [(&'a Revision, Str)],
         by_node: &'s ByNode<'a>,
         exempt: &'s Exempt,
+        failing: &'s Failing,
         now: Time,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
@@ -124,18 +187,29 @@ impl<'s> Rules<'s> {
         if self.current_completed.is_some() {
             return None;
         }
-        let facts = stages::Facts {
-            snapshot,
-            history,
-            by_node,
-            exempt,
-            stable: self.stable?,
-            released: self.current.map_or(&[], |revision| &revision.released[..]),
-            now,
+        let stage = |assignment: &mut Assignment<'s>| {
+            let facts = stages::Facts {
+                snapshot,
+                history,
+                by_node,
+                exempt,
+                failing,
+                stable: self.stable?,
+                released: self.current.map_or(&[], |revision| &revision.released[..]),
+                now,
+            };
+            facts.assign(control, assignment)
         };
         let mut assignment = keep();
-        let stage = facts.assign(control, &mut assignment)?;
-        Some((assignment, Gate::Stage(stage)))
+        let stage = stage(&mut assignment);
+        if let Some(pause) = failing.pause() {
+            let pause = AutoPause {
+                stage: stage.map(|stage| stage.name),
+                ..pause
+            };
+            return Some((keep(), Gate::Held(HoldRule::AutoPaused(pause))));
+        }
+        Some((assignment, Gate::Stage(stage?)))
     }
 
     /// Adds what is held to the draft, and takes out what may not be done.

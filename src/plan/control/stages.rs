@@ -21,7 +21,7 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{assign::Assignment, bake, exempt::Exempt, stable::Hashed};
+use super::{assign::Assignment, bake, exempt::Exempt, failing::Failing, stable::Hashed};
 
 /// So many groups are named in an event.
 const SHOWN: usize = 5;
@@ -92,6 +92,8 @@ pub struct Facts<'s, 'a> {
     pub by_node: &'s ByNode<'a>,
     /// The nodes that are exempt.
     pub exempt: &'s Exempt,
+    /// The nodes that fail.
+    pub failing: &'s Failing,
     /// The stable revision.
     pub stable: Hashed<'s>,
     /// The stages that are recorded as over.
@@ -194,7 +196,11 @@ impl Facts<'_, '_> {
             Kind::Canary => HoldRule::Canary,
             Kind::Group(name) => HoldRule::EarlierGroup(name.clone()),
         };
-        let since = nodes.iter().map(|id| self.available_since(*id));
+        // Nobody waits for a node that fails and may.
+        let since = nodes.iter().map(|id| {
+            let excused = self.failing.excused(*id);
+            excused.or_else(|| self.available_since(*id))
+        });
         let Some(since) = bake::stage_since(since, self.now) else {
             return waits(not_available, None);
         };

@@ -38,6 +38,8 @@ pub enum Progress {
     AwaitingApproval(Str),
     /// No pod is replaced, by this rule.
     Paused(HoldRule),
+    /// No pod is replaced, because more nodes fail than are tolerated.
+    AutoPaused(HoldRule),
 }
 
 impl Progress {
@@ -50,6 +52,7 @@ impl Progress {
             Progress::Baking(_) => "Baking",
             Progress::AwaitingApproval(_) => "AwaitingApproval",
             Progress::Paused(_) => "Paused",
+            Progress::AutoPaused(_) => "AutoPaused",
         }
     }
 }
@@ -79,11 +82,14 @@ impl Progressed<'_> {
         let progress = match stalled.clone() {
             // The annotation may have asked for anything.
             Some(rule @ HoldRule::InvalidAnnotation(_)) => Progress::Paused(rule),
+            // Nothing completes meanwhile.
+            Some(rule @ HoldRule::AutoPaused(_)) => Progress::AutoPaused(rule),
             Some(rule) if !self.is_complete(facts) => Progress::Paused(rule),
             _ => self.progress(facts),
         };
         let stage = match (&progress, self.gate) {
-            (Progress::Paused(_), _) | (_, None | Some(Gate::Held(_))) => None,
+            (Progress::Paused(_) | Progress::AutoPaused(_), _)
+            | (_, None | Some(Gate::Held(_))) => None,
             (_, Some(Gate::Stage(stage))) => Some(stage.name.clone()),
         };
         Standing {

@@ -5,7 +5,7 @@
 //! do, so a controller that starts anew does not repeat them.
 
 use crate::model::{
-    ConditionType, DaemonSet, Pod,
+    Condition, ConditionType, DaemonSet, Pod,
     control::{CANARY_STAGE, PREFIX},
 };
 
@@ -85,6 +85,31 @@ fn keys(ds: &DaemonSet) -> String {
     format!(". Keys: {}{more}", keys.join(", "))
 }
 
+/// The stored condition `Progressing`.
+fn told(ds: &DaemonSet) -> Option<&Condition> {
+    let mut stored = ds.conditions().iter().filter_map(|c| c.read.as_ref());
+    stored.find(|c| c.kind == ConditionType::Progressing)
+}
+
+/// The event of the plan that finds that more nodes fail than are tolerated: the stored condition
+/// `Progressing` does not say so yet.
+pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<Event> {
+    let Progress::AutoPaused(rule) = &standing.progress else {
+        return None;
+    };
+    let is_told = told(ds).is_some_and(|c| &*c.reason == standing.progress.as_str());
+    (!is_told).then(|| Event {
+        kind: EventType::Warning,
+        reason: "RolloutFailed",
+        message: format!(
+            "The rollout of revision {} is paused: {}",
+            history.current.name,
+            rule.message()
+        ),
+        node: None,
+    })
+}
+
 /// The event of the plan with which the current revision completes: the stored condition
 /// `Progressing` says that it has not yet. Where there is no such condition, the first key came to
 /// a revision that had completed before.
@@ -93,8 +118,7 @@ pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Opti
     if revision.name != history.current.name || standing.progress != Progress::Complete {
         return None;
     }
-    let mut stored = ds.conditions().iter().filter_map(|c| c.read.as_ref());
-    let told = stored.find(|c| c.kind == ConditionType::Progressing)?;
+    let told = told(ds)?;
     let complete = Progress::Complete.as_str();
     if !conditions::is_ours(told) || &*told.reason == complete {
         return None;

@@ -24,7 +24,11 @@ pub const PREFIX: &str = "sim.daemonset-controller.io/";
 /// | `unready-after` | it runs | `never` |
 /// | `fail-after` | it runs | `never` |
 /// | `succeed-after` | it runs | `never` |
+/// | `crash-after` | it runs, or runs again | `never` |
+/// | `pull-fails-after` | the pod is bound | `never` |
 /// | `terminate-after` | its deletion is asked for | `0s` |
+///
+/// A container that crashed is in `CrashLoopBackOff` for ten seconds, and runs again.
 ///
 /// Values are `never` or a number with `ms`, `s`, `m` or `h`. With `start-after` and `ready-after`
 /// both zero the pod goes from Pending to Running and Ready in one write, as a quick kubelet
@@ -41,6 +45,10 @@ pub struct Script {
     pub fail: Option<Duration>,
     /// From Running to Succeeded.
     pub succeed: Option<Duration>,
+    /// From running, or running again, to the crash of its containers.
+    pub crash: Option<Duration>,
+    /// From bound to an image that cannot be pulled.
+    pub pull_fails: Option<Duration>,
     /// From the request to delete to the removal.
     pub terminate: Option<Duration>,
 }
@@ -69,6 +77,8 @@ impl Script {
             unready: get("unready-after", None),
             fail: get("fail-after", None),
             succeed: get("succeed-after", None),
+            crash: get("crash-after", None),
+            pull_fails: get("pull-fails-after", None),
             terminate: get("terminate-after", Some(Duration::ZERO)),
         }
     }
@@ -101,6 +111,8 @@ pub struct Seen {
     pub running: Option<Instant>,
     /// The pod was terminating.
     pub deleting: Option<Instant>,
+    /// Its containers crashed, or ran again: the last time.
+    pub turned: Option<Instant>,
     /// Whether `unready-after` has passed already.
     pub lost_readiness: bool,
     /// Whether another pod on the node had one of its host ports.
@@ -117,6 +129,15 @@ pub enum Step {
     },
     /// Report it Ready, or no longer Ready.
     Ready(bool),
+    /// Report that its containers crashed.
+    Crash,
+    /// Report that its containers run again, and are ready if `ready`.
+    Restart {
+        /// Whether they are ready at once.
+        ready: bool,
+    },
+    /// Report that its images cannot be pulled.
+    PullFails,
     /// Report it Failed.
     Fail,
     /// Report it Succeeded.
@@ -136,6 +157,12 @@ pub enum Next {
     Rest,
 }
 
+/// How long containers that crashed wait.
+const BACKOFF: Duration = Duration::from_secs(10);
+
+/// What the kubelet says of an image that it cannot pull.
+const PULL_FAILS: &str = "ErrImagePull";
+
 /// The next step in the life of `pod`. Of steps that are due at the same moment the first in this
 /// order is taken: fail, succeed, unready, ready.
 pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
@@ -149,12 +176,17 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
     match pod.status.phase.as_str() {
         "Failed" | "Succeeded" => Next::Rest,
         "Running" => {
-            let from = seen.running.unwrap_or(seen.bound);
+            let from = seen.turned.or(seen.running).unwrap_or(seen.bound);
+            if pod.waits_for("CrashLoopBackOff") {
+                let ready = script.ready == Some(Duration::ZERO);
+                return Next::At(from + BACKOFF, Step::Restart { ready });
+            }
             let ready = pod.ready();
             let become_ready = script.ready.filter(|_| !ready && !seen.lost_readiness);
             [
                 (script.fail, Step::Fail),
                 (script.succeed, Step::Succeed),
+                (script.crash, Step::Crash),
                 (script.unready.filter(|_| ready), Step::Ready(false)),
                 (become_ready, Step::Ready(true)),
             ]
@@ -163,6 +195,8 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
             .min_by_key(|(moment, _)| *moment)
             .map_or(Next::Rest, |(moment, step)| Next::At(moment, step))
         }
+        _ if pod.waits_for(PULL_FAILS) => Next::Rest,
+        _ if script.pull_fails.is_some() => at(seen.bound, script.pull_fails, Step::PullFails),
         _ if seen.rejected => Next::At(seen.bound, Step::Reject),
         _ => at(
             seen.bound,
@@ -181,7 +215,9 @@ pub fn next(pod: &Pod, script: &Script, seen: &Seen) -> Next {
 pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> Option<Value> {
     let (phase, ready) = match step {
         Step::Run { ready } => ("Running", ready),
-        Step::Ready(ready) => ("Running", ready),
+        Step::Ready(ready) | Step::Restart { ready } => ("Running", ready),
+        Step::Crash => ("Running", false),
+        Step::PullFails => ("Pending", false),
         Step::Fail => ("Failed", false),
         Step::Succeed => ("Succeeded", false),
         Step::Reject => return Some(about(pod, &rejection())),
@@ -217,6 +253,8 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         status["podIPs"] = json!([{ "ip": pod_ip }]);
     }
     let state = match step {
+        Step::Crash => json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
+        Step::PullFails => json!({ "waiting": { "reason": PULL_FAILS } }),
         Step::Fail => {
             json!({ "terminated": { "exitCode": 1, "reason": "Error", "finishedAt": now } })
         }
@@ -225,6 +263,12 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         }
         _ => json!({ "running": { "startedAt": now } }),
     };
+    let restarts = pod.restarts() + u32::from(matches!(step, Step::Restart { .. }));
+    let crashed = json!({ "terminated": { "exitCode": 1, "reason": "Error", "finishedAt": now } });
+    let last = match step {
+        Step::Crash => crashed,
+        _ => json!({}),
+    };
     let containers: Vec<Value> = pod
         .spec
         .containers
@@ -232,7 +276,8 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         .map(|container| {
             json!({
                 "name": container.name, "image": container.image, "imageID": "", "ready": ready,
-                "started": phase == "Running", "restartCount": 0, "state": state,
+                "started": phase == "Running", "restartCount": restarts, "state": state,
+                "lastState": last,
             })
         })
         .collect();
@@ -316,6 +361,7 @@ mod tests {
             bound: start,
             running: running.map(|s| start + seconds(s)),
             deleting: deleting.map(|s| start + seconds(s)),
+            turned: None,
             lost_readiness: false,
             rejected: false,
         };
@@ -388,6 +434,7 @@ mod tests {
             bound: now,
             running: Some(now),
             deleting: None,
+            turned: None,
             lost_readiness: true,
             rejected: false,
         };

@@ -71,12 +71,24 @@ pub struct Container {
 
 /// The fields of a pod's `status` that kubelets read.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
     /// `status.conditions`; only `Ready` is read.
     pub conditions: Vec<Condition>,
+    /// `status.containerStatuses`.
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// One of `status.containerStatuses`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerStatus {
+    /// `restartCount`.
+    pub restart_count: u32,
+    /// `state`; of a container that waits `waiting.reason` is read.
+    pub state: serde_json::Value,
 }
 
 /// One of `status.conditions`.
@@ -103,6 +115,21 @@ impl Pod {
             .conditions
             .iter()
             .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
+    /// Whether a container waits for this reason.
+    pub fn waits_for(&self, reason: &str) -> bool {
+        let mut statuses = self.status.container_statuses.iter();
+        statuses.any(|status| status.state["waiting"]["reason"] == reason)
+    }
+
+    /// How often the container with the most restarts was restarted.
+    pub fn restarts(&self) -> u32 {
+        let statuses = self.status.container_statuses.iter();
+        statuses
+            .map(|status| status.restart_count)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether its phase is Failed or Succeeded.

@@ -216,6 +216,7 @@ impl Server {
             seen: Seen {
                 bound: now,
                 running: None,
+                turned: None,
                 deleting: None,
                 lost_readiness: false,
                 rejected,
@@ -354,6 +355,9 @@ impl Server {
         match done {
             Done::Updated(pod) => {
                 row.seen.lost_readiness |= step == Step::Ready(false);
+                if matches!(step, Step::Crash | Step::Restart { .. }) {
+                    row.seen.turned = Some(Instant::now());
+                }
                 self.pod_applied(*pod);
                 self.replan(&key);
             }

@@ -59,6 +59,9 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
             Step::Run { ready: false } => "runs",
             Step::Ready(true) => "is ready",
             Step::Ready(false) => "is no longer ready",
+            Step::Crash => "crashes",
+            Step::Restart { .. } => "runs again",
+            Step::PullFails => "has no image",
             Step::Fail => "fails",
             Step::Succeed => "succeeds",
             Step::Reject => "is rejected",
@@ -85,6 +88,7 @@ fn due(pod: &Pod, node: &Node, all: &[Pod]) -> Option<Step> {
     let seen = Seen {
         bound: now,
         running: Some(now),
+        turned: None,
         deleting: deleting.then_some(now),
         lost_readiness: script.unready.is_some() && !pod.ready(),
         rejected: is_rejected(pod, all),

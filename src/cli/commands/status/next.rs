@@ -72,9 +72,16 @@ pub fn steps(detailed: &DetailedPlan, key: &Key, program: &str) -> Vec<Step> {
         Progress::AwaitingApproval(_) => {
             vec![approve("all other nodes follow"), hold(), undo()]
         }
+        Progress::AutoPaused(_) => vec![
+            approve("the rollout goes on; what failed until now is forgiven"),
+            undo(),
+        ],
         Progress::Paused(rule) => of_rule(rule, key, program),
     };
-    let is_told = |rule: &HoldRule| standing.progress == Progress::Paused(rule.clone());
+    let is_told = |rule: &HoldRule| match &standing.progress {
+        Progress::Paused(told) | Progress::AutoPaused(told) => told == rule,
+        _ => false,
+    };
     if let Some(rule) = standing.stalled.as_ref().filter(|rule| !is_told(rule)) {
         steps.extend(of_rule(rule, key, program));
     }

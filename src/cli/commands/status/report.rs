@@ -207,7 +207,7 @@ pub fn stage(progress: &Progress) -> (&'static str, String, Option<Time>) {
             "the canary is available, and the other nodes wait until somebody approves".to_owned(),
             None,
         ),
-        Progress::Paused(rule) => (rule.message(), None),
+        Progress::Paused(rule) | Progress::AutoPaused(rule) => (rule.message(), None),
     };
     (progress.as_str(), message, until)
 }

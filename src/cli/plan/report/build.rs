@@ -249,6 +249,11 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
                 Some((current.name.to_string(), at.to_string()))
             })
             .collect(),
+        set_approved: ops
+            .set_approved
+            .iter()
+            .map(|(r, approved)| (r.name.to_string(), approved.at.to_string()))
+            .collect(),
         release_stages: ops
             .release_stages
             .iter()

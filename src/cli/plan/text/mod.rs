@@ -203,6 +203,14 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         let cause = format!("the rollout to it began: started {at}");
         rows.push(about("record", revision(&r.name), cause));
     }
+    if let Some((r, approved)) = &ops.set_approved {
+        let cause = if approved.withdrawn {
+            "its approval was withdrawn, and is over".to_owned()
+        } else {
+            format!("somebody approved it: {}", approved.at)
+        };
+        rows.push(about("record", revision(&r.name), cause));
+    }
     if let Some((r, stages)) = &ops.release_stages {
         let last = stages.last().map_or("", |stage| &**stage);
         let cause = format!("stage {last} is over: the nodes after it follow in the next plan");

@@ -1,0 +1,170 @@
+//! Nodes that fail on a cluster that lives: crash loops and images that are not there, in stages
+//! and without, with crashes of the controller.
+
+use std::collections::BTreeSet;
+
+use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use serde_json::{Value, json};
+
+use super::rollout::*;
+use super::world::*;
+
+fn set_key(server: &World, key: &str, value: impl Into<Value>) {
+    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
+    let metadata = json!({"metadata": {"annotations": annotations}});
+    server.edit("daemonsets", "web", metadata);
+}
+
+/// Another version of the template, whose pods are scripted so.
+fn change_with(server: &World, version: &str, script: &[(&str, &str)]) {
+    let mut annotations = json!({
+        "v": version, (format!("{PREFIX}crash-after")): null, (format!("{PREFIX}pull-fails-after")): null,
+    });
+    for (key, value) in script {
+        annotations[format!("{PREFIX}{key}")] = json!(value);
+    }
+    let metadata = json!({"annotations": annotations});
+    respec(server, json!({"template": {"metadata": metadata}}));
+}
+
+/// Status and reason of a condition.
+fn condition(server: &World, kind: &str) -> Option<(String, String)> {
+    let set = server.get("daemonsets", "web");
+    let all = set["status"]["conditions"].as_array()?;
+    let found = all.iter().find(|c| c["type"] == kind)?;
+    let text = |field: &str| found[field].as_str().unwrap_or("").to_owned();
+    Some((text("status"), text("reason")))
+}
+
+fn is(status: &str, reason: &str) -> Option<(String, String)> {
+    Some((status.to_owned(), reason.to_owned()))
+}
+
+/// Nodes that ever had a pod of this version.
+fn touched(server: &World, version: &str) -> BTreeSet<String> {
+    server.read(|store| {
+        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
+        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
+        of.map(|pod| target(pod).to_owned()).collect()
+    })
+}
+
+fn hash_of_newest(server: &World) -> String {
+    let all = server.all("controllerrevisions").into_iter();
+    let newest = all.max_by_key(|r| r["revision"].as_i64());
+    let newest = newest.expect("a revision");
+    let hash = &newest["metadata"]["labels"]["controller-revision-hash"];
+    hash.as_str().expect("a hash").to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_there_stops_the_rollout_with_and_without_stages() {
+    for (key, value) in [("on-failure", "pause"), ("canary", "2")] {
+        let (server, running) = covered(6, rolling(2, 0)).await;
+        set_key(&server, key, value);
+        seconds(5).await;
+        change_with(&server, "2", &[("pull-fails-after", "1s")]);
+        seconds(120).await;
+        assert_eq!(condition(&server, "Progressing"), is("False", "AutoPaused"));
+        assert_eq!(condition(&server, "Stalled"), is("True", "AutoPaused"));
+        // Another controller finds the same.
+        running.kill();
+        let second = start(&server, "b");
+        seconds(600).await;
+        assert_eq!(touched(&server, "2").len(), 2, "{key}");
+        assert_eq!(nodes_of(&server, "1").len(), 4);
+        // A good template needs nobody.
+        change_with(&server, "3", &[]);
+        seconds(1_500).await;
+        assert_rolled(&server, 6, "3");
+        assert_eq!(condition(&server, "Stalled"), None);
+        server.at_rest().await;
+        drop(second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_loop_pauses_is_approved_and_pauses_again() {
+    let (server, running) = covered(6, rolling("100%", 0)).await;
+    set_key(&server, "canary", "2");
+    seconds(5).await;
+    // It does not complete in a moment in which no pod crashes.
+    script(&server, "n5", "pull-fails-after", json!("0s"));
+    // Each run lasts ten seconds, so the pods become available again and again.
+    change_with(&server, "2", &[("crash-after", "10s")]);
+    seconds(3_600).await;
+    let paused = || condition(&server, "Progressing") == is("False", "AutoPaused");
+    assert_eq!(touched(&server, "2").len(), 2);
+    assert!(paused());
+    running.kill();
+    let _second = start(&server, "b");
+    seconds(600).await;
+    assert_eq!(touched(&server, "2").len(), 2, "it was not forgotten");
+    set_key(&server, "approve", hash_of_newest(&server));
+    seconds(5).await;
+    assert_eq!(touched(&server, "2").len(), 6, "it goes on");
+    assert!(!paused());
+    // They go on crashing.
+    seconds(3_600).await;
+    assert!(paused());
+    // The same annotation once more is another approval.
+    set_key(&server, "approve", Value::Null);
+    seconds(5).await;
+    assert!(paused());
+    set_key(&server, "approve", hash_of_newest(&server));
+    seconds(5).await;
+    assert!(!paused());
+    seconds(600).await;
+    assert!(paused());
+    // A good template needs nobody.
+    script(&server, "n5", "pull-fails-after", Value::Null);
+    change_with(&server, "3", &[]);
+    seconds(1_500).await;
+    assert_rolled(&server, 6, "3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_stays_in_its_group() {
+    let (server, _running) = covered(6, rolling(3, 0)).await;
+    for n in 0..6 {
+        let labels = json!({"metadata": {"labels": {"pool": (n / 3).to_string()}}});
+        server.edit("nodes", &format!("n{n}"), labels);
+    }
+    set_key(&server, "order", "pool");
+    set_key(&server, "bake", "1m");
+    seconds(5).await;
+    script(&server, "n4", "pull-fails-after", json!("1s"));
+    change_with(&server, "2", &[]);
+    seconds(600).await;
+    assert_eq!(condition(&server, "Progressing"), is("False", "AutoPaused"));
+    let first: BTreeSet<String> = ["n0", "n1", "n2"].map(str::to_owned).into();
+    assert!(nodes_of(&server, "2").is_superset(&first));
+    // In the first group instead, the second one is never touched.
+    script(&server, "n1", "pull-fails-after", json!("1s"));
+    change_with(&server, "3", &[]);
+    seconds(600).await;
+    assert!(
+        touched(&server, "3").is_subset(&first),
+        "{:?}",
+        touched(&server, "3")
+    );
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_fail_keeps_no_stage_waiting() {
+    let (server, _running) = covered(6, rolling(3, 0)).await;
+    for n in 0..6 {
+        let labels = json!({"metadata": {"labels": {"pool": (n / 3).to_string()}}});
+        server.edit("nodes", &format!("n{n}"), labels);
+    }
+    set_key(&server, "order", "pool");
+    set_key(&server, "bake", "1m");
+    set_key(&server, "on-failure", "pause,tolerate=1");
+    seconds(5).await;
+    script(&server, "n1", "pull-fails-after", json!("1s"));
+    change_with(&server, "2", &[]);
+    seconds(900).await;
+    assert_eq!(nodes_of(&server, "2").len(), 6);
+    assert_eq!(condition(&server, "Progressing"), is("True", "Rolling"));
+}
