@@ -37,6 +37,8 @@ pub enum Action {
     RecordStart,
     /// An approval, or its end, was recorded on the revision that it is for.
     RecordApproval,
+    /// That the time of a deadline begins or ceases to run was recorded on the revision.
+    RecordClock,
     /// The end of a stage, such as the canary, was recorded on its revision.
     ReleaseStage,
     /// The completion of a rollout was recorded on its revision.
@@ -61,6 +63,7 @@ impl Action {
             Action::RenumberRevision,
             Action::RecordStart,
             Action::RecordApproval,
+            Action::RecordClock,
             Action::ReleaseStage,
             Action::RecordCompletion,
         ];
@@ -83,6 +86,7 @@ impl Action {
             Action::RenumberRevision => "renumber_revision",
             Action::RecordStart => "record_start",
             Action::RecordApproval => "record_approval",
+            Action::RecordClock => "record_clock",
             Action::ReleaseStage => "release_stage",
             Action::RecordCompletion => "record_completion",
         }
@@ -102,6 +106,7 @@ impl Action {
             Action::RenumberRevision => "Rollback",
             Action::RecordStart => "RolloutStarted",
             Action::RecordApproval => "Approved",
+            Action::RecordClock => "Deadline",
             Action::ReleaseStage => "StageReleased",
             Action::RecordCompletion => "RolloutComplete",
         }

@@ -5,10 +5,13 @@ use serde_json::json;
 use crate::{
     model::{
         Kind,
-        control::{APPROVED, COMPLETED, RELEASED, STARTED},
+        control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
-    wire::{body, protobuf, revision::approved_text},
+    wire::{
+        body, protobuf,
+        revision::{approved_text, clock_text},
+    },
 };
 
 use super::{
@@ -89,6 +92,16 @@ impl CarryOut {
                 action: Action::RecordApproval,
                 kind: PatchType::Merge,
                 body: body::annotation(&r.uid, version, APPROVED, &approved_text(approved)),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
+        if let Some((r, clock)) = &ops.set_clock {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::RecordClock,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, CLOCK, &clock_text(*clock)),
             };
             self.patch_revision(job, r, patch, outcome).await?;
             touched.push(r);

@@ -38,6 +38,10 @@ pub const RELEASED: &str = "state.daemonset-controller.io/released";
 /// containers on each node had been restarted by then: JSON, see `Approved`.
 pub const APPROVED: &str = "state.daemonset-controller.io/approved";
 
+/// The annotation of a ControllerRevision that says since when the time of `deadline` runs: RFC
+/// 3339, or `stopped`. Where it is absent it runs since the rollout began.
+pub const CLOCK: &str = "state.daemonset-controller.io/clock";
+
 /// The stage of [`RELEASED`] that is the canary.
 pub const CANARY_STAGE: &str = "canary";
 
@@ -52,6 +56,9 @@ const BUDGET: &str = "budget";
 
 /// The key `canary`.
 const CANARY: &str = "canary";
+
+/// The key `deadline`.
+const DEADLINE: &str = "deadline";
 
 /// The key `hold`.
 const HOLD: &str = "hold";
@@ -77,6 +84,8 @@ pub struct Control {
     /// `budget: strict`: what the update strategy allows bounds everything that makes a node
     /// unavailable for an update.
     pub strict_budget: bool,
+    /// `deadline`: for so long a rollout may make no progress.
+    pub deadline: Option<Duration>,
     /// `hold`: what is not done for the time being.
     pub hold: Option<HoldScope>,
     /// `on-failure`: what is done about nodes that fail.
@@ -204,11 +213,11 @@ impl Control {
     }
 
     /// What is done about nodes that fail; None where nothing asks for it. Stages ask for it: they
-    /// are there to find out.
+    /// are there to find out. So does a deadline.
     pub fn failures(&self) -> Option<OnFailure> {
         let is_staged = self.canary.is_some() || self.order.is_some();
-        self.on_failure
-            .or_else(|| is_staged.then(OnFailure::default))
+        let asks = is_staged || self.deadline.is_some();
+        self.on_failure.or_else(|| asks.then(OnFailure::default))
     }
 
     /// What is wrong with a key, without the prefix, and its value; None where it can be read.
@@ -231,8 +240,10 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ON_FAILURE | ORDER, "off") => return,
-            (APPROVE | BAKE | BUDGET | CANARY | HOLD | ON_FAILURE | ORDER, _)
+            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, "off") => {
+                return;
+            }
+            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, _)
                 if value.len() > values::LONGEST =>
             {
                 Some("a text of at most 16 KiB")
@@ -257,6 +268,10 @@ impl Control {
                     "strict, bad-nodes, bad-nodes=N (from 1) or bad-nodes=N% (to 100), both joined by \
                      a comma, or off",
                 ),
+            },
+            (DEADLINE, _) => match values::duration(value) {
+                Some(deadline) => return self.deadline = Some(deadline),
+                None => Some("a duration as 10m or 1h30m, or off"),
             },
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),

@@ -36,6 +36,15 @@ pub struct Approved {
     pub withdrawn: bool,
 }
 
+/// Whether the time of `deadline` runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// It runs since this time.
+    Since(Time),
+    /// It does not: the rollout waits for a time or for a person.
+    Stopped,
+}
+
 /// A ControllerRevision: one template of the past or the present.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revision {
@@ -57,6 +66,8 @@ pub struct Revision {
     pub completed: Option<Time>,
     /// The stages of its rollout that are over, as it was recorded (see `control::RELEASED`).
     pub released: Arc<[Str]>,
+    /// Whether the time of `deadline` runs, where that was recorded (see `control::CLOCK`).
+    pub clock: Option<Clock>,
     /// That it was approved, where that was recorded (see `control::APPROVED`).
     pub approved: Option<Arc<Approved>>,
     /// `revision`.

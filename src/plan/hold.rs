@@ -9,7 +9,7 @@ use crate::model::{Str, Time};
 use super::{
     control::{
         exempt::{BadNode, TooMany},
-        failing::AutoPause,
+        failing::{AutoPause, PastDeadline},
     },
     left_alone::LeftAlone,
     node_group::NodeGroup,
@@ -33,6 +33,8 @@ pub enum HoldRule {
     AllHeldByAnnotation,
     /// `on-failure`: more nodes fail than it tolerates, and nothing is replaced.
     AutoPaused(AutoPause),
+    /// `deadline`: for so long no further node got an available pod, and nothing is replaced.
+    ProgressDeadlineExceeded(PastDeadline),
     /// `canary`: the node waits for the nodes of the canary, of which not all have an available
     /// pod.
     Canary,
@@ -106,6 +108,7 @@ impl HoldRule {
             HoldRule::HeldByAnnotation => "HeldByAnnotation",
             HoldRule::AllHeldByAnnotation => "AllHeldByAnnotation",
             HoldRule::AutoPaused(_) => "AutoPaused",
+            HoldRule::ProgressDeadlineExceeded(_) => "ProgressDeadlineExceeded",
             HoldRule::Canary => "Canary",
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
@@ -158,6 +161,7 @@ impl HoldRule {
             HoldRule::HeldByAnnotation
                 | HoldRule::InvalidAnnotation(_)
                 | HoldRule::AutoPaused(_)
+                | HoldRule::ProgressDeadlineExceeded(_)
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
@@ -172,6 +176,7 @@ impl HoldRule {
             self,
             HoldRule::InvalidAnnotation(_)
                 | HoldRule::AutoPaused(_)
+                | HoldRule::ProgressDeadlineExceeded(_)
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
@@ -211,6 +216,7 @@ impl HoldRule {
                                               daemonset-controller.io/hold says so"
                 .into(),
             HoldRule::AutoPaused(pause) => pause.message(),
+            HoldRule::ProgressDeadlineExceeded(past) => past.message(),
             HoldRule::Canary => {
                 "the node keeps its revision: the canary comes first, and not all of \
                                  its nodes have an available pod"
@@ -316,6 +322,9 @@ impl HoldRule {
                 "the key is removed or off"
             }
             HoldRule::AutoPaused(_) => "fewer nodes fail, or somebody approves the revision",
+            HoldRule::ProgressDeadlineExceeded(_) => {
+                "another node has an available pod of it, or somebody approves the revision"
+            }
             HoldRule::Canary => "every node of the canary has an available pod",
             HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",

@@ -85,7 +85,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let by_node = ByNode::new(snapshot.nodes, &pods);
     let rules = Rules::new(snapshot, &history, &old, &pods, &by_node, now);
     let bad = Exempt::find(snapshot, &history, &history.current.hash, &by_node);
-    let failing = rules.failing(snapshot, &history, &by_node, &bad, now);
+    let failing = rules.failing(snapshot, &history, &old, &by_node, &bad, now);
     let (assignment, gate) = rules
         .assignment(snapshot, &history, &old, &by_node, &bad, &failing, now)
         .unzip();
@@ -134,7 +134,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         draft.events.push(event);
     }
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
-    let complete = counted.complete && !baking && failing.pause().is_none();
+    let complete = counted.complete && !baking && !failing.pauses();
+    history.ops.set_clock = rules.clock(&history, &failing, now);
     history.ops.set_approved = rules.approval(&history, &failing, now);
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);

@@ -12,7 +12,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{
-    Approved, DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid, Version,
+    Approved, Clock, DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid,
+    Version,
 };
 
 use super::{
@@ -82,6 +83,8 @@ pub struct RevisionOps {
     /// The current revision was approved, or that was withdrawn: to be recorded on it. What it
     /// lifts is lifted in the next plan.
     pub set_approved: Option<(RevisionRef, Approved)>,
+    /// The time of `deadline` begins or ceases to run: to be recorded on the current revision.
+    pub set_clock: Option<(RevisionRef, Clock)>,
     /// The current revision, and all stages of its rollout that are over: to be recorded on it. The
     /// next stage follows in the next plan.
     pub release_stages: Option<(RevisionRef, Vec<Str>)>,

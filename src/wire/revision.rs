@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Approved, Interner, Labels, Revision, StoredData, Str,
-    control::{APPROVED, COMPLETED, RELEASED, STARTED},
+    Approved, Clock, Interner, Labels, Revision, StoredData, Str,
+    control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -46,6 +46,7 @@ pub fn decode(
             started: metadata.annotation(STARTED).and_then(|t| t.parse().ok()),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             released: metadata.annotation(RELEASED).map_or_else(none, stages),
+            clock: metadata.annotation(CLOCK).and_then(clock),
             approved: metadata.annotation(APPROVED).and_then(approved),
             number: object.revision.unwrap_or(0),
             data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
@@ -60,6 +61,25 @@ pub fn decode(
 fn stages(text: &str) -> Arc<[Str]> {
     let names: Vec<String> = serde_json::from_str(text).unwrap_or_default();
     names.into_iter().map(Str::from).collect()
+}
+
+/// The text of a clock that does not run.
+const STOPPED: &str = "stopped";
+
+/// Whether the time of `deadline` runs. What is neither a time nor the word says nothing.
+fn clock(text: &str) -> Option<Clock> {
+    match text {
+        STOPPED => Some(Clock::Stopped),
+        _ => text.parse().ok().map(Clock::Since),
+    }
+}
+
+/// The same as it is recorded.
+pub fn clock_text(clock: Clock) -> String {
+    match clock {
+        Clock::Stopped => STOPPED.to_owned(),
+        Clock::Since(at) => at.to_string(),
+    }
 }
 
 /// The text of [`APPROVED`].
@@ -114,6 +134,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             started: None,
             completed: None,
             released: none(),
+            clock: None,
             approved: None,
             number: 0,
             data: "".into(),

@@ -223,7 +223,7 @@ fn what_cannot_be_read_holds_the_rollout_and_says_what_would_be_right() {
         (
             "daemonset-controller.io/holt",
             "all",
-            "this version does not know the key; it knows approve, bake, budget, canary, hold, on-failure and order",
+            "this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure and order",
         ),
     ];
     for (key, value, right) in wrong {

@@ -16,7 +16,7 @@ use super::rollout::{respec, rolling, script};
 use super::world::*;
 
 /// The keys, and values of each. An empty value stands for the hash of the newest revision.
-const KEYS: [(&str, &[&str]); 7] = [
+const KEYS: [(&str, &[&str]); 8] = [
     ("hold", &["rollout", "all", "off", "rolout"]),
     (
         "canary",
@@ -28,6 +28,7 @@ const KEYS: [(&str, &[&str]); 7] = [
     ),
     ("bake", &["0s", "5s", "1m", "approval", "soon"]),
     ("approve", &["", "0123456789"]),
+    ("deadline", &["0s", "3s", "1m", "off"]),
     (
         "on-failure",
         &[

@@ -152,6 +152,48 @@ async fn a_failure_stays_in_its_group() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_is_neither_forgotten_nor_renewed_by_a_restart_and_a_hold_stops_it() {
+    let (server, mut running) = covered(6, rolling(1, 0)).await;
+    set_key(&server, "deadline", "10m");
+    seconds(5).await;
+    change_to(&server, "2", "never");
+    let past = || condition(&server, "Progressing") == is("False", "ProgressDeadlineExceeded");
+    for n in 0..5 {
+        seconds(100).await;
+        running.kill();
+        running = start(&server, ["b", "c"][n % 2]);
+    }
+    assert!(!past());
+    // A hold of an hour stops the time, and its end begins it anew.
+    set_key(&server, "hold", "rollout");
+    seconds(3_600).await;
+    running.kill();
+    running = start(&server, "d");
+    seconds(30).await;
+    set_key(&server, "hold", Value::Null);
+    seconds(550).await;
+    assert!(!past());
+    running.kill();
+    let _last = start(&server, "e");
+    seconds(100).await;
+    assert!(past());
+    assert_eq!(
+        condition(&server, "Stalled"),
+        is("True", "ProgressDeadlineExceeded")
+    );
+    assert_eq!(touched(&server, "2").len(), 1);
+    set_key(&server, "approve", hash_of_newest(&server));
+    seconds(5).await;
+    assert!(!past());
+    seconds(700).await;
+    assert!(past());
+    change_to(&server, "3", "2s");
+    seconds(120).await;
+    assert_rolled(&server, 6, "3");
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_may_fail_keeps_no_stage_waiting() {
     let (server, _running) = covered(6, rolling(3, 0)).await;
     for n in 0..6 {

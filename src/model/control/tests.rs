@@ -162,6 +162,9 @@ fn stages_are_paused_by_the_first_failure_unless_they_say_otherwise() {
         let control = read_key(key, "a").expect("control");
         assert_eq!(control.failures(), Some(OnFailure::default()), "{key}");
     }
+    let control = read_key("deadline", "10m").expect("control");
+    assert_eq!(control.deadline, Some(Duration::from_secs(600)));
+    assert_eq!(control.failures(), Some(OnFailure::default()));
     let control = read_key("budget", "strict").expect("control");
     assert_eq!(control.failures(), None);
 }
@@ -202,7 +205,7 @@ fn what_is_wrong_is_said_in_full() {
         assert_eq!(
             said(key, "all"),
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, hold, on-failure and order"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure and order"
             )
         );
     }

@@ -54,11 +54,13 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "AwaitingApproval",
             "Paused",
             "AutoPaused",
+            "ProgressDeadlineExceeded",
             "Complete",
         ],
         ConditionType::Stalled => &[
             "InvalidAnnotation",
             "AutoPaused",
+            "ProgressDeadlineExceeded",
             "InvalidBudget",
             "NoCanaryNode",
             "PinnedRevisionMissing",

@@ -12,7 +12,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::model::{
-    Approved, FailureAction, Node, NodeId, OnFailure, Pod, PodDetail, PodPhase, Snapshot, Str, Time,
+    Approved, Clock, FailureAction, Node, NodeId, OnFailure, Pod, PodDetail, PodPhase, Snapshot,
+    Str, Time,
 };
 
 use crate::plan::{
@@ -47,6 +48,8 @@ pub enum Failure {
     PodFailed,
     /// It is not ready since after it got the revision.
     NodeNotReady,
+    /// Its pod is not available, and the deadline is over.
+    Late,
 }
 
 impl Failure {
@@ -61,6 +64,7 @@ impl Failure {
                 format!("container {container} cannot be started: {reason}")
             }
             Failure::PodFailed => "its pod failed".to_owned(),
+            Failure::Late => "its pod is not available, and the deadline is over".to_owned(),
             Failure::NodeNotReady => {
                 "the node is not ready, and has not been since it got the new revision".to_owned()
             }
@@ -101,6 +105,32 @@ impl AutoPause {
     }
 }
 
+/// No further node got an available pod for too long, and the rollout is paused.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct PastDeadline {
+    /// The stage that is rolled out, where there are stages.
+    pub stage: Option<Str>,
+    /// The first node, by name, whose pod of the revision is not available.
+    pub node: Option<Str>,
+    /// The deadline.
+    pub deadline: Duration,
+}
+
+impl PastDeadline {
+    /// What is not done, and why.
+    pub fn message(&self) -> String {
+        let deadline = self.deadline.as_secs();
+        let stage = self.stage.as_ref();
+        let stage = stage.map_or_else(String::new, |stage| format!(" of stage {stage}"));
+        let node = self.node.as_ref();
+        let node = node.map_or_else(String::new, |node| format!("; that of {node} is not"));
+        format!(
+            "no pod is replaced by one of another revision: for {deadline} s no further node{stage} \
+             got an available pod of it{node}"
+        )
+    }
+}
+
 /// The nodes that fail.
 #[derive(Default, Debug)]
 pub struct Failing {
@@ -109,6 +139,10 @@ pub struct Failing {
     pub is_judged: bool,
     /// When a node begins to fail although nothing changes.
     pub wake_at: Option<Time>,
+    /// What is to be recorded of the time of `deadline`.
+    pub set_clock: Option<Clock>,
+    /// The deadline is over.
+    past: Option<PastDeadline>,
     action: FailureAction,
     tolerated: usize,
     /// Those that fail: why, and when the pod was created that fails.
@@ -120,7 +154,31 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// Why the rollout pauses; None where it does not.
+    /// Whether the rollout pauses, for whatever reason.
+    pub fn pauses(&self) -> bool {
+        self.past().is_some() || self.pause().is_some()
+    }
+
+    /// That the deadline is over, and the rollout pauses; None where it does not for that.
+    pub fn past(&self) -> Option<PastDeadline> {
+        let pauses = self.action == FailureAction::Pause;
+        self.past.clone().filter(|_| pauses)
+    }
+
+    /// Takes in that the deadline is over. These nodes have a pod that is not available, which was
+    /// created then: they fail. Where they may, the stage goes on without them; else, or where
+    /// there is no stage that could, the rollout pauses.
+    pub fn exceed(&mut self, past: PastDeadline, late: Vec<(NodeId, Time)>) {
+        let is_none = late.is_empty();
+        for (id, created) in late {
+            let late = (Failure::Late, created);
+            self.nodes.entry(id).or_insert(late);
+        }
+        let may = !is_none && past.stage.is_some() && !self.is_too_many();
+        self.past = Some(past).filter(|_| !may);
+    }
+
+    /// Why the rollout pauses; None where it does not for nodes that fail.
     pub fn pause(&self) -> Option<AutoPause> {
         if !self.is_too_many() || self.action != FailureAction::Pause {
             return None;
@@ -138,7 +196,7 @@ impl Failing {
     /// for a node that does not fail, or while the rollout pauses.
     pub fn excused(&self, node: NodeId) -> Option<Time> {
         let (_, created) = self.nodes.get(&node)?;
-        self.pause().is_none().then_some(*created)
+        (!self.pauses()).then_some(*created)
     }
 
     /// What is recorded with an approval: the highest counts first, as far as there is room.

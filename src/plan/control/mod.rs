@@ -9,6 +9,7 @@ pub mod assign;
 mod bake;
 mod canary;
 pub mod conditions;
+mod deadline;
 pub mod digest;
 pub mod exempt;
 pub mod failing;
@@ -21,7 +22,9 @@ pub mod transitions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{Approved, Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
+use crate::model::{
+    Approved, Bake, Clock, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
+};
 
 use super::{
     action::{Create, Event},
@@ -109,12 +112,13 @@ impl<'s> Rules<'s> {
 
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
     /// record that it began until it has completed: what fails later is upkeep.
-    pub fn failing(
+    pub fn failing<'a: 's>(
         &self,
-        snapshot: &Snapshot<'_>,
-        history: &History,
-        by_node: &ByNode<'_>,
-        exempt: &Exempt,
+        snapshot: &'s Snapshot<'a>,
+        history: &'s History,
+        old: &'s [(&'a Revision, Str)],
+        by_node: &'s ByNode<'a>,
+        exempt: &'s Exempt,
         now: Time,
     ) -> Failing {
         let on_failure = self.control.and_then(Control::failures);
@@ -123,7 +127,28 @@ impl<'s> Rules<'s> {
             (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
                 let approved = self.approved(current, now);
                 let judge = failing::Judge::new(snapshot, history, approved, now);
-                judge.find(on_failure, by_node, exempt)
+                let mut failing = judge.find(on_failure, by_node, exempt);
+                let deadline = self.control.and_then(|control| control.deadline);
+                if let Some(deadline) = deadline {
+                    let mut assignment =
+                        Assignment::keep(snapshot, history, old, self.stable, by_node);
+                    let facts = self.stages(snapshot, history, by_node, exempt, &failing, now);
+                    let stage = self.control.zip(facts);
+                    let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
+                    let watch = deadline::Watch {
+                        snapshot,
+                        history,
+                        by_node,
+                        exempt,
+                        current,
+                        approved,
+                        stage: stage.as_ref(),
+                        is_held: self.held.is_some(),
+                        now,
+                    };
+                    watch.judge(deadline, &mut failing);
+                }
+                failing
             }
             _ => Failing::default(),
         }
@@ -133,6 +158,20 @@ impl<'s> Rules<'s> {
     /// no record.
     fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
         current.approved.as_deref().filter(|a| a.at <= now)
+    }
+
+    /// What is to be recorded on the current revision of the time of `deadline`. It begins anew
+    /// with each stage.
+    pub fn clock(
+        &self,
+        history: &History,
+        failing: &Failing,
+        now: Time,
+    ) -> Option<(RevisionRef, Clock)> {
+        let deadline = self.control?.deadline.filter(|_| failing.is_judged);
+        let is_over = deadline.is_some() && history.ops.release_stages.is_some();
+        let anew = is_over.then_some(Clock::Since(now));
+        Some((self.current?.into(), anew.or(failing.set_clock)?))
     }
 
     /// What is to be recorded of an approval of the current revision: that it is there, with how
@@ -187,21 +226,13 @@ impl<'s> Rules<'s> {
         if self.current_completed.is_some() {
             return None;
         }
-        let stage = |assignment: &mut Assignment<'s>| {
-            let facts = stages::Facts {
-                snapshot,
-                history,
-                by_node,
-                exempt,
-                failing,
-                stable: self.stable?,
-                released: self.current.map_or(&[], |revision| &revision.released[..]),
-                now,
-            };
-            facts.assign(control, assignment)
-        };
+        let facts = self.stages(snapshot, history, by_node, exempt, failing, now);
         let mut assignment = keep();
-        let stage = stage(&mut assignment);
+        let stage = facts.and_then(|facts| facts.assign(control, &mut assignment));
+        if let Some(past) = failing.past() {
+            let rule = HoldRule::ProgressDeadlineExceeded(past);
+            return Some((keep(), Gate::Held(rule)));
+        }
         if let Some(pause) = failing.pause() {
             let pause = AutoPause {
                 stage: stage.map(|stage| stage.name),
@@ -210,6 +241,28 @@ impl<'s> Rules<'s> {
             return Some((keep(), Gate::Held(HoldRule::AutoPaused(pause))));
         }
         Some((assignment, Gate::Stage(stage?)))
+    }
+
+    /// What stages are made and judged by. None where there is no stable revision, and so no stage.
+    fn stages<'f, 'a>(
+        &'f self,
+        snapshot: &'f Snapshot<'a>,
+        history: &'f History,
+        by_node: &'f ByNode<'a>,
+        exempt: &'f Exempt,
+        failing: &'f Failing,
+        now: Time,
+    ) -> Option<stages::Facts<'f, 'a>> {
+        Some(stages::Facts {
+            snapshot,
+            history,
+            by_node,
+            exempt,
+            failing,
+            stable: self.stable?,
+            released: self.current.map_or(&[], |revision| &revision.released[..]),
+            now,
+        })
     }
 
     /// Adds what is held to the draft, and takes out what may not be done.

@@ -38,7 +38,8 @@ pub enum Progress {
     AwaitingApproval(Str),
     /// No pod is replaced, by this rule.
     Paused(HoldRule),
-    /// No pod is replaced, because more nodes fail than are tolerated.
+    /// No pod is replaced, because more nodes fail than are tolerated, or there was no progress for
+    /// too long.
     AutoPaused(HoldRule),
 }
 
@@ -52,7 +53,7 @@ impl Progress {
             Progress::Baking(_) => "Baking",
             Progress::AwaitingApproval(_) => "AwaitingApproval",
             Progress::Paused(_) => "Paused",
-            Progress::AutoPaused(_) => "AutoPaused",
+            Progress::AutoPaused(rule) => rule.as_str(),
         }
     }
 }
@@ -83,7 +84,9 @@ impl Progressed<'_> {
             // The annotation may have asked for anything.
             Some(rule @ HoldRule::InvalidAnnotation(_)) => Progress::Paused(rule),
             // Nothing completes meanwhile.
-            Some(rule @ HoldRule::AutoPaused(_)) => Progress::AutoPaused(rule),
+            Some(rule @ (HoldRule::AutoPaused(_) | HoldRule::ProgressDeadlineExceeded(_))) => {
+                Progress::AutoPaused(rule)
+            }
             Some(rule) if !self.is_complete(facts) => Progress::Paused(rule),
             _ => self.progress(facts),
         };

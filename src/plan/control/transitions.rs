@@ -91,7 +91,7 @@ fn told(ds: &DaemonSet) -> Option<&Condition> {
     stored.find(|c| c.kind == ConditionType::Progressing)
 }
 
-/// The event of the plan that finds that more nodes fail than are tolerated: the stored condition
+/// The event of the plan that finds that a rollout failed: the stored condition
 /// `Progressing` does not say so yet.
 pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<Event> {
     let Progress::AutoPaused(rule) = &standing.progress else {

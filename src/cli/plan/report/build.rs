@@ -11,7 +11,7 @@ use crate::{
         self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef,
         tolerations,
     },
-    wire::manifest::PodManifest,
+    wire::{manifest::PodManifest, revision::clock_text},
 };
 
 use super::{
@@ -253,6 +253,11 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
             .set_approved
             .iter()
             .map(|(r, approved)| (r.name.to_string(), approved.at.to_string()))
+            .collect(),
+        set_clock: ops
+            .set_clock
+            .iter()
+            .map(|(r, clock)| (r.name.to_string(), clock_text(*clock)))
             .collect(),
         release_stages: ops
             .release_stages

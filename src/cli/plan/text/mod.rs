@@ -6,7 +6,7 @@ pub mod reasons;
 use std::fmt::Write;
 
 use crate::{
-    model::{DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
+    model::{Clock, DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
     plan::{ActionPhase, DeleteCause, Plan, PodRef, eligibility, revisions::RevisionRef},
 };
 
@@ -208,6 +208,13 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
             "its approval was withdrawn, and is over".to_owned()
         } else {
             format!("somebody approved it: {}", approved.at)
+        };
+        rows.push(about("record", revision(&r.name), cause));
+    }
+    if let Some((r, clock)) = &ops.set_clock {
+        let cause = match clock {
+            Clock::Since(at) => format!("the time of its deadline runs: since {at}"),
+            Clock::Stopped => "the time of its deadline does not run".to_owned(),
         };
         rows.push(about("record", revision(&r.name), cause));
     }
