@@ -47,7 +47,7 @@ use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
 use control::{
-    Gate, Rules,
+    Gate, Known, Rules,
     conditions::{self, Missing, Said},
     exempt::Exempt,
     standing::Progressed,
@@ -85,10 +85,16 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let by_node = ByNode::new(snapshot.nodes, &pods);
     let rules = Rules::new(snapshot, &history, &old, &pods, &by_node, now);
     let bad = Exempt::find(snapshot, &history, &history.current.hash, &by_node);
-    let failing = rules.failing(snapshot, &history, &old, &by_node, &bad, now);
-    let (assignment, gate) = rules
-        .assignment(snapshot, &history, &old, &by_node, &bad, &failing, now)
-        .unzip();
+    let known = Known {
+        snapshot,
+        history: &history,
+        old: &old,
+        by_node: &by_node,
+        exempt: &bad,
+        now,
+    };
+    let failing = rules.failing(&known);
+    let (assignment, gate) = rules.assignment(&known, &failing).unzip();
 
     let facts = Facts::new(
         snapshot,

@@ -52,6 +52,28 @@ pub enum Gate {
     Stage(stages::Stage),
 }
 
+/// What is known before nodes are assigned a revision.
+pub struct Known<'s, 'a> {
+    /// The snapshot.
+    pub snapshot: &'s Snapshot<'a>,
+    /// The revisions, sorted out.
+    pub history: &'s History,
+    /// The revisions but the current one.
+    pub old: &'s [(&'a Revision, Str)],
+    /// Claimed pods by node.
+    pub by_node: &'s ByNode<'a>,
+    /// The nodes that are exempt.
+    pub exempt: &'s Exempt,
+    /// The time of the plan.
+    pub now: Time,
+}
+
+impl<'s, 'a: 's> Known<'s, 'a> {
+    fn keep(&self, stable: Option<Hashed<'_>>) -> Assignment<'s> {
+        Assignment::keep(self.snapshot, self.history, self.old, stable, self.by_node)
+    }
+}
+
 /// The rules of rollout control for one plan.
 pub struct Rules<'s> {
     control: Option<&'s Control>,
@@ -112,15 +134,15 @@ impl<'s> Rules<'s> {
 
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
     /// record that it began until it has completed: what fails later is upkeep.
-    pub fn failing<'a: 's>(
-        &self,
-        snapshot: &'s Snapshot<'a>,
-        history: &'s History,
-        old: &'s [(&'a Revision, Str)],
-        by_node: &'s ByNode<'a>,
-        exempt: &'s Exempt,
-        now: Time,
-    ) -> Failing {
+    pub fn failing<'a: 's>(&self, known: &Known<'s, 'a>) -> Failing {
+        let Known {
+            snapshot,
+            history,
+            by_node,
+            exempt,
+            now,
+            ..
+        } = *known;
         let on_failure = self.control.and_then(Control::failures);
         let current = self.current.filter(|current| current.started.is_some());
         match (on_failure, current) {
@@ -130,9 +152,8 @@ impl<'s> Rules<'s> {
                 let mut failing = judge.find(on_failure, by_node, exempt);
                 let deadline = self.control.and_then(|control| control.deadline);
                 if let Some(deadline) = deadline {
-                    let mut assignment =
-                        Assignment::keep(snapshot, history, old, self.stable, by_node);
-                    let facts = self.stages(snapshot, history, by_node, exempt, &failing, now);
+                    let mut assignment = known.keep(self.stable);
+                    let facts = self.stages(known, &failing);
                     let stage = self.control.zip(facts);
                     let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
                     let watch = deadline::Watch {
@@ -210,23 +231,18 @@ impl<'s> Rules<'s> {
     /// current one for all.
     pub fn assignment<'a: 's>(
         &self,
-        snapshot: &'s Snapshot<'a>,
-        history: &'s History,
-        old: &'s [(&'a Revision, Str)],
-        by_node: &'s ByNode<'a>,
-        exempt: &'s Exempt,
-        failing: &'s Failing,
-        now: Time,
+        known: &Known<'s, 'a>,
+        failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let keep = || Assignment::keep(snapshot, history, old, self.stable, by_node);
+        let keep = || known.keep(self.stable);
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
         if self.current_completed.is_some() {
             return None;
         }
-        let facts = self.stages(snapshot, history, by_node, exempt, failing, now);
+        let facts = self.stages(known, failing);
         let mut assignment = keep();
         let stage = facts.and_then(|facts| facts.assign(control, &mut assignment));
         if let Some(past) = failing.past() {
@@ -246,22 +262,18 @@ impl<'s> Rules<'s> {
     /// What stages are made and judged by. None where there is no stable revision, and so no stage.
     fn stages<'f, 'a>(
         &'f self,
-        snapshot: &'f Snapshot<'a>,
-        history: &'f History,
-        by_node: &'f ByNode<'a>,
-        exempt: &'f Exempt,
+        known: &Known<'f, 'a>,
         failing: &'f Failing,
-        now: Time,
     ) -> Option<stages::Facts<'f, 'a>> {
         Some(stages::Facts {
-            snapshot,
-            history,
-            by_node,
-            exempt,
+            snapshot: known.snapshot,
+            history: known.history,
+            by_node: known.by_node,
+            exempt: known.exempt,
             failing,
             stable: self.stable?,
             released: self.current.map_or(&[], |revision| &revision.released[..]),
-            now,
+            now: known.now,
         })
     }
 
