@@ -37,6 +37,8 @@ pub enum Action {
     RecordStart,
     /// An approval, or its end, was recorded on the revision that it is for.
     RecordApproval,
+    /// The verdict that a rollout failed was recorded on its revision.
+    RecordFailure,
     /// That the time of a deadline begins or ceases to run was recorded on the revision.
     RecordClock,
     /// The end of a stage, such as the canary, was recorded on its revision.
@@ -63,6 +65,7 @@ impl Action {
             Action::RenumberRevision,
             Action::RecordStart,
             Action::RecordApproval,
+            Action::RecordFailure,
             Action::RecordClock,
             Action::ReleaseStage,
             Action::RecordCompletion,
@@ -86,6 +89,7 @@ impl Action {
             Action::RenumberRevision => "renumber_revision",
             Action::RecordStart => "record_start",
             Action::RecordApproval => "record_approval",
+            Action::RecordFailure => "record_failure",
             Action::RecordClock => "record_clock",
             Action::ReleaseStage => "release_stage",
             Action::RecordCompletion => "record_completion",
@@ -106,6 +110,7 @@ impl Action {
             Action::RenumberRevision => "Rollback",
             Action::RecordStart => "RolloutStarted",
             Action::RecordApproval => "Approved",
+            Action::RecordFailure => "RolloutFailed",
             Action::RecordClock => "Deadline",
             Action::ReleaseStage => "StageReleased",
             Action::RecordCompletion => "RolloutComplete",

@@ -5,12 +5,12 @@ use serde_json::json;
 use crate::{
     model::{
         Kind,
-        control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED},
+        control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
     wire::{
         body, protobuf,
-        revision::{approved_text, clock_text},
+        revision::{approved_text, clock_text, verdict_text},
     },
 };
 
@@ -92,6 +92,16 @@ impl CarryOut {
                 action: Action::RecordApproval,
                 kind: PatchType::Merge,
                 body: body::annotation(&r.uid, version, APPROVED, &approved_text(approved)),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+            touched.push(r);
+        }
+        if let Some((r, failed)) = &ops.set_failed {
+            let version = (!touched.contains(&r)).then_some(r.version);
+            let patch = Patch {
+                action: Action::RecordFailure,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, VERDICT, &verdict_text(failed)),
             };
             self.patch_revision(job, r, patch, outcome).await?;
             touched.push(r);

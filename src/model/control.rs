@@ -34,6 +34,10 @@ pub const STARTED: &str = "state.daemonset-controller.io/started";
 /// of names.
 pub const RELEASED: &str = "state.daemonset-controller.io/released";
 
+/// The annotation of a ControllerRevision that says that its rollout failed and was rolled back:
+/// JSON, see `Failed`.
+pub const VERDICT: &str = "state.daemonset-controller.io/verdict";
+
 /// The annotation of a ControllerRevision that says when somebody approved it, and how often the
 /// containers on each node had been restarted by then: JSON, see `Approved`.
 pub const APPROVED: &str = "state.daemonset-controller.io/approved";
@@ -279,8 +283,8 @@ impl Control {
             (ON_FAILURE, _) => match values::on_failure(value) {
                 Some(on_failure) => return self.on_failure = Some(on_failure),
                 None => Some(
-                    "pause or continue, with ,tolerate=N (from 0) or ,tolerate=N% (to 100) after it \
-                     if need be, or off",
+                    "pause, rollback or continue, with ,tolerate=N (from 0) or ,tolerate=N% (to 100) \
+                     after it if need be, or off",
                 ),
             },
             (ORDER, _) => match Order::parse(value) {

@@ -36,6 +36,17 @@ pub struct Approved {
     pub withdrawn: bool,
 }
 
+/// That the rollout of a revision failed: no node is to have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// When.
+    pub at: Time,
+    /// The first node on which it did, where it was one.
+    pub node: Option<Str>,
+    /// Why, as a phrase.
+    pub why: Str,
+}
+
 /// Whether the time of `deadline` runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
@@ -66,6 +77,8 @@ pub struct Revision {
     pub completed: Option<Time>,
     /// The stages of its rollout that are over, as it was recorded (see `control::RELEASED`).
     pub released: Arc<[Str]>,
+    /// That its rollout failed, where that was recorded (see `control::VERDICT`).
+    pub failed: Option<Arc<Failed>>,
     /// Whether the time of `deadline` runs, where that was recorded (see `control::CLOCK`).
     pub clock: Option<Clock>,
     /// That it was approved, where that was recorded (see `control::APPROVED`).

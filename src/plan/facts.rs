@@ -1,6 +1,6 @@
 //! What all rules of one plan look at: the snapshot, sorted out once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::model::{
     BackoffKey, BackoffKind, DaemonSet, Labels, NodeId, Pod, Snapshot, Str, Time, Verdict,
@@ -28,6 +28,8 @@ pub struct Facts<'s, 'a> {
     pub targets: Targets<'s>,
     /// The nodes that are exempt from the rollout.
     pub exempt: Exempt,
+    /// In a rollback the nodes that go first; None where there is none.
+    pub back: Option<BTreeSet<NodeId>>,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
@@ -61,10 +63,18 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             now,
             targets,
             exempt: bad.limit(snapshot, by_node, |id| targets.verdict(id)),
+            back: None,
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge(),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
         }
+    }
+
+    /// Whether the node goes before all others.
+    pub fn goes_first(&self, node: NodeId) -> bool {
+        self.back
+            .as_ref()
+            .is_some_and(|first| first.contains(&node))
     }
 
     /// The DaemonSet that is planned for.

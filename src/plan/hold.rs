@@ -10,6 +10,7 @@ use super::{
     control::{
         exempt::{BadNode, TooMany},
         failing::{AutoPause, PastDeadline},
+        rollback::RolledBack,
     },
     left_alone::LeftAlone,
     node_group::NodeGroup,
@@ -35,6 +36,10 @@ pub enum HoldRule {
     AutoPaused(AutoPause),
     /// `deadline`: for so long no further node got an available pod, and nothing is replaced.
     ProgressDeadlineExceeded(PastDeadline),
+    /// `on-failure: rollback`: the current revision failed, and no node is to have it.
+    RolledBack(RolledBack),
+    /// The same, and nodes fail with the stable revision too: nothing is replaced.
+    RollbackPaused(AutoPause),
     /// `canary`: the node waits for the nodes of the canary, of which not all have an available
     /// pod.
     Canary,
@@ -109,6 +114,8 @@ impl HoldRule {
             HoldRule::AllHeldByAnnotation => "AllHeldByAnnotation",
             HoldRule::AutoPaused(_) => "AutoPaused",
             HoldRule::ProgressDeadlineExceeded(_) => "ProgressDeadlineExceeded",
+            HoldRule::RolledBack(_) => "RolledBack",
+            HoldRule::RollbackPaused(_) => "RollbackPaused",
             HoldRule::Canary => "Canary",
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
@@ -162,6 +169,8 @@ impl HoldRule {
                 | HoldRule::InvalidAnnotation(_)
                 | HoldRule::AutoPaused(_)
                 | HoldRule::ProgressDeadlineExceeded(_)
+                | HoldRule::RolledBack(_)
+                | HoldRule::RollbackPaused(_)
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
@@ -177,6 +186,7 @@ impl HoldRule {
             HoldRule::InvalidAnnotation(_)
                 | HoldRule::AutoPaused(_)
                 | HoldRule::ProgressDeadlineExceeded(_)
+                | HoldRule::RollbackPaused(_)
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
@@ -215,7 +225,8 @@ impl HoldRule {
             HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the key \
                                               daemonset-controller.io/hold says so"
                 .into(),
-            HoldRule::AutoPaused(pause) => pause.message(),
+            HoldRule::AutoPaused(pause) | HoldRule::RollbackPaused(pause) => pause.message(),
+            HoldRule::RolledBack(back) => back.message(),
             HoldRule::ProgressDeadlineExceeded(past) => past.message(),
             HoldRule::Canary => {
                 "the node keeps its revision: the canary comes first, and not all of \
@@ -321,7 +332,10 @@ impl HoldRule {
             HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation => {
                 "the key is removed or off"
             }
-            HoldRule::AutoPaused(_) => "fewer nodes fail, or somebody approves the revision",
+            HoldRule::RolledBack(_) => "somebody approves it, or the template changes",
+            HoldRule::AutoPaused(_) | HoldRule::RollbackPaused(_) => {
+                "fewer nodes fail, or somebody approves the revision"
+            }
             HoldRule::ProgressDeadlineExceeded(_) => {
                 "another node has an available pod of it, or somebody approves the revision"
             }

@@ -96,7 +96,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let failing = rules.failing(&known);
     let (assignment, gate) = rules.assignment(&known, &failing).unzip();
 
-    let facts = Facts::new(
+    let mut facts = Facts::new(
         snapshot,
         &history,
         &by_node,
@@ -105,6 +105,9 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         bad.clone(),
         now,
     );
+    if let Some(Gate::Back(_)) = gate {
+        facts.back = Some(failing.ids().collect());
+    }
     let mut draft = Draft::new(holds);
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
@@ -142,6 +145,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking && !failing.pauses();
     history.ops.set_clock = rules.clock(&history, &failing, now);
+    history.ops.set_failed = rules.verdict(&failing, now);
     history.ops.set_approved = rules.approval(&history, &failing, now);
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
@@ -157,6 +161,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let failed = transitions::failed(ds, &history, &standing);
     let told = started.into_iter().chain(completed).chain(failed);
     draft.events.extend(told);
+    let back = transitions::rolled_back(&history, rules.stable_name());
+    draft.events.extend(back);
 
     let stable = rules.stable_hash();
     history.ops.delete_old =

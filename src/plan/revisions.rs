@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{
-    Approved, Clock, DaemonSet, Labels, Pod, Revision, Selector, StoredData, Str, Time, Uid,
-    Version,
+    Approved, Clock, DaemonSet, Failed, Labels, Pod, Revision, Selector, StoredData, Str, Time,
+    Uid, Version,
 };
 
 use super::{
@@ -83,6 +83,9 @@ pub struct RevisionOps {
     /// The current revision was approved, or that was withdrawn: to be recorded on it. What it
     /// lifts is lifted in the next plan.
     pub set_approved: Option<(RevisionRef, Approved)>,
+    /// The rollout of the current revision failed, which is to be recorded on it. The nodes go back
+    /// in the next plan.
+    pub set_failed: Option<(RevisionRef, Failed)>,
     /// The time of `deadline` begins or ceases to run: to be recorded on the current revision.
     pub set_clock: Option<(RevisionRef, Clock)>,
     /// The current revision, and all stages of its rollout that are over: to be recorded on it. The

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Approved, Clock, Interner, Labels, Revision, StoredData, Str,
-    control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED},
+    Approved, Clock, Failed, Interner, Labels, Revision, StoredData, Str,
+    control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
 };
 
 use super::{DecodeError, canonical, partial::Metadata};
@@ -46,6 +46,7 @@ pub fn decode(
             started: metadata.annotation(STARTED).and_then(|t| t.parse().ok()),
             completed: metadata.annotation(COMPLETED).and_then(|t| t.parse().ok()),
             released: metadata.annotation(RELEASED).map_or_else(none, stages),
+            failed: metadata.annotation(VERDICT).and_then(failed),
             clock: metadata.annotation(CLOCK).and_then(clock),
             approved: metadata.annotation(APPROVED).and_then(approved),
             number: object.revision.unwrap_or(0),
@@ -61,6 +62,39 @@ pub fn decode(
 fn stages(text: &str) -> Arc<[Str]> {
     let names: Vec<String> = serde_json::from_str(text).unwrap_or_default();
     names.into_iter().map(Str::from).collect()
+}
+
+/// The text of [`VERDICT`].
+#[derive(Serialize, Deserialize)]
+struct VerdictText {
+    failed: bool,
+    when: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(default)]
+    why: String,
+}
+
+/// That the rollout failed. What is no such verdict says nothing.
+fn failed(text: &str) -> Option<Arc<Failed>> {
+    let text: VerdictText = serde_json::from_str(text).ok()?;
+    let at = text.when.parse().ok().filter(|_| text.failed)?;
+    Some(Arc::new(Failed {
+        at,
+        node: text.node.map(Str::from),
+        why: text.why.into(),
+    }))
+}
+
+/// A verdict as it is recorded.
+pub fn verdict_text(failed: &Failed) -> String {
+    let text = VerdictText {
+        failed: true,
+        when: failed.at.to_string(),
+        node: failed.node.as_ref().map(ToString::to_string),
+        why: failed.why.to_string(),
+    };
+    serde_json::to_string(&text).unwrap_or_default()
 }
 
 /// The text of a clock that does not run.
@@ -134,6 +168,7 @@ pub fn from_error(e: &DecodeError) -> Option<(Str, Revision)> {
             started: None,
             completed: None,
             released: none(),
+            failed: None,
             clock: None,
             approved: None,
             number: 0,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemonset_controller::model::Control;
+use daemonset_controller::model::{Control, DefaultsOf};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -418,8 +418,11 @@ async fn the_door_and_the_controller_agree_on_made_up_values() {
     let door = Door::open("door-made-up").await;
     door.guard("Fail").await;
     let is_read = |annotations: &BTreeMap<String, String>| {
-        Control::read(&annotations.iter().map(|(k, v)| (&**k, &**v)).collect())
-            .is_none_or(|control| control.invalid.is_empty())
+        Control::read(
+            &annotations.iter().map(|(k, v)| (&**k, &**v)).collect(),
+            &DefaultsOf::default(),
+        )
+        .is_none_or(|control| control.invalid.is_empty())
     };
     let (mut taken, mut wrong) = (0, Vec::new());
     for (name, value) in made_up(3_000) {

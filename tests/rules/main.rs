@@ -29,6 +29,7 @@ mod on_failure;
 mod order;
 mod pod_states;
 mod revisions;
+mod rollback;
 mod rollout;
 mod short_lived;
 mod standing;

@@ -35,6 +35,7 @@ mod on_failure;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod revisions;
+mod rollback;
 mod rollout;
 mod rollout_back;
 mod rollout_budget;

@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 use super::rollout::*;
 use super::world::*;
 
-fn set_key(server: &World, key: &str, value: impl Into<Value>) {
+/// Sets a key; null removes it.
+pub fn set_key(server: &World, key: &str, value: impl Into<Value>) {
     let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
     let metadata = json!({"metadata": {"annotations": annotations}});
     server.edit("daemonsets", "web", metadata);
 }
 
 /// Another version of the template, whose pods are scripted so.
-fn change_with(server: &World, version: &str, script: &[(&str, &str)]) {
+pub fn change_with(server: &World, version: &str, script: &[(&str, &str)]) {
     let mut annotations = json!({
         "v": version, (format!("{PREFIX}crash-after")): null, (format!("{PREFIX}pull-fails-after")): null,
     });
@@ -28,7 +29,7 @@ fn change_with(server: &World, version: &str, script: &[(&str, &str)]) {
 }
 
 /// Status and reason of a condition.
-fn condition(server: &World, kind: &str) -> Option<(String, String)> {
+pub fn condition(server: &World, kind: &str) -> Option<(String, String)> {
     let set = server.get("daemonsets", "web");
     let all = set["status"]["conditions"].as_array()?;
     let found = all.iter().find(|c| c["type"] == kind)?;
@@ -36,12 +37,13 @@ fn condition(server: &World, kind: &str) -> Option<(String, String)> {
     Some((text("status"), text("reason")))
 }
 
-fn is(status: &str, reason: &str) -> Option<(String, String)> {
+/// What a condition says.
+pub fn is(status: &str, reason: &str) -> Option<(String, String)> {
     Some((status.to_owned(), reason.to_owned()))
 }
 
 /// Nodes that ever had a pod of this version.
-fn touched(server: &World, version: &str) -> BTreeSet<String> {
+pub fn touched(server: &World, version: &str) -> BTreeSet<String> {
     server.read(|store| {
         let pods = store.history(resource("pods")).iter().map(|w| &w.object);
         let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
@@ -49,7 +51,8 @@ fn touched(server: &World, version: &str) -> BTreeSet<String> {
     })
 }
 
-fn hash_of_newest(server: &World) -> String {
+/// The hash of the revision with the highest number.
+pub fn hash_of_newest(server: &World) -> String {
     let all = server.all("controllerrevisions").into_iter();
     let newest = all.max_by_key(|r| r["revision"].as_i64());
     let newest = newest.expect("a revision");

@@ -142,6 +142,7 @@ fn waits(standing: &Standing) -> bool {
         Progress::AwaitingApproval(_)
         | Progress::Baking(_)
         | Progress::Canary
+        | Progress::RollingBack
         | Progress::AutoPaused(_) => true,
         Progress::Paused(rule) => *rule == HoldRule::NoCanaryNode,
         _ => false,

@@ -66,6 +66,9 @@ pub struct RevisionReport {
     /// When it completed, RFC 3339, where that was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<String>,
+    /// Why its rollout failed, where that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// The number of its pods that are neither terminating nor terminal.
     pub pods: usize,
     /// The images of its containers.
@@ -156,6 +159,10 @@ fn of_snapshot(
         started: revision.started.map(|at| at.to_string()),
         released: revision.released.iter().map(Str::to_string).collect(),
         completed: revision.completed.map(|at| at.to_string()),
+        failed: revision
+            .failed
+            .as_ref()
+            .map(|failed| failed.why.to_string()),
         pods: pods
             .iter()
             .filter(|p| p.is_live() && revisions::hash_of(p, &history) == Some(hash))
@@ -214,7 +221,11 @@ fn text(history: &History) -> String {
 
 fn row(revision: &RevisionReport) -> Row<7> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let states = [(revision.current, "current"), (revision.stable, "stable")];
+    let states = [
+        (revision.current, "current"),
+        (revision.stable, "stable"),
+        (revision.failed.is_some(), "failed"),
+    ];
     let states = states.iter().filter(|s| s.0).map(|s| s.1.to_owned());
     let over = match &revision.released[..] {
         few if few.len() <= SHOWN_STAGES => {

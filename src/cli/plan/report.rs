@@ -284,6 +284,9 @@ pub struct RevisionOpsReport {
     /// Revision to the time that is recorded on it: somebody approved it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_approved: BTreeMap<String, String>,
+    /// Revision to why its rollout failed, which is recorded on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_failed: BTreeMap<String, String>,
     /// Revision to what is recorded on it of the time of `deadline`: since when it runs, or
     /// `stopped`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -15,6 +15,8 @@ pub enum FailureAction {
     /// `pause`: nothing further is replaced.
     #[default]
     Pause,
+    /// `rollback`: all nodes go back to the stable revision.
+    Rollback,
     /// `continue`: nothing is held, and no stage waits for a node that fails.
     Continue,
 }

@@ -102,6 +102,7 @@ pub fn on_failure(text: &str) -> Option<OnFailure> {
     };
     let action = match action {
         "pause" => FailureAction::Pause,
+        "rollback" => FailureAction::Rollback,
         "continue" => FailureAction::Continue,
         _ => return None,
     };

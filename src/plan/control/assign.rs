@@ -116,6 +116,13 @@ impl<'s> Assignment<'s> {
         }
     }
 
+    /// Assigns all nodes the older revision with this hash.
+    pub fn assign_all(&mut self, hash: &Str) {
+        let at = self.older.iter().position(|older| older.hash == hash);
+        let at = at.and_then(|at| u16::try_from(at).ok());
+        self.slots.fill(at.map_or(Slot::Missing, Slot::Older));
+    }
+
     /// The older revision that a node is assigned; None for the current one.
     pub fn of(&self, node: NodeId) -> Option<Assigned<'s>> {
         match self.slots.get(node.index())? {

@@ -55,12 +55,17 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "Paused",
             "AutoPaused",
             "ProgressDeadlineExceeded",
+            "RollingBack",
+            "RolledBack",
+            "RollbackPaused",
             "Complete",
         ],
         ConditionType::Stalled => &[
             "InvalidAnnotation",
             "AutoPaused",
             "ProgressDeadlineExceeded",
+            "RolledBack",
+            "RollbackPaused",
             "InvalidBudget",
             "NoCanaryNode",
             "PinnedRevisionMissing",
@@ -282,9 +287,11 @@ impl Said<'_> {
     fn progressing(&self, keys: Option<&str>) -> Condition {
         let progress = &self.standing.progress;
         let status = match progress {
-            Progress::Complete | Progress::Rolling | Progress::Canary | Progress::Baking(_) => {
-                ConditionStatus::True
-            }
+            Progress::Complete
+            | Progress::Rolling
+            | Progress::RollingBack
+            | Progress::Canary
+            | Progress::Baking(_) => ConditionStatus::True,
             Progress::Paused(_) | Progress::AwaitingApproval(_) => ConditionStatus::Unknown,
             Progress::AutoPaused(_) => ConditionStatus::False,
         };
@@ -332,6 +339,9 @@ impl Said<'_> {
                     "Revision {revision} is available on the nodes of {stage}, and waits for the \
                      annotation daemonset-controller.io/approve: {hash}"
                 )
+            }
+            Progress::RollingBack => {
+                format!("Revision {revision} failed, and all nodes go back to the stable revision")
             }
             Progress::Paused(rule) | Progress::AutoPaused(rule) => paused(revision, rule),
         }

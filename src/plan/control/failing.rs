@@ -12,8 +12,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::model::{
-    Approved, Clock, FailureAction, Node, NodeId, OnFailure, Pod, PodDetail, PodPhase, Snapshot,
-    Str, Time,
+    Approved, Clock, Failed, FailureAction, Node, NodeId, OnFailure, Pod, PodDetail, PodPhase,
+    Snapshot, Str, Time,
 };
 
 use crate::plan::{
@@ -83,6 +83,8 @@ pub struct AutoPause {
     pub failure: Failure,
     /// So many may fail.
     pub tolerated: usize,
+    /// It was to be rolled back, and there is nothing to go back to.
+    pub is_first: bool,
 }
 
 impl AutoPause {
@@ -93,6 +95,7 @@ impl AutoPause {
             node,
             failure,
             tolerated,
+            is_first,
         } = self;
         let stage = stage.as_ref();
         let stage = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
@@ -101,7 +104,14 @@ impl AutoPause {
             few => format!("more than {few} nodes fail"),
         };
         let what = failure.describe();
-        format!("no pod is replaced by one of another revision: {few}{stage}, first {node}: {what}")
+        let no_way = if *is_first {
+            "; there is no stable revision to go back to"
+        } else {
+            ""
+        };
+        format!(
+            "no pod is replaced by one of another revision: {few}{stage}, first {node}: {what}{no_way}"
+        )
     }
 }
 
@@ -119,15 +129,19 @@ pub struct PastDeadline {
 impl PastDeadline {
     /// What is not done, and why.
     pub fn message(&self) -> String {
+        format!(
+            "no pod is replaced by one of another revision: {}",
+            self.why()
+        )
+    }
+
+    fn why(&self) -> String {
         let deadline = self.deadline.as_secs();
         let stage = self.stage.as_ref();
         let stage = stage.map_or_else(String::new, |stage| format!(" of stage {stage}"));
         let node = self.node.as_ref();
         let node = node.map_or_else(String::new, |node| format!("; that of {node} is not"));
-        format!(
-            "no pod is replaced by one of another revision: for {deadline} s no further node{stage} \
-             got an available pod of it{node}"
-        )
+        format!("for {deadline} s no further node{stage} got an available pod of it{node}")
     }
 }
 
@@ -141,6 +155,12 @@ pub struct Failing {
     pub wake_at: Option<Time>,
     /// What is to be recorded of the time of `deadline`.
     pub set_clock: Option<Clock>,
+    /// The current revision failed before, and that stands.
+    pub verdict: Option<Failed>,
+    /// Why going back pauses.
+    pub back: Option<AutoPause>,
+    /// There is nothing to go back to.
+    is_first: bool,
     /// The deadline is over.
     past: Option<PastDeadline>,
     action: FailureAction,
@@ -156,13 +176,19 @@ pub struct Failing {
 impl Failing {
     /// Whether the rollout pauses, for whatever reason.
     pub fn pauses(&self) -> bool {
-        self.past().is_some() || self.pause().is_some()
+        self.verdict.is_some() || self.past().is_some() || self.pause().is_some()
     }
 
     /// That the deadline is over, and the rollout pauses; None where it does not for that.
     pub fn past(&self) -> Option<PastDeadline> {
-        let pauses = self.action == FailureAction::Pause;
+        let pauses = self.action != FailureAction::Continue;
         self.past.clone().filter(|_| pauses)
+    }
+
+    /// Says whether there is anything to go back to.
+    pub fn with_stable(mut self, is_there: bool) -> Failing {
+        self.is_first = !is_there && self.action == FailureAction::Rollback;
+        self
     }
 
     /// Takes in that the deadline is over. These nodes have a pod that is not available, which was
@@ -180,7 +206,7 @@ impl Failing {
 
     /// Why the rollout pauses; None where it does not for nodes that fail.
     pub fn pause(&self) -> Option<AutoPause> {
-        if !self.is_too_many() || self.action != FailureAction::Pause {
+        if !self.is_too_many() || self.action == FailureAction::Continue {
             return None;
         }
         let (node, failure) = self.first.clone()?;
@@ -189,7 +215,27 @@ impl Failing {
             node,
             failure,
             tolerated: self.tolerated,
+            is_first: self.is_first,
         })
+    }
+
+    /// The verdict that is to be recorded, where that is what the DaemonSet asks for.
+    pub fn sentence(&self, now: Time) -> Option<Failed> {
+        if self.action != FailureAction::Rollback || self.is_first || self.verdict.is_some() {
+            return None;
+        }
+        let (node, why) = match (self.past(), self.pause()) {
+            (Some(past), _) => (past.node.clone(), past.why()),
+            (None, Some(pause)) => (Some(pause.node), pause.failure.describe()),
+            (None, None) => return None,
+        };
+        let why = why.into();
+        Some(Failed { at: now, node, why })
+    }
+
+    /// The nodes that fail.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
     }
 
     /// A time for a node that fails, and that no stage waits for: its pod was created then. None
@@ -221,6 +267,9 @@ impl Failing {
 pub struct Judge<'j, 'a> {
     snapshot: &'j Snapshot<'a>,
     history: &'j History,
+    /// The hash of the revision that is judged, and since when its pods count.
+    hash: &'j Str,
+    since: Option<Time>,
     generation: Option<String>,
     approved: Option<&'j Approved>,
     now: Time,
@@ -238,9 +287,22 @@ impl<'j, 'a> Judge<'j, 'a> {
         Judge {
             snapshot,
             history,
+            hash: &history.current.hash,
+            since: None,
             generation: generation.map(|g| g.to_string()),
             approved,
             now,
+        }
+    }
+
+    /// The same for pods of the revision with this hash that were created since.
+    pub fn of_stable(self, hash: &'j Str, since: Time) -> Self {
+        Judge {
+            hash,
+            since: Some(since),
+            generation: None,
+            approved: None,
+            ..self
         }
     }
 
@@ -295,8 +357,9 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     fn is_of_target(&self, pod: &Pod) -> bool {
         let label = pod.labels.get("pod-template-generation");
-        revisions::hash_of(pod, self.history) == Some(&self.history.current.hash)
-            || label.is_some() && label == self.generation.as_deref()
+        let is_of = revisions::hash_of(pod, self.history) == Some(self.hash)
+            || label.is_some() && label == self.generation.as_deref();
+        is_of && self.since.is_none_or(|since| pod.created >= since)
     }
 
     /// Why the pod makes its node fail.

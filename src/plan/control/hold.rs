@@ -77,7 +77,7 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
     draft.creates.retain(|c| stays(c.phase, &c.node));
     draft.deletes.retain(|d| stays(d.phase, &d.node));
     let (rule, until) = match gate {
-        Gate::Held(rule) => (rule, None),
+        Gate::Held(rule) | Gate::Back(rule) => (rule, None),
         Gate::Stage(Stage { rule, until, .. }) => (rule, *until),
     };
     if let Some(until) = until {

@@ -15,6 +15,7 @@ pub mod exempt;
 pub mod failing;
 pub mod hold;
 pub mod pause;
+pub mod rollback;
 pub mod stable;
 pub mod stages;
 pub mod standing;
@@ -23,7 +24,8 @@ pub mod transitions;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::model::{
-    Approved, Bake, Clock, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time,
+    Approved, Bake, Clock, Control, Failed, FailureAction, NodeId, Pod, Revision, Snapshot, Str,
+    Template, Time,
 };
 
 use super::{
@@ -48,6 +50,8 @@ use standing::{Progress, Standing};
 pub enum Gate {
     /// Nothing is replaced.
     Held(HoldRule),
+    /// The current revision failed: all nodes have the stable one, or get it.
+    Back(HoldRule),
     /// Only the nodes of the stages are that are over, and of the open one.
     Stage(stages::Stage),
 }
@@ -150,6 +154,18 @@ impl<'s> Rules<'s> {
                 let approved = self.approved(current, now);
                 let judge = failing::Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
+                failing = failing.with_stable(self.stable.is_some());
+                let failed = current.failed.as_deref().zip(self.stable);
+                let failed = failed.filter(|(failed, _)| {
+                    on_failure.action == FailureAction::Rollback
+                        && rollback::stands(failed, approved, now)
+                });
+                if let Some((failed, (_, stable))) = failed {
+                    let judge = judge.of_stable(stable, failed.at);
+                    failing.back = judge.find(on_failure, by_node, exempt).pause();
+                    failing.verdict = Some(failed.clone());
+                    return failing;
+                }
                 let deadline = self.control.and_then(|control| control.deadline);
                 if let Some(deadline) = deadline {
                     let mut assignment = known.keep(self.stable);
@@ -193,6 +209,14 @@ impl<'s> Rules<'s> {
         let is_over = deadline.is_some() && history.ops.release_stages.is_some();
         let anew = is_over.then_some(Clock::Since(now));
         Some((self.current?.into(), anew.or(failing.set_clock)?))
+    }
+
+    /// The verdict that is to be recorded on the current revision.
+    pub fn verdict(&self, failing: &Failing, now: Time) -> Option<(RevisionRef, Failed)> {
+        if self.held.is_some() {
+            return None;
+        }
+        Some((self.current?.into(), failing.sentence(now)?))
     }
 
     /// What is to be recorded of an approval of the current revision: that it is there, with how
@@ -245,6 +269,19 @@ impl<'s> Rules<'s> {
         let facts = self.stages(known, failing);
         let mut assignment = keep();
         let stage = facts.and_then(|facts| facts.assign(control, &mut assignment));
+        if let Some(failed) = &failing.verdict {
+            if let Some(pause) = failing.back.clone() {
+                return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
+            }
+            let mut assignment = keep();
+            assignment.assign_all(self.stable?.1);
+            let rule = HoldRule::RolledBack(failed.into());
+            return Some((assignment, Gate::Back(rule)));
+        }
+        if let Some(failed) = failing.sentence(known.now) {
+            let rule = HoldRule::RolledBack((&failed).into());
+            return Some((keep(), Gate::Held(rule)));
+        }
         if let Some(past) = failing.past() {
             let rule = HoldRule::ProgressDeadlineExceeded(past);
             return Some((keep(), Gate::Held(rule)));
@@ -282,7 +319,11 @@ impl<'s> Rules<'s> {
         let Some(control) = self.control else {
             return;
         };
-        hold::rollout(facts, gate, draft);
+        if let Gate::Back(rule) = gate {
+            draft.holds.on_daemon_set(rule.clone());
+        } else {
+            hold::rollout(facts, gate, draft);
+        }
         if let Gate::Held(_) = gate {
             hold::all(control.hold, draft);
         }
@@ -404,6 +445,11 @@ impl<'s> Rules<'s> {
         });
         let until = bake::stage_since(since, facts.now)? + time;
         (until > facts.now).then_some(until)
+    }
+
+    /// The name of the stable revision, where it is an older one.
+    pub fn stable_name(&self) -> Option<&'s str> {
+        self.stable.map(|(revision, _)| &*revision.name)
     }
 
     /// The hash of the stable revision, where it is an older one.

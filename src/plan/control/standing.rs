@@ -38,8 +38,10 @@ pub enum Progress {
     AwaitingApproval(Str),
     /// No pod is replaced, by this rule.
     Paused(HoldRule),
+    /// The current revision failed, and nodes go back to the stable one.
+    RollingBack,
     /// No pod is replaced, because more nodes fail than are tolerated, or there was no progress for
-    /// too long.
+    /// too long; or all nodes have gone back.
     AutoPaused(HoldRule),
 }
 
@@ -53,6 +55,7 @@ impl Progress {
             Progress::Baking(_) => "Baking",
             Progress::AwaitingApproval(_) => "AwaitingApproval",
             Progress::Paused(_) => "Paused",
+            Progress::RollingBack => "RollingBack",
             Progress::AutoPaused(rule) => rule.as_str(),
         }
     }
@@ -79,20 +82,29 @@ impl Progressed<'_> {
     /// How the rollout stands.
     pub fn standing(&self, facts: &Facts<'_, '_>) -> Standing {
         let mut rules = self.holds.iter().map(|hold| &hold.rule);
-        let stalled = rules.find(|rule| rule.needs_a_person()).cloned();
+        let mut stalled = rules.find(|rule| rule.needs_a_person()).cloned();
         let progress = match stalled.clone() {
             // The annotation may have asked for anything.
             Some(rule @ HoldRule::InvalidAnnotation(_)) => Progress::Paused(rule),
             // Nothing completes meanwhile.
-            Some(rule @ (HoldRule::AutoPaused(_) | HoldRule::ProgressDeadlineExceeded(_))) => {
-                Progress::AutoPaused(rule)
-            }
+            Some(
+                rule @ (HoldRule::AutoPaused(_)
+                | HoldRule::ProgressDeadlineExceeded(_)
+                | HoldRule::RollbackPaused(_)),
+            ) => Progress::AutoPaused(rule),
             Some(rule) if !self.is_complete(facts) => Progress::Paused(rule),
-            _ => self.progress(facts),
+            _ => match self.gate {
+                Some(Gate::Back(rule)) if !is_going_back(facts) => {
+                    stalled = Some(rule.clone());
+                    Progress::AutoPaused(rule.clone())
+                }
+                Some(Gate::Back(_) | Gate::Held(HoldRule::RolledBack(_))) => Progress::RollingBack,
+                _ => self.progress(facts),
+            },
         };
         let stage = match (&progress, self.gate) {
             (Progress::Paused(_) | Progress::AutoPaused(_), _)
-            | (_, None | Some(Gate::Held(_))) => None,
+            | (_, None | Some(Gate::Held(_) | Gate::Back(_))) => None,
             (_, Some(Gate::Stage(stage))) => Some(stage.name.clone()),
         };
         Standing {
@@ -125,6 +137,19 @@ impl Progressed<'_> {
     fn is_complete(&self, facts: &Facts<'_, '_>) -> bool {
         self.complete || self.status.is_complete() || (self.completed && !has_old(facts))
     }
+}
+
+/// Whether a node that counts has no available pod of the revision that it is to have, or another
+/// one.
+fn is_going_back(facts: &Facts<'_, '_>) -> bool {
+    let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
+    let mut counts = nodes.filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
+    let minimum = facts.ds().min_ready_seconds;
+    counts.any(|id| {
+        let mut live = facts.visible(id).filter(|p| p.is_live()).peekable();
+        let is_right = |pod| facts.is_updated(id, pod) && pod.is_available(minimum, facts.now);
+        live.peek().is_none() || !live.all(is_right)
+    })
 }
 
 /// Whether a node that is to have a pod has one of another revision than the current one.

@@ -11,6 +11,7 @@ use crate::model::{
 
 use crate::plan::{
     action::{Event, EventType},
+    hold::HoldRule,
     revisions::{self, History},
 };
 
@@ -52,6 +53,7 @@ pub fn started(
             "the nodes of the canary come first".to_owned()
         }
         Some(Gate::Stage(stage)) => format!("the nodes of the group {} come first", stage.name),
+        Some(Gate::Back(_)) => "it failed before, and no node gets it".to_owned(),
         Some(Gate::Held(_)) => "it is held, and no pod is replaced".to_owned(),
     };
     Some(Event {
@@ -85,6 +87,35 @@ fn keys(ds: &DaemonSet) -> String {
     format!(". Keys: {}{more}", keys.join(", "))
 }
 
+/// The events of the plan that records that a revision failed: why, and that all nodes go back.
+pub fn rolled_back(history: &History, stable: Option<&str>) -> Vec<Event> {
+    let Some((revision, failed)) = &history.ops.set_failed else {
+        return Vec::new();
+    };
+    let node = failed.node.as_ref();
+    let node = node.map_or_else(String::new, |node| format!(" on {node}"));
+    let (name, why) = (&revision.name, &failed.why);
+    let warning = |reason, message| Event {
+        kind: EventType::Warning,
+        reason,
+        message,
+        node: None,
+    };
+    let stable = stable.unwrap_or("the revision before");
+    vec![
+        warning(
+            "RolloutFailed",
+            format!("The rollout of revision {name} failed{node}: {why}"),
+        ),
+        warning(
+            "RollbackStarted",
+            format!(
+                "All nodes go back from revision {name} to {stable}, because it failed{node}: {why}"
+            ),
+        ),
+    ]
+}
+
 /// The stored condition `Progressing`.
 fn told(ds: &DaemonSet) -> Option<&Condition> {
     let mut stored = ds.conditions().iter().filter_map(|c| c.read.as_ref());
@@ -97,6 +128,9 @@ pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<
     let Progress::AutoPaused(rule) = &standing.progress else {
         return None;
     };
+    if let HoldRule::RolledBack(_) = rule {
+        return None;
+    }
     let is_told = told(ds).is_some_and(|c| &*c.reason == standing.progress.as_str());
     (!is_told).then(|| Event {
         kind: EventType::Warning,

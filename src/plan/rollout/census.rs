@@ -28,6 +28,8 @@ pub struct Candidate<'a> {
     pub id: NodeId,
     pub node: &'a Str,
     pub pod: &'a Pod,
+    /// Whether it goes before all others.
+    pub first: bool,
 }
 
 /// Answers questions about nodes, as upkeep leaves them, and notes when the answers will change by

@@ -67,7 +67,7 @@ pub fn plan(
         ..Rollout::default()
     };
     let control = facts.ds().control.as_deref();
-    let strict = control.is_some_and(|control| control.strict_budget);
+    let strict = control.is_some_and(|control| control.strict_budget) || facts.back.is_some();
     let gate = Gate::new(strict, &facts.exempt);
     let held = removal::limit(facts, budget, strict, draft);
     let mut census = Census::new(facts, draft, held, blockers);

@@ -2,10 +2,11 @@
 
 use super::census::Candidate;
 
-/// The oldest pods first, ties by node name.
+/// Those that fail first in a rollback, then the oldest pods, ties by node name.
 pub fn oldest_first(candidates: &mut [Candidate<'_>]) {
     candidates.sort_by(|a, b| {
+        let first = b.first.cmp(&a.first);
         let created = a.pod.created.cmp(&b.pod.created);
-        created.then_with(|| a.node.cmp(b.node))
+        first.then(created).then_with(|| a.node.cmp(b.node))
     });
 }

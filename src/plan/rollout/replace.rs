@@ -35,7 +35,13 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 old: Some(pod),
             }) => {
                 rollout.old += 1;
-                let candidate = Candidate { id, node, pod };
+                let first = census.facts.goes_first(id);
+                let candidate = Candidate {
+                    id,
+                    node,
+                    pod,
+                    first,
+                };
                 if census.is_available(pod) {
                     candidates.push(candidate);
                 } else {

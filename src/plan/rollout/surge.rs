@@ -46,7 +46,13 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
             (None, None) => {}
             (None, Some(pod)) => {
                 rollout.old += 1;
-                let candidate = Candidate { id, node, pod };
+                let first = facts.goes_first(id);
+                let candidate = Candidate {
+                    id,
+                    node,
+                    pod,
+                    first,
+                };
                 match (census.is_available(pod), facts.is_eligible(id)) {
                     (false, true) => waiting.push(candidate),
                     (_, false) if gate.is_shut() => waiting.push(candidate),
@@ -70,7 +76,13 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 if census.is_available(new) {
                     rollout.done += 1;
-                    let candidate = Candidate { id, node, pod };
+                    let first = facts.goes_first(id);
+                    let candidate = Candidate {
+                        id,
+                        node,
+                        pod,
+                        first,
+                    };
                     delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
                 } else {
                     rollout.surging += 1;

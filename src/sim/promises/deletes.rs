@@ -15,7 +15,7 @@ use super::facts::{self, age, hash, is_live, owner, ready_since, said, target, t
 use super::past::Past;
 use super::promise::Promise;
 use super::step::Step;
-use crate::model::DaemonSet;
+use crate::model::{DaemonSet, control::VERDICT};
 use crate::sim::api::Entry;
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, PODS};
 use crate::sim::api::store::Change;
@@ -73,10 +73,15 @@ impl Deletes {
             return None; // no owner: a case of S5
         }
         let place = (owner(pod).to_owned(), target(pod).to_owned());
-        let current = sets.iter().all(|(_, daemon_set)| {
-            let revisions = step.before.all(&CONTROLLER_REVISIONS);
-            facts::current_hash(daemon_set, revisions) == Some(hash(pod))
-        });
+        // One that failed is taken back.
+        let mut revisions = step.before.all(&CONTROLLER_REVISIONS);
+        let failed = revisions
+            .any(|r| hash(r) == hash(pod) && r["metadata"]["annotations"][VERDICT].is_string());
+        let current = !failed
+            && sets.iter().all(|(_, daemon_set)| {
+                let revisions = step.before.all(&CONTROLLER_REVISIONS);
+                facts::current_hash(daemon_set, revisions) == Some(hash(pod))
+            });
         // If a pod ceased to be live shortly before, this one may have been a duplicate.
         let was_alone = self.ended.get(&place).is_none_or(|at| *at < since);
         let may_be_the_only = was_alone && current && ready_since(pod).is_some();

@@ -72,6 +72,7 @@ pub fn steps(detailed: &DetailedPlan, key: &Key, program: &str) -> Vec<Step> {
         Progress::AwaitingApproval(_) => {
             vec![approve("all other nodes follow"), hold(), undo()]
         }
+        Progress::RollingBack => vec![approve("the revision that failed is tried again"), undo()],
         Progress::AutoPaused(_) => vec![
             approve("the rollout goes on; what failed until now is forgiven"),
             undo(),

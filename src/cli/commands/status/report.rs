@@ -207,6 +207,10 @@ pub fn stage(progress: &Progress) -> (&'static str, String, Option<Time>) {
             "the canary is available, and the other nodes wait until somebody approves".to_owned(),
             None,
         ),
+        Progress::RollingBack => (
+            "the revision failed, and all nodes go back to the stable one".to_owned(),
+            None,
+        ),
         Progress::Paused(rule) | Progress::AutoPaused(rule) => (rule.message(), None),
     };
     (progress.as_str(), message, until)

@@ -254,6 +254,11 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
             .iter()
             .map(|(r, approved)| (r.name.to_string(), approved.at.to_string()))
             .collect(),
+        set_failed: ops
+            .set_failed
+            .iter()
+            .map(|(r, failed)| (r.name.to_string(), failed.why.to_string()))
+            .collect(),
         set_clock: ops
             .set_clock
             .iter()

@@ -211,6 +211,10 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         };
         rows.push(about("record", revision(&r.name), cause));
     }
+    if let Some((r, failed)) = &ops.set_failed {
+        let cause = format!("it failed, and all nodes go back: {}", failed.why);
+        rows.push(about("record", revision(&r.name), cause));
+    }
     if let Some((r, clock)) = &ops.set_clock {
         let cause = match clock {
             Clock::Since(at) => format!("the time of its deadline runs: since {at}"),
