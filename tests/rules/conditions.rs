@@ -265,7 +265,7 @@ fn without_a_key_none_is_written_whatever_is_stored() {
     let foreign = json!([
         {"type": "Theirs", "status": "True"},
         {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"},
-        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
+        {"type": "Progressing", "status": "False", "reason": "ReplicaSetUpdated"},
         {"type": "Stalled", "status": "True"},
         {"type": 5}, "text", {"status": "True"},
     ]);
