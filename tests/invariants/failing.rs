@@ -82,6 +82,37 @@ proptest! {
     }
 
     #[test]
+    fn while_a_verdict_stands_no_node_gets_the_revision_and_all_has_a_reason(
+        world in world(),
+        pods in any::<u32>(),
+    ) {
+        let mut world = failing(&world, "rollback", pods);
+        let text = format!(r#"{{"failed":true,"when":"{}","why":"it crashed"}}"#, ago(1));
+        let verdict = json!({"state.daemonset-controller.io/verdict": text});
+        for object in world.objects.iter_mut().filter(|o| o.name() == "web-new") {
+            *object = object.clone().with(json!({"metadata": {"annotations": verdict}}));
+        }
+        let mut cluster = world.cluster(None);
+        let now = cluster.now;
+        let (detailed, missing) = cluster.snapshot(|s| {
+            let detailed = plan::in_detail(s, now);
+            let missing = missing_reasons(s, &detailed);
+            (detailed, missing)
+        });
+        prop_assert!(missing.is_empty(), "{missing:#?}");
+        let plan = detailed.plan;
+        let stands = plan.holds.iter().any(|h| h.rule.as_str() == "RolledBack");
+        // What is recorded on a duplicate goes with it.
+        let is_current = plan.revision.as_ref().is_some_and(|r| &*r.hash == NEW);
+        if stands && is_current {
+            prop_assert!(plan.creates.iter().all(|c| &*c.revision != NEW), "{:?}", plan.creates);
+            let completed = plan.revision_ops.set_completed.as_ref();
+            prop_assert!(completed.is_none_or(|(r, _)| &*r.name != "web-new"));
+            prop_assert!(plan.revision_ops.set_failed.is_none(), "never a second one");
+        }
+    }
+
+    #[test]
     fn without_a_key_that_asks_failures_change_nothing(world in world(), pods in any::<u32>()) {
         let crashes = failing(&world, "off", pods);
         let mut plain = crashes.clone();
