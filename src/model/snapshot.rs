@@ -98,8 +98,8 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Lends the same snapshot of a DaemonSet without rollout control, as the built-in controller
-    /// sees it.
-    pub fn without_control<R>(&self, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+    /// sees it. `verdicts` are those on all nodes for its template, none of them excluded.
+    pub fn without_control<R>(&self, verdicts: &Verdicts, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
         let daemon_set = DaemonSet {
             control: None,
             ..self.daemon_set.clone()
@@ -114,7 +114,7 @@ impl<'a> Snapshot<'a> {
             gone_pods: self.gone_pods,
             find_pod: &find_pod,
             revision_exists: self.revision_exists,
-            verdicts: self.verdicts,
+            verdicts,
             placed: Vec::new(),
             backoff: self.backoff,
             creates_denied: self.creates_denied,

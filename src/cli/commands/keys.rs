@@ -9,14 +9,19 @@ use crate::{
 
 use super::object::Object;
 
-/// The annotations of rollout control by their keys without the prefix, but for those that are
-/// `off`.
-pub fn in_force(object: &Object) -> BTreeMap<String, String> {
+/// The keys of rollout control without the prefix, with their values, but for those that are
+/// `off`: annotations, whether or not they can be read, and what the cluster defaults add.
+pub fn in_force(object: &Object, control: Option<&Control>) -> BTreeMap<String, String> {
     let annotations = object.annotations();
-    let ours = annotations
+    let annotated = annotations
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, *value)));
-    ours.filter(|(_, value)| *value != "off")
+    let settings = control.map_or(&[][..], |control| &control.settings);
+    let settings = settings.iter().map(|s| (&*s.key, &*s.value));
+    // An annotation wins over a default, and is among the settings where it can be read.
+    settings
+        .chain(annotated)
+        .filter(|(_, value)| *value != "off")
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
@@ -83,7 +88,7 @@ mod tests {
             "daemonset-controller.io/hold": "off", "daemonset-controller.io/bake": "5m",
             "state.daemonset-controller.io/x": "y",
         });
-        let keys = in_force(&object(annotations, None, 2));
+        let keys = in_force(&object(annotations, None, 2), None);
         assert_eq!(keys, [("bake".to_owned(), "5m".to_owned())].into());
     }
 }

@@ -156,7 +156,7 @@ impl Status {
                 available: counts.number_available,
                 held: held(&detailed),
             },
-            keys: keys::in_force(object),
+            keys: keys::in_force(object, ds.control.as_deref()),
             keys_read: keys::are_read(object),
             waiting: waiting(snapshot, &detailed, now),
             next: next::steps(&detailed, &object.key, program),
