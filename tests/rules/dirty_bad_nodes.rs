@@ -2,7 +2,7 @@
 //! word on a pod.
 
 use daemonset_controller::{cache::Cache, model::Kind};
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 
 use super::dirty::{cluster_where, dirty, node, observe, pod};
 
