@@ -71,7 +71,7 @@ pub async fn follow(
     let known = Arc::new(Known {
         key: key.clone(),
         state: Mutex::new(Seen {
-            cache: Cache::new(settings.gates),
+            cache: Cache::with(settings),
             object: None,
             failure: None,
         }),
