@@ -206,6 +206,7 @@ async fn a_controller_that_starts_while_the_node_is_leaving_creates_nothing_ther
     let _running = start_with(&server, "b", options);
     shuts_down(&server, 60).await;
     assert_eq!(created(&server), 5);
+    server.at_rest().await;
     assert_all_but_one(&server);
 }
 
