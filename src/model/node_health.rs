@@ -49,7 +49,7 @@ impl Node {
     pub fn leaving_signs(&self, settings: Settings) -> LeavingSigns {
         let any = settings.suppress_on_leaving_nodes;
         // Nearly all clusters leave here.
-        if !any && !settings.gates.daemon_set_graceful_node_shutdown {
+        if !settings.minds_leaving_nodes() {
             return LeavingSigns::default();
         }
         let NodeHealth {

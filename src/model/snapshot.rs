@@ -38,6 +38,13 @@ pub struct Settings {
     pub suppress_on_leaving_nodes: bool,
 }
 
+impl Settings {
+    /// Whether it matters that a node is leaving.
+    pub fn minds_leaving_nodes(self) -> bool {
+        self.suppress_on_leaving_nodes || self.gates.daemon_set_graceful_node_shutdown
+    }
+}
+
 /// The API server denied the last pod that was to be created: a quota, a webhook, a policy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Denial {

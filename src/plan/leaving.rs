@@ -92,6 +92,9 @@ impl LeavingNodes {
     /// Looks at all nodes, and at the DaemonSet's pods on them.
     pub fn find(snapshot: &Snapshot<'_>, by_node: &ByNode<'_>) -> LeavingNodes {
         let settings = snapshot.settings;
+        if !settings.minds_leaving_nodes() {
+            return LeavingNodes::default();
+        }
         let why = |(id, node)| Some((id, why(node, by_node.on(id), settings)?));
         LeavingNodes(snapshot.nodes.iter().filter_map(why).collect())
     }
