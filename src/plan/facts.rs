@@ -9,6 +9,7 @@ use crate::model::{
 use super::{
     by_node::ByNode,
     control::{assign::Assignment, exempt::Exempt},
+    leaving::LeavingNodes,
     names,
     revisions::{self, History},
     target::Targets,
@@ -28,6 +29,8 @@ pub struct Facts<'s, 'a> {
     pub targets: Targets<'s>,
     /// The nodes that are exempt from the rollout.
     pub exempt: Exempt,
+    /// The nodes that are about to go, where the operator asks for that.
+    pub leaving: LeavingNodes,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
@@ -60,6 +63,7 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             by_node,
             now,
             targets,
+            leaving: LeavingNodes::find(snapshot, by_node),
             exempt: bad.limit(snapshot, by_node, |id| targets.verdict(id)),
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge(),

@@ -4,10 +4,11 @@
 //! first few names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one
 //! value a node as well, which is what `explain` reads.
 
-use crate::model::{Str, Time};
+use crate::model::{Node, Str, Time};
 
 use super::{
     control::exempt::{BadNode, TooMany},
+    leaving::Leaving,
     left_alone::LeftAlone,
     node_group::NodeGroup,
 };
@@ -64,6 +65,8 @@ pub enum HoldRule {
     /// `budget: strict`, or a node that is excluded: the pod stays on a node that is no longer
     /// wanted, because as many nodes as the budget allows are without an available pod.
     RemovalBudget,
+    /// The node is about to go: nothing is created there, and what runs there is left alone.
+    NodeLeaving(Leaving),
     /// The pod failed, and its backoff runs.
     FailedPodBackoff,
     /// The pod finished, and its backoff runs.
@@ -115,6 +118,7 @@ impl HoldRule {
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::RemovalBudget => "RemovalBudget",
+            HoldRule::NodeLeaving(_) => "NodeLeaving",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
             HoldRule::DeletedPodBackoff => "DeletedPodBackoff",
@@ -260,6 +264,10 @@ impl HoldRule {
                                         as the budget allows are without an available pod"
                     .into()
             }
+            HoldRule::NodeLeaving(why) => format!(
+                "no pod is created on the node, and what runs there is left alone: {}",
+                why.describe()
+            ),
             HoldRule::FailedPodBackoff => {
                 "the failed pod is not replaced yet: its backoff runs".into()
             }
@@ -322,6 +330,7 @@ impl HoldRule {
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
             HoldRule::RemovalBudget => "another node's pod is available or gone",
+            HoldRule::NodeLeaving(why) => why.until_what(),
             HoldRule::FailedPodBackoff
             | HoldRule::FinishedPodBackoff
             | HoldRule::DeletedPodBackoff
@@ -367,6 +376,14 @@ pub struct NodeHold {
 }
 
 impl NodeHold {
+    /// A hold on a node that is leaving, with no pod to name.
+    pub fn leaving(node: &Node, why: Leaving) -> Self {
+        NodeHold {
+            since: why.since(node),
+            ..NodeHold::new(&node.name, HoldRule::NodeLeaving(why))
+        }
+    }
+
     /// A hold on a node with no pod or time to name.
     pub fn new(node: &Str, rule: HoldRule) -> Self {
         NodeHold {

@@ -15,6 +15,7 @@ pub mod eligibility;
 pub mod explain;
 pub mod facts;
 pub mod hold;
+pub mod leaving;
 pub mod left_alone;
 pub mod names;
 pub mod node_group;

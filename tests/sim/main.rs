@@ -22,6 +22,7 @@ mod fair;
 mod faults;
 mod hold;
 mod lag;
+mod leaving;
 mod left_alone;
 mod lists;
 mod metrics;

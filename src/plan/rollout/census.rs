@@ -160,6 +160,27 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         true
     }
 
+    /// Whether the node is leaving. Then the rollout does nothing there: the node counts as it
+    /// stands, and its one old pod stays. Where there are more, or none, upkeep has said so.
+    pub fn is_leaving(&self, id: NodeId, draft: &mut Draft) -> bool {
+        let facts = self.facts;
+        let (Some(why), Some(node)) = (facts.leaving.reason(id), facts.snapshot.nodes.get(id))
+        else {
+            return false;
+        };
+        let mut live = facts.visible(id).filter(|p| p.is_live());
+        if let (Some(pod), None) = (live.next(), live.next())
+            && !facts.is_updated(id, pod)
+            && !self.is_going(pod)
+        {
+            draft.holds.on_node(NodeHold {
+                pod: Some(pod.name.clone()),
+                ..NodeHold::leaving(node, why)
+            });
+        }
+        true
+    }
+
     /// This node counts against the budget because of this pod, or because of what is or is not
     /// there.
     pub fn blocks(&mut self, id: NodeId, node: &'a Str, pod: Option<&'a Pod>) {

@@ -17,6 +17,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         if census.is_held(id) || census.passes_over(id, draft, rollout) {
             continue;
         }
+        let is_leaving = census.is_leaving(id, draft);
         match census.pair(id) {
             Some(Pair {
                 new: Some(new),
@@ -37,12 +38,14 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 let candidate = Candidate { id, node, pod };
                 if census.is_available(pod) {
-                    candidates.push(candidate);
+                    if !is_leaving {
+                        candidates.push(candidate);
+                    }
                 } else {
                     // Its node is unavailable already: nothing is lost.
                     rollout.unavailable += 1;
                     census.blocks(id, node, Some(pod));
-                    if !census.is_going(pod) {
+                    if !is_leaving && !census.is_going(pod) {
                         waiting.push(candidate);
                     }
                 }

@@ -30,6 +30,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
             exempt += usize::from(facts.exempt.is(id) && facts.is_eligible(id));
             continue;
         }
+        let is_leaving = census.is_leaving(id, draft);
         let Some(Pair { new, old }) = census.pair(id) else {
             rollout.surging += 1;
             census.blocks(id, node, None);
@@ -48,6 +49,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 let candidate = Candidate { id, node, pod };
                 match (census.is_available(pod), facts.is_eligible(id)) {
+                    _ if is_leaving => {}
                     (false, true) => waiting.push(candidate),
                     (_, false) if gate.is_shut() => waiting.push(candidate),
                     // Nothing is lost, and nothing is to come.
@@ -70,8 +72,10 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 if census.is_available(new) {
                     rollout.done += 1;
-                    let candidate = Candidate { id, node, pod };
-                    delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
+                    if !is_leaving {
+                        let candidate = Candidate { id, node, pod };
+                        delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
+                    }
                 } else {
                     rollout.surging += 1;
                     census.blocks(id, node, Some(new));

@@ -68,7 +68,7 @@ pub async fn follow(
     settings: Settings,
     mut show: impl FnMut(&Status) -> Result<ControlFlow<()>, CommandError>,
 ) -> Result<(), CommandError> {
-    let mut cache = Cache::new(settings.gates);
+    let mut cache = Cache::with(settings);
     cluster.apply_defaults(&mut cache);
     let known = Arc::new(Known {
         key: key.clone(),
