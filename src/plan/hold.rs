@@ -39,6 +39,8 @@ pub enum HoldRule {
     /// `order`: the node waits for the nodes of an earlier group, of which not all have an
     /// available pod.
     EarlierGroup(Str),
+    /// `order`: there are more groups than can be recorded.
+    TooManyGroups(usize),
     /// A stage is over, and that is not recorded yet: the node follows in the next plan.
     StageNotRecorded,
     /// `canary`: no eligible node has the labels that it asks for.
@@ -107,6 +109,7 @@ impl HoldRule {
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
             HoldRule::EarlierGroup(_) => "EarlierGroup",
+            HoldRule::TooManyGroups(_) => "TooManyGroups",
             HoldRule::StageNotRecorded => "StageNotRecorded",
             HoldRule::NoCanaryNode => "NoCanaryNode",
             HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
@@ -158,6 +161,7 @@ impl HoldRule {
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
+                | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
         )
     }
@@ -171,6 +175,7 @@ impl HoldRule {
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
+                | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
         )
     }
@@ -223,6 +228,10 @@ impl HoldRule {
             HoldRule::EarlierGroup(name) => format!(
                 "the node keeps its revision: the group {name} comes first, and not all of its nodes \
                  have an available pod"
+            ),
+            HoldRule::TooManyGroups(groups) => format!(
+                "the node keeps its revision: the key daemonset-controller.io/order makes {groups} \
+                 groups, and their names are longer than what a revision can record"
             ),
             HoldRule::StageNotRecorded => {
                 "the node keeps its revision for one more plan: that the \
@@ -318,6 +327,7 @@ impl HoldRule {
             HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",
             HoldRule::EarlierGroup(_) => "every node of that group has an available pod",
+            HoldRule::TooManyGroups(_) => "the key names labels with fewer values",
             HoldRule::StageNotRecorded => "it is recorded",
             HoldRule::NoCanaryNode => "a node has these labels, or the key is changed",
             HoldRule::PinnedRevisionMissing => {

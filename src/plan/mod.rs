@@ -48,7 +48,7 @@ use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
 use control::{
-    Gate, Rules,
+    Gate, LastBake, Rules,
     conditions::{self, Missing, Said},
     exempt::Exempt,
     standing::Progressed,
@@ -106,7 +106,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let mut release_stages = None;
     if let Some(gate) = &gate {
         rules.hold(gate, &facts, &mut draft);
-        release_stages = rules.release_stages(gate);
+        release_stages = rules.release_stages(gate, &history);
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
@@ -131,9 +131,9 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let older_templates = control::older_templates(&older, &draft.creates);
     if let Some((stages, event)) = release_stages {
         history.ops.release_stages = Some(stages);
-        draft.events.push(event);
+        draft.events.extend(event);
     }
-    let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
+    let baking = last_bake != LastBake::Over || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking;
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
@@ -152,7 +152,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     history.ops.delete_old =
         revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
-    let wake_at = Time::earliest(wake_at, last_bake);
+    let wake_at = Time::earliest(wake_at, last_bake.until());
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
     let plan = Plan {

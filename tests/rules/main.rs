@@ -13,6 +13,7 @@ mod budget;
 mod canary;
 mod conditions;
 mod conditions_events;
+mod control_edges;
 mod decisions;
 mod defaults;
 mod denied;

@@ -10,6 +10,7 @@ mod cluster;
 mod conditions;
 mod conditions_faults;
 mod conflict;
+mod control_edges;
 mod control_random;
 mod controllers;
 mod crashes;

@@ -61,6 +61,7 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "NoCanaryNode",
             "PinnedRevisionMissing",
             "TooManyBadNodes",
+            "TooManyGroups",
         ],
         ConditionType::Reconciling => &["Baking", "AwaitingApproval"],
     }

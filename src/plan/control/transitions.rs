@@ -15,7 +15,7 @@ use crate::plan::{
 };
 
 use super::{
-    Gate, conditions,
+    Gate, conditions, is_newest_again,
     standing::{Progress, Standing},
 };
 
@@ -41,7 +41,7 @@ pub fn started(
             .iter()
             .any(|pod| revisions::hash_of(pod, history) == Some(&current.hash))
     } else {
-        ops.set_number.is_some() && ops.delete_duplicates.is_empty()
+        is_newest_again(history)
     };
     if is_stopped || !begins {
         return None;

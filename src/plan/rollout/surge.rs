@@ -42,7 +42,17 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         match (new, old) {
             (Some(new), None) => {
                 rollout.updated += 1;
-                rollout.done += usize::from(census.is_available(new));
+                if census.is_available(new) {
+                    rollout.done += 1;
+                } else if gate.is_strict() {
+                    // Its old pod went, because it was not available either.
+                    rollout.surging += 1;
+                    census.blocks(id, node, Some(new));
+                }
+            }
+            (None, None) if gate.is_strict() => {
+                rollout.surging += 1;
+                census.blocks(id, node, None);
             }
             (None, None) => {}
             (None, Some(pod)) => {
