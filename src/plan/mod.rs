@@ -137,7 +137,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let complete = counted.complete && !baking;
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
-    let said = ds.control.as_ref().map(|_| Said {
+    let said = ds.control.as_ref().map(|control| Said {
+        exempts: control.bad_nodes.is_some(),
         revision: &history.current.name,
         standing: &standing,
         status: &counted.status,
@@ -168,6 +169,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         conditions,
         rollout,
         standing: Some(standing),
+        stable_number: rules.stable_number(),
         holds,
         events: draft.events,
         backoff: draft.backoff,

@@ -176,3 +176,27 @@ fn a_check_follows_the_cluster_defaults_and_counts_the_nodes_that_they_exclude()
         "the built-in controller excludes no node"
     );
 }
+
+#[test]
+fn what_only_unknown_cluster_defaults_explain_is_no_all_clear() {
+    let cluster = Cluster::updating(json!({}));
+    let paused = json!([{
+        "type": "Progressing", "status": "Unknown", "reason": "Paused",
+        "message": "Revision agent-bbbb is held: the key daemonset-controller.io/hold says so",
+        "lastTransitionTime": "2026-06-01T00:00:00Z",
+    }]);
+    cluster.observed("agent", paused);
+    let answer = cluster.run(&["handback", "--check", "-o", "json"]);
+    assert_eq!(answer.code, 1, "{}", answer.stderr);
+    let agent = &valid("handback", &answer.stdout)["daemonSets"][0];
+    let message = agent["message"].as_str().expect("a message");
+    assert!(message.contains("--rollout-defaults FILE"), "{message}");
+    let answer = cluster.run(&["status", "logging/agent"]);
+    assert!(
+        answer.stderr.contains("--rollout-defaults FILE")
+            || answer.stdout.contains("--rollout-defaults FILE"),
+        "{}{}",
+        answer.stdout,
+        answer.stderr
+    );
+}

@@ -61,7 +61,7 @@ Keys        bake=approval canary=1 (not read by the controller yet)
 What you can do
   daemonset-controller approve logging/agent bbbb: all other nodes follow
   daemonset-controller hold logging/agent: no further pod is replaced
-  kubectl rollout undo daemonset/agent -n logging: all nodes go back to the revision before
+  kubectl rollout undo daemonset/agent -n logging --to-revision=1: all nodes go back to the stable revision
 ";
     assert_eq!(answer.stdout, expected);
 

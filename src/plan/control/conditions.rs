@@ -136,6 +136,8 @@ pub struct Said<'p> {
     pub standing: &'p Standing,
     /// The counts.
     pub status: &'p DaemonSetStatus,
+    /// Whether nodes may be exempt from the rollout.
+    pub exempts: bool,
     /// The nodes without an available pod.
     pub missing: &'p Missing,
 }
@@ -300,7 +302,8 @@ impl Said<'_> {
         let revision = self.revision;
         match &self.standing.progress {
             Progress::Complete => format!(
-                "Revision {revision} is complete: every eligible node has had an available pod of it"
+                "Revision {revision} is complete: every eligible node{} has had an available pod of it",
+                aside(self.exempts)
             ),
             Progress::Rolling => match &self.standing.stage {
                 Some(stage) => format!(
@@ -332,6 +335,11 @@ impl Said<'_> {
             Progress::Paused(rule) => paused(revision, rule),
         }
     }
+}
+
+/// What is added to "every eligible node" where nodes may be exempt.
+pub fn aside(exempts: bool) -> &'static str {
+    if exempts { ", exempt ones aside," } else { "" }
 }
 
 fn paused(revision: &str, rule: &HoldRule) -> String {

@@ -355,6 +355,11 @@ impl<'s> Rules<'s> {
         }
     }
 
+    /// The number of the stable revision, where it is an older one.
+    pub fn stable_number(&self) -> Option<i64> {
+        self.stable.map(|(revision, _)| revision.number)
+    }
+
     /// The hash of the stable revision, where it is an older one.
     pub fn stable_hash(&self) -> Option<&'s Str> {
         self.stable.map(|(_, hash)| hash)

@@ -99,13 +99,16 @@ pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Opti
     if !conditions::is_ours(told) || &*told.reason == complete {
         return None;
     }
+    let control = ds.control.as_deref();
+    let exempts = control.is_some_and(|control| control.bad_nodes.is_some());
     Some(Event {
         kind: EventType::Normal,
         reason: "RolloutComplete",
         message: format!(
-            "Revision {} is complete: every eligible node has had an available pod of it. It is \
+            "Revision {} is complete: every eligible node{} has had an available pod of it. It is \
              the stable revision now",
-            revision.name
+            revision.name,
+            conditions::aside(exempts),
         ),
         node: None,
     })

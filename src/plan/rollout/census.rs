@@ -112,6 +112,16 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         }
     }
 
+    /// Counts a node that has what it is to have. While it is not released that is an older
+    /// revision.
+    pub fn count(&self, id: NodeId, rollout: &mut Rollout) {
+        if self.facts.targets.is_current(id) {
+            rollout.updated += 1;
+        } else {
+            rollout.old += 1;
+        }
+    }
+
     /// None where there are several of one kind, or one that could not be decoded: upkeep deals
     /// with them.
     pub fn pair(&mut self, id: NodeId) -> Option<Pair<'a>> {

@@ -23,7 +23,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 new: Some(new),
                 old: None,
             }) => {
-                rollout.updated += 1;
+                census.count(id, rollout);
                 if census.is_available(new) {
                     rollout.done += 1;
                 } else {

@@ -41,7 +41,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         }
         match (new, old) {
             (Some(new), None) => {
-                rollout.updated += 1;
+                census.count(id, rollout);
                 if census.is_available(new) {
                     rollout.done += 1;
                 } else if gate.is_strict() {

@@ -97,6 +97,9 @@ impl DaemonSetReport {
             .iter()
             .filter(|r| r.owner.as_deref() == Some(ds.uid.as_str()));
         let (conditions, _) = ours::conditions(object);
+        // Its rollout waits, and the plan made here does not know why.
+        let unexplained = keys::unexplained(object, ds.control.as_deref());
+        let message = unexplained.as_deref().map_or(message, keys::note);
         DaemonSetReport {
             daemon_set: ObjectName {
                 namespace: ds.namespace.to_string(),
@@ -106,7 +109,7 @@ impl DaemonSetReport {
             message,
             keys: keys::in_force(object, ds.control.as_deref()),
             held,
-            rolls_out: held > 0 || differ(with, &without),
+            rolls_out: held > 0 || differ(with, &without) || unexplained.is_some(),
             at_once: AtOnce {
                 create: without.creates.len(),
                 delete: without.deletes.len(),
