@@ -6,9 +6,9 @@
 //!     one event, "combined from similar events", for as long as they keep coming.
 //!  2. An event that was written before (the combined one, or one with the same message) is counted
 //!     up instead of written anew.
-//!  3. Each object has a budget of writes, because a broken DaemonSet must not fill etcd. What tells
-//!     of its rollout has a budget of its own, or the pods that a rollout creates and deletes would
-//!     use it up.
+//!  3. Each object has a budget of writes, because a broken DaemonSet must not fill etcd. What
+//!     tells of its rollout has a budget of its own, or the pods that a rollout creates and deletes
+//!     would use it up.
 
 use std::collections::BTreeSet;
 

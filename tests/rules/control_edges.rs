@@ -360,7 +360,7 @@ fn a_canary_node_stays_in_while_its_surge_pod_failed() {
 fn hold_with_the_new_template_selecting_more_nodes_is_not_complete() {
     let set = set(&[("hold", "rollout")]);
     let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    // The older template selects pool=x only; a has the new pod, b and c are wanted by the new one only.
+    // The older template selects pool=x only. a has the new pod; only the new one wants b and c.
     let mut older = template(1);
     older["spec"]["nodeSelector"] = json!({"pool": "x"});
     let older = revision(OLD, 1, &older).with(state("completed", ago(80_000)));

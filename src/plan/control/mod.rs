@@ -229,8 +229,8 @@ impl<'s> Rules<'s> {
         draft.events.extend(hold::event(control));
     }
 
-    /// All stages that are over, where that is to be recorded on the current revision, and the event
-    /// that tells of those that are over now. A rollout that begins anew has none.
+    /// All stages that are over, where that is to be recorded on the current revision, and the
+    /// event that tells of those that are over now. A rollout that begins anew has none.
     pub fn release_stages(
         &self,
         gate: &Gate,
