@@ -129,9 +129,9 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     };
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
-    if let Some((stages, event)) = release_stages {
-        history.ops.release_stages = Some(stages);
-        draft.events.extend(event);
+    if let Some(released) = release_stages {
+        history.ops.release_stages = Some(released.stages);
+        draft.events.extend(released.event);
     }
     let baking = last_bake != LastBake::Over || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking;

@@ -68,6 +68,14 @@ impl LastBake {
     }
 }
 
+/// What is to be recorded about stages.
+pub struct Released {
+    /// The current revision, and all stages of its rollout that are over.
+    pub stages: (RevisionRef, Vec<Str>),
+    /// The event that tells of those that are over now.
+    pub event: Option<Event>,
+}
+
 /// Whether this plan makes an older revision the newest again: a rollout to it begins.
 pub fn is_newest_again(history: &History) -> bool {
     history.ops.set_number.is_some() && history.ops.delete_duplicates.is_empty()
@@ -231,11 +239,7 @@ impl<'s> Rules<'s> {
 
     /// All stages that are over, where that is to be recorded on the current revision, and the
     /// event that tells of those that are over now. A rollout that begins anew has none.
-    pub fn release_stages(
-        &self,
-        gate: &Gate,
-        history: &History,
-    ) -> Option<((RevisionRef, Vec<Str>), Option<Event>)> {
+    pub fn release_stages(&self, gate: &Gate, history: &History) -> Option<Released> {
         let current = self.current?;
         let released = self.released(history);
         let over = match gate {
@@ -248,8 +252,10 @@ impl<'s> Rules<'s> {
         }
         let names = over.map_or(&[][..], |over| &over.names);
         let all = released.iter().chain(names).cloned().collect();
-        let event = over.map(|over| over.event(current));
-        Some(((current.into(), all), event))
+        Some(Released {
+            stages: (current.into(), all),
+            event: over.map(|over| over.event(current)),
+        })
     }
 
     /// The nodes that are to have an older revision.
