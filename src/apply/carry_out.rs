@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     client::{Api, PatchType, paths},
+    event_correlator::tells_of_rollout,
     events::{EventSink, EventText, ObjectRef},
     observer::Observer,
     outcome::{Failure, Outcome, StatusWrite, Stop},
@@ -104,6 +105,10 @@ impl CarryOut {
         };
         for event in plan.events.iter().filter(|e| e.node.is_none()) {
             self.publish(ds, event);
+            // The begin and the end of a stage come once each; a warning comes with every plan.
+            if event.kind == EventType::Normal && tells_of_rollout(event.reason) {
+                tracing::info!(daemonset = %key, "{}: {}", event.reason, event.message);
+            }
         }
         if plan.left_alone.is_some() {
             return outcome;

@@ -6,7 +6,9 @@
 //!     one event, "combined from similar events", for as long as they keep coming.
 //!  2. An event that was written before (the combined one, or one with the same message) is counted
 //!     up instead of written anew.
-//!  3. Each object has a budget of writes, because a broken DaemonSet must not fill etcd.
+//!  3. Each object has a budget of writes, because a broken DaemonSet must not fill etcd. What
+//!     tells of its rollout has a budget of its own, or the pods that a rollout creates and deletes
+//!     would use it up.
 
 use std::collections::BTreeSet;
 
@@ -85,6 +87,23 @@ pub struct Write {
     pub combined: bool,
 }
 
+/// Whether events of this reason tell of a rollout as a whole. The built-in controller has none of
+/// them.
+pub fn tells_of_rollout(reason: &str) -> bool {
+    const REASONS: [&str; 9] = [
+        "CanaryReady",
+        "InvalidAnnotation",
+        "RollbackStarted",
+        "RolloutComplete",
+        "RolloutFailed",
+        "RolloutPaused",
+        "RolloutResumed",
+        "RolloutStarted",
+        "StageReleased",
+    ];
+    REASONS.contains(&reason)
+}
+
 /// An object without its version, so that events of all its versions belong together.
 type Subject = (String, String, String);
 
@@ -97,7 +116,8 @@ pub struct Correlator {
     similar: Lru<Similar, Messages>,
     /// By message; the combined event has no message here.
     written: Lru<(Similar, Option<String>), Written>,
-    budgets: Lru<Subject, Budget>,
+    /// By object, and whether they are for events that [tell of its rollout](tells_of_rollout).
+    budgets: Lru<(Subject, bool), Budget>,
     /// The time in the last name that was given. The next one is later even if the clock stands
     /// still.
     last_name: i128,
@@ -206,7 +226,7 @@ impl Correlator {
             count: written.count,
             combined,
         };
-        match self.charge(subject, now) {
+        match self.charge((subject, tells_of_rollout(reason)), now) {
             Charge::Paid => Some(write),
             Charge::Refused => None,
         }
@@ -231,9 +251,9 @@ impl Correlator {
         Wording::Combined
     }
 
-    /// Takes one write from the object's budget.
-    fn charge(&mut self, subject: Subject, now: Timestamp) -> Charge {
-        let budget = self.budgets.entry(subject, || Budget {
+    /// Takes one write from a budget.
+    fn charge(&mut self, whose: (Subject, bool), now: Timestamp) -> Charge {
+        let budget = self.budgets.entry(whose, || Budget {
             writes: BURST,
             at: now,
         });
@@ -271,6 +291,20 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+    }
+
+    #[test]
+    fn what_tells_of_the_rollout_is_written_however_many_pods_it_creates() {
+        let mut correlator = Correlator::new();
+        let mut send = |reason, message: String| {
+            correlator.correlate(object("web"), event(reason, message), at(0))
+        };
+        for n in 0..1000 {
+            send("SuccessfulCreate", format!("pod {n}"));
+        }
+        assert_eq!(send("SuccessfulDelete", "pod".to_owned()), None);
+        assert!(send("RolloutComplete", "revision 2".to_owned()).is_some());
+        assert!(send("InvalidAnnotation", "holt".to_owned()).is_some());
     }
 
     #[test]

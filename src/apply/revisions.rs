@@ -60,10 +60,24 @@ impl CarryOut {
         }
         self.create_current(job).await?;
         self.relabel(job).await?;
+        // Before the number: with the number the rollout begins, and its stages with it.
+        if let Some((r, stages)) = &ops.release_stages {
+            let touched = ops.adopt.contains(r) || ops.set_label.iter().any(|(l, _)| l == r);
+            let version = (!touched).then_some(r.version);
+            let stages: Vec<&str> = stages.iter().map(|stage| &**stage).collect();
+            let patch = Patch {
+                action: Action::ReleaseStage,
+                kind: PatchType::Merge,
+                body: body::annotation(&r.uid, version, RELEASED, &json!(stages).to_string()),
+            };
+            self.patch_revision(job, r, patch, outcome).await?;
+        }
         if let Some((r, number)) = &ops.set_number {
             // An adoption or a label of this plan has changed its version: then only the UID
             // counts.
-            let touched = ops.adopt.contains(r) || ops.set_label.iter().any(|(l, _)| l == r);
+            let released = ops.release_stages.as_ref().is_some_and(|(l, _)| l == r);
+            let labelled = ops.set_label.iter().any(|(l, _)| l == r);
+            let touched = ops.adopt.contains(r) || labelled || released;
             let version = if touched { None } else { Some(r.version) };
             let patch = Patch {
                 action: Action::RenumberRevision,
@@ -76,6 +90,7 @@ impl CarryOut {
         let mut touched: Vec<&RevisionRef> = ops.adopt.iter().collect();
         touched.extend(ops.set_label.iter().map(|(r, _)| r));
         touched.extend(ops.set_number.iter().map(|(r, _)| r));
+        touched.extend(ops.release_stages.iter().map(|(r, _)| r));
         if let Some((Some(r), at)) = &ops.set_started {
             let version = (!touched.contains(&r)).then_some(r.version);
             let patch = Patch {
@@ -112,17 +127,6 @@ impl CarryOut {
                 action: Action::RecordClock,
                 kind: PatchType::Merge,
                 body: body::annotation(&r.uid, version, CLOCK, &clock_text(*clock)),
-            };
-            self.patch_revision(job, r, patch, outcome).await?;
-            touched.push(r);
-        }
-        if let Some((r, stages)) = &ops.release_stages {
-            let version = (!touched.contains(&r)).then_some(r.version);
-            let stages: Vec<&str> = stages.iter().map(|stage| &**stage).collect();
-            let patch = Patch {
-                action: Action::ReleaseStage,
-                kind: PatchType::Merge,
-                body: body::annotation(&r.uid, version, RELEASED, &json!(stages).to_string()),
             };
             self.patch_revision(job, r, patch, outcome).await?;
             touched.push(r);

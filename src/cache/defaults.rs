@@ -23,7 +23,7 @@ impl Cache {
                 continue;
             }
             if entry.daemon_set.exclusions() != exclusions {
-                entry.eligibility = eligibility(&entry.daemon_set, self.gates);
+                entry.eligibility = eligibility(&entry.daemon_set, self.settings.gates);
                 entry.verdicts = Verdicts::default();
                 entry.placed = BTreeMap::new();
             }

@@ -66,6 +66,18 @@ impl Cache {
         self.dirty.extend(keys);
     }
 
+    /// Whether a node is leaving has changed: that concerns the DaemonSets whose pods may be there.
+    pub(super) fn mark_leaving(&mut self, node: &Node) {
+        let may_be_there = |entry: &Entry| {
+            // Its older revisions may belong elsewhere.
+            !entry.placed.is_empty() || entry.eligibility.of(node).should_continue_running()
+        };
+        let entries = self.daemon_sets.iter();
+        let keys = entries.filter(|(_, entry)| may_be_there(entry));
+        let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
+        self.dirty.extend(keys);
+    }
+
     /// Whether the controller is a DaemonSet with `budget: bad-nodes`.
     pub(super) fn minds_bad_nodes(&mut self, controller: &Controller) -> bool {
         self.owner(controller).is_some_and(|entry| minds(entry))

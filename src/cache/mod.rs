@@ -57,7 +57,7 @@ struct Entry {
 #[derive(Default, Debug)]
 pub struct Cache {
     interner: Interner,
-    gates: FeatureGates,
+    settings: Settings,
     rollout_defaults: RolloutDefaults,
     nodes: Nodes,
     pods: Pods,
@@ -82,8 +82,16 @@ pub struct Cache {
 impl Cache {
     /// An empty cache. `gates` decide on eligibility.
     pub fn new(gates: FeatureGates) -> Cache {
-        Cache {
+        Cache::with(Settings {
             gates,
+            ..Settings::default()
+        })
+    }
+
+    /// An empty cache, which also knows what else the operator wants to be woken for.
+    pub fn with(settings: Settings) -> Cache {
+        Cache {
+            settings,
             ..Cache::default()
         }
     }
@@ -308,7 +316,7 @@ impl Cache {
                     self.dirty.insert(key.clone());
                 }
                 if *entry.eligibility.template() != daemon_set.template {
-                    entry.eligibility = eligibility(&daemon_set, self.gates);
+                    entry.eligibility = eligibility(&daemon_set, self.settings.gates);
                     entry.verdicts = Verdicts::default();
                 }
                 entry.daemon_set = daemon_set;
@@ -322,7 +330,7 @@ impl Cache {
                 self.by_uid.insert(daemon_set.uid.clone(), key.clone());
                 self.dirty.insert(key.clone());
                 let entry = Entry {
-                    eligibility: eligibility(&daemon_set, self.gates),
+                    eligibility: eligibility(&daemon_set, self.settings.gates),
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
                     creates_denied: None,
@@ -339,9 +347,13 @@ impl Cache {
         let name = node.name.clone();
         let known = self.nodes.by_name(&name).map(|(_, n)| n);
         let health = known.map(Node::health).unwrap_or_default();
+        let signs = known.map(|known| known.leaving_signs(self.settings));
         let before = self.verdicts_on(known);
         if health != node.health() {
             self.mark_bad_nodes();
+        }
+        if signs.is_some_and(|signs| signs != node.leaving_signs(self.settings)) {
+            self.mark_leaving(&node);
         }
         if !self.nodes.put(node) {
             return;
@@ -389,7 +401,10 @@ impl Cache {
             (same.version, same.detail) = (old.version, old.detail.clone());
             same.terminating |= self.pods.get(&key).is_some_and(|p| p.terminating);
             let waits = new.is_unschedulable() != old.is_unschedulable();
-            if same == *old && !(waits && self.minds_bad_nodes(&new.controller)) {
+            let waits = waits && self.minds_bad_nodes(&new.controller);
+            let shut_down = self.settings.suppress_on_leaving_nodes
+                && new.failed_by_node_shutdown() != old.failed_by_node_shutdown();
+            if same == *old && !waits && !shut_down {
                 self.mark_told(old, &new);
                 return;
             }

@@ -69,7 +69,7 @@ impl Cache {
                 continue;
             };
             let placed = Placed {
-                eligibility: Eligibility::new(Arc::<Template>::new(template), self.gates)
+                eligibility: Eligibility::new(Arc::<Template>::new(template), self.settings.gates)
                     .excluding(entry.daemon_set.exclusions()),
                 verdicts: Verdicts::default(),
             };

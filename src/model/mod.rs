@@ -61,7 +61,7 @@ pub use label_selector::LabelSelector;
 pub use labels::Labels;
 pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
 pub use node_detail::NodeDetail;
-pub use node_health::NodeHealth;
+pub use node_health::{LeavingSigns, NodeHealth};
 pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};

@@ -1,8 +1,9 @@
 //! Facts that explain why pods do not run on a node.
 //!
 //! They decide nothing, but for what [`NodeHealth`](super::NodeHealth) has of them, where a
-//! DaemonSet asks for `budget: bad-nodes`. The cache keeps their newest values. A change of them
-//! alone wakes only such DaemonSets; a heartbeat concerns none.
+//! DaemonSet asks for `budget: bad-nodes`, and for whether a node is leaving, where the operator
+//! asks for that. The cache keeps their newest values. A change of them alone wakes only what asks
+//! for it; a heartbeat concerns none.
 
 use super::{ConditionState, Time};
 
@@ -20,6 +21,8 @@ pub struct NodeDetail {
     pub maintenance: Option<ConditionState>,
     /// The condition `GracefulNodeShutdownInProgress`, where its status is `True`.
     pub graceful_shutdown: Option<ConditionState>,
+    /// The condition `Ready` is `False`, and the kubelet says there that the node is shutting down.
+    pub says_shutdown: bool,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
     /// `metadata.deletionTimestamp`: when the deletion was asked for.

@@ -1,9 +1,10 @@
-//! Whether a node is out of order or about to go: what `budget: bad-nodes` looks at.
+//! Whether a node is out of order or about to go: what `budget: bad-nodes` looks at, and where the
+//! operator asks for it, the rule of leaving nodes.
 //!
-//! A change of it concerns the DaemonSets with that key, and no other. A heartbeat changes nothing
-//! of it.
+//! A change of it concerns the DaemonSets with that key, or those whose pods belong on the node,
+//! and no other. A heartbeat changes nothing of it.
 
-use super::{ConditionState, Node};
+use super::{ConditionState, ConditionStatus, Node, Settings};
 
 /// The taints by which an autoscaler says that it is about to remove a node: the cluster
 /// autoscaler's, and karpenter's, which had another name before its version 1.
@@ -28,7 +29,46 @@ pub struct NodeHealth {
     pub unready: Option<ConditionState>,
 }
 
+/// The signs by which a node is leaving, of those that the operator asks for. The default is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeavingSigns {
+    /// The condition `GracefulNodeShutdownInProgress` is `True`.
+    pub shutting_down: bool,
+    /// `metadata.deletionTimestamp` is set.
+    pub terminating: bool,
+    /// It has a taint by which an autoscaler is about to remove it.
+    pub tainted: bool,
+    /// The kubelet says that it is shutting down, or no longer says anything. It is leaving only
+    /// where a pod failed because of that. A node that is up again and not ready yet is not shut
+    /// down: its network may be what a DaemonSet brings.
+    pub shut_down: bool,
+}
+
 impl Node {
+    /// The signs by which it is leaving, of those that the operator asks for.
+    pub fn leaving_signs(&self, settings: Settings) -> LeavingSigns {
+        let any = settings.suppress_on_leaving_nodes;
+        // Nearly all clusters leave here.
+        if !settings.minds_leaving_nodes() {
+            return LeavingSigns::default();
+        }
+        let NodeHealth {
+            terminating,
+            leaving,
+            shutting_down,
+            unready,
+            ..
+        } = self.health();
+        let is_lost = unready.is_some_and(|ready| ready.status == ConditionStatus::Unknown);
+        let says_shutdown = self.detail.as_deref().is_some_and(|d| d.says_shutdown);
+        LeavingSigns {
+            shutting_down,
+            terminating: any && terminating,
+            tainted: any && leaving,
+            shut_down: any && (says_shutdown || is_lost),
+        }
+    }
+
     /// How it stands.
     pub fn health(&self) -> NodeHealth {
         let leaving = self.taints.iter().any(|t| LEAVING.contains(&&*t.key));

@@ -88,8 +88,8 @@ pub struct Pod {
     /// never writes to it.
     pub readable: bool,
     /// Facts that explain why it is not available. They decide nothing, but for
-    /// [`Pod::is_unschedulable`]. None where there is nothing to explain, and for a pod that is
-    /// controlled by an object of another kind than DaemonSet.
+    /// [`Pod::is_unschedulable`] and [`Pod::failed_by_node_shutdown`]. None where there is nothing
+    /// to explain, and for a pod that is controlled by an object of another kind than DaemonSet.
     pub detail: Option<Arc<PodDetail>>,
 }
 
@@ -126,6 +126,12 @@ impl Pod {
         let detail = self.detail.as_deref();
         let unscheduled = detail.and_then(|d| d.unscheduled.as_ref());
         unscheduled.is_some_and(|u| &*u.reason == "Unschedulable")
+    }
+
+    /// Whether it failed because its node shuts down: the kubelet rejected it, or ended it.
+    pub fn failed_by_node_shutdown(&self) -> bool {
+        let reason = self.detail.as_deref().and_then(|d| d.reason.as_deref());
+        self.phase == PodPhase::Failed && matches!(reason, Some("NodeShutdown" | "Terminated"))
     }
 
     /// Whether the status of the condition `Ready` is `True`.

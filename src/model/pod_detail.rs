@@ -2,7 +2,9 @@
 //! the API server.
 //!
 //! They decide nothing, but for [`Pod::is_unschedulable`](super::Pod::is_unschedulable), where a
-//! DaemonSet asks for `budget: bad-nodes`. The cache keeps their newest values. A change of that
+//! DaemonSet asks for `budget: bad-nodes`, and for
+//! [`Pod::failed_by_node_shutdown`](super::Pod::failed_by_node_shutdown), where the operator asks
+//! for `--suppress-on-leaving-nodes`. The cache keeps their newest values. A change of that
 //! alone wakes such a DaemonSet; a change of the others concerns none and wakes no sync.
 
 use std::{borrow::Cow, time::Duration};

@@ -21,6 +21,9 @@ pub enum Placement {
 pub struct FeatureGates {
     /// `TaintTolerationComparisonOperators` (KEP-5471): tolerations with `Lt` and `Gt`.
     pub taint_toleration_comparison_operators: bool,
+    /// `DaemonSetGracefulNodeShutdown` (KEP-6249): nothing is created on a node that is shutting
+    /// down.
+    pub daemon_set_graceful_node_shutdown: bool,
 }
 
 /// What the operator chose.
@@ -30,6 +33,16 @@ pub struct Settings {
     pub placement: Placement,
     /// Feature gates.
     pub gates: FeatureGates,
+    /// `--suppress-on-leaving-nodes`: nothing is created on a node that is about to go, by whatever
+    /// sign.
+    pub suppress_on_leaving_nodes: bool,
+}
+
+impl Settings {
+    /// Whether it matters that a node is leaving.
+    pub fn minds_leaving_nodes(self) -> bool {
+        self.suppress_on_leaving_nodes || self.gates.daemon_set_graceful_node_shutdown
+    }
 }
 
 /// The API server denied the last pod that was to be created: a quota, a webhook, a policy.
@@ -98,8 +111,8 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Lends the same snapshot of a DaemonSet without rollout control, as the built-in controller
-    /// sees it.
-    pub fn without_control<R>(&self, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+    /// sees it. `verdicts` are those on all nodes for its template, none of them excluded.
+    pub fn without_control<R>(&self, verdicts: &Verdicts, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
         let daemon_set = DaemonSet {
             control: None,
             ..self.daemon_set.clone()
@@ -114,7 +127,7 @@ impl<'a> Snapshot<'a> {
             gone_pods: self.gone_pods,
             find_pod: &find_pod,
             revision_exists: self.revision_exists,
-            verdicts: self.verdicts,
+            verdicts,
             placed: Vec::new(),
             backoff: self.backoff,
             creates_denied: self.creates_denied,

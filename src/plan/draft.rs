@@ -44,8 +44,9 @@ impl Draft {
         }
     }
 
-    /// Creates a pod on the node, unless others took the last ones there away, its name is taken,
-    /// or a pod of this DaemonSet without a readable node may be meant for it.
+    /// Creates a pod on the node, unless the node is leaving, others took the last ones there away,
+    /// the pod's name is taken, or a pod of this DaemonSet without a readable node may be meant for
+    /// the node.
     pub fn create(
         &mut self,
         facts: &Facts<'_, '_>,
@@ -54,6 +55,9 @@ impl Draft {
         phase: ActionPhase,
         cause: CreateCause,
     ) -> Result<(), Held> {
+        if let Some(why) = facts.leaving.reason(id) {
+            return self.hold(NodeHold::leaving(node, why));
+        }
         if self.waits(facts, node) {
             return Err(Held);
         }

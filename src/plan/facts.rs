@@ -9,6 +9,7 @@ use crate::model::{
 use super::{
     by_node::ByNode,
     control::{assign::Assignment, exempt::Exempt},
+    leaving::LeavingNodes,
     names,
     revisions::{self, History},
     target::Targets,
@@ -30,6 +31,8 @@ pub struct Facts<'s, 'a> {
     pub exempt: Exempt,
     /// In a rollback the nodes that go first; None where there is none.
     pub back: Option<BTreeSet<NodeId>>,
+    /// The nodes that are about to go, where the operator asks for that.
+    pub leaving: LeavingNodes,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
@@ -62,6 +65,7 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             by_node,
             now,
             targets,
+            leaving: LeavingNodes::find(snapshot, by_node),
             exempt: bad.limit(snapshot, by_node, |id| targets.verdict(id)),
             back: None,
             template_generation: ds.template_generation.map(|g| g.to_string()),

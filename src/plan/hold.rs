@@ -4,7 +4,7 @@
 //! first few names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one
 //! value a node as well, which is what `explain` reads.
 
-use crate::model::{Str, Time};
+use crate::model::{Node, Str, Time};
 
 use super::{
     control::{
@@ -12,6 +12,7 @@ use super::{
         failing::{AutoPause, PastDeadline},
         rollback::RolledBack,
     },
+    leaving::Leaving,
     left_alone::LeftAlone,
     node_group::NodeGroup,
 };
@@ -50,6 +51,8 @@ pub enum HoldRule {
     /// `order`: the node waits for the nodes of an earlier group, of which not all have an
     /// available pod.
     EarlierGroup(Str),
+    /// `order`: there are more groups than can be recorded.
+    TooManyGroups(usize),
     /// A stage is over, and that is not recorded yet: the node follows in the next plan.
     StageNotRecorded,
     /// `canary`: no eligible node has the labels that it asks for.
@@ -76,6 +79,8 @@ pub enum HoldRule {
     /// `budget: strict`, or a node that is excluded: the pod stays on a node that is no longer
     /// wanted, because as many nodes as the budget allows are without an available pod.
     RemovalBudget,
+    /// The node is about to go: nothing is created there, and what runs there is left alone.
+    NodeLeaving(Leaving),
     /// The pod failed, and its backoff runs.
     FailedPodBackoff,
     /// The pod finished, and its backoff runs.
@@ -120,6 +125,7 @@ impl HoldRule {
             HoldRule::Baking => "Baking",
             HoldRule::AwaitingApproval(_) => "AwaitingApproval",
             HoldRule::EarlierGroup(_) => "EarlierGroup",
+            HoldRule::TooManyGroups(_) => "TooManyGroups",
             HoldRule::StageNotRecorded => "StageNotRecorded",
             HoldRule::NoCanaryNode => "NoCanaryNode",
             HoldRule::PinnedRevisionMissing => "PinnedRevisionMissing",
@@ -131,6 +137,7 @@ impl HoldRule {
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::RemovalBudget => "RemovalBudget",
+            HoldRule::NodeLeaving(_) => "NodeLeaving",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
             HoldRule::DeletedPodBackoff => "DeletedPodBackoff",
@@ -174,6 +181,7 @@ impl HoldRule {
                 | HoldRule::Baking
                 | HoldRule::AwaitingApproval(_)
                 | HoldRule::NoCanaryNode
+                | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
         )
     }
@@ -190,6 +198,7 @@ impl HoldRule {
                 | HoldRule::InvalidBudget
                 | HoldRule::NoCanaryNode
                 | HoldRule::PinnedRevisionMissing
+                | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
         )
     }
@@ -246,6 +255,10 @@ impl HoldRule {
                 "the node keeps its revision: the group {name} comes first, and not all of its nodes \
                  have an available pod"
             ),
+            HoldRule::TooManyGroups(groups) => format!(
+                "the node keeps its revision: the key daemonset-controller.io/order makes {groups} \
+                 groups, and their names are longer than what a revision can record"
+            ),
             HoldRule::StageNotRecorded => {
                 "the node keeps its revision for one more plan: that the \
                                             stage before is over is recorded first"
@@ -286,6 +299,10 @@ impl HoldRule {
                                         as the budget allows are without an available pod"
                     .into()
             }
+            HoldRule::NodeLeaving(why) => format!(
+                "no pod is created on the node, and what runs there is left alone: {}",
+                why.describe()
+            ),
             HoldRule::FailedPodBackoff => {
                 "the failed pod is not replaced yet: its backoff runs".into()
             }
@@ -343,6 +360,7 @@ impl HoldRule {
             HoldRule::Baking => "the stage before has baked",
             HoldRule::AwaitingApproval(_) => "somebody approves",
             HoldRule::EarlierGroup(_) => "every node of that group has an available pod",
+            HoldRule::TooManyGroups(_) => "the key names labels with fewer values",
             HoldRule::StageNotRecorded => "it is recorded",
             HoldRule::NoCanaryNode => "a node has these labels, or the key is changed",
             HoldRule::PinnedRevisionMissing => {
@@ -355,6 +373,7 @@ impl HoldRule {
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
             HoldRule::RemovalBudget => "another node's pod is available or gone",
+            HoldRule::NodeLeaving(why) => why.until_what(),
             HoldRule::FailedPodBackoff
             | HoldRule::FinishedPodBackoff
             | HoldRule::DeletedPodBackoff
@@ -400,6 +419,14 @@ pub struct NodeHold {
 }
 
 impl NodeHold {
+    /// A hold on a node that is leaving, with no pod to name.
+    pub fn leaving(node: &Node, why: Leaving) -> Self {
+        NodeHold {
+            since: why.since(node),
+            ..NodeHold::new(&node.name, HoldRule::NodeLeaving(why))
+        }
+    }
+
     /// A hold on a node with no pod or time to name.
     pub fn new(node: &Str, rule: HoldRule) -> Self {
         NodeHold {

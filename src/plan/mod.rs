@@ -15,6 +15,7 @@ pub mod eligibility;
 pub mod explain;
 pub mod facts;
 pub mod hold;
+pub mod leaving;
 pub mod left_alone;
 pub mod names;
 pub mod node_group;
@@ -47,7 +48,7 @@ use crate::model::{Snapshot, Time};
 
 use by_node::ByNode;
 use control::{
-    Gate, Known, Rules,
+    Gate, Known, LastBake, Rules,
     conditions::{self, Missing, Said},
     exempt::Exempt,
     standing::Progressed,
@@ -115,7 +116,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let mut release_stages = None;
     if let Some(gate) = &gate {
         rules.hold(gate, &facts, &mut draft);
-        release_stages = rules.release_stages(gate);
+        release_stages = rules.release_stages(gate, &history);
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
@@ -138,18 +139,19 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     };
     let older = rules.older(snapshot, &old, assignment.as_ref());
     let older_templates = control::older_templates(&older, &draft.creates);
-    if let Some((stages, event)) = release_stages {
-        history.ops.release_stages = Some(stages);
-        draft.events.push(event);
+    if let Some(released) = release_stages {
+        history.ops.release_stages = Some(released.stages);
+        draft.events.extend(released.event);
     }
-    let baking = last_bake.is_some() || matches!(gate, Some(Gate::Stage(_)));
+    let baking = last_bake != LastBake::Over || matches!(gate, Some(Gate::Stage(_)));
     let complete = counted.complete && !baking && !failing.pauses();
     history.ops.set_clock = rules.clock(&history, &failing, now);
     history.ops.set_failed = rules.verdict(&failing, now);
     history.ops.set_approved = rules.approval(&history, &failing, now);
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
-    let said = ds.control.as_ref().map(|_| Said {
+    let said = ds.control.as_ref().map(|control| Said {
+        exempts: control.bad_nodes.is_some(),
         revision: &history.current.name,
         standing: &standing,
         status: &counted.status,
@@ -168,7 +170,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     history.ops.delete_old =
         revisions::delete_old(&old, ds.revision_history_limit, stable, &pods, &history);
     let wake_at = Time::earliest(draft.wake_at, counted.wake_at);
-    let wake_at = Time::earliest(wake_at, last_bake);
+    let wake_at = Time::earliest(wake_at, last_bake.until());
     let wake_at = Time::earliest(wake_at, failing.wake_at);
     let mut status = counted.status;
     status.collision_count = history.ops.collision_count.or(ds.status.collision_count);
@@ -185,6 +187,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         conditions,
         rollout,
         standing: Some(standing),
+        stable_number: rules.stable_number(),
         holds,
         events: draft.events,
         backoff: draft.backoff,

@@ -226,6 +226,7 @@ fn of_taints(
     let effective = tolerations::effective(template);
     let all_gates = FeatureGates {
         taint_toleration_comparison_operators: true,
+        ..FeatureGates::default()
     };
     let tolerated = |taint: &Taint, gates| {
         let mut found = effective.iter();

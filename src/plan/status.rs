@@ -30,11 +30,16 @@ pub fn plan(facts: &Facts<'_, '_>) -> Counted {
     let mut updated = Updated::new(facts);
     for (id, _) in facts.snapshot.nodes.iter() {
         let verdict = facts.verdict(id);
-        if verdict == Verdict::Unreadable {
+        let is_missing = facts.targets.is_missing(id);
+        if verdict == Verdict::Unreadable && !is_missing {
             continue;
         }
-        let should_run = verdict.should_run();
-        let counts = should_run && !facts.exempt.excuses(id);
+        let is_wanted = facts.snapshot.verdicts.get(id).should_run();
+        // Where the revision of a node is lost, it is desired as far as the present template knows.
+        let has_pod = || facts.visible(id).next().is_some();
+        let should_run = verdict.should_run() || is_missing && (is_wanted || has_pod());
+        // A rollout waits for the nodes of the present template as well.
+        let counts = (should_run || is_wanted) && !facts.exempt.excuses(id);
         wanted += i32::from(counts);
         let oldest: Option<&Pod> = facts.visible(id).min_by(|a, b| a.oldest_first(b));
         let Some(pod) = oldest else {

@@ -137,6 +137,7 @@ mod tests {
     fn matching_by_table() {
         let on = FeatureGates {
             taint_toleration_comparison_operators: true,
+            ..FeatureGates::default()
         };
         let off = FeatureGates::default();
         let t = taint("k", "5", "NoSchedule");

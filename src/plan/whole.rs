@@ -42,6 +42,8 @@ pub struct Plan {
     pub rollout: Option<Rollout>,
     /// How the rollout stands, whoever replaces the pods; None where nothing is done at all.
     pub standing: Option<Standing>,
+    /// The number of the stable revision, where that is an older one: what to go back to.
+    pub stable_number: Option<i64>,
     /// What is not done although a rule would want it.
     pub holds: Vec<Hold>,
     /// Events of the decision, by node; those of carrying it out come from whoever does.

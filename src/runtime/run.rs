@@ -62,7 +62,7 @@ pub struct ControllerOptions {
     pub burst: usize,
     /// The most requests of plans in flight at a time.
     pub max_in_flight: usize,
-    /// Placement and feature gates.
+    /// Placement, feature gates, and what to do on leaving nodes.
     pub settings: Settings,
     /// The file with the cluster defaults of rollout control, where there is one.
     pub rollout_defaults: Option<DefaultsFile>,
@@ -99,7 +99,7 @@ pub async fn run(
 ) {
     let mut seeds = Seeds(options.seed);
     let queue = Queue::new(seeds.next(), SYNC_GAP);
-    let mut cache = Cache::new(options.settings.gates);
+    let mut cache = Cache::with(options.settings);
     if let Some(file) = &options.rollout_defaults {
         cache.set_rollout_defaults(file.defaults.clone());
     }

@@ -102,6 +102,8 @@ pub struct Cluster {
     started: u64,
     /// How many requests of the log [`Cluster::next`] has looked at.
     seen: usize,
+    /// The settings of the controller that was started last.
+    settings: Settings,
 }
 
 impl Cluster {
@@ -117,6 +119,7 @@ impl Cluster {
             nodes: 0,
             started: 0,
             seen: 0,
+            settings: Settings::default(),
         }
     }
 
@@ -210,6 +213,7 @@ impl Cluster {
     /// the options is added to it.
     pub fn controller_with(&mut self, name: &str, mut options: ControllerOptions) -> Controller {
         self.started += 1;
+        self.settings = options.settings;
         let own = self.seed.wrapping_mul(1_000) + self.started * 10;
         options.seed = options.seed.wrapping_add(own);
         let writes = match &options.leader_election {
@@ -356,6 +360,7 @@ impl Cluster {
                 controllers,
                 deliveries: &state.deliveries,
                 epoch,
+                settings: self.settings,
             })
         })
     }

@@ -29,6 +29,7 @@ use jiff::Timestamp;
 
 use super::api::store::{Store, Write};
 use super::api::{Entry, deliveries::Deliveries};
+use crate::model::Settings;
 use knowledge::RESOURCES;
 use past::Past;
 use promise::Promise;
@@ -46,6 +47,8 @@ pub struct Check<'a> {
     pub deliveries: &'a Deliveries,
     /// The time of day at the start; writes and requests have times since then.
     pub epoch: Timestamp,
+    /// What the operator chose: a node that is leaving may have no pod.
+    pub settings: Settings,
 }
 
 /// A promise that was broken.
@@ -102,7 +105,7 @@ impl Check<'_> {
     /// The violations of L1 at rest: objects that are not in their desired state, and writes that a
     /// controller asked for since `since`.
     pub fn settled(&self, now: Timestamp, since: Duration) -> Vec<Violation> {
-        let found = at_rest::desired(self.store, now).into_iter();
+        let found = at_rest::desired(self.store, now, self.settings).into_iter();
         let at = self.log.last().map_or(Duration::ZERO, |last| last.at);
         let mut all: Vec<Violation> = found
             .map(|what| Violation {

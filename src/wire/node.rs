@@ -80,6 +80,7 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
         .collect();
     let find = |kind: &str| condition(&conditions, kind);
     let is_true = |c: &&Condition<'_>| c.status() == ConditionStatus::True;
+    let is_false = |c: &&Condition<'_>| c.status() == ConditionStatus::False;
     let detail = NodeDetail {
         unready: find("Ready").filter(|c| !is_true(c)).map(Condition::state),
         maintenance: find("MaintenanceInProgress")
@@ -88,10 +89,19 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
         graceful_shutdown: find("GracefulNodeShutdownInProgress")
             .filter(is_true)
             .map(Condition::state),
+        says_shutdown: find("Ready").filter(is_false).is_some_and(says_shutdown),
         terminating: deletion.is_some(),
         deletion: deletion.and_then(|t| parse_time(&t.0).ok()),
     };
     (detail != NodeDetail::default()).then(|| Arc::new(detail))
+}
+
+/// Whether the kubelet's words for `Ready` are that the node is shutting down, among others or
+/// alone. Its documentation has them as the reason, and the kubelet writes them as the message.
+fn says_shutdown(ready: &Condition<'_>) -> bool {
+    let words = [ready.reason, ready.message].map(leniently::<Text<'_>>);
+    let mut words = words.into_iter().flatten();
+    words.any(|text| text.0.contains("node is shutting down"))
 }
 
 /// What is left of a node that could not be decoded. None where not even the name could be read.
@@ -181,6 +191,26 @@ mod tests {
             ),
         ] {
             assert_eq!(with(&conditions), Some(expected));
+        }
+        for (status, words, expected) in [
+            ("False", r#""reason":"node is shutting down""#, true),
+            ("False", r#""message":"node is shutting down""#, true),
+            (
+                "False",
+                r#""message":"[PLEG is not healthy, node is shutting down]""#,
+                true,
+            ),
+            (
+                "False",
+                r#""reason":"KubeletNotReady","message":"cni plugin not initialized""#,
+                false,
+            ),
+            ("False", r#""message":7"#, false),
+            ("Unknown", r#""message":"node is shutting down""#, false),
+        ] {
+            let ready = format!(r#"{{"type":"Ready","status":"{status}",{words}}}"#);
+            let detail = with(&[ready]).expect("it is not ready");
+            assert_eq!(detail.says_shutdown, expected, "{status} {words}");
         }
         let going = node(r#","deletionTimestamp":"2026-01-01T00:00:01Z""#, "");
         let detail = going.detail.expect("it is terminating");

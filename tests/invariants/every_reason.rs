@@ -9,7 +9,7 @@ use crate::reasons::missing_reasons;
 use daemonset_controller::{
     cache::Cache,
     cli::rollout_defaults::parse,
-    model::{FeatureGates, Key, Kind, Settings, Time},
+    model::{FeatureGates, Key, Kind, LeavingSigns, Settings, Time},
     plan,
 };
 use proptest::prelude::*;
@@ -153,6 +153,44 @@ proptest! {
         let now = cluster.now;
         let missing = cluster.snapshot(|s| missing_reasons(s, &plan::in_detail(s, now)));
         prop_assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_inaction_has_a_reason_where_nodes_are_leaving(
+        world in troubled_world(),
+        gate in any::<bool>(),
+        budget in proptest::sample::select(&["off", "strict", "bad-nodes=50%"][..]),
+    ) {
+        let mut world = world;
+        let annotations = json!({"metadata": {"annotations": {"daemonset-controller.io/budget": budget}}});
+        world.objects[0] = world.objects[0].clone().with(annotations);
+        let mut cluster = world.cluster(None);
+        let now = cluster.now;
+        let by_default = cluster.snapshot(|s| plan::plan(s, now));
+        cluster.settings.gates.daemon_set_graceful_node_shutdown = gate;
+        cluster.settings.suppress_on_leaving_nodes = !gate;
+        let settings = cluster.settings;
+        cluster.snapshot(|s| {
+            let detailed = plan::in_detail(s, now);
+            let missing = missing_reasons(s, &detailed);
+            prop_assert!(missing.is_empty(), "{missing:#?}");
+            let leaves = |node: &str| {
+                let (_, node) = s.nodes.by_name(node).expect("a node");
+                let LeavingSigns { shutting_down, terminating, tainted, .. } = node.leaving_signs(settings);
+                shutting_down || terminating || tainted
+            };
+            prop_assert!(detailed.plan.creates.iter().all(|create| !leaves(&create.node)));
+            // Both only take away: what goes goes by default too, or in the turn of a node that is
+            // passed by.
+            let disrupted = |plan: &plan::Plan| plan.creates.len() + plan.deletes.len();
+            prop_assert!(disrupted(&detailed.plan) <= disrupted(&by_default));
+            for delete in &detailed.plan.deletes {
+                let by_default = by_default.deletes.iter().any(|d| d.pod == delete.pod);
+                let in_turn = ["Outdated", "Misplaced"].contains(&delete.cause.as_str());
+                prop_assert!(by_default || in_turn, "{delete:?}");
+            }
+            Ok(())
+        })?;
     }
 
     #[test]

@@ -146,6 +146,7 @@ fn node() -> impl Strategy<Value = Node> {
 fn gates() -> impl Strategy<Value = FeatureGates> {
     any::<bool>().prop_map(|on| FeatureGates {
         taint_toleration_comparison_operators: on,
+        ..FeatureGates::default()
     })
 }
 

@@ -389,12 +389,49 @@ async fn the_expressions_of_the_policy_have_the_right_types() {
 /// Values that are made of what grammars are made of.
 fn made_up(count: usize) -> Vec<(&'static str, String)> {
     let parts = [
-        "a", "b.c/d", "-", "in", "notin", "(", ")", ",", "=", "==", "!=", "!", ">", "<", " ", "5",
-        "x y", "(a,b)", "a=b", "0", "%", "h", "m", "s", "9", "off", "strict", "_", "/", "E", "10",
-        "\n", "1h", "é", " in (", "a in (b)", "in", "all",
+        "a",
+        "b.c/d",
+        "-",
+        "in",
+        "notin",
+        "(",
+        ")",
+        ",",
+        "=",
+        "==",
+        "!=",
+        "!",
+        ">",
+        "<",
+        " ",
+        "5",
+        "x y",
+        "(a,b)",
+        "a=b",
+        "0",
+        "%",
+        "h",
+        "m",
+        "s",
+        "9",
+        "off",
+        "strict",
+        "_",
+        "/",
+        "E",
+        "10",
+        "\n",
+        "1h",
+        "é",
+        " in (",
+        "a in (b)",
+        "in",
+        "all",
+        "bad-nodes",
+        "bad-nodes=5",
     ];
     let keys = [
-        "canary", "canary", "canary", "bake", "budget", "approve", "hold",
+        "canary", "canary", "canary", "order", "order", "bake", "budget", "approve", "hold",
     ];
     // xorshift64.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -418,11 +455,9 @@ async fn the_door_and_the_controller_agree_on_made_up_values() {
     let door = Door::open("door-made-up").await;
     door.guard("Fail").await;
     let is_read = |annotations: &BTreeMap<String, String>| {
-        Control::read(
-            &annotations.iter().map(|(k, v)| (&**k, &**v)).collect(),
-            &DefaultsOf::default(),
-        )
-        .is_none_or(|control| control.invalid.is_empty())
+        let annotations = annotations.iter().map(|(k, v)| (&**k, &**v)).collect();
+        Control::read(&annotations, &DefaultsOf::default())
+            .is_none_or(|control| control.invalid.is_empty())
     };
     let (mut taken, mut wrong) = (0, Vec::new());
     for (name, value) in made_up(3_000) {

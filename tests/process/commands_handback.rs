@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     commands_status::valid,
+    rollout_defaults::File,
     simulated::{Cluster, REVISIONS},
 };
 
@@ -140,4 +141,62 @@ ControllerRevision logging/agent-aaaa: removed state.daemonset-controller.io/com
     assert_eq!(answer.code, 0, "{}", answer.stderr);
     assert_eq!(valid("handback", &answer.stdout)["recordedRevisions"], 0);
     assert_eq!(writes(&cluster), count);
+}
+
+#[test]
+fn a_check_follows_the_cluster_defaults_and_counts_the_nodes_that_they_exclude() {
+    let cluster = Cluster::updating(json!({}));
+    let held = File::new("handback-held", "- set: {hold: rollout}\n");
+    let args = ["handback", "--check", "-o", "json", "--rollout-defaults"];
+    let check = |file: &File| {
+        let answer = cluster.run(&[&args[..], &[file.path()]].concat());
+        assert_eq!(answer.code, 1, "{}", answer.stderr);
+        valid("handback", &answer.stdout)["daemonSets"][0].clone()
+    };
+    let agent = check(&held);
+    assert_eq!(agent["keys"], json!({ "hold": "rollout" }));
+    assert_eq!(
+        (&agent["held"], &agent["stage"]),
+        (&json!(3), &json!("Paused"))
+    );
+
+    // A node without a pod, because it is excluded.
+    let labels = json!({ "fargate": "yes" });
+    cluster.post(
+        "/api/v1/nodes",
+        json!({ "metadata": { "name": "virtual", "labels": labels } }),
+    );
+    let excluded = File::new(
+        "handback-excluded",
+        "- excludeNodes: fargate\n  set: {hold: rollout}\n",
+    );
+    let agent = check(&excluded);
+    assert_eq!(
+        agent["atOnce"]["create"], 1,
+        "the built-in controller excludes no node"
+    );
+}
+
+#[test]
+fn what_only_unknown_cluster_defaults_explain_is_no_all_clear() {
+    let cluster = Cluster::updating(json!({}));
+    let paused = json!([{
+        "type": "Progressing", "status": "Unknown", "reason": "Paused",
+        "message": "Revision agent-bbbb is held: the key daemonset-controller.io/hold says so",
+        "lastTransitionTime": "2026-06-01T00:00:00Z",
+    }]);
+    cluster.observed("agent", paused);
+    let answer = cluster.run(&["handback", "--check", "-o", "json"]);
+    assert_eq!(answer.code, 1, "{}", answer.stderr);
+    let agent = &valid("handback", &answer.stdout)["daemonSets"][0];
+    let message = agent["message"].as_str().expect("a message");
+    assert!(message.contains("--rollout-defaults FILE"), "{message}");
+    let answer = cluster.run(&["status", "logging/agent"]);
+    assert!(
+        answer.stderr.contains("--rollout-defaults FILE")
+            || answer.stdout.contains("--rollout-defaults FILE"),
+        "{}{}",
+        answer.stdout,
+        answer.stderr
+    );
 }

@@ -5,6 +5,7 @@ use std::fs;
 use daemonset_controller::{model::Labels, plan::control::digest};
 use serde_json::{Value, json};
 
+use crate::rollout_defaults::File;
 use crate::simulated::{AGENT, BINARY, Cluster, REVISIONS, Running, SETS, daemon_set, ended};
 
 /// Holds JSON against the part of the schema for this command.
@@ -60,7 +61,7 @@ Keys        bake=approval canary=1 (not read by the controller yet)
 What you can do
   daemonset-controller approve logging/agent bbbb: all other nodes follow
   daemonset-controller hold logging/agent: no further pod is replaced
-  kubectl rollout undo daemonset/agent -n logging: all nodes go back to the revision before
+  kubectl rollout undo daemonset/agent -n logging --to-revision=1: all nodes go back to the stable revision
 ";
     assert_eq!(answer.stdout, expected);
 
@@ -352,5 +353,27 @@ fn the_history_says_how_each_revision_stands() {
     assert_eq!(
         lines[4][3..],
         ["1", "current, canary over", "-", "registry.example/agent:2"]
+    );
+}
+
+#[test]
+fn the_status_follows_the_cluster_defaults() {
+    let cluster = Cluster::updating(json!({ "daemonset-controller.io/bake": "5m" }));
+    let file = File::new("status", "- set: {hold: rollout, bake: 1m}\n");
+    let args = ["status", "logging/agent", "-o", "json"];
+    let with = cluster.run(&[&args[..], &["--rollout-defaults", file.path()]].concat());
+    assert_eq!(with.code, 2, "{}", with.stderr);
+    let status = valid("status", &with.stdout);
+    assert_eq!(status["keys"], json!({ "bake": "5m", "hold": "rollout" }));
+    assert_eq!(status["stage"], "Paused");
+    let without = cluster.run(&args);
+    assert_eq!(valid("status", &without.stdout)["stage"], "Rolling");
+    let broken = File::new("status-broken", "- set: {hold: maybe}\n");
+    let answer = cluster.run(&[&args[..], &["--rollout-defaults", broken.path()]].concat());
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("rollout, all or off"),
+        "{}",
+        answer.stderr
     );
 }

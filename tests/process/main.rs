@@ -17,6 +17,7 @@ mod docs;
 mod endpoints;
 mod explain_contract;
 mod files;
+mod leaving_cases;
 mod lines;
 mod null_strings;
 mod paths;

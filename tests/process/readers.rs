@@ -33,7 +33,7 @@ const CONDITIONS: [(&str, &str, &[&str]); 8] = [
             "InvalidBudget",
         ],
     ),
-    ("Reconciling", "True", &["Baking"]),
+    ("Reconciling", "True", &["Baking", "AwaitingApproval"]),
 ];
 
 /// What ends a rollout before it is complete.

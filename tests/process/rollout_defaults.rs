@@ -9,16 +9,18 @@ use serde_json::Value;
 use crate::plan_run::{Answer, NOW, data, run_command, schema, validate};
 
 /// A file with this text; it is gone when this is dropped.
-struct File(PathBuf);
+pub struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> File {
+    /// In the folder for temporary files.
+    pub fn new(name: &str, text: &str) -> File {
         let path = env::temp_dir().join(format!("defaults-{}-{name}.yaml", process::id()));
         fs::write(&path, text).expect("the file can be written");
         File(path)
     }
 
-    fn path(&self) -> &str {
+    /// Its path.
+    pub fn path(&self) -> &str {
         self.0.to_str().expect("UTF-8")
     }
 }

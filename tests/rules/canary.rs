@@ -79,6 +79,9 @@ fn the_canary_goes_first_and_the_others_wait_for_it() {
     }
     let plan = plan_of(&[("canary", "1")], "a b c d", all());
     assert_eq!(holds(&plan), ["Canary b c d"]);
+    // Nodes that wait are not up to date.
+    let rollout = plan.rollout.expect("a rolling update");
+    assert_eq!((rollout.updated, rollout.old), (0, 4));
 }
 
 #[test]

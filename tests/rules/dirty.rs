@@ -3,7 +3,9 @@
 
 use daemonset_controller::{
     cache::Cache,
-    model::{ConditionStatus, FeatureGates, Key, Kind, NodeDetail, PodDetail, Time, Version},
+    model::{
+        ConditionStatus, FeatureGates, Key, Kind, NodeDetail, PodDetail, Settings, Time, Version,
+    },
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -49,7 +51,12 @@ fn cluster() -> Cache {
 
 /// The same with annotations, by the name of the DaemonSet.
 pub fn cluster_where(annotations: impl Fn(&str) -> Value) -> Cache {
-    let mut cache = Cache::new(FeatureGates::default());
+    cluster_with(Settings::default(), annotations)
+}
+
+/// The same where the operator chose this.
+pub fn cluster_with(settings: Settings, annotations: impl Fn(&str) -> Value) -> Cache {
+    let mut cache = Cache::with(settings);
     for kind in Kind::ALL {
         cache.list_began(kind);
         cache.list_completed(kind, Version(1));

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 const OFF: FeatureGates = FeatureGates {
     taint_toleration_comparison_operators: false,
+    daemon_set_graceful_node_shutdown: false,
 };
 const ON: FeatureGates = FeatureGates {
     taint_toleration_comparison_operators: true,
+    daemon_set_graceful_node_shutdown: false,
 };
 
 /// The obstacles on `node` where the template's spec is `spec`.

@@ -255,6 +255,8 @@ pub struct Cluster {
     pub cache: Cache,
     /// When plans are made.
     pub now: Time,
+    /// What the operator chose.
+    pub settings: Settings,
 }
 
 impl Cluster {
@@ -268,7 +270,11 @@ impl Cluster {
     pub fn empty() -> Cluster {
         let mut cache = Cache::new(FeatureGates::default());
         cache.tick(now());
-        Cluster { cache, now: now() }
+        Cluster {
+            cache,
+            now: now(),
+            settings: Settings::default(),
+        }
     }
 
     /// The DaemonSet and these.
@@ -303,7 +309,7 @@ impl Cluster {
     /// Lends the snapshot.
     pub fn snapshot<R>(&mut self, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
         self.cache
-            .snapshot(&key(), Settings::default(), f)
+            .snapshot(&key(), self.settings, f)
             .expect("the DaemonSet is there")
     }
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{
-    Args, ValueEnum,
-    builder::{OsStringValueParser, TypedValueParser},
+    ArgAction, Args, ValueEnum,
+    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
 };
 
 use crate::{
@@ -42,8 +42,9 @@ pub struct SharedArgs {
     )]
     pub placement: WhoBinds,
 
-    /// Feature gates, as `TaintTolerationComparisonOperators=true` (KEP-5471: tolerations with Lt
-    /// and Gt; off by default)
+    /// Feature gates, off by default: `TaintTolerationComparisonOperators=true` (KEP-5471:
+    /// tolerations with Lt and Gt), `DaemonSetGracefulNodeShutdown=true` (KEP-6249: no pod is
+    /// created on a node with the condition GracefulNodeShutdownInProgress)
     #[arg(
         long,
         value_name = "GATE=BOOL,...",
@@ -53,6 +54,20 @@ pub struct SharedArgs {
         value_parser = feature_gates
     )]
     pub feature_gates: FeatureGates,
+
+    /// Create no pod on a node that shuts down, is being deleted, or is about to be removed by an
+    /// autoscaler, also where no condition says so
+    #[arg(
+        long,
+        env = "DAEMONSET_CONTROLLER_SUPPRESS_ON_LEAVING_NODES",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    suppress_on_leaving_nodes: bool,
 
     /// YAML file with cluster defaults of rollout control: keys for DaemonSets that have no such
     /// annotation, and nodes that none of their pods shall run on. `run` rereads it
@@ -100,6 +115,7 @@ impl SharedArgs {
                 WhoBinds::NodeName => Placement::NodeName,
             },
             gates: self.feature_gates,
+            suppress_on_leaving_nodes: self.suppress_on_leaving_nodes,
         }
     }
 }
@@ -138,9 +154,11 @@ fn feature_gates(text: &str) -> Result<FeatureGates, String> {
             "TaintTolerationComparisonOperators" => {
                 gates.taint_toleration_comparison_operators = value;
             }
+            "DaemonSetGracefulNodeShutdown" => gates.daemon_set_graceful_node_shutdown = value,
             other => {
                 return Err(format!(
-                    "unknown feature gate {other:?}; known: TaintTolerationComparisonOperators"
+                    "unknown feature gate {other:?}; known: DaemonSetGracefulNodeShutdown, \
+                     TaintTolerationComparisonOperators"
                 ));
             }
         }

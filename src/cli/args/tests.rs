@@ -133,6 +133,17 @@ fn gates_and_empty_values() {
         gates("TaintTolerationComparisonOperators=0,"),
         FeatureGates::default()
     );
+    let ours = gates("DaemonSetGracefulNodeShutdown=true");
+    assert!(ours.daemon_set_graceful_node_shutdown && !ours.taint_toleration_comparison_operators);
+    let leaving = |args: &[&str]| run(args).shared.settings().suppress_on_leaving_nodes;
+    for (args, on) in [
+        (&[][..], false),
+        (&["--suppress-on-leaving-nodes"], true),
+        (&["--suppress-on-leaving-nodes=true"], true),
+        (&["--suppress-on-leaving-nodes=false"], false),
+    ] {
+        assert_eq!(leaving(args), on, "{args:?}");
+    }
     let empty = run(&["--namespace=", "--context=", "--kubeconfig="]);
     assert_eq!(empty.shared.namespace(), None);
     assert_eq!(empty.shared.access(), Access::default());

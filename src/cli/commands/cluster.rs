@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     apply::client::{Api, ApiError, PatchType, paths, verbs::Verb},
+    cache::Cache,
     cli::{
         args::{Asked, SharedArgs, Target},
         plan::{
@@ -14,8 +15,9 @@ use crate::{
             error::PlanError,
             loaded::Loaded,
         },
+        rollout_defaults,
     },
-    model::{FeatureGates, Key, Kind},
+    model::{FeatureGates, Key, Kind, RolloutDefaults},
     runtime::{
         client::{self, Clients},
         list_watch::{ApiSource, Page, Resource, Source},
@@ -42,14 +44,29 @@ pub struct Cluster {
     /// For lists and watches.
     pub clients: Clients,
     api: Api,
+    /// The cluster defaults that the controller is said to have.
+    defaults: Option<RolloutDefaults>,
 }
 
 impl Cluster {
-    /// Makes the clients. Sends nothing yet.
+    /// Makes the clients, and reads the file of cluster defaults. Sends nothing yet.
     pub async fn reach(shared: &SharedArgs) -> Result<Cluster, CommandError> {
+        let defaults = shared.rollout_defaults().map(rollout_defaults::read);
+        let defaults = defaults.transpose().map_err(CommandError::Input)?;
         let clients = client::clients(&shared.access(), None).await?;
         let api = Api::new(clients.writes.clone(), 1, PATIENCE);
-        Ok(Cluster { clients, api })
+        Ok(Cluster {
+            clients,
+            api,
+            defaults: defaults.map(|(_, defaults)| defaults),
+        })
+    }
+
+    /// Has the cache follow the cluster defaults.
+    pub fn apply_defaults(&self, cache: &mut Cache) {
+        if let Some(defaults) = &self.defaults {
+            cache.set_rollout_defaults(defaults.clone());
+        }
     }
 
     fn call<'a>(
@@ -169,8 +186,8 @@ impl Cluster {
             namespace: Some(key.namespace.to_string()),
             name: key.name.to_string(),
         };
-        let choice = Choice::new(Asked::One(target), None, None);
-        Ok(cluster::load_by(self.clients.clone(), &choice, gates).await?)
+        self.load_by(&Choice::new(Asked::One(target), None, None), gates)
+            .await
     }
 
     /// Reads all that plans for the DaemonSets of a namespace, or of all, are made from.
@@ -179,8 +196,18 @@ impl Cluster {
         namespace: Option<&str>,
         gates: FeatureGates,
     ) -> Result<Loaded, CommandError> {
-        let choice = Choice::new(Asked::Each, namespace, None);
-        Ok(cluster::load_by(self.clients.clone(), &choice, gates).await?)
+        self.load_by(&Choice::new(Asked::Each, namespace, None), gates)
+            .await
+    }
+
+    async fn load_by(
+        &self,
+        choice: &Choice<'_>,
+        gates: FeatureGates,
+    ) -> Result<Loaded, CommandError> {
+        let mut loaded = cluster::load_by(self.clients.clone(), choice, gates).await?;
+        self.apply_defaults(&mut loaded.cache);
+        Ok(loaded)
     }
 
     /// Sends a merge patch. None where the object has changed since it was seen, or is gone.

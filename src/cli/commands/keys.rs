@@ -3,22 +3,52 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Control, DefaultsOf, control::PREFIX},
-    plan::control::{conditions::digest_in, digest},
+    model::{ConditionType, Control, DefaultsOf, control::PREFIX},
+    plan::control::{
+        conditions::{digest_in, is_our_reason},
+        digest,
+    },
 };
 
 use super::object::Object;
 
-/// The annotations of rollout control by their keys without the prefix, but for those that are
-/// `off`.
-pub fn in_force(object: &Object) -> BTreeMap<String, String> {
+/// The keys of rollout control without the prefix, with their values, but for those that are
+/// `off`: annotations, whether or not they can be read, and what the cluster defaults add.
+pub fn in_force(object: &Object, control: Option<&Control>) -> BTreeMap<String, String> {
     let annotations = object.annotations();
-    let ours = annotations
+    let annotated = annotations
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, *value)));
-    ours.filter(|(_, value)| *value != "off")
+    let settings = control.map_or(&[][..], |control| &control.settings);
+    let settings = settings.iter().map(|s| (&*s.key, &*s.value));
+    // An annotation wins over a default, and is among the settings where it can be read.
+    settings
+        .chain(annotated)
+        .filter(|(_, value)| *value != "off")
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Which stage the controller says the rollout is in, where only cluster defaults that this command
+/// was not given can be why: there is no control by what is known here.
+pub fn unexplained(object: &Object, control: Option<&Control>) -> Option<String> {
+    let condition = object
+        .condition("Progressing")
+        .filter(|_| control.is_none())?;
+    let reason = condition["reason"].as_str()?;
+    let is_ours = is_our_reason(ConditionType::Progressing, reason);
+    // Keys that went a moment ago have left it behind, and it goes.
+    let has_keys = condition["message"].as_str().and_then(digest_in).is_some();
+    let is_plain = matches!(reason, "Complete" | "Rolling");
+    (is_ours && !has_keys && !is_plain).then(|| reason.to_owned())
+}
+
+/// The note about that.
+pub fn note(stage: &str) -> String {
+    format!(
+        "the controller says that the rollout is {stage}, though no annotation asks for it: cluster \
+         defaults do. --rollout-defaults FILE has this command follow them"
+    )
 }
 
 /// Whether the controller has acted on this generation and on these keys. It says so by the digest
@@ -83,7 +113,7 @@ mod tests {
             "daemonset-controller.io/hold": "off", "daemonset-controller.io/bake": "5m",
             "state.daemonset-controller.io/x": "y",
         });
-        let keys = in_force(&object(annotations, None, 2));
+        let keys = in_force(&object(annotations, None, 2), None);
         assert_eq!(keys, [("bake".to_owned(), "5m".to_owned())].into());
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     model::Verdict,
     plan::{
-        BlockReason, DeleteCause, NodeHold,
+        BlockReason, DeleteCause, HoldRule, NodeHold,
         explain::{Cause, NodeExplanation},
         pod_state::PodState,
     },
@@ -66,9 +66,17 @@ fn deleted(e: &NodeExplanation) -> String {
         format!("{what}, and not replaced")
     } else if leaves_one {
         format!("{what}; the other pod stays")
+    } else if let Some(rule) = leaving(e) {
+        format!("{what}; no other is created until {}", rule.until_what())
     } else {
         format!("{what}; the next pod is created when the node is free")
     }
+}
+
+/// The rule by which the node is leaving, and nothing follows a pod that goes.
+fn leaving(e: &NodeExplanation) -> Option<&HoldRule> {
+    let mut rules = e.holds.iter().map(|hold| &hold.rule);
+    rules.find(|rule| matches!(rule, HoldRule::NodeLeaving(_)))
 }
 
 fn held(hold: &NodeHold) -> String {

@@ -5,7 +5,7 @@
 //! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
 //! stable revision; where there is none, nothing is created.
 
-use crate::model::{NodeId, Pod, Revision, Snapshot, Str};
+use crate::model::{GonePod, NodeId, Pod, Revision, Snapshot, Str, Time};
 
 use crate::plan::{
     by_node::ByNode,
@@ -27,6 +27,42 @@ enum Slot {
     Missing,
 }
 
+/// What nodes without a pod get.
+#[derive(Clone, Copy, Debug)]
+pub enum Stable<'s> {
+    /// The current revision, because it is the one that completed last.
+    Current,
+    /// The current revision, because there is no other one: a first install.
+    None,
+    /// Nothing: pods run whose revision is gone, and no other one is stable.
+    Lost,
+    /// This older one.
+    Older(Hashed<'s>),
+}
+
+/// Which pods that are gone say what their node had. A node may have lost its pod long ago, because
+/// the rollout that completed since did not want it there.
+#[derive(Clone, Copy, Debug)]
+pub enum Gone<'s> {
+    /// None does: a revision is complete now, so every node has what it is to have.
+    Unheeded,
+    /// Those of the revision with this hash, which completed last, and those that were created
+    /// since then.
+    Since(&'s Str, Time),
+    /// All: nothing completed yet.
+    All,
+}
+
+impl Gone<'_> {
+    fn counts(self, pod: &GonePod) -> bool {
+        match self {
+            Gone::Unheeded => false,
+            Gone::Since(hash, at) => pod.created > at || pod.revision.as_ref() == Some(hash),
+            Gone::All => true,
+        }
+    }
+}
+
 /// The assignment of every node, by slot.
 #[derive(Debug)]
 pub struct Assignment<'s> {
@@ -36,12 +72,13 @@ pub struct Assignment<'s> {
 
 impl<'s> Assignment<'s> {
     /// Every node keeps what it has. `old` are the revisions but the current one, `stable` is what
-    /// nodes without a pod get; None is for the current revision.
+    /// nodes without a pod get, and `gone` which pods that are gone say what their node had.
     pub fn keep<'a: 's>(
         snapshot: &'s Snapshot<'a>,
         history: &History,
         old: &'s [(&'a Revision, Str)],
-        stable: Option<Hashed<'_>>,
+        stable: Stable<'_>,
+        gone: Gone<'_>,
         by_node: &ByNode<'a>,
     ) -> Assignment<'s> {
         let known = old.iter().filter_map(|(revision, hash)| {
@@ -53,14 +90,15 @@ impl<'s> Assignment<'s> {
             let at = older.iter().position(|assigned| assigned.hash == hash)?;
             u16::try_from(at).ok()
         };
-        let stable = match stable {
-            None => Slot::Current,
-            Some((_, hash)) => at(hash).map_or(Slot::Missing, Slot::Older),
-        };
         // What a node gets whose last revision cannot be had.
-        let instead = match stable {
-            Slot::Current => Slot::Missing,
-            stable => stable,
+        let (stable, instead) = match stable {
+            Stable::Current => (Slot::Current, Slot::Current),
+            Stable::None => (Slot::Current, Slot::Missing),
+            Stable::Lost => (Slot::Missing, Slot::Missing),
+            Stable::Older((_, hash)) => {
+                let slot = at(hash).map_or(Slot::Missing, Slot::Older);
+                (slot, slot)
+            }
         };
         let of_hash = |hash: &Str| match at(hash) {
             _ if *hash == history.current.hash => Some(Slot::Current),
@@ -95,9 +133,9 @@ impl<'s> Assignment<'s> {
             if let Some((_, _, slot)) = newest {
                 return slot;
             }
-            let gone = snapshot.gone_pods.on(nodes.name(id)).iter();
-            let gone = gone.max_by_key(|gone| gone.created);
-            match gone {
+            let pods = snapshot.gone_pods.on(nodes.name(id)).iter();
+            let newest = pods.max_by_key(|pod| pod.created);
+            match newest.filter(|pod| gone.counts(pod)) {
                 Some(gone) => gone.revision.as_ref().and_then(of_hash).unwrap_or(instead),
                 None => stable,
             }

@@ -25,10 +25,7 @@ impl Facts<'_, '_> {
         order: Option<&Order>,
         assignment: &Assignment<'_>,
     ) -> Vec<NodeId> {
-        let snapshot = self.snapshot;
-        let nodes = snapshot.nodes.iter();
-        let eligible = nodes.filter(|(id, _)| snapshot.verdicts.get(*id).should_run());
-        let mut eligible: Vec<(NodeId, &Node)> = eligible.collect();
+        let mut eligible: Vec<(NodeId, &Node)> = self.eligible().collect();
         let desired = eligible.len();
         eligible.retain(|(id, _)| !self.exempt.is(*id));
         let most = match canary {
@@ -40,7 +37,11 @@ impl Facts<'_, '_> {
             Canary::Nodes(count) => *count,
             Canary::Percent(percent) => (desired * percent).div_ceil(100).max(1),
         };
-        let has_current = |id: &NodeId| assignment.of(*id).is_none() && !assignment.is_missing(*id);
+        // Also one whose new pod failed beside the old one.
+        let has_one = |id: NodeId| self.by_node.on(id).iter().any(|pod| self.is_current(pod));
+        let has_current = |id: &NodeId| {
+            has_one(*id) || assignment.of(*id).is_none() && !assignment.is_missing(*id)
+        };
         let ids = eligible.into_iter().map(|(id, _)| id);
         let (mut chosen, mut others): (Vec<NodeId>, Vec<NodeId>) = ids.partition(has_current);
         others.sort_by_cached_key(|id| self.turn(*id));
@@ -72,8 +73,8 @@ impl Facts<'_, '_> {
     /// What orders the nodes that have another revision.
     fn turn(&self, id: NodeId) -> (bool, bool, Option<Time>, Str) {
         let newest = self.live(id).max_by_key(|p| p.created);
-        let is_stable =
-            newest.is_some_and(|p| revisions::hash_of(p, self.history) == Some(self.stable.1));
+        let stable = self.stable.map(|(_, hash)| hash);
+        let is_stable = newest.is_some_and(|p| revisions::hash_of(p, self.history) == stable);
         let name = self.snapshot.nodes.name(id).clone();
         (newest.is_some(), is_stable, newest.map(|p| p.created), name)
     }

@@ -70,6 +70,7 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "NoCanaryNode",
             "PinnedRevisionMissing",
             "TooManyBadNodes",
+            "TooManyGroups",
         ],
         ConditionType::Reconciling => &["Baking", "AwaitingApproval"],
     }
@@ -144,6 +145,8 @@ pub struct Said<'p> {
     pub standing: &'p Standing,
     /// The counts.
     pub status: &'p DaemonSetStatus,
+    /// Whether nodes may be exempt from the rollout.
+    pub exempts: bool,
     /// The nodes without an available pod.
     pub missing: &'p Missing,
 }
@@ -311,7 +314,8 @@ impl Said<'_> {
         let revision = self.revision;
         match &self.standing.progress {
             Progress::Complete => format!(
-                "Revision {revision} is complete: every eligible node has had an available pod of it"
+                "Revision {revision} is complete: every eligible node{} has had an available pod of it",
+                aside(self.exempts)
             ),
             Progress::Rolling => match &self.standing.stage {
                 Some(stage) => format!(
@@ -346,6 +350,11 @@ impl Said<'_> {
             Progress::Paused(rule) | Progress::AutoPaused(rule) => paused(revision, rule),
         }
     }
+}
+
+/// What is added to "every eligible node" where nodes may be exempt.
+pub fn aside(exempts: bool) -> &'static str {
+    if exempts { ", exempt ones aside," } else { "" }
 }
 
 fn paused(revision: &str, rule: &HoldRule) -> String {

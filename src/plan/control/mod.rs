@@ -39,10 +39,10 @@ use super::{
     whole::OlderRevision,
 };
 
-use assign::Assignment;
+use assign::{Assignment, Gone, Stable};
 use exempt::Exempt;
 use failing::{AutoPause, Failing};
-use stable::Hashed;
+use stable::{Hashed, Look};
 use standing::{Progress, Standing};
 
 /// What keeps nodes from the current revision.
@@ -73,9 +73,44 @@ pub struct Known<'s, 'a> {
 }
 
 impl<'s, 'a: 's> Known<'s, 'a> {
-    fn keep(&self, stable: Option<Hashed<'_>>) -> Assignment<'s> {
-        Assignment::keep(self.snapshot, self.history, self.old, stable, self.by_node)
+    fn keep(&self, stable: Stable<'_>, gone: Gone<'_>) -> Assignment<'s> {
+        let (snapshot, history) = (self.snapshot, self.history);
+        Assignment::keep(snapshot, history, self.old, stable, gone, self.by_node)
     }
+}
+
+/// How the last stage of a rollout stands: all nodes have the current revision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LastBake {
+    /// There is nothing to watch, or it was watched for long enough.
+    Over,
+    /// It is watched until then.
+    Until(Time),
+    /// It begins anew when all its nodes have an available pod again.
+    Interrupted,
+}
+
+impl LastBake {
+    /// Until when it is watched, where a time ends it.
+    pub fn until(self) -> Option<Time> {
+        match self {
+            LastBake::Until(until) => Some(until),
+            LastBake::Over | LastBake::Interrupted => None,
+        }
+    }
+}
+
+/// What is to be recorded about stages.
+pub struct Released {
+    /// The current revision, and all stages of its rollout that are over.
+    pub stages: (RevisionRef, Vec<Str>),
+    /// The event that tells of those that are over now.
+    pub event: Option<Event>,
+}
+
+/// Whether this plan makes an older revision the newest again: a rollout to it begins.
+pub fn is_newest_again(history: &History) -> bool {
+    history.ops.set_number.is_some() && history.ops.delete_duplicates.is_empty()
 }
 
 /// The rules of rollout control for one plan.
@@ -93,17 +128,23 @@ pub struct Rules<'s> {
     old_completed: Option<Time>,
     /// The older revision that is complete now.
     complete: Option<&'s Revision>,
+    /// Whether the current revision is complete now.
+    is_complete: bool,
+    /// Whether pods run whose revision is gone.
+    has_lost: bool,
+    /// The revision that completed last, where that was recorded: its hash, and when.
+    newest: Option<(&'s Str, Time)>,
 }
 
 impl<'s> Rules<'s> {
     /// Sorts out what the rules need. `old` are the revisions but the current one, `pods` all
     /// claimed pods.
-    pub fn new(
-        snapshot: &'s Snapshot<'_>,
+    pub fn new<'a: 's>(
+        snapshot: &'s Snapshot<'a>,
         history: &History,
         old: &'s [(&Revision, Str)],
         pods: &[&Pod],
-        by_node: &ByNode<'_>,
+        by_node: &ByNode<'a>,
         now: Time,
     ) -> Rules<'s> {
         let control = snapshot.daemon_set.control.as_deref();
@@ -117,8 +158,8 @@ impl<'s> Rules<'s> {
             .copied()
             .filter(|r| is_current(r) || is_duplicate(r));
         let current_completed = alike.filter_map(|r| stable::completed(r, now)).max();
-        let complete =
-            control.and_then(|_| stable::complete(snapshot, history, old, pods, by_node, now));
+        let look = control.map(|_| Look::new(snapshot, history, pods, by_node, now));
+        let complete = look.as_ref().and_then(|look| look.complete(old));
         let stable = control.and_then(|_| {
             complete.or_else(|| stable::stable(current_completed, old, pods, history, now))
         });
@@ -133,6 +174,38 @@ impl<'s> Rules<'s> {
                 .filter_map(|(r, _)| stable::completed(r, now))
                 .max(),
             complete: complete.map(|(revision, _)| revision),
+            is_complete: look.as_ref().is_some_and(Look::is_current_complete),
+            has_lost: look.as_ref().is_some_and(|look| look.has_lost(old)),
+            newest: old
+                .iter()
+                .filter_map(|(r, hash)| Some((hash, stable::completed(r, now)?)))
+                .max_by_key(|(_, at)| *at),
+        }
+    }
+
+    /// What nodes without a pod get while they are not released.
+    fn stable(&self) -> Stable<'s> {
+        match self.stable {
+            Some(stable) => Stable::Older(stable),
+            None if self.current_completed.is_some() || self.is_complete => Stable::Current,
+            None if self.has_lost => Stable::Lost,
+            None => Stable::None,
+        }
+    }
+
+    /// Which pods that are gone say what their node had.
+    fn gone<'h>(&self, current: &'h Str) -> Gone<'h>
+    where
+        's: 'h,
+    {
+        if self.complete.is_some() || self.is_complete {
+            return Gone::Unheeded;
+        }
+        let newest: Option<(&'h Str, Time)> = self.newest;
+        match (newest, self.current_completed) {
+            (old, Some(at)) if old.is_none_or(|(_, old)| old <= at) => Gone::Since(current, at),
+            (Some((hash, at)), _) => Gone::Since(hash, at),
+            (None, _) => Gone::All,
         }
     }
 
@@ -168,7 +241,8 @@ impl<'s> Rules<'s> {
                 }
                 let deadline = self.control.and_then(|control| control.deadline);
                 if let Some(deadline) = deadline {
-                    let mut assignment = known.keep(self.stable);
+                    let mut assignment =
+                        known.keep(self.stable(), self.gone(&known.history.current.hash));
                     let facts = self.stages(known, &failing);
                     let stage = self.control.zip(facts);
                     let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
@@ -259,11 +333,14 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let keep = || known.keep(self.stable);
+        let keep = || known.keep(self.stable(), self.gone(&known.history.current.hash));
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
-        if self.current_completed.is_some() {
+        // A first install has no stages.
+        if self.current_completed.is_some()
+            || matches!(self.stable(), Stable::None | Stable::Current)
+        {
             return None;
         }
         let facts = self.stages(known, failing);
@@ -308,10 +385,19 @@ impl<'s> Rules<'s> {
             by_node: known.by_node,
             exempt: known.exempt,
             failing,
-            stable: self.stable?,
-            released: self.current.map_or(&[], |revision| &revision.released[..]),
+            stable: self.stable,
+            released: self.released(known.history),
             now: known.now,
         })
+    }
+
+    /// The stages that are over. Those of an earlier rollout to the same revision do not count, nor
+    /// do they in the plan that makes it the newest again.
+    fn released(&self, history: &History) -> &'s [Str] {
+        match self.current {
+            Some(revision) if !is_newest_again(history) => &revision.released,
+            _ => &[],
+        }
     }
 
     /// Adds what is held to the draft, and takes out what may not be done.
@@ -330,19 +416,25 @@ impl<'s> Rules<'s> {
         draft.events.extend(hold::event(control));
     }
 
-    /// All stages that are over, where one of them is to be recorded on the current revision, and
-    /// the event that says so.
-    pub fn release_stages(&self, gate: &Gate) -> Option<((RevisionRef, Vec<Str>), Event)> {
-        let Gate::Stage(stages::Stage {
-            over: Some(over), ..
-        }) = gate
-        else {
-            return None;
-        };
+    /// All stages that are over, where that is to be recorded on the current revision, and the
+    /// event that tells of those that are over now. A rollout that begins anew has none.
+    pub fn release_stages(&self, gate: &Gate, history: &History) -> Option<Released> {
         let current = self.current?;
-        let released = current.released.iter().chain(&over.names).cloned();
-        let event = over.event(current);
-        Some(((current.into(), released.collect()), event))
+        let released = self.released(history);
+        let over = match gate {
+            Gate::Stage(stages::Stage { over, .. }) => over.as_ref(),
+            Gate::Held(_) | Gate::Back(_) => None,
+        };
+        let is_stale = released.len() < current.released.len();
+        if over.is_none() && !is_stale {
+            return None;
+        }
+        let names = over.map_or(&[][..], |over| &over.names);
+        let all = released.iter().chain(names).cloned().collect();
+        Some(Released {
+            stages: (current.into(), all),
+            event: over.map(|over| over.event(current)),
+        })
     }
 
     /// The nodes that are to have an older revision.
@@ -384,8 +476,7 @@ impl<'s> Rules<'s> {
         let Some(current) = self.current else {
             return Some((None, now));
         };
-        let is_newest_again =
-            history.ops.set_number.is_some() && history.ops.delete_duplicates.is_empty();
+        let is_newest_again = is_newest_again(history);
         let is_unknown = current.started.is_none() && standing.progress != Progress::Complete;
         (is_newest_again || is_unknown).then(|| (Some(current.into()), now))
     }
@@ -417,23 +508,21 @@ impl<'s> Rules<'s> {
         self.current_completed.is_some() && self.current_completed >= self.old_completed
     }
 
-    /// Until when the last stage of a rollout bakes: every eligible node has an available pod of
-    /// the current revision, and no time has passed with which it could show itself. None for a
-    /// rollout without stages, for one that was approved, and once the time is over.
-    pub fn last_bake(&self, facts: &Facts<'_, '_>, complete: bool) -> Option<Time> {
-        let control = self.control?;
-        if control.canary.is_none() && control.order.is_none() {
-            return None;
-        }
-        let is_released = |r: &Revision| !r.released.is_empty();
-        let is_staged = self.stable.is_some() || self.current.is_some_and(is_released);
-        let hash = &facts.history.current.hash;
-        let Bake::For(time) = control.bake else {
-            return None;
+    /// How the last stage of a rollout stands, once the counts say that the revision is complete.
+    pub fn last_bake(&self, facts: &Facts<'_, '_>, complete: bool) -> LastBake {
+        let Some(control) = self.control.filter(|_| complete) else {
+            return LastBake::Over;
         };
+        let hash = &facts.history.current.hash;
+        let has_stages = control.canary.is_some() || control.order.is_some();
+        let is_released = !self.released(facts.history).is_empty();
+        let is_staged = has_stages && (self.stable.is_some() || is_released);
         let is_good = self.current_completed.is_some() || control.approve.as_ref() == Some(hash);
-        if !is_staged || is_good || !complete {
-            return None;
+        let Bake::For(time) = control.bake else {
+            return LastBake::Over;
+        };
+        if !is_staged || is_good {
+            return LastBake::Over;
         }
         let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
         let counts = |id: &NodeId| facts.is_eligible(*id) && !facts.exempt.excuses(*id);
@@ -443,8 +532,17 @@ impl<'s> Rules<'s> {
             let pod = live.find(|p| facts.is_of_current(p))?;
             bake::available_since(facts.ds(), pod, facts.now)
         });
-        let until = bake::stage_since(since, facts.now)? + time;
-        (until > facts.now).then_some(until)
+        match bake::stage_since(since, facts.now).map(|since| since + time) {
+            // A pod is on its way out that the counts still have.
+            None => LastBake::Interrupted,
+            Some(until) if until > facts.now => LastBake::Until(until),
+            Some(_) => LastBake::Over,
+        }
+    }
+
+    /// The number of the stable revision, where it is an older one.
+    pub fn stable_number(&self) -> Option<i64> {
+        self.stable.map(|(revision, _)| revision.number)
     }
 
     /// The name of the stable revision, where it is an older one.

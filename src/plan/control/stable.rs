@@ -1,15 +1,15 @@
 //! The stable revision: what nodes have while they are not released for the current one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{NodeId, Pod, Revision, Snapshot, Str, Time};
+use crate::model::{Bake, NodeId, Pod, Revision, Snapshot, Str, Time, Verdict};
 
 use crate::plan::{
     by_node::ByNode,
     revisions::{self, History},
 };
 
-use super::exempt::Exempt;
+use super::{bake, exempt::Exempt};
 
 /// A revision with its hash.
 pub type Hashed<'s> = (&'s Revision, &'s Str);
@@ -25,7 +25,7 @@ pub fn completed(revision: &Revision, now: Time) -> Option<Time> {
 /// middle of a rollout: the one with the highest number that a live pod carries. None where the
 /// current revision itself is the newest that completed, and for a first install.
 ///
-/// Before all these comes a revision that is [`complete`] now.
+/// Before all these comes a revision that is [`Look::complete`] now.
 pub fn stable<'s>(
     current_completed: Option<Time>,
     old: &'s [(&Revision, Str)],
@@ -54,42 +54,120 @@ pub fn stable<'s>(
     carried.map(hashed).max_by_key(|(r, _)| (r.number, &r.name))
 }
 
-/// The older revision that is complete now, whoever rolled it out: every live pod is of it, and
-/// every node that its pods belong on has an available one. Nodes that are exempt from its rollout
-/// aside. None where there is no such node.
-pub fn complete<'s>(
-    snapshot: &Snapshot<'_>,
-    history: &History,
-    old: &'s [(&Revision, Str)],
-    pods: &[&Pod],
-    by_node: &ByNode<'_>,
-    now: Time,
-) -> Option<Hashed<'s>> {
-    let live: Vec<&Pod> = pods.iter().copied().filter(|p| p.is_live()).collect();
-    let is_complete = |revision: &Revision, of: &Str| {
-        let placed = snapshot.placed(revision)?;
-        let verdict = |id| placed.verdicts.get(id);
-        let exempt = Exempt::find(snapshot, history, of, by_node).limit(snapshot, by_node, verdict);
-        let is_other = |pod: &&Pod| {
-            revisions::hash_of(pod, history) != Some(of)
-                && !pod.node.is_some_and(|id| exempt.excuses(id))
-        };
-        if live.iter().any(is_other) {
+/// What the completion of a revision is judged by.
+pub struct Look<'p, 'a> {
+    /// The snapshot.
+    pub snapshot: &'p Snapshot<'a>,
+    /// The revisions, sorted out.
+    pub history: &'p History,
+    /// The live pods.
+    live: Vec<&'p Pod>,
+    /// Claimed pods by node.
+    pub by_node: &'p ByNode<'a>,
+    /// The time of the plan.
+    pub now: Time,
+}
+
+impl<'p, 'a> Look<'p, 'a> {
+    /// `pods` are all claimed pods.
+    pub fn new(
+        snapshot: &'p Snapshot<'a>,
+        history: &'p History,
+        pods: &[&'p Pod],
+        by_node: &'p ByNode<'a>,
+        now: Time,
+    ) -> Look<'p, 'a> {
+        Look {
+            snapshot,
+            history,
+            live: pods.iter().copied().filter(|p| p.is_live()).collect(),
+            by_node,
+            now,
+        }
+    }
+
+    fn hash(&self, pod: &'p Pod) -> Option<&'p Str> {
+        revisions::hash_of(pod, self.history)
+    }
+
+    /// Since when the revision with this hash has been complete, whoever rolled it out: every live
+    /// pod is of it, and every node that its pods belong on has an available one. Nodes that are
+    /// exempt from its rollout aside. None where it is not, or there is no such node.
+    fn since(&self, of: &Str, verdict: impl Fn(NodeId) -> Verdict) -> Option<Time> {
+        let snapshot = self.snapshot;
+        let exempt = Exempt::find(snapshot, self.history, of, self.by_node);
+        let exempt = exempt.limit(snapshot, self.by_node, &verdict);
+        let is_excused = |pod: &Pod| pod.node.is_some_and(|id| exempt.excuses(id));
+        let mut live = self.live.iter();
+        if live.any(|pod| self.hash(pod) != Some(of) && !is_excused(pod)) {
             return None;
         }
-        let ready = snapshot.daemon_set.min_ready_seconds;
-        let available = live.iter().filter(|p| p.is_available(ready, now));
-        let covered: BTreeSet<NodeId> = available.filter_map(|p| p.node).collect();
+        let since = |pod: &&Pod| {
+            let since = bake::available_since(snapshot.daemon_set, pod, self.now)?;
+            Some((pod.node?, since))
+        };
+        let covered: BTreeMap<NodeId, Time> = self
+            .live
+            .iter()
+            .copied()
+            .filter_map(|p| since(&p))
+            .collect();
         let nodes = snapshot.nodes.iter().map(|(id, _)| id);
         let mut eligible = nodes
             .filter(|id| verdict(*id).should_run() && !exempt.excuses(*id))
             .peekable();
         eligible.peek()?;
-        eligible.all(|id| covered.contains(&id)).then_some(())
-    };
-    let complete = old
-        .iter()
-        .filter(|(revision, hash)| is_complete(revision, hash).is_some());
-    let newest = complete.max_by_key(|(revision, _)| (revision.number, &revision.name));
-    newest.map(|(revision, hash)| (*revision, hash))
+        bake::stage_since(eligible.map(|id| covered.get(&id).copied()), self.now)
+    }
+
+    /// Whether the current revision is complete now.
+    pub fn is_current_complete(&self) -> bool {
+        let verdict = |id| self.snapshot.verdicts.get(id);
+        self.since(&self.history.current.hash, verdict).is_some()
+    }
+
+    /// The older revision that is complete now. None while a live pod is of the current one: then
+    /// that one is rolled out. One that was rolled out in stages has to have baked as well.
+    pub fn complete<'s>(&self, old: &'s [(&Revision, Str)]) -> Option<Hashed<'s>> {
+        let carried: BTreeSet<&Str> = self.live.iter().filter_map(|pod| self.hash(pod)).collect();
+        if carried.contains(&self.history.current.hash) {
+            return None;
+        }
+        let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
+        let is_complete = |revision: &Revision, hash: &Str| {
+            let verdicts = self.snapshot.placed(revision)?.verdicts;
+            let since = self.since(hash, |id| verdicts.get(id))?;
+            self.has_baked(revision, hash, since).then_some(())
+        };
+        let complete = carried.filter(|(r, hash)| is_complete(r, hash).is_some());
+        let newest = complete.max_by_key(|(revision, _)| (revision.number, &revision.name));
+        newest.map(|(revision, hash)| (*revision, hash))
+    }
+
+    /// Whether an older revision that is complete since then was watched for long enough, or needs
+    /// not be. It needs not where it completed before, or where nothing says that it was rolled out
+    /// under rollout control.
+    fn has_baked(&self, revision: &Revision, hash: &Str, since: Time) -> bool {
+        let Some(control) = self.snapshot.daemon_set.control.as_deref() else {
+            return false;
+        };
+        let is_staged = control.canary.is_some() || control.order.is_some();
+        let is_ours = revision.started.is_some() || !revision.released.is_empty();
+        if !is_staged || !is_ours || completed(revision, self.now).is_some() {
+            return true;
+        }
+        let is_approved = control.approve.as_ref() == Some(hash);
+        match control.bake {
+            Bake::For(time) => is_approved || since + time <= self.now,
+            Bake::Approval => is_approved || !revision.released.is_empty(),
+        }
+    }
+
+    /// Whether a live pod is of a revision that is gone.
+    pub fn has_lost(&self, old: &[(&Revision, Str)]) -> bool {
+        let current = &self.history.current.hash;
+        let is_known = |hash: &Str| hash == current || old.iter().any(|(_, of)| of == hash);
+        let mut hashes = self.live.iter().filter_map(|pod| self.hash(pod));
+        hashes.any(|hash| !is_known(hash))
+    }
 }

@@ -11,7 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Bake, Control, Group, NodeId, Order, Pod, Revision, Snapshot, Str, Time, control::CANARY_STAGE,
+    Bake, Control, Group, Node, NodeId, Order, Pod, Revision, Snapshot, Str, Time,
+    control::CANARY_STAGE,
 };
 
 use crate::plan::{
@@ -22,6 +23,10 @@ use crate::plan::{
 };
 
 use super::{assign::Assignment, bake, exempt::Exempt, failing::Failing, stable::Hashed};
+
+/// The most bytes of the names of all groups. An object's annotations have 256 KiB together, and a
+/// revision has those of its DaemonSet.
+const LONGEST_RECORD: usize = 128 * 1024;
 
 /// So many groups are named in an event.
 const SHOWN: usize = 5;
@@ -94,8 +99,8 @@ pub struct Facts<'s, 'a> {
     pub exempt: &'s Exempt,
     /// The nodes that fail.
     pub failing: &'s Failing,
-    /// The stable revision.
-    pub stable: Hashed<'s>,
+    /// The stable revision; None where it is lost.
+    pub stable: Option<Hashed<'s>>,
     /// The stages that are recorded as over.
     pub released: &'s [Str],
     /// The time of the plan.
@@ -117,19 +122,42 @@ impl Facts<'_, '_> {
         if let Some(canary) = &control.canary
             && !released.contains(CANARY_STAGE)
         {
+            // Without a node there is nothing to learn.
+            self.eligible().next()?;
             let nodes = self.choose(canary, control.order.as_ref(), assignment);
-            nodes.iter().for_each(|id| assignment.release(*id));
-            return Some(self.judge(control, Kind::Canary, &nodes));
+            let stage = self.judge(control, Kind::Canary, &nodes);
+            // One that was approved takes in no more nodes: they have their turn in their groups.
+            if stage.over.is_none() {
+                nodes.iter().for_each(|id| assignment.release(*id));
+            }
+            return Some(stage);
         }
         let order = control.order.as_ref()?;
+        let groups = self.groups(order).into_iter();
+        let groups: Vec<(Str, Vec<NodeId>)> = groups
+            .map(|(group, nodes)| (order.name(&group), nodes))
+            .collect();
+        if groups.iter().map(|(name, _)| name.len() + 3).sum::<usize>() > LONGEST_RECORD {
+            return Some(Stage {
+                name: "".into(),
+                rule: HoldRule::TooManyGroups(groups.len()),
+                until: None,
+                over: None,
+            });
+        }
         let mut over: Option<Over> = None;
-        for (group, nodes) in self.groups(order) {
-            let name = order.name(&group);
+        for (name, nodes) in groups {
             if released.contains(&*name) {
                 nodes.iter().for_each(|id| assignment.release(*id));
                 continue;
             }
-            let stage = self.judge(control, Kind::Group(&name), &nodes);
+            let judged = nodes.iter().copied().filter(|id| !self.exempt.is(*id));
+            let judged: Vec<NodeId> = judged.collect();
+            // It has its turn when one of its nodes is well again.
+            if judged.is_empty() {
+                continue;
+            }
+            let stage = self.judge(control, Kind::Group(&name), &judged);
             match stage.over {
                 // Several at once, as where the key is added to a rollout that is far on.
                 Some(Over { because, .. }) => {
@@ -153,16 +181,18 @@ impl Facts<'_, '_> {
         })
     }
 
-    /// The eligible nodes by group, exempt ones aside.
+    /// The nodes that are eligible for the current revision.
+    pub fn eligible(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        let nodes = self.snapshot.nodes.iter();
+        nodes.filter(|(id, _)| self.snapshot.verdicts.get(*id).should_run())
+    }
+
+    /// The eligible nodes by group, exempt ones included.
     fn groups(&self, order: &Order) -> BTreeMap<Group, Vec<NodeId>> {
         let mut groups: BTreeMap<Group, Vec<NodeId>> = BTreeMap::new();
-        for (id, node) in self.snapshot.nodes.iter() {
-            if self.snapshot.verdicts.get(id).should_run() && !self.exempt.is(id) {
-                groups
-                    .entry(order.group(&node.labels))
-                    .or_default()
-                    .push(id);
-            }
+        for (id, node) in self.eligible() {
+            let group = groups.entry(order.group(&node.labels));
+            group.or_default().push(id);
         }
         groups
     }
@@ -219,7 +249,8 @@ impl Facts<'_, '_> {
         self.by_node.on(id).iter().copied().filter(|p| p.is_live())
     }
 
-    fn is_current(&self, pod: &Pod) -> bool {
+    /// Whether the pod is of the current revision.
+    pub fn is_current(&self, pod: &Pod) -> bool {
         revisions::hash_of(pod, self.history) == Some(&self.history.current.hash)
     }
 

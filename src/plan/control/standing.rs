@@ -8,7 +8,7 @@ use crate::plan::{
     hold::{Hold, HoldRule},
 };
 
-use super::{Gate, stages::Stage};
+use super::{Gate, LastBake, stages::Stage};
 
 /// How a rollout stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,8 +65,8 @@ impl Progress {
 pub struct Progressed<'p> {
     /// What keeps nodes from the current revision.
     pub gate: Option<&'p Gate>,
-    /// Until when the last stage bakes.
-    pub last_bake: Option<Time>,
+    /// How the last stage stands.
+    pub last_bake: LastBake,
     /// Whether the current revision is the one that completed last.
     pub completed: bool,
     /// Whether every eligible node has an available pod of the current revision, exempt nodes
@@ -123,8 +123,10 @@ impl Progressed<'_> {
                 _ => Progress::Canary,
             };
         }
-        if let Some(until) = self.last_bake {
-            return Progress::Baking(until);
+        match self.last_bake {
+            LastBake::Until(until) => return Progress::Baking(until),
+            LastBake::Interrupted => return Progress::Rolling,
+            LastBake::Over => {}
         }
         if self.is_complete(facts) {
             return Progress::Complete;

@@ -16,7 +16,7 @@ use crate::plan::{
 };
 
 use super::{
-    Gate, conditions,
+    Gate, conditions, is_newest_again,
     standing::{Progress, Standing},
 };
 
@@ -42,7 +42,7 @@ pub fn started(
             .iter()
             .any(|pod| revisions::hash_of(pod, history) == Some(&current.hash))
     } else {
-        ops.set_number.is_some() && ops.delete_duplicates.is_empty()
+        is_newest_again(history)
     };
     if is_stopped || !begins {
         return None;
@@ -157,13 +157,16 @@ pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Opti
     if !conditions::is_ours(told) || &*told.reason == complete {
         return None;
     }
+    let control = ds.control.as_deref();
+    let exempts = control.is_some_and(|control| control.bad_nodes.is_some());
     Some(Event {
         kind: EventType::Normal,
         reason: "RolloutComplete",
         message: format!(
-            "Revision {} is complete: every eligible node has had an available pod of it. It is \
+            "Revision {} is complete: every eligible node{} has had an available pod of it. It is \
              the stable revision now",
-            revision.name
+            revision.name,
+            conditions::aside(exempts),
         ),
         node: None,
     })

@@ -114,6 +114,16 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         }
     }
 
+    /// Counts a node that has what it is to have. While it is not released that is an older
+    /// revision.
+    pub fn count(&self, id: NodeId, rollout: &mut Rollout) {
+        if self.facts.targets.is_current(id) {
+            rollout.updated += 1;
+        } else {
+            rollout.old += 1;
+        }
+    }
+
     /// None where there are several of one kind, or one that could not be decoded: upkeep deals
     /// with them.
     pub fn pair(&mut self, id: NodeId) -> Option<Pair<'a>> {
@@ -157,6 +167,27 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
                 pod: Some(pod.name.clone()),
                 since: why.since(node),
                 ..NodeHold::new(&node.name, HoldRule::NodeExempt(why))
+            });
+        }
+        true
+    }
+
+    /// Whether the node is leaving. Then the rollout does nothing there: the node counts as it
+    /// stands, and its one old pod stays. Where there are more, or none, upkeep has said so.
+    pub fn is_leaving(&self, id: NodeId, draft: &mut Draft) -> bool {
+        let facts = self.facts;
+        let (Some(why), Some(node)) = (facts.leaving.reason(id), facts.snapshot.nodes.get(id))
+        else {
+            return false;
+        };
+        let mut live = facts.visible(id).filter(|p| p.is_live());
+        if let (Some(pod), None) = (live.next(), live.next())
+            && !facts.is_updated(id, pod)
+            && !self.is_going(pod)
+        {
+            draft.holds.on_node(NodeHold {
+                pod: Some(pod.name.clone()),
+                ..NodeHold::leaving(node, why)
             });
         }
         true

@@ -17,11 +17,11 @@ pub struct Rollout {
     pub unavailable: usize,
     /// Nodes that count against `maxSurge`.
     pub surging: usize,
-    /// Nodes with a pod of the revision that they are to have.
+    /// Nodes with a pod of the current revision.
     pub updated: usize,
-    /// Those of them whose pod is available.
+    /// Nodes with an available pod of the revision that they are to have.
     pub done: usize,
-    /// Nodes with an older pod.
+    /// Nodes with an older pod, those included that are not released for the current revision.
     pub old: usize,
     /// Exempt nodes, which are in none of the counts before, but for `desired`, that have no
     /// available pod of the revision that they are to have.

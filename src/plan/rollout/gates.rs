@@ -66,6 +66,11 @@ impl Gate {
         }
     }
 
+    /// Whether every node without an available pod counts.
+    pub fn is_strict(self) -> bool {
+        self == Gate::Strict
+    }
+
     /// Whether nothing is replaced.
     pub fn is_shut(self) -> bool {
         matches!(self, Gate::Shut(_))

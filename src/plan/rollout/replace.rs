@@ -17,12 +17,13 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         if census.is_held(id) || census.passes_over(id, draft, rollout) {
             continue;
         }
+        let is_leaving = census.is_leaving(id, draft);
         match census.pair(id) {
             Some(Pair {
                 new: Some(new),
                 old: None,
             }) => {
-                rollout.updated += 1;
+                census.count(id, rollout);
                 if census.is_available(new) {
                     rollout.done += 1;
                 } else {
@@ -43,12 +44,14 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                     first,
                 };
                 if census.is_available(pod) {
-                    candidates.push(candidate);
+                    if !is_leaving {
+                        candidates.push(candidate);
+                    }
                 } else {
                     // Its node is unavailable already: nothing is lost.
                     rollout.unavailable += 1;
                     census.blocks(id, node, Some(pod));
-                    if !census.is_going(pod) {
+                    if !is_leaving && !census.is_going(pod) {
                         waiting.push(candidate);
                     }
                 }

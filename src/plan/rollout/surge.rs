@@ -30,6 +30,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
             exempt += usize::from(facts.exempt.is(id) && facts.is_eligible(id));
             continue;
         }
+        let is_leaving = census.is_leaving(id, draft);
         let Some(Pair { new, old }) = census.pair(id) else {
             rollout.surging += 1;
             census.blocks(id, node, None);
@@ -40,8 +41,18 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         }
         match (new, old) {
             (Some(new), None) => {
-                rollout.updated += 1;
-                rollout.done += usize::from(census.is_available(new));
+                census.count(id, rollout);
+                if census.is_available(new) {
+                    rollout.done += 1;
+                } else if gate.is_strict() {
+                    // Its old pod went, because it was not available either.
+                    rollout.surging += 1;
+                    census.blocks(id, node, Some(new));
+                }
+            }
+            (None, None) if gate.is_strict() => {
+                rollout.surging += 1;
+                census.blocks(id, node, None);
             }
             (None, None) => {}
             (None, Some(pod)) => {
@@ -54,6 +65,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                     first,
                 };
                 match (census.is_available(pod), facts.is_eligible(id)) {
+                    _ if is_leaving => {}
                     (false, true) => waiting.push(candidate),
                     (_, false) if gate.is_shut() => waiting.push(candidate),
                     // Nothing is lost, and nothing is to come.
@@ -76,14 +88,16 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 if census.is_available(new) {
                     rollout.done += 1;
-                    let first = facts.goes_first(id);
-                    let candidate = Candidate {
-                        id,
-                        node,
-                        pod,
-                        first,
-                    };
-                    delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
+                    if !is_leaving {
+                        let first = facts.goes_first(id);
+                        let candidate = Candidate {
+                            id,
+                            node,
+                            pod,
+                            first,
+                        };
+                        delete(census, &candidate, DeleteCause::Replaced, draft, rollout);
+                    }
                 } else {
                     rollout.surging += 1;
                     census.blocks(id, node, Some(new));

@@ -11,6 +11,8 @@
 //! - An unscheduled pod whose node is gone is deleted once, not again at every sync while it
 //!   terminates.
 //! - A node with a pod that could not be decoded is left as it is.
+//! - Where the operator asks for it, nothing is created on a node that is
+//!   [leaving](super::leaving).
 
 mod surge;
 mod terminal;
@@ -22,9 +24,10 @@ use super::{
     draft::{Draft, Held},
     facts::Facts,
     hold::{HoldRule, NodeHold},
+    leaving::Leaving,
 };
 
-use terminal::PodEvent;
+use terminal::{Found, PodEvent};
 
 /// Goes over all nodes.
 pub fn plan(facts: &Facts<'_, '_>, draft: &mut Draft) {
@@ -86,11 +89,14 @@ fn plan_node(
     }
 
     let first_delete = draft.deletes.len();
-    let mut found = terminal::sort_out(facts, node, visible, draft, events);
+    let mut found = terminal::sort_out(facts, id, node, visible, draft, events);
     if found.in_backoff {
         draft.in_backoff.insert(id);
     }
     found.running.sort_by(|a, b| a.oldest_first(b));
+    if let Some(why) = facts.leaving.reason(id) {
+        return leave(node, why, &found, verdict, draft);
+    }
     let is_free = found.running.is_empty() && !found.in_backoff && verdict.should_run();
     if facts.surging {
         surge::prune(facts, id, node, &found.running, draft);
@@ -116,6 +122,22 @@ fn plan_node(
             d.phase = ActionPhase::Successor;
         }
     }
+}
+
+/// The node is leaving. What failed there goes, as its backoff allows; what runs there stays, even
+/// where there are several, and nothing follows.
+fn leave(node: &Node, why: Leaving, found: &Found<'_>, verdict: Verdict, draft: &mut Draft) {
+    let lacks_one = found.running.is_empty() && !found.in_backoff && verdict.should_run();
+    let pod = match (&found.running[..], found.sign) {
+        ([oldest, _, ..], _) => Some(oldest.name.clone()),
+        (_, Some(sign)) => Some(sign.name.clone()),
+        _ if lacks_one => None,
+        _ => return,
+    };
+    draft.holds.on_node(NodeHold {
+        pod,
+        ..NodeHold::leaving(node, why)
+    });
 }
 
 /// The node waits for a terminating pod: one that the API server knows to be terminating, or one

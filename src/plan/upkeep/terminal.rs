@@ -1,6 +1,6 @@
 //! Failed and finished pods of one node: which are deleted now, and which wait for their backoff.
 
-use crate::model::{BackoffKind, Node, Pod, PodPhase, Str};
+use crate::model::{BackoffKind, Node, NodeId, Pod, PodPhase, Str};
 
 use crate::plan::{
     action::{ActionPhase, CreateCause, DeleteCause, Event, EventType},
@@ -18,6 +18,8 @@ pub struct Found<'a> {
     pub running: Vec<&'a Pod>,
     /// A pod that is terminating and not yet terminal.
     pub terminating: Option<&'a Pod>,
+    /// A failed pod that stays because it is all that tells that the node is leaving.
+    pub sign: Option<&'a Pod>,
     /// A terminal pod waits for a backoff that began in an earlier plan.
     pub in_backoff: bool,
     /// Why the last of the terminal pods that are deleted now is deleted.
@@ -46,6 +48,7 @@ impl Ended {
 /// pods do not: all of one plan are one attempt.
 pub fn sort_out<'a>(
     facts: &Facts<'_, 'a>,
+    id: NodeId,
     node: &Node,
     visible: impl Iterator<Item = &'a Pod>,
     draft: &mut Draft,
@@ -55,14 +58,19 @@ pub fn sort_out<'a>(
     let mut found = Found {
         running: Vec::new(),
         terminating: None,
+        sign: None,
         in_backoff: false,
         replaced: None,
     };
+    let leaving = facts.leaving.reason(id);
     let mut failed: Vec<&Pod> = Vec::new();
     let mut succeeded: Vec<&Pod> = Vec::new();
     for pod in visible {
         match pod.phase {
             _ if pod.terminating => found.terminating = Some(pod),
+            PodPhase::Failed if leaving.is_some_and(|why| why.is_told_by(pod)) => {
+                found.sign = Some(pod);
+            }
             PodPhase::Failed => failed.push(pod),
             PodPhase::Succeeded => succeeded.push(pod),
             PodPhase::Active => found.running.push(pod),

@@ -10,14 +10,14 @@ use super::facts::{
     self, age, current_hash, hash, is_live, is_terminal, is_terminating, owner, ready_since, said,
     target, text,
 };
-use crate::model::{DaemonSet, Selector};
+use crate::model::{DaemonSet, Selector, Settings};
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NAMESPACES, NODES, PODS};
 use crate::sim::api::store::{Name, Store};
 
 type Rows = BTreeMap<Name, Arc<Value>>;
 
 /// Everything that is not in its desired state, in words.
-pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
+pub fn desired(store: &Store, now: Timestamp, settings: Settings) -> Vec<String> {
     let mut wrong = Vec::new();
     let going = |daemon_set: &Value| {
         let namespace = store.get(&NAMESPACES, "", text(daemon_set, "namespace"));
@@ -32,7 +32,7 @@ pub fn desired(store: &Store, now: Timestamp) -> Vec<String> {
         let Ok(Selector::All(_)) = &read.selector else {
             continue;
         };
-        let told = judge(object, &read, store, now).into_iter();
+        let told = judge(object, &read, store, now, settings).into_iter();
         wrong.extend(told.map(|what| format!("DaemonSet {}: {what}", said(object))));
     }
     wrong
@@ -49,7 +49,13 @@ struct Counts {
     updated: i64,
 }
 
-fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec<String> {
+fn judge(
+    object: &Value,
+    read: &DaemonSet,
+    store: &Store,
+    now: Timestamp,
+    settings: Settings,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let revisions = store.all(&CONTROLLER_REVISIONS);
     let Some(current) = current_hash(object, revisions.values()) else {
@@ -76,6 +82,7 @@ fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec
             1
         };
         let (least, most) = match (verdict.should_run(), verdict.should_continue_running()) {
+            (true, _) if is_leaving(node, &here, settings) => (0, most),
             (true, _) => (1, most),
             (false, true) => (0, most),
             (false, false) => (0, 0),
@@ -96,6 +103,22 @@ fn judge(object: &Value, read: &DaemonSet, store: &Store, now: Timestamp) -> Vec
     }
     counts.compare(object, &mut wrong);
     wrong
+}
+
+/// Whether nothing need be created on the node, with these pods of the DaemonSet on it.
+fn is_leaving(node: &Value, here: &[&Value], settings: Settings) -> bool {
+    let Some(node) = facts::node(node) else {
+        return false;
+    };
+    let signs = node.leaving_signs(settings);
+    let by_shutdown = |pod: &&Value| {
+        let reason = pod["status"]["reason"].as_str().unwrap_or("");
+        is_terminal(pod) && ["NodeShutdown", "Terminated"].contains(&reason)
+    };
+    signs.shutting_down
+        || signs.terminating
+        || signs.tainted
+        || signs.shut_down && here.iter().any(by_shutdown)
 }
 
 /// Adds the objects that match the selector, have no controller, and should have been adopted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, value::to_raw_value};
 
-use crate::model::{DaemonSet, FeatureGates, Interner, Verdict};
+use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
 use crate::wire;
 
@@ -105,10 +105,15 @@ pub fn read(daemon_set: &Value) -> Option<DaemonSet> {
     wire::daemon_set::decode(&raw, &mut Interner::default()).ok()
 }
 
+/// A node as decisions see it; None if it cannot be decoded.
+pub fn node(node: &Value) -> Option<Node> {
+    let raw = to_raw_value(node).ok()?;
+    wire::node::decode(&raw, &mut Interner::default()).ok()
+}
+
 /// The DaemonSet's verdict on a node; None if the node cannot be decoded.
 pub fn verdict(daemon_set: &DaemonSet, node: &Value) -> Option<Verdict> {
-    let raw = to_raw_value(node).ok()?;
-    let node = wire::node::decode(&raw, &mut Interner::default()).ok()?;
+    let node = self::node(node)?;
     let eligibility = Eligibility::new(daemon_set.template.clone(), FeatureGates::default());
     Some(eligibility.of(&node))
 }

@@ -155,6 +155,7 @@ impl Story {
             controllers: &["us"],
             deliveries: &self.deliveries,
             epoch: Timestamp::UNIX_EPOCH,
+            settings: Settings::default(),
         })
     }
 

@@ -13,8 +13,8 @@ use crate::{
         },
         plan::report::ObjectName,
     },
-    model::{Snapshot, Time},
-    plan::{self, Plan},
+    model::{Snapshot, Time, Verdicts},
+    plan::{self, Plan, eligibility::Eligibility},
 };
 
 use super::ours::{self, Recorded};
@@ -79,7 +79,10 @@ impl DaemonSetReport {
     ) -> DaemonSetReport {
         let detailed = plan::in_detail(snapshot, now);
         let with = &detailed.plan;
-        let without = snapshot.without_control(|plain| plan::plan(plain, now));
+        let template = snapshot.daemon_set.template.clone();
+        let mut verdicts = Verdicts::default();
+        Eligibility::new(template, snapshot.settings.gates).refresh(&mut verdicts, snapshot.nodes);
+        let without = snapshot.without_control(&verdicts, |plain| plan::plan(plain, now));
         let (stage, message) = match (&with.standing, &with.left_alone) {
             (Some(standing), _) => {
                 let (stage, message, _) = stage(&standing.progress);
@@ -94,6 +97,9 @@ impl DaemonSetReport {
             .iter()
             .filter(|r| r.owner.as_deref() == Some(ds.uid.as_str()));
         let (conditions, _) = ours::conditions(object);
+        // Its rollout waits, and the plan made here does not know why.
+        let unexplained = keys::unexplained(object, ds.control.as_deref());
+        let message = unexplained.as_deref().map_or(message, keys::note);
         DaemonSetReport {
             daemon_set: ObjectName {
                 namespace: ds.namespace.to_string(),
@@ -101,9 +107,9 @@ impl DaemonSetReport {
             },
             stage: stage.to_owned(),
             message,
-            keys: keys::in_force(object),
+            keys: keys::in_force(object, ds.control.as_deref()),
             held,
-            rolls_out: held > 0 || differ(with, &without),
+            rolls_out: held > 0 || differ(with, &without) || unexplained.is_some(),
             at_once: AtOnce {
                 create: without.creates.len(),
                 delete: without.deletes.len(),

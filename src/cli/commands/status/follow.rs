@@ -68,10 +68,12 @@ pub async fn follow(
     settings: Settings,
     mut show: impl FnMut(&Status) -> Result<ControlFlow<()>, CommandError>,
 ) -> Result<(), CommandError> {
+    let mut cache = Cache::with(settings);
+    cluster.apply_defaults(&mut cache);
     let known = Arc::new(Known {
         key: key.clone(),
         state: Mutex::new(Seen {
-            cache: Cache::new(settings.gates),
+            cache,
             object: None,
             failure: None,
         }),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{carry_out, cluster::Cluster, error::CommandError, object::Object};
-use report::{State, Status};
+use report::{LEFT_ALONE, State, Status};
 use view::View;
 
 /// Prints the status. The exit code is its state.
@@ -41,7 +41,9 @@ async fn answer(args: &StatusArgs) -> Result<u8, CommandError> {
     let mut view = View::new(args.output, on_terminal, args.verbose);
     let mut ended = first.state;
     let watched = follow::follow(&cluster, &object.key, settings, |status| {
-        let is_over = args.wait && status.keys_read && status.state != State::UnderWay;
+        // Nobody reads the keys of a DaemonSet that is left alone.
+        let is_read = status.keys_read || status.stage == LEFT_ALONE;
+        let is_over = args.wait && is_read && status.state != State::UnderWay;
         ended = status.state;
         if args.watch {
             if let Some(shown) = view.frame(status) {

@@ -54,7 +54,14 @@ pub fn steps(detailed: &DetailedPlan, key: &Key, program: &str) -> Vec<Step> {
             "kubectl rollout undo daemonset/{} -n {}",
             key.name, key.namespace
         );
-        Step::by(command, "all nodes go back to the revision before")
+        // Without a number kubectl takes the one before, which may have failed as well.
+        match plan.stable_number {
+            Some(number) => Step::by(
+                format!("{command} --to-revision={number}"),
+                "all nodes go back to the stable revision",
+            ),
+            None => Step::by(command, "all nodes go back to the revision before"),
+        }
     };
     let mut steps: Vec<Step> = match &standing.progress {
         Progress::Complete => Vec::new(),

@@ -21,7 +21,7 @@ use crate::{
 use super::next::{self, Step};
 
 /// The stage of a DaemonSet for which nothing is done.
-const LEFT_ALONE: &str = "LeftAlone";
+pub const LEFT_ALONE: &str = "LeftAlone";
 
 /// How a rollout stands.
 #[derive(Serialize, Deserialize, Clone, Debug)]
@@ -156,11 +156,14 @@ impl Status {
                 available: counts.number_available,
                 held: held(&detailed),
             },
-            keys: keys::in_force(object),
+            keys: keys::in_force(object, ds.control.as_deref()),
             keys_read: keys::are_read(object),
             waiting: waiting(snapshot, &detailed, now),
             next: next::steps(&detailed, &object.key, program),
-            notes: notes::about(ds, plan),
+            notes: notes::about(ds, plan)
+                .into_iter()
+                .chain(keys::unexplained(object, ds.control.as_deref()).map(|s| keys::note(&s)))
+                .collect(),
         };
         (status, plan.wake_at)
     }
@@ -187,7 +190,7 @@ fn state(standing: &Standing) -> State {
 pub fn stage(progress: &Progress) -> (&'static str, String, Option<Time>) {
     let (message, until) = match progress {
         Progress::Complete => (
-            "every eligible node has had an available pod of the revision".to_owned(),
+            "every node that the rollout waits for has had an available pod of the revision".to_owned(),
             None,
         ),
         Progress::Rolling => (
