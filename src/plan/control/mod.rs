@@ -337,10 +337,7 @@ impl<'s> Rules<'s> {
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
-        // A first install has no stages.
-        if self.current_completed.is_some()
-            || matches!(self.stable(), Stable::None | Stable::Current)
-        {
+        if self.current_completed.is_some() {
             return None;
         }
         let facts = self.stages(known, failing);
@@ -379,6 +376,10 @@ impl<'s> Rules<'s> {
         known: &Known<'f, 'a>,
         failing: &'f Failing,
     ) -> Option<stages::Facts<'f, 'a>> {
+        // A first install has none.
+        if matches!(self.stable(), Stable::None | Stable::Current) {
+            return None;
+        }
         Some(stages::Facts {
             snapshot: known.snapshot,
             history: known.history,
