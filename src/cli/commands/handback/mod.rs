@@ -103,6 +103,11 @@ async fn look(
         ..Handback::default()
     };
     if objects.is_empty() {
+        // A namespace that is not there has none either.
+        let place = scope.map_or("the cluster".to_owned(), |name| format!("namespace {name}"));
+        handback
+            .notes
+            .push(format!("there is no DaemonSet in {place}"));
         return Ok(handback);
     }
     let settings = args.shared.settings();

@@ -51,15 +51,23 @@ pub fn render(handback: &Handback) -> String {
         let of = sets.filter(|d| !d.conditions.is_empty()).count();
         let _ = writeln!(
             out,
-            "\nTo be removed: {conditions} conditions of {of} DaemonSets, and the state of rollouts from {} \
-             ControllerRevisions.\nThe annotations of DaemonSets stay: they are yours.",
-            handback.recorded_revisions
+            "\nTo be removed: {} of {}, and the state of rollouts from {}.\n\
+             The annotations of DaemonSets stay: they are yours.",
+            counted(conditions, "condition"),
+            counted(of, "DaemonSet"),
+            counted(handback.recorded_revisions, "ControllerRevision")
         );
     }
     for note in &handback.notes {
         let _ = writeln!(out, "\nnote: {note}");
     }
     out
+}
+
+/// So many of them, as `1 condition` and `2 conditions`.
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 fn row(report: &DaemonSetReport) -> Row<8> {
