@@ -451,3 +451,39 @@ fn an_approved_canary_restarts_no_pod_for_nothing() {
         rules(&plan)
     );
 }
+
+#[test]
+fn nodes_that_join_do_not_begin_a_bake_anew() {
+    let began = state("started", ago(87_000));
+    let joined = |name: &str, seconds| {
+        node(name).with(json!({"metadata": {"creationTimestamp": ago(seconds)}}))
+    };
+    let plan = |keys: &[(&str, &str)], released: &[&str], more: Vec<Object>| {
+        let set = set(keys);
+        let current = revision(NEW, 2, &set.json["spec"]["template"])
+            .with(began.clone())
+            .with(state("released", json!(released).to_string()));
+        let good = revision(OLD, 1, &template(1)).with(state("completed", ago(90_000)));
+        let old = ["a", "b"].map(|name| joined(name, 900_000));
+        let pods = [new("b", 86_000)];
+        let objects = old
+            .into_iter()
+            .chain([joined("c", 100)])
+            .chain(pods)
+            .chain(more);
+        Cluster::bare(set, [current, good].into_iter().chain(objects)).plan()
+    };
+    // The last bake, and that of a group.
+    let canary = [("canary", "1"), ("bake", "1h")];
+    let done = plan(&canary, &["canary"], vec![new("a", 86_000), new("c", 60)]);
+    assert!(done.revision_ops.set_completed.is_some());
+    let order = [("order", "zone"), ("bake", "1h")];
+    let over = plan(&order, &[], vec![new("a", 86_000), new("c", 60)]);
+    assert!(over.revision_ops.release_stages.is_some());
+    // It has to be available all the same.
+    let waits = plan(&order, &[], vec![new("a", 86_000), unready(new("c", 60))]);
+    assert_eq!(waits.revision_ops.release_stages, None);
+    // A pod on a node that was there counts.
+    let set = plan(&canary, &["canary"], vec![new("a", 60), new("c", 60)]);
+    assert_eq!(set.revision_ops.set_completed, None);
+}

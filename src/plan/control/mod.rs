@@ -34,6 +34,7 @@ use super::{
 };
 
 use assign::{Assignment, Gone, Stable};
+use bake::Sample;
 use exempt::Exempt;
 use stable::{Hashed, Look};
 use standing::{Progress, Standing};
@@ -209,6 +210,7 @@ impl<'s> Rules<'s> {
             exempt,
             stable: self.stable,
             released: self.released(history),
+            started: self.current.and_then(|revision| revision.started),
             now,
         };
         let mut assignment = keep();
@@ -351,7 +353,10 @@ impl<'s> Rules<'s> {
         let since = eligible.map(|id| {
             let mut live = facts.visible(id).filter(|p| p.is_live());
             let pod = live.find(|p| facts.is_of_current(p))?;
-            bake::available_since(facts.ds(), pod, facts.now)
+            let since = bake::available_since(facts.ds(), pod, facts.now)?;
+            let started = self.current.and_then(|revision| revision.started);
+            let joined = bake::joined(facts.snapshot.nodes.get(id), started);
+            Some(Sample { since, joined })
         });
         match bake::stage_since(since, facts.now).map(|since| since + time) {
             // A pod is on its way out that the counts still have.

@@ -22,7 +22,12 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{assign::Assignment, bake, exempt::Exempt, stable::Hashed};
+use super::{
+    assign::Assignment,
+    bake::{self, Sample},
+    exempt::Exempt,
+    stable::Hashed,
+};
 
 /// The most bytes of the names of all groups. An object's annotations have 256 KiB together, and a
 /// revision has those of its DaemonSet.
@@ -101,6 +106,8 @@ pub struct Facts<'s, 'a> {
     pub stable: Option<Hashed<'s>>,
     /// The stages that are recorded as over.
     pub released: &'s [Str],
+    /// When the rollout began, where that was recorded.
+    pub started: Option<Time>,
     /// The time of the plan.
     pub now: Time,
 }
@@ -249,8 +256,10 @@ impl Facts<'_, '_> {
     }
 
     /// Since when the node's pod of the current revision has been available; None while it is not.
-    fn available_since(&self, id: NodeId) -> Option<Time> {
+    fn available_since(&self, id: NodeId) -> Option<Sample> {
         let mut current = self.live(id).filter(|p| self.is_current(p));
-        bake::available_since(self.snapshot.daemon_set, current.next()?, self.now)
+        let since = bake::available_since(self.snapshot.daemon_set, current.next()?, self.now)?;
+        let joined = bake::joined(self.snapshot.nodes.get(id), self.started);
+        Some(Sample { since, joined })
     }
 }
