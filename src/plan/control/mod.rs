@@ -29,11 +29,10 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     revisions::{History, RevisionRef},
-    target::Assigned,
     whole::OlderRevision,
 };
 
-use assign::{Assignment, Gone, Stable};
+use assign::{Assigned, Assignment, Gone, Stable};
 use bake::Sample;
 use exempt::Exempt;
 use stable::{Hashed, Look};
