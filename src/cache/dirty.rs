@@ -59,7 +59,10 @@ impl Cache {
 
     /// Whether a node is well has changed: that concerns the DaemonSets with `budget: bad-nodes`.
     pub(super) fn mark_bad_nodes(&mut self) {
-        let keys = self.daemon_sets.iter().filter(|(_, entry)| minds(entry));
+        let keys = self
+            .daemon_sets
+            .iter()
+            .filter(|(_, entry)| entry.daemon_set.minds_bad_nodes());
         let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
         self.dirty.extend(keys);
     }
@@ -78,7 +81,8 @@ impl Cache {
 
     /// Whether the controller is a DaemonSet with `budget: bad-nodes`.
     pub(super) fn minds_bad_nodes(&mut self, controller: &Controller) -> bool {
-        self.owner(controller).is_some_and(|entry| minds(entry))
+        self.owner(controller)
+            .is_some_and(|entry| entry.daemon_set.minds_bad_nodes())
     }
 
     /// A pod or a revision concerns its controller. An orphan concerns the DaemonSets whose
@@ -122,12 +126,6 @@ impl Cache {
             .collect();
         self.dirty.extend(keys);
     }
-}
-
-/// Whether a DaemonSet asks for `budget: bad-nodes`.
-fn minds(entry: &Entry) -> bool {
-    let control = entry.daemon_set.control.as_deref();
-    control.is_some_and(|control| control.bad_nodes.is_some())
 }
 
 /// Whether the pod waits for the scheduler, and for what its containers wait.

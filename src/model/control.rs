@@ -9,6 +9,7 @@ mod invalid;
 mod values;
 
 pub use invalid::InvalidKey;
+pub use values::is_hash;
 
 use std::{sync::Arc, time::Duration};
 

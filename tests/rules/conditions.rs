@@ -1,35 +1,13 @@
 //! The conditions of a DaemonSet with rollout control: what each says, when it changes, and what of
 //! others stays.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{Plan, control::conditions::digest_in};
 use daemonset_controller::wire::body;
 use serde_json::{Value, json};
-
-/// `default/web` with these keys; all its pods may be replaced at once.
-pub fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
-
-/// Annotations of the state of rollouts.
-pub fn state(key: &str, value: &str) -> Value {
-    let key = format!("state.daemonset-controller.io/{key}");
-    json!({"metadata": {"annotations": {key: value}}})
-}
-
-pub fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
 
 pub fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(50)

@@ -1,6 +1,7 @@
 //! What is told when a rollout under control begins, and when it is complete: once.
 
-use crate::conditions::{cluster, new, old, set, state};
+use crate::conditions::{cluster, new};
+use crate::keyed::{old, set, state};
 use crate::support::*;
 use daemonset_controller::plan::Plan;
 use serde_json::json;

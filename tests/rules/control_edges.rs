@@ -1,50 +1,11 @@
 //! Rollout control where keys, nodes and revisions come together badly: what an attempt that was
 //! taken back leaves behind, lost revisions, completion, approvals and exempt nodes.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::Plan;
-use serde_json::{Value, json};
+use serde_json::json;
 
-fn key_of(key: &str) -> String {
-    format!("daemonset-controller.io/{key}")
-}
-
-fn set_with(keys: &[(&str, &str)], unavailable: Value, surge: Value) -> Object {
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key_of(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge},
-        }},
-    }))
-}
-
-fn set(keys: &[(&str, &str)]) -> Object {
-    set_with(keys, json!("100%"), json!(0))
-}
-
-fn state(key: &str, value: String) -> Value {
-    let key = format!("state.daemonset-controller.io/{key}");
-    json!({"metadata": {"annotations": {(key): value}}})
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
-}
-fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
-}
-fn nodes(names: &str) -> Vec<Object> {
-    names.split(' ').map(node).collect()
-}
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
-}
 fn rules(plan: &Plan) -> Vec<String> {
     plan.holds
         .iter()

@@ -57,7 +57,7 @@ async fn run(args: &ApproveArgs) -> Result<u8, CommandError> {
     // the template is the same, whatever became of the status.
     let generation = object.generation();
     let waits = waits(&present.standing);
-    let done = annotate(&cluster, object, APPROVE, args.dry_run, |now| {
+    let done = annotate(&cluster, object, APPROVE, args.write.dry_run, |now| {
         if now.generation() != generation {
             return Err(CommandError::Refused(format!(
                 "the spec of DaemonSet {} was changed meanwhile: nothing was approved; look at it again",

@@ -155,10 +155,12 @@ impl<'s> Assignment<'s> {
         }
     }
 
-    /// Assigns a node the current revision.
-    pub fn release(&mut self, node: NodeId) {
-        if let Some(slot) = self.slots.get_mut(node.index()) {
-            *slot = Slot::Current;
+    /// Assigns these nodes the current revision.
+    pub fn release(&mut self, nodes: &[NodeId]) {
+        for node in nodes {
+            if let Some(slot) = self.slots.get_mut(node.index()) {
+                *slot = Slot::Current;
+            }
         }
     }
 

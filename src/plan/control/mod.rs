@@ -92,16 +92,14 @@ pub struct Rules<'s> {
     /// When the newest of the equal current revisions completed, those included that are about to
     /// be deleted as duplicates.
     current_completed: Option<Time>,
-    /// When the newest of the others completed.
-    old_completed: Option<Time>,
     /// The older revision that is complete now.
     complete: Option<&'s Revision>,
     /// Whether the current revision is complete now.
     is_complete: bool,
     /// Whether pods run whose revision is gone.
     has_lost: bool,
-    /// The revision that completed last, where that was recorded: its hash, and when.
-    newest: Option<(&'s Str, Time)>,
+    /// Of the others the one that completed last, where that was recorded: its hash, and when.
+    newest_old: Option<(&'s Str, Time)>,
 }
 
 impl<'s> Rules<'s> {
@@ -137,14 +135,10 @@ impl<'s> Rules<'s> {
             stable,
             current,
             current_completed,
-            old_completed: old
-                .iter()
-                .filter_map(|(r, _)| stable::completed(r, now))
-                .max(),
             complete: complete.map(|(revision, _)| revision),
             is_complete: look.as_ref().is_some_and(Look::is_current_complete),
             has_lost: look.as_ref().is_some_and(|look| look.has_lost(old)),
-            newest: old
+            newest_old: old
                 .iter()
                 .filter_map(|(r, hash)| Some((hash, stable::completed(r, now)?)))
                 .max_by_key(|(_, at)| *at),
@@ -169,7 +163,7 @@ impl<'s> Rules<'s> {
         if self.complete.is_some() || self.is_complete {
             return Gone::Unheeded;
         }
-        let newest: Option<(&'h Str, Time)> = self.newest;
+        let newest: Option<(&'h Str, Time)> = self.newest_old;
         match (newest, self.current_completed) {
             (old, Some(at)) if old.is_none_or(|(_, old)| old <= at) => Gone::Since(current, at),
             (Some((hash, at)), _) => Gone::Since(hash, at),
@@ -310,7 +304,7 @@ impl<'s> Rules<'s> {
     /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
     /// has, unless the last stage still bakes.
     pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
-        let newest = self.current_completed.max(self.old_completed);
+        let newest = self.current_completed.max(self.old_completed());
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
         if let Some(older) = self.complete.filter(|r| !is_newest(r.completed)) {
             return Some((older.into(), now));
@@ -325,9 +319,14 @@ impl<'s> Rules<'s> {
         lost.map(|at| (current.into(), at))
     }
 
+    /// When the newest of the others completed.
+    fn old_completed(&self) -> Option<Time> {
+        self.newest_old.map(|(_, at)| at)
+    }
+
     /// Whether the current revision is the one that completed last.
     pub fn is_completed(&self) -> bool {
-        self.current_completed.is_some() && self.current_completed >= self.old_completed
+        self.current_completed.is_some() && self.current_completed >= self.old_completed()
     }
 
     /// How the last stage of a rollout stands, once the counts say that the revision is complete.

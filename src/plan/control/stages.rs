@@ -133,7 +133,7 @@ impl Facts<'_, '_> {
             let stage = self.judge(control, Kind::Canary, &nodes);
             // One that was approved takes in no more nodes: they have their turn in their groups.
             if stage.over.is_none() {
-                nodes.iter().for_each(|id| assignment.release(*id));
+                assignment.release(&nodes);
             }
             return Some(stage);
         }
@@ -153,7 +153,7 @@ impl Facts<'_, '_> {
         let mut over: Option<Over> = None;
         for (name, nodes) in groups {
             if released.contains(&*name) {
-                nodes.iter().for_each(|id| assignment.release(*id));
+                assignment.release(&nodes);
                 continue;
             }
             let judged = nodes.iter().copied().filter(|id| !self.exempt.is(*id));
@@ -163,20 +163,17 @@ impl Facts<'_, '_> {
                 continue;
             }
             let stage = self.judge(control, Kind::Group(&name), &judged);
-            match stage.over {
-                // Several at once, as where the key is added to a rollout that is far on.
-                Some(Over { because, .. }) => {
-                    nodes.iter().for_each(|id| assignment.release(*id));
-                    let names = over.map_or_else(Vec::new, |over| over.names);
-                    let names = names.into_iter().chain([name]).collect();
-                    over = Some(Over { names, because });
-                }
-                None if over.is_some() => break,
-                None => {
-                    nodes.iter().for_each(|id| assignment.release(*id));
-                    return Some(stage);
-                }
+            if stage.over.is_none() && over.is_some() {
+                break;
             }
+            assignment.release(&nodes);
+            // Several at once, as where the key is added to a rollout that is far on.
+            let Some(Over { because, .. }) = stage.over else {
+                return Some(stage);
+            };
+            let names = over.map_or_else(Vec::new, |over| over.names);
+            let names = names.into_iter().chain([name]).collect();
+            over = Some(Over { names, because });
         }
         over.map(|over| Stage {
             name: over.names.last().cloned().unwrap_or_else(|| "".into()),

@@ -7,6 +7,7 @@ use crate::cli::{
     plan::{
         report::ObjectName,
         table::{self, Row},
+        text::reasons::counted,
     },
 };
 
@@ -62,12 +63,6 @@ pub fn render(handback: &Handback) -> String {
         let _ = writeln!(out, "\nnote: {note}");
     }
     out
-}
-
-/// So many of them, as `1 condition` and `2 conditions`.
-fn counted(count: usize, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
 }
 
 fn row(report: &DaemonSetReport) -> Row<8> {
