@@ -8,23 +8,6 @@ use serde_json::{Value, json};
 use super::rollout::*;
 use super::world::*;
 
-fn set_key(server: &World, key: &str, value: impl Into<Value>) {
-    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
-    server.edit(
-        "daemonsets",
-        "web",
-        json!({"metadata": {"annotations": annotations}}),
-    );
-}
-
-fn touched(server: &World, version: &str) -> BTreeSet<String> {
-    server.read(|store| {
-        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
-        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
-        of.map(|pod| target(pod).to_owned()).collect()
-    })
-}
-
 fn revisions(server: &World) -> String {
     let all = server.all("controllerrevisions").into_iter();
     let lines = all.map(|r| {
