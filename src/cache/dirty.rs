@@ -60,8 +60,10 @@ impl Cache {
     /// Whether a node is well has changed: that concerns the DaemonSets with `budget: bad-nodes`,
     /// and those that are told of nodes which fail.
     pub(super) fn mark_bad_nodes(&mut self) {
-        let concerns = |entry: &Entry| minds(entry) || judges(entry);
-        let keys = self.daemon_sets.iter().filter(|(_, entry)| concerns(entry));
+        let keys = self
+            .daemon_sets
+            .iter()
+            .filter(|(_, entry)| entry.daemon_set.minds_bad_nodes() || judges(entry));
         let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
         self.dirty.extend(keys);
     }
@@ -80,7 +82,8 @@ impl Cache {
 
     /// Whether the controller is a DaemonSet with `budget: bad-nodes`.
     pub(super) fn minds_bad_nodes(&mut self, controller: &Controller) -> bool {
-        self.owner(controller).is_some_and(|entry| minds(entry))
+        self.owner(controller)
+            .is_some_and(|entry| entry.daemon_set.minds_bad_nodes())
     }
 
     /// A pod or a revision concerns its controller. An orphan concerns the DaemonSets whose
@@ -126,12 +129,6 @@ impl Cache {
             .collect();
         self.dirty.extend(keys);
     }
-}
-
-/// Whether a DaemonSet asks for `budget: bad-nodes`.
-fn minds(entry: &Entry) -> bool {
-    let control = entry.daemon_set.control.as_deref();
-    control.is_some_and(|control| control.bad_nodes.is_some())
 }
 
 /// Whether nodes that fail are a matter of a DaemonSet.

@@ -11,6 +11,7 @@ mod values;
 
 pub use invalid::InvalidKey;
 pub use on_failure::{FailureAction, OnFailure, Tolerated};
+pub use values::is_hash;
 
 use std::{sync::Arc, time::Duration};
 

@@ -136,6 +136,12 @@ pub struct DaemonSet {
 }
 
 impl DaemonSet {
+    /// Whether it has `budget: bad-nodes`.
+    pub fn minds_bad_nodes(&self) -> bool {
+        let control = self.control.as_deref();
+        control.is_some_and(|control| control.bad_nodes.is_some())
+    }
+
     /// The nodes that the cluster defaults exclude.
     pub fn exclusions(&self) -> Arc<[Exclusion]> {
         let control = self.control.as_ref();

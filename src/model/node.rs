@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Existing, Labels, NodeDetail, Str, Taint, Uid, Version};
+use super::{Existing, Labels, NodeDetail, Str, Taint, Time, Uid, Version};
 
 /// A node: what placement looks at, and what explains it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub struct Node {
     pub uid: Uid,
     /// `metadata.resourceVersion`.
     pub version: Version,
+    /// `metadata.creationTimestamp`; None where it is absent or malformed.
+    pub created: Option<Time>,
     /// `metadata.labels`.
     pub labels: Labels,
     /// `spec.taints`.
@@ -293,6 +295,7 @@ mod tests {
             name: name.into(),
             uid: Uid::from(name),
             version: Version(1),
+            created: None,
             labels: [("zone", zone)].into_iter().collect(),
             taints: Box::default(),
             readable: true,

@@ -150,8 +150,8 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     history.ops.set_approved = rules.approval(&history, &failing, now);
     history.ops.set_started = rules.started(&history, &standing, now);
     history.ops.set_completed = rules.completed(complete, now);
-    let said = ds.control.as_ref().map(|control| Said {
-        exempts: control.bad_nodes.is_some(),
+    let said = ds.control.as_ref().map(|_| Said {
+        exempts: ds.minds_bad_nodes(),
         revision: &history.current.name,
         standing: &standing,
         status: &counted.status,

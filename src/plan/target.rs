@@ -4,18 +4,12 @@
 //! the revision that a node is assigned, never from the DaemonSet directly. Without rollout control
 //! that is the current revision for every node.
 
-use crate::model::{NodeId, Str, Verdict, Verdicts};
+use crate::model::{NodeId, Verdict, Verdicts};
 
-use super::{control::assign::Assignment, revisions::CurrentRevision};
-
-/// A revision that nodes are assigned, with what follows from it.
-#[derive(Clone, Copy, Debug)]
-pub struct Assigned<'s> {
-    /// The hash label of its pods.
-    pub hash: &'s Str,
-    /// Which nodes its template's pods belong on.
-    pub verdicts: &'s Verdicts,
-}
+use super::{
+    control::assign::{Assigned, Assignment},
+    revisions::CurrentRevision,
+};
 
 /// The assignment of every node.
 #[derive(Clone, Copy, Debug)]

@@ -53,6 +53,11 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<Decod
         name: interner.text(&object.metadata.name.0),
         uid: object.metadata.uid(),
         version: object.metadata.version(),
+        created: object
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .and_then(|t| t.0.parse().ok()),
         labels: object.metadata.labels(interner),
         taints: taints
             .iter()
@@ -110,6 +115,7 @@ pub fn from_error(e: &DecodeError) -> Option<Node> {
         name: e.name.clone()?,
         uid: e.uid.clone().unwrap_or(Uid::from("")),
         version: e.version,
+        created: None,
         labels: Labels::default(),
         taints: Box::default(),
         readable: false,

@@ -124,7 +124,7 @@ const RULES: [&str; 4] = [
 ];
 
 proptest! {
-    #![proptest_config(config(600, 20_261_129))]
+    #![proptest_config(config(250, 20_261_129))]
 
     #[test]
     fn every_inaction_has_a_reason_with_rollout_control(

@@ -136,6 +136,7 @@ fn node() -> impl Strategy<Value = Node> {
             name: "a".into(),
             uid: Uid::from("a"),
             version: Version(1),
+            created: None,
             labels: labels.into_iter().collect(),
             taints: taints.into(),
             readable: true,

@@ -90,7 +90,7 @@ fn what_is_ours_is_removed_when_that_was_confirmed_and_no_controller_runs() {
         answer.stderr,
         "error: nothing was removed: --yes removes it\n"
     );
-    let to_be = "To be removed: 2 conditions of 1 DaemonSets, and the state of rollouts from 1 ControllerRevisions.\n";
+    let to_be = "To be removed: 2 conditions of 1 DaemonSet, and the state of rollouts from 1 ControllerRevision.\n";
     assert!(answer.stdout.contains(to_be), "{}", answer.stdout);
 
     let now = jiff::Timestamp::now();
@@ -198,5 +198,16 @@ fn what_only_unknown_cluster_defaults_explain_is_no_all_clear() {
         "{}{}",
         answer.stdout,
         answer.stderr
+    );
+}
+
+#[test]
+fn a_namespace_without_daemon_sets_is_said_to_have_none() {
+    let answer = Cluster::updating(held()).run(&["handback", "--check", "-n", "elsewhere"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let said = format!("{}{}", answer.stdout, answer.stderr);
+    assert!(
+        said.contains("there is no DaemonSet in namespace elsewhere"),
+        "{said}"
     );
 }

@@ -377,3 +377,30 @@ fn the_status_follows_the_cluster_defaults() {
         answer.stderr
     );
 }
+
+#[test]
+fn an_approval_of_another_revision_is_said_to_approve_nothing() {
+    let mut keys = canary();
+    keys["daemonset-controller.io/approve"] = "cccc".into();
+    let answer = Cluster::updating(keys).run(&["status", "logging/agent", "-o", "json"]);
+    let notes = valid("status", &answer.stdout)["notes"].to_string();
+    assert!(
+        notes.contains("cccc, which is not the hash of this revision, bbbb"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn with_on_delete_the_first_thing_to_do_is_to_delete_the_pods() {
+    let cluster = Cluster::updating(json!({}));
+    let strategy =
+        json!({ "spec": { "updateStrategy": { "type": "OnDelete", "rollingUpdate": null } } });
+    cluster.patch(AGENT, strategy);
+    let keys = json!({ "metadata": { "annotations": { "daemonset-controller.io/canary": "2" } } });
+    cluster.patch(AGENT, keys);
+    let answer = cluster.run(&["status", "logging/agent", "-o", "json"]);
+    let status = valid("status", &answer.stdout);
+    assert_eq!(status["stage"], "Canary", "{status}");
+    let first = status["next"][0]["what"].as_str().expect("a step");
+    assert!(first.starts_with("delete the old pods"), "{first}");
+}

@@ -180,6 +180,13 @@ fn approve_takes_the_hash_that_waits_and_no_other() {
         answer.stdout
     );
     let answer = cluster.run(&["approve", "logging/agent", "aaaa", "--force"]);
+    assert!(
+        answer
+            .stdout
+            .starts_with("hash aaaa: not that of the present template, which is bbbb\n"),
+        "{}",
+        answer.stdout
+    );
     assert_eq!(answer.code, 0, "{}", answer.stderr);
     assert_eq!(cluster.key("approve"), "aaaa");
 }

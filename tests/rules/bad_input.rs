@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{HoldRule, Plan};
 use serde_json::{Value, json};
 
-const NONE: [&str; 0] = [];
 const COMPLETED: &str = "state.daemonset-controller.io/completed";
 const RELEASED: &str = "state.daemonset-controller.io/released";
 
@@ -42,10 +42,6 @@ fn cluster(set: Object, objects: impl IntoIterator<Item = Object>) -> Cluster {
     Cluster::bare(set, revisions.into_iter().chain(objects))
 }
 
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
 fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(5_000)
 }
@@ -58,26 +54,6 @@ fn with_state(revision: Object, key: &str, value: &str) -> Object {
 fn plan_with(keys: &[(&str, &str)]) -> Plan {
     let objects = [node("a"), node("b"), node("c"), old("a"), old("b")];
     cluster(set(keys.iter().copied()), objects).plan()
-}
-
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
-}
-
-/// Node and revision of each create.
-fn created(plan: &Plan) -> Vec<String> {
-    let line = |c: &daemonset_controller::plan::Create| format!("{} {}", c.node, c.revision);
-    plan.creates.iter().map(line).collect()
-}
-
-/// Rule and first nodes of each hold.
-fn holds(plan: &Plan) -> Vec<String> {
-    let line = |hold: &daemonset_controller::plan::Hold| {
-        let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        let nodes = nodes.unwrap_or_else(|| "*".to_owned());
-        format!("{} {nodes}", hold.rule.as_str())
-    };
-    plan.holds.iter().map(line).collect()
 }
 
 /// What is said of keys that cannot be read, by a plan that holds the rollout and nothing else.

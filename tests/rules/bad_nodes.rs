@@ -1,10 +1,9 @@
 //! `budget: bad-nodes`: what becomes of a rollout where nodes are exempt, rule by rule.
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::Plan;
 use serde_json::{Value, json};
-
-pub const NONE: [&str; 0] = [];
 
 /// `default/web` with this value of `budget`, and this strategy.
 pub fn set(budget: &str, max_unavailable: Value, max_surge: Value) -> Object {
@@ -28,16 +27,8 @@ pub fn key(set: Object, key: &str, value: &str) -> Object {
     set.with(json!({"metadata": {"annotations": {key: value}}}))
 }
 
-pub fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
 pub fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(5_000)
-}
-
-pub fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
 }
 
 pub fn unschedulable(pod: Object) -> Object {
@@ -78,11 +69,6 @@ pub fn holds(plan: &Plan) -> Vec<String> {
         )
     };
     plan.holds.iter().map(line).collect()
-}
-
-/// The nodes whose pods go.
-pub fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
 }
 
 pub fn unavailable(plan: &Plan) -> usize {

@@ -1,10 +1,9 @@
 //! `budget: strict`, rule by rule.
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::Plan;
 use serde_json::{Value, json};
-
-const NONE: [&str; 0] = [];
 
 /// `default/web` with this budget, strict or not.
 fn set(strict: bool, max_unavailable: Value, max_surge: Value) -> Object {
@@ -24,10 +23,6 @@ fn old(node: &str) -> Object {
 
 fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(100)
-}
-
-fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
 }
 
 fn plan_of(set: Object, names: &str, pods: impl IntoIterator<Item = Object>) -> Plan {

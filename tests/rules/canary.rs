@@ -1,24 +1,9 @@
 //! `canary`, `bake` and `approve`, rule by rule.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{HoldRule, Plan};
 use serde_json::{Value, json};
-
-const NONE: [&str; 0] = [];
-
-/// `default/web` that may replace all pods at once, with these keys.
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
 
 fn cluster(set: Object, objects: impl IntoIterator<Item = Object>) -> Cluster {
     let current = revision(NEW, 2, &set.json["spec"]["template"]);
@@ -26,36 +11,8 @@ fn cluster(set: Object, objects: impl IntoIterator<Item = Object>) -> Cluster {
     Cluster::bare(set, [current, older].into_iter().chain(objects))
 }
 
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
-/// A pod of the current revision that has been available for so many seconds.
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
-}
-
-fn nodes(names: &str) -> Vec<Object> {
-    names.split(' ').map(node).collect()
-}
-
 fn plan_of(keys: &[(&str, &str)], names: &str, pods: impl IntoIterator<Item = Object>) -> Plan {
     cluster(set(keys), nodes(names).into_iter().chain(pods)).plan()
-}
-
-/// The nodes whose pods go.
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
-}
-
-/// Rule and first nodes of each hold.
-fn holds(plan: &Plan) -> Vec<String> {
-    let line = |hold: &daemonset_controller::plan::Hold| {
-        let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        let nodes = nodes.unwrap_or_else(|| "*".to_owned());
-        format!("{} {nodes}", hold.rule.as_str())
-    };
-    plan.holds.iter().map(line).collect()
 }
 
 fn is_released(plan: &Plan) -> bool {

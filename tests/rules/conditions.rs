@@ -1,35 +1,13 @@
 //! The conditions of a DaemonSet with rollout control: what each says, when it changes, and what of
 //! others stays.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{Plan, control::conditions::digest_in};
 use daemonset_controller::wire::body;
 use serde_json::{Value, json};
-
-/// `default/web` with these keys; all its pods may be replaced at once.
-pub fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
-
-/// Annotations of the state of rollouts.
-pub fn state(key: &str, value: &str) -> Value {
-    let key = format!("state.daemonset-controller.io/{key}");
-    json!({"metadata": {"annotations": {key: value}}})
-}
-
-pub fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
 
 pub fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(50)
@@ -38,7 +16,7 @@ pub fn new(node: &str) -> Object {
 /// The nodes a and b, the current revision, and an older one that completed.
 pub fn cluster(set: &Object, pods: impl IntoIterator<Item = Object>) -> Cluster {
     let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    let older = revision(OLD, 1, &template(1)).with(state("completed", &ago(9_000)));
+    let older = revision(OLD, 1, &template(1)).with(state("completed", ago(9_000)));
     let objects = [current, older, node("a"), node("b")];
     Cluster::bare(set.clone(), objects.into_iter().chain(pods))
 }
@@ -190,7 +168,7 @@ fn each_standing_has_its_conditions() {
     // What a node is to keep is gone.
     let held = set(&[("hold", "rollout")]);
     let mut gone = cluster(&held, [old("a").hash("gone").terminating(), old("b")]);
-    let lost = revision(OLD, 1, &json!({"spec": 3})).with(state("completed", &ago(9_000)));
+    let lost = revision(OLD, 1, &json!({"spec": 3})).with(state("completed", ago(9_000)));
     gone.put(&lost.version(2));
     let gone = written(&mut gone).expect("conditions");
     assert_eq!(words(&gone)[2], "Stalled True PinnedRevisionMissing");
@@ -472,7 +450,7 @@ fn no_eligible_node_is_nothing_to_wait_for() {
     set.json["spec"]["template"]["spec"] = json!({"nodeSelector": {"no": "where"}});
     let current =
         revision(NEW, 2, &set.json["spec"]["template"]).with(state("released", "[\"canary\"]"));
-    let older = revision(OLD, 1, &template(1)).with(state("completed", &ago(9_000)));
+    let older = revision(OLD, 1, &template(1)).with(state("completed", ago(9_000)));
     let mut cluster = Cluster::bare(set, [current, older, node("a")]);
     let all = written(&mut cluster).expect("conditions");
     assert_eq!(

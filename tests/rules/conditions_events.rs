@@ -1,6 +1,7 @@
 //! What is told when a rollout under control begins, and when it is complete: once.
 
-use crate::conditions::{cluster, new, old, set, state};
+use crate::conditions::{cluster, new};
+use crate::keyed::{old, set, state};
 use crate::support::*;
 use daemonset_controller::plan::Plan;
 use serde_json::json;
@@ -32,7 +33,7 @@ fn a_rollout_begins_with_the_plan_that_creates_its_revision() {
             "all nodes follow, as the update strategy has it. Keys: budget",
         ),
     ] {
-        let older = revision(OLD, 1, &template(1)).with(state("completed", &ago(9_000)));
+        let older = revision(OLD, 1, &template(1)).with(state("completed", ago(9_000)));
         let objects = [older, node("a"), node("b")];
         let mut cluster = Cluster::bare(set(keys), objects.into_iter().chain(pods));
         let plan = cluster.plan();
@@ -109,7 +110,7 @@ fn a_rollout_is_complete_with_the_plan_that_records_it() {
     let set = set(keys).with(progressing("Rolling"));
     let mut recorded = cluster(&set, done());
     let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    recorded.put(&current.with(state("completed", &ago(1))).version(2));
+    recorded.put(&current.with(state("completed", ago(1))).version(2));
     assert_eq!(told(&recorded.plan(), "RolloutComplete"), [""; 0]);
 }
 
@@ -135,9 +136,9 @@ fn the_begin_of_a_rollout_is_recorded_with_its_revision_or_when_control_comes_to
     let set = set(CANARY);
     let current = |number| revision(NEW, number, &set.json["spec"]["template"]);
     let mut known = cluster(&set, [new("a"), old("b")]);
-    known.put(&current(2).with(state("started", &ago(9))).version(2));
+    known.put(&current(2).with(state("started", ago(9))).version(2));
     assert_eq!(begun(&known.plan()), None);
-    let recorded = current(1).with(state("started", &ago(90)));
+    let recorded = current(1).with(state("started", ago(90)));
     let newer = revision(OLD, 2, &template(1));
     let objects = [recorded, newer, node("a"), node("b"), new("a"), old("b")];
     let mut back = Cluster::bare(set.clone(), objects);

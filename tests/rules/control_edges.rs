@@ -1,50 +1,11 @@
 //! Rollout control where keys, nodes and revisions come together badly: what an attempt that was
 //! taken back leaves behind, lost revisions, completion, approvals and exempt nodes.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::Plan;
-use serde_json::{Value, json};
+use serde_json::json;
 
-fn key_of(key: &str) -> String {
-    format!("daemonset-controller.io/{key}")
-}
-
-fn set_with(keys: &[(&str, &str)], unavailable: Value, surge: Value) -> Object {
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key_of(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge},
-        }},
-    }))
-}
-
-fn set(keys: &[(&str, &str)]) -> Object {
-    set_with(keys, json!("100%"), json!(0))
-}
-
-fn state(key: &str, value: String) -> Value {
-    let key = format!("state.daemonset-controller.io/{key}");
-    json!({"metadata": {"annotations": {(key): value}}})
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
-}
-fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
-}
-fn nodes(names: &str) -> Vec<Object> {
-    names.split(' ').map(node).collect()
-}
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
-}
 fn rules(plan: &Plan) -> Vec<String> {
     plan.holds
         .iter()
@@ -450,4 +411,40 @@ fn an_approved_canary_restarts_no_pod_for_nothing() {
         "{first:?} go with the plan that records the canary as over; then {made:?} {:?}",
         rules(&plan)
     );
+}
+
+#[test]
+fn nodes_that_join_do_not_begin_a_bake_anew() {
+    let began = state("started", ago(87_000));
+    let joined = |name: &str, seconds| {
+        node(name).with(json!({"metadata": {"creationTimestamp": ago(seconds)}}))
+    };
+    let plan = |keys: &[(&str, &str)], released: &[&str], more: Vec<Object>| {
+        let set = set(keys);
+        let current = revision(NEW, 2, &set.json["spec"]["template"])
+            .with(began.clone())
+            .with(state("released", json!(released).to_string()));
+        let good = revision(OLD, 1, &template(1)).with(state("completed", ago(90_000)));
+        let old = ["a", "b"].map(|name| joined(name, 900_000));
+        let pods = [new("b", 86_000)];
+        let objects = old
+            .into_iter()
+            .chain([joined("c", 100)])
+            .chain(pods)
+            .chain(more);
+        Cluster::bare(set, [current, good].into_iter().chain(objects)).plan()
+    };
+    // The last bake, and that of a group.
+    let canary = [("canary", "1"), ("bake", "1h")];
+    let done = plan(&canary, &["canary"], vec![new("a", 86_000), new("c", 60)]);
+    assert!(done.revision_ops.set_completed.is_some());
+    let order = [("order", "zone"), ("bake", "1h")];
+    let over = plan(&order, &[], vec![new("a", 86_000), new("c", 60)]);
+    assert!(over.revision_ops.release_stages.is_some());
+    // It has to be available all the same.
+    let waits = plan(&order, &[], vec![new("a", 86_000), unready(new("c", 60))]);
+    assert_eq!(waits.revision_ops.release_stages, None);
+    // A pod on a node that was there counts.
+    let set = plan(&canary, &["canary"], vec![new("a", 60), new("c", 60)]);
+    assert_eq!(set.revision_ops.set_completed, None);
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::{
     cli::rollout_defaults::parse,
     model::{FeatureGates, Kind, RolloutDefaults, Verdict},
-    plan::{self, Plan, eligibility, obstacles},
+    plan::{Plan, eligibility, obstacles},
 };
 use serde_json::{Value, json};
 
-const NONE: [&str; 0] = [];
 const PREFIX: &str = "daemonset-controller.io/";
 
 fn defaults(text: &str) -> RolloutDefaults {
@@ -49,15 +49,6 @@ fn new(node: &str) -> Object {
 
 fn virtual_node(name: &str) -> Object {
     node(name).label("type", "virtual")
-}
-
-fn holds(plan: &Plan) -> Vec<String> {
-    let line = |hold: &plan::Hold| {
-        let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        let nodes = nodes.unwrap_or_else(|| "*".to_owned());
-        format!("{} {nodes}", hold.rule.as_str())
-    };
-    plan.holds.iter().map(line).collect()
 }
 
 fn gone(plan: &Plan) -> Vec<&str> {

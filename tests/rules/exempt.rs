@@ -1,5 +1,6 @@
 //! `budget: bad-nodes`: which nodes are exempt.
 
+use super::keyed::{NONE, gone, old, unready};
 use crate::bad_nodes::*;
 use crate::support::*;
 use serde_json::json;

@@ -1,5 +1,6 @@
 //! `hold`, rule by rule: what is not done, and which revision a pod is of meanwhile.
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::{
     model::{Kind, Time, Version},
@@ -7,7 +8,6 @@ use daemonset_controller::{
 };
 use serde_json::{Value, json};
 
-const NONE: [&str; 0] = [];
 /// The key as an annotation.
 const HOLD: &str = "daemonset-controller.io/hold";
 const COMPLETED: &str = "state.daemonset-controller.io/completed";
@@ -43,25 +43,6 @@ fn old(node: &str) -> Object {
 
 fn new(node: &str) -> Object {
     pod(&format!("new-{node}")).on(node).ready(100)
-}
-
-/// Node and revision of each create.
-fn created(plan: &Plan) -> Vec<String> {
-    let line = |c: &daemonset_controller::plan::Create| format!("{} {}", c.node, c.revision);
-    plan.creates.iter().map(line).collect()
-}
-
-/// Rule and first nodes of each hold.
-fn holds(plan: &Plan) -> Vec<String> {
-    let line = |hold: &daemonset_controller::plan::Hold| {
-        let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        format!(
-            "{} {}",
-            hold.rule.as_str(),
-            nodes.unwrap_or_else(|| "*".to_owned())
-        )
-    };
-    plan.holds.iter().map(line).collect()
 }
 
 fn completed(revision: Object, at: &str) -> Object {

@@ -1,6 +1,7 @@
 //! Nodes that are leaving: which they are, and that nothing is created there.
 
-use crate::bad_nodes::{cluster, gone, holds, new, old, set, unavailable, with};
+use crate::bad_nodes::{cluster, holds, new, set, unavailable, with};
+use crate::keyed::{gone, old};
 use crate::support::*;
 use daemonset_controller::{
     model::{FeatureGates, Settings},

@@ -25,6 +25,7 @@ mod eligibility;
 mod equal_revisions;
 mod exempt;
 mod hold;
+mod keyed;
 mod leaving;
 mod names;
 mod obstacles;

@@ -1,22 +1,9 @@
 //! `order`, rule by rule: group after group, and what is released.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
-use daemonset_controller::plan::{Hold, Plan};
+use daemonset_controller::plan::Plan;
 use serde_json::{Value, json};
-
-/// `default/web` that may replace all pods at once, with these keys.
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
 
 /// A node of this zone; "" for one without the label.
 fn in_zone(name: &str, zone: &str) -> Object {
@@ -37,15 +24,6 @@ fn nodes() -> Vec<Object> {
     ]
     .map(|(name, zone)| in_zone(name, zone))
     .into()
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
-/// A pod of the current revision that has been available for so many seconds.
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
 }
 
 fn old_on(names: &str) -> Vec<Object> {
@@ -73,30 +51,12 @@ fn plan_after(
 
 const ORDER: &[(&str, &str)] = &[("order", "zone"), ("bake", "1m")];
 
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
-}
-
-fn holds(plan: &Plan) -> Vec<String> {
-    let line = |hold: &Hold| {
-        let nodes = hold.nodes.as_ref().map(|nodes| nodes.first.join(" "));
-        format!(
-            "{} {}",
-            hold.rule.as_str(),
-            nodes.unwrap_or_else(|| "*".to_owned())
-        )
-    };
-    plan.holds.iter().map(line).collect()
-}
-
 fn released(plan: &Plan) -> Vec<String> {
     let stages = plan.revision_ops.release_stages.as_ref();
     stages.map_or_else(Vec::new, |(_, names)| {
         names.iter().map(|n| n.to_string()).collect()
     })
 }
-
-const NONE: [&str; 0] = [];
 
 #[test]
 fn the_first_group_goes_first_in_natural_or_given_order() {

@@ -2,21 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{Plan, Progress, Standing};
 use serde_json::json;
-
-/// `default/web` with these keys; all its pods may be replaced at once.
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
 
 /// Annotations of the state of rollouts.
 fn state(annotations: &[(&str, &str)]) -> serde_json::Value {
@@ -67,14 +56,6 @@ impl Case {
         let (progress, stalled) = self.stands();
         (progress.as_str(), stalled)
     }
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
 }
 
 const CANARY: &[(&str, &str)] = &[("canary", "1"), ("bake", "1m")];

@@ -1,24 +1,12 @@
 //! A canary on a cluster that lives: chosen, baked, released, with crashes, joining nodes and
 //! people who change their mind.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::rollout::*;
 use super::world::*;
 
 const RELEASED: &str = "state.daemonset-controller.io/released";
-
-/// Sets a key; null removes it.
-fn set_key(server: &World, key: &str, value: impl Into<Value>) {
-    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
-    server.edit(
-        "daemonsets",
-        "web",
-        json!({"metadata": {"annotations": annotations}}),
-    );
-}
 
 /// The stages that are over, of the newest revision.
 fn released(server: &World) -> Value {
@@ -36,15 +24,6 @@ fn hash_of_newest(server: &World) -> String {
         .expect("a revision");
     let hash = &newest["metadata"]["labels"]["controller-revision-hash"];
     hash.as_str().expect("a hash").to_owned()
-}
-
-/// Nodes that ever had a pod of this version.
-fn touched(server: &World, version: &str) -> BTreeSet<String> {
-    server.read(|store| {
-        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
-        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
-        of.map(|pod| target(pod).to_owned()).collect()
-    })
 }
 
 #[tokio::test(start_paused = true)]

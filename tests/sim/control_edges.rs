@@ -8,23 +8,6 @@ use serde_json::{Value, json};
 use super::rollout::*;
 use super::world::*;
 
-fn set_key(server: &World, key: &str, value: impl Into<Value>) {
-    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
-    server.edit(
-        "daemonsets",
-        "web",
-        json!({"metadata": {"annotations": annotations}}),
-    );
-}
-
-fn touched(server: &World, version: &str) -> BTreeSet<String> {
-    server.read(|store| {
-        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
-        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
-        of.map(|pod| target(pod).to_owned()).collect()
-    })
-}
-
 fn revisions(server: &World) -> String {
     let all = server.all("controllerrevisions").into_iter();
     let lines = all.map(|r| {
@@ -243,4 +226,34 @@ async fn nodes_that_are_not_selected_any_more_get_no_old_pods_back() {
         }
     }
     assert!(found.iter().all(|f| !f.contains("Some")), "{found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_in_which_nodes_join() {
+    let (server, _running) = covered(4, rolling(4, 0)).await;
+    for n in 0..4 {
+        server.edit(
+            "nodes",
+            &format!("n{n}"),
+            json!({"metadata": {"labels": {"zone": (["a", "b"][n % 2])}}}),
+        );
+    }
+    set_key(&server, "order", "zone");
+    seconds(5).await;
+    change_to(&server, "2", "2s");
+    for n in 0..12 {
+        seconds(300).await;
+        let mut made = node(&format!("j{n}"));
+        made["metadata"]["labels"]["zone"] = "a".into();
+        server.add("nodes", made);
+    }
+    let b: BTreeSet<String> = touched(&server, "2")
+        .into_iter()
+        .filter(|n| n == "n1" || n == "n3")
+        .collect();
+    assert_eq!(
+        b.len(),
+        2,
+        "zone b has not begun in an hour with a bake of 10 minutes"
+    );
 }

@@ -282,9 +282,7 @@ async fn with_random_keys_the_promises_hold_and_what_is_held_ends_with_its_keys(
 #[tokio::test(start_paused = true)]
 #[ignore = "as many seeds as one likes"]
 async fn more_seeds() {
-    let range = std::env::var("SIM_SEEDS").unwrap_or("8-100".into());
-    let (from, to) = range.split_once('-').expect("FROM-TO");
-    for n in from.parse().expect("a number")..to.parse().expect("a number") {
+    for n in seeds("8-100") {
         println!("seed {n}: {} pods came back as they were", seed(n).await);
     }
 }

@@ -7,15 +7,7 @@ use serde_json::{Value, json};
 use super::rollout::*;
 use super::world::*;
 
-const HOLD: &str = "daemonset-controller.io/hold";
 const COMPLETED: &str = "state.daemonset-controller.io/completed";
-
-/// Sets the key `hold`; null removes it.
-fn hold(server: &World, value: impl Into<Value>) {
-    let annotations = json!({ HOLD: value.into() });
-    let metadata = json!({"metadata": {"annotations": annotations}});
-    server.edit("daemonsets", "web", metadata);
-}
 
 /// When each revision completed, by its number; those that did not are left out.
 fn completed(server: &World) -> BTreeSet<i64> {
@@ -42,7 +34,7 @@ async fn held_in_the_middle_of_a_rollout_nothing_more_is_replaced_until_the_key_
         let (server, _running) = covered(6, strategy).await;
         change_to(&server, "2", "2s");
         until_departed(&server, 2, 60).await;
-        hold(&server, "rollout");
+        set_key(&server, "hold", "rollout");
         // What had begun comes to its end.
         seconds(30).await;
         let (new, old) = (nodes_of(&server, "2"), nodes_of(&server, "1"));
@@ -58,7 +50,7 @@ async fn held_in_the_middle_of_a_rollout_nothing_more_is_replaced_until_the_key_
         );
         let status = &server.get("daemonsets", "web")["status"];
         assert_eq!(status["updatedNumberScheduled"], new.len());
-        hold(&server, Value::Null);
+        set_key(&server, "hold", Value::Null);
         seconds(120).await;
         assert_rolled(&server, 6, "2");
         server.at_rest().await;
@@ -69,7 +61,7 @@ async fn held_in_the_middle_of_a_rollout_nothing_more_is_replaced_until_the_key_
 async fn whoever_dies_or_joins_in_a_held_rollout_never_gets_the_target_on_a_node_that_was_not_released()
  {
     let (server, running) = covered(4, rolling(1, 0)).await;
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(5).await;
     let before = live_pod_on(&server, "n1");
     change_to(&server, "2", "2s");
@@ -123,7 +115,7 @@ async fn whoever_dies_or_joins_in_a_held_rollout_never_gets_the_target_on_a_node
     seconds(30).await;
     assert_eq!(nodes_of(&server, "1"), all_nodes(6));
 
-    hold(&server, "off");
+    set_key(&server, "hold", "off");
     seconds(120).await;
     assert_rolled(&server, 6, "2");
     server.at_rest().await;
@@ -140,7 +132,7 @@ async fn completion_is_recorded_before_the_next_rollout_needs_it() {
         BTreeSet::new(),
         "without a key nothing is written"
     );
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(5).await;
     assert_eq!(completed(&server), BTreeSet::from([2]));
     // Every pod goes at once, so nothing but the record says what was stable.
@@ -150,7 +142,7 @@ async fn completion_is_recorded_before_the_next_rollout_needs_it() {
     }
     seconds(30).await;
     assert_eq!(nodes_of(&server, "2"), all_nodes(3));
-    hold(&server, Value::Null);
+    set_key(&server, "hold", Value::Null);
     seconds(60).await;
     assert_rolled(&server, 3, "3");
     assert_eq!(completed(&server), BTreeSet::from([2]), "the key is gone");
@@ -181,7 +173,7 @@ async fn state_in_the_annotations_of_the_daemon_set_is_no_state() {
 #[tokio::test(start_paused = true)]
 async fn hold_all_keeps_even_a_failed_pod() {
     let (server, _running) = covered(2, rolling(1, 0)).await;
-    hold(&server, "all");
+    set_key(&server, "hold", "all");
     seconds(5).await;
     let name = live_pod_on(&server, "n0")["metadata"]["name"].clone();
     server.edit(
@@ -192,7 +184,7 @@ async fn hold_all_keeps_even_a_failed_pod() {
     server.add("nodes", node("n2"));
     seconds(600).await;
     assert_eq!(server.pods_ever(), 2);
-    hold(&server, Value::Null);
+    set_key(&server, "hold", Value::Null);
     seconds(30).await;
     server.assert_covered(3);
     server.at_rest().await;

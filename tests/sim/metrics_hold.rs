@@ -11,13 +11,6 @@ use super::world::*;
 
 const HOLD: &str = "daemonset-controller.io/hold";
 
-/// Sets the key `hold`; null removes it.
-fn hold(server: &World, value: impl Into<Value>) {
-    let annotations = json!({ HOLD: value.into() });
-    let metadata = json!({"metadata": {"annotations": annotations}});
-    server.edit("daemonsets", "web", metadata);
-}
-
 /// A metric of `default/web` by its rule.
 fn by_rule(controller: &Controller, name: &str) -> BTreeMap<String, f64> {
     let metrics = metrics(controller);
@@ -55,7 +48,7 @@ async fn a_hold_has_its_begin_and_its_nodes_until_it_ends_and_is_not_a_rollout_t
     let (server, a) = covered(4, rolling(1, 0)).await;
     assert!(since(&a).is_empty() && nodes(&a).is_empty());
     let before = time(&server);
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(5).await;
     let begun = since(&a);
     let at = begun["HeldByAnnotation"];
@@ -72,7 +65,7 @@ async fn a_hold_has_its_begin_and_its_nodes_until_it_ends_and_is_not_a_rollout_t
     assert_eq!(since(&a), begun);
     assert_eq!(web(&a, "rollout_stuck"), Some(0.0), "it is wanted so");
     assert_eq!(web(&a, "rollout_age_seconds"), Some(0.0));
-    hold(&server, Value::Null);
+    set_key(&server, "hold", Value::Null);
     seconds(5).await;
     assert!(since(&a).is_empty() && nodes(&a).is_empty());
     // One slow node after another is progress again.
@@ -90,7 +83,7 @@ async fn a_hold_has_its_begin_and_its_nodes_until_it_ends_and_is_not_a_rollout_t
 #[tokio::test(start_paused = true)]
 async fn each_rule_that_holds_has_a_begin_of_its_own() {
     let (server, a) = covered(2, rolling(1, 0)).await;
-    hold(&server, "all");
+    set_key(&server, "hold", "all");
     seconds(60).await;
     let begun = since(&a)["HeldByAnnotation"];
     assert_eq!(nodes(&a), [rule("HeldByAnnotation", 0)], "nothing to do");
@@ -101,12 +94,12 @@ async fn each_rule_that_holds_has_a_begin_of_its_own() {
     assert_eq!(since(&a)["HeldByAnnotation"], begun);
     let later = since(&a)["AllHeldByAnnotation"];
     assert!((begun + 59.0..begun + 62.0).contains(&later));
-    hold(&server, "al");
+    set_key(&server, "hold", "al");
     seconds(60).await;
     assert_eq!(nodes(&a), [rule("InvalidAnnotation", 0)]);
     server.assert_covered(3);
     // The other hold ended in between.
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(60).await;
     assert!(since(&a)["HeldByAnnotation"] > begun + 170.0);
     assert_eq!(nodes(&a), [rule("HeldByAnnotation", 0)]);
@@ -125,7 +118,7 @@ async fn each_rule_that_holds_has_a_begin_of_its_own() {
         rule("PinnedRevisionMissing", 1),
     ];
     assert_eq!(nodes(&a), both);
-    hold(&server, "off");
+    set_key(&server, "hold", "off");
     seconds(60).await;
     assert_eq!(nodes(&a), []);
     server.at_rest().await;
@@ -142,7 +135,7 @@ async fn only_the_leader_shows_holds_and_they_go_with_the_daemon_set() {
     seconds(1).await;
     let b = replica(&server, "b");
     seconds(30).await;
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(600).await;
     let all = |controller: &Controller| {
         let metrics = metrics(controller);
@@ -169,7 +162,7 @@ async fn only_the_leader_shows_holds_and_they_go_with_the_daemon_set() {
 async fn pauses_and_their_end_are_told_once_by_the_process_that_saw_them() {
     let (server, running) = covered(4, rolling(1, 0)).await;
     let told = |reason: &str| server.events(reason);
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(5).await;
     change_to(&server, "2", "1s");
     seconds(3600).await;
@@ -185,13 +178,13 @@ async fn pauses_and_their_end_are_told_once_by_the_process_that_saw_them() {
     seconds(60).await;
     assert_eq!(told("RolloutPaused"), paused);
     // Another rule is another pause.
-    hold(&server, "all");
+    set_key(&server, "hold", "all");
     seconds(60).await;
     let paused = told("RolloutPaused");
     assert_eq!(paused.len(), 2);
     assert!(paused[1].starts_with("No pod is created or deleted: "));
     assert_eq!(told("RolloutResumed"), [""; 0]);
-    hold(&server, Value::Null);
+    set_key(&server, "hold", Value::Null);
     seconds(3600).await;
     let resumed = told("RolloutResumed");
     assert_eq!(resumed.len(), 1, "{resumed:?}");
@@ -207,10 +200,10 @@ async fn pauses_and_their_end_are_told_once_by_the_process_that_saw_them() {
 async fn an_annotation_that_cannot_be_read_is_told_where_nothing_else_is_to_be_done() {
     let (server, _running) = covered(2, rolling(1, 0)).await;
     // Recorded by now, so that the next plan has nothing to do.
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(60).await;
     assert_eq!(server.events("InvalidAnnotation"), [""; 0]);
-    hold(&server, "rollot");
+    set_key(&server, "hold", "rollot");
     seconds(3600).await;
     let said = server.events("InvalidAnnotation");
     assert_eq!(said.len(), 1, "{said:?}");
@@ -234,10 +227,10 @@ async fn what_goes_on_only_when_a_person_acts_has_a_begin_until_it_is_mended() {
         let all = metrics.samples("daemonset_controller_rollout_stalled_start_timestamp_seconds");
         all.map(|s| (s.labels["reason"].clone(), s.value)).collect()
     };
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(60).await;
     assert!(stalled().is_empty(), "a hold is wanted");
-    hold(&server, "rollot");
+    set_key(&server, "hold", "rollot");
     seconds(600).await;
     let first = stalled();
     assert_eq!(first.len(), 1);
@@ -248,14 +241,14 @@ async fn what_goes_on_only_when_a_person_acts_has_a_begin_until_it_is_mended() {
         let strategy = json!({"updateStrategy": {"rollingUpdate": budget}});
         server.edit("daemonsets", "web", json!({"spec": strategy}));
     };
-    hold(&server, Value::Null);
+    set_key(&server, "hold", Value::Null);
     budget("half");
     seconds(60).await;
     assert!(
         stalled().is_empty(),
         "without a key there is no such condition"
     );
-    hold(&server, "rollout");
+    set_key(&server, "hold", "rollout");
     seconds(60).await;
     assert!(stalled()["InvalidBudget"] > first["InvalidAnnotation"] + 600.0);
     budget("50%");

@@ -9,13 +9,6 @@ use serde_json::{Value, json};
 use super::rollout::*;
 use super::world::*;
 
-/// Sets a key; null removes it.
-pub fn set_key(server: &World, key: &str, value: impl Into<Value>) {
-    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
-    let metadata = json!({"metadata": {"annotations": annotations}});
-    server.edit("daemonsets", "web", metadata);
-}
-
 /// Another version of the template, whose pods are scripted so.
 pub fn change_with(server: &World, version: &str, script: &[(&str, &str)]) {
     let mut annotations = json!({
@@ -40,15 +33,6 @@ pub fn condition(server: &World, kind: &str) -> Option<(String, String)> {
 /// What a condition says.
 pub fn is(status: &str, reason: &str) -> Option<(String, String)> {
     Some((status.to_owned(), reason.to_owned()))
-}
-
-/// Nodes that ever had a pod of this version.
-pub fn touched(server: &World, version: &str) -> BTreeSet<String> {
-    server.read(|store| {
-        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
-        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
-        of.map(|pod| target(pod).to_owned()).collect()
-    })
 }
 
 /// The hash of the revision with the highest number.

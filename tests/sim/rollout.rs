@@ -195,3 +195,22 @@ pub async fn until_departed(server: &World, count: usize, patience: u64) {
         assert!(server.elapsed() < end, "{:?}", departures(server));
     }
 }
+
+/// Sets a key of rollout control; null removes it.
+pub fn set_key(server: &World, key: &str, value: impl Into<Value>) {
+    let annotations = json!({ (format!("daemonset-controller.io/{key}")): value.into() });
+    server.edit(
+        "daemonsets",
+        "web",
+        json!({"metadata": {"annotations": annotations}}),
+    );
+}
+
+/// The nodes that ever had a pod of this version.
+pub fn touched(server: &World, version: &str) -> BTreeSet<String> {
+    server.read(|store| {
+        let pods = store.history(resource("pods")).iter().map(|w| &w.object);
+        let of = pods.filter(|pod| pod["metadata"]["annotations"]["v"] == version);
+        of.map(|pod| target(pod).to_owned()).collect()
+    })
+}

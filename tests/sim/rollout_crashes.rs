@@ -105,7 +105,6 @@ async fn a_crash_at_any_request_of_a_staged_rollout_releases_nobody_early() {
     let key = |key: &str| format!("daemonset-controller.io/{key}");
     let keys = json!({(key("canary")): "1", (key("bake")): "2s", (key("budget")): "strict"});
     for (strategy, death) in [
-        (rolling(1, 0), Death::Before),
         (rolling(1, 0), Death::After),
         (rolling(0, 1), Death::Stuck(700)),
     ] {

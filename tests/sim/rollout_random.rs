@@ -260,9 +260,7 @@ async fn random_rolls_keep_the_promises_and_end() {
 #[tokio::test(start_paused = true)]
 #[ignore = "as many seeds as one likes"]
 async fn more_seeds() {
-    let range = std::env::var("SIM_SEEDS").unwrap_or("6-100".into());
-    let (from, to) = range.split_once('-').expect("FROM-TO");
-    for n in from.parse().expect("a number")..to.parse().expect("a number") {
+    for n in seeds("6-100") {
         println!("seed {n}: {} pods replaced", seed(n).await);
     }
 }

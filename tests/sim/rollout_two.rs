@@ -99,9 +99,7 @@ async fn two_controllers_that_lag_by_turns_keep_the_promises_through_three_rolls
 #[tokio::test(start_paused = true)]
 #[ignore = "as many seeds as one likes"]
 async fn more_seeds() {
-    let range = std::env::var("SIM_SEEDS").unwrap_or("4-30".into());
-    let (from, to) = range.split_once('-').expect("FROM-TO");
-    for n in from.parse().expect("a number")..to.parse().expect("a number") {
+    for n in seeds("4-30") {
         seed(n).await;
     }
 }

@@ -161,9 +161,7 @@ async fn two_controllers_keep_the_promises_amid_more_chaos() {
 #[tokio::test(start_paused = true)]
 #[ignore = "as many seeds as one likes"]
 async fn more_seeds() {
-    let range = std::env::var("SIM_SEEDS").unwrap_or("30-60".into());
-    let (from, to) = range.split_once('-').expect("FROM-TO");
-    for n in from.parse().expect("a number")..to.parse().expect("a number") {
+    for n in seeds("30-60") {
         seed(n).await;
     }
 }

@@ -339,3 +339,10 @@ impl World {
 fn namespace_of(resource: &Resource) -> &'static str {
     if resource.namespaced { "default" } else { "" }
 }
+
+/// The seeds that `SIM_SEEDS` asks for, or these: `FROM-TO`, without the last.
+pub fn seeds(by_default: &str) -> std::ops::Range<u64> {
+    let range = std::env::var("SIM_SEEDS").unwrap_or(by_default.into());
+    let (from, to) = range.split_once('-').expect("FROM-TO");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}

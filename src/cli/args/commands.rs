@@ -6,6 +6,8 @@ use clap::{
     builder::{BoolishValueParser, NonEmptyStringValueParser},
 };
 
+use crate::model::control::is_hash;
+
 use super::{
     input::Output,
     shared::SharedArgs,
@@ -95,9 +97,9 @@ pub struct HoldArgs {
     )]
     pub all: bool,
 
-    /// Whether the API server only says what it would do
-    #[arg(long, env = "DAEMONSET_CONTROLLER_DRY_RUN", default_value = "none")]
-    pub dry_run: DryRun,
+    /// Whether it is carried out.
+    #[command(flatten)]
+    pub write: WriteArgs,
 }
 
 /// The arguments of `resume`.
@@ -107,9 +109,9 @@ pub struct ResumeArgs {
     #[command(flatten)]
     pub one: OneArgs,
 
-    /// Whether the API server only says what it would do
-    #[arg(long, env = "DAEMONSET_CONTROLLER_DRY_RUN", default_value = "none")]
-    pub dry_run: DryRun,
+    /// Whether it is carried out.
+    #[command(flatten)]
+    pub write: WriteArgs,
 }
 
 /// The arguments of `approve`.
@@ -133,9 +135,9 @@ pub struct ApproveArgs {
     )]
     pub force: bool,
 
-    /// Whether the API server only says what it would do
-    #[arg(long, env = "DAEMONSET_CONTROLLER_DRY_RUN", default_value = "none")]
-    pub dry_run: DryRun,
+    /// Whether it is carried out.
+    #[command(flatten)]
+    pub write: WriteArgs,
 }
 
 impl ApproveArgs {
@@ -167,14 +169,9 @@ pub struct HistoryArgs {
     #[command(flatten)]
     pub one: OneArgs,
 
-    /// Text for people, or JSON as docs/commands.schema.json describes it
-    #[arg(
-        long,
-        short = 'o',
-        env = "DAEMONSET_CONTROLLER_OUTPUT",
-        default_value = "text"
-    )]
-    pub output: Output,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// The arguments of `handback`.
@@ -212,14 +209,9 @@ pub struct HandbackArgs {
     )]
     pub yes: bool,
 
-    /// Text for people, or JSON as docs/commands.schema.json describes it
-    #[arg(
-        long,
-        short = 'o',
-        env = "DAEMONSET_CONTROLLER_OUTPUT",
-        default_value = "text"
-    )]
-    pub output: Output,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// The name of the Lease by which a running controller is noticed, as `run` has it
     #[arg(
@@ -263,6 +255,27 @@ impl HandbackArgs {
     }
 }
 
+/// The argument of the commands that write one annotation.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct WriteArgs {
+    /// Whether the API server only says what it would do
+    #[arg(long, env = "DAEMONSET_CONTROLLER_DRY_RUN", default_value = "none")]
+    pub dry_run: DryRun,
+}
+
+/// The argument of the commands that print one answer.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct OutputArgs {
+    /// Text for people, or JSON as docs/commands.schema.json describes it
+    #[arg(
+        long,
+        short = 'o',
+        env = "DAEMONSET_CONTROLLER_OUTPUT",
+        default_value = "text"
+    )]
+    pub output: Output,
+}
+
 /// Whether a write is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
@@ -270,11 +283,6 @@ pub enum DryRun {
     None,
     /// The API server checks it, and stores nothing
     Server,
-}
-
-fn is_hash(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    !text.is_empty() && text.bytes().all(plain)
 }
 
 /// The DaemonSet that these words name, in the namespace of `--namespace` where they name none.

@@ -40,17 +40,24 @@ async fn run(args: &ApproveArgs) -> Result<u8, CommandError> {
     let object = cluster.find(&target).await?;
     let present = present(&cluster, &object, args.shared.settings()).await?;
     let hash = check(&object, &present, asked, args.force)?;
-    println!(
-        "revision {}, hash {}, images {}",
-        present.name,
-        present.hash,
-        object.images().join(", ")
-    );
+    if hash == present.hash {
+        println!(
+            "revision {}, hash {}, images {}",
+            present.name,
+            present.hash,
+            object.images().join(", ")
+        );
+    } else {
+        println!(
+            "hash {hash}: not that of the present template, which is {}",
+            present.hash
+        );
+    }
     // What was looked at is approved, and no template that came later. Without a change of the spec
     // the template is the same, whatever became of the status.
     let generation = object.generation();
     let waits = waits(&present.standing);
-    let done = annotate(&cluster, object, APPROVE, args.dry_run, |now| {
+    let done = annotate(&cluster, object, APPROVE, args.write.dry_run, |now| {
         if now.generation() != generation {
             return Err(CommandError::Refused(format!(
                 "the spec of DaemonSet {} was changed meanwhile: nothing was approved; look at it again",

@@ -85,7 +85,7 @@ async fn answer(args: &HistoryArgs) -> Result<u8, CommandError> {
     let cluster = Cluster::reach(&args.one.shared).await?;
     let object = cluster.find(&target).await?;
     let history = read(&cluster, &object, args.one.shared.settings()).await?;
-    match args.output {
+    match args.output.output {
         Output::Json => print(&to_json(&history), &history.notes)?,
         Output::Text => print(&text(&history), &[])?,
     }

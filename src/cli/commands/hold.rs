@@ -25,7 +25,7 @@ pub fn hold(args: &HoldArgs) -> ExitCode {
         let cluster = Cluster::reach(&args.one.shared).await?;
         let object = cluster.find(&target).await?;
         let decide = |object: &Object| Ok(to_hold(object, args.all));
-        annotate(&cluster, object, HOLD, args.dry_run, decide).await?;
+        annotate(&cluster, object, HOLD, args.write.dry_run, decide).await?;
         Ok(0)
     })
 }
@@ -36,7 +36,10 @@ pub fn resume(args: &ResumeArgs) -> ExitCode {
         let target = args.one.target().map_err(CommandError::Input)?;
         let cluster = Cluster::reach(&args.one.shared).await?;
         let object = cluster.find(&target).await?;
-        annotate(&cluster, object, HOLD, args.dry_run, |o| Ok(to_resume(o))).await?;
+        annotate(&cluster, object, HOLD, args.write.dry_run, |o| {
+            Ok(to_resume(o))
+        })
+        .await?;
         Ok(0)
     })
 }

@@ -13,6 +13,7 @@ use super::{Bake, Canary, FailureAction, NodeCap, OnFailure, Tolerated};
 /// have.
 pub const LONGEST: usize = 16 * 1024;
 
+/// Whether the text may be the hash of a revision, as in the label controller-revision-hash.
 pub fn is_hash(text: &str) -> bool {
     let is_inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     // A label has at most 63.

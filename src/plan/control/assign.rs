@@ -5,15 +5,23 @@
 //! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
 //! stable revision; where there is none, nothing is created.
 
-use crate::model::{GonePod, NodeId, Pod, Revision, Snapshot, Str, Time};
+use crate::model::{GonePod, NodeId, Pod, Revision, Snapshot, Str, Time, Verdicts};
 
 use crate::plan::{
     by_node::ByNode,
     revisions::{self, History},
-    target::Assigned,
 };
 
 use super::stable::Hashed;
+
+/// A revision that nodes are assigned, with what follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Assigned<'s> {
+    /// The hash label of its pods.
+    pub hash: &'s Str,
+    /// Which nodes its template's pods belong on.
+    pub verdicts: &'s Verdicts,
+}
 
 /// What a node is assigned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,10 +155,12 @@ impl<'s> Assignment<'s> {
         }
     }
 
-    /// Assigns a node the current revision.
-    pub fn release(&mut self, node: NodeId) {
-        if let Some(slot) = self.slots.get_mut(node.index()) {
-            *slot = Slot::Current;
+    /// Assigns these nodes the current revision.
+    pub fn release(&mut self, nodes: &[NodeId]) {
+        for node in nodes {
+            if let Some(slot) = self.slots.get_mut(node.index()) {
+                *slot = Slot::Current;
+            }
         }
     }
 

@@ -338,7 +338,10 @@ impl Said<'_> {
                 )
             }
             Progress::AwaitingApproval(hash) => {
-                let stage = self.standing.stage.as_deref().unwrap_or(CANARY_STAGE);
+                let stage = match self.standing.stage.as_deref() {
+                    None | Some(CANARY_STAGE) => "the canary",
+                    Some(group) => group,
+                };
                 format!(
                     "Revision {revision} is available on the nodes of {stage}, and waits for the \
                      annotation daemonset-controller.io/approve: {hash}"

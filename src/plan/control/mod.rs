@@ -35,11 +35,11 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     revisions::{History, RevisionRef},
-    target::Assigned,
     whole::OlderRevision,
 };
 
-use assign::{Assignment, Gone, Stable};
+use assign::{Assigned, Assignment, Gone, Stable};
+use bake::Sample;
 use exempt::Exempt;
 use failing::{AutoPause, Failing};
 use stable::{Hashed, Look};
@@ -124,16 +124,14 @@ pub struct Rules<'s> {
     /// When the newest of the equal current revisions completed, those included that are about to
     /// be deleted as duplicates.
     current_completed: Option<Time>,
-    /// When the newest of the others completed.
-    old_completed: Option<Time>,
     /// The older revision that is complete now.
     complete: Option<&'s Revision>,
     /// Whether the current revision is complete now.
     is_complete: bool,
     /// Whether pods run whose revision is gone.
     has_lost: bool,
-    /// The revision that completed last, where that was recorded: its hash, and when.
-    newest: Option<(&'s Str, Time)>,
+    /// Of the others the one that completed last, where that was recorded: its hash, and when.
+    newest_old: Option<(&'s Str, Time)>,
 }
 
 impl<'s> Rules<'s> {
@@ -169,14 +167,10 @@ impl<'s> Rules<'s> {
             stable,
             current,
             current_completed,
-            old_completed: old
-                .iter()
-                .filter_map(|(r, _)| stable::completed(r, now))
-                .max(),
             complete: complete.map(|(revision, _)| revision),
             is_complete: look.as_ref().is_some_and(Look::is_current_complete),
             has_lost: look.as_ref().is_some_and(|look| look.has_lost(old)),
-            newest: old
+            newest_old: old
                 .iter()
                 .filter_map(|(r, hash)| Some((hash, stable::completed(r, now)?)))
                 .max_by_key(|(_, at)| *at),
@@ -201,7 +195,7 @@ impl<'s> Rules<'s> {
         if self.complete.is_some() || self.is_complete {
             return Gone::Unheeded;
         }
-        let newest: Option<(&'h Str, Time)> = self.newest;
+        let newest: Option<(&'h Str, Time)> = self.newest_old;
         match (newest, self.current_completed) {
             (old, Some(at)) if old.is_none_or(|(_, old)| old <= at) => Gone::Since(current, at),
             (Some((hash, at)), _) => Gone::Since(hash, at),
@@ -388,6 +382,7 @@ impl<'s> Rules<'s> {
             failing,
             stable: self.stable,
             released: self.released(known.history),
+            started: self.current.and_then(|revision| revision.started),
             now: known.now,
         })
     }
@@ -489,7 +484,7 @@ impl<'s> Rules<'s> {
     /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
     /// has, unless the last stage still bakes.
     pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
-        let newest = self.current_completed.max(self.old_completed);
+        let newest = self.current_completed.max(self.old_completed());
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
         if let Some(older) = self.complete.filter(|r| !is_newest(r.completed)) {
             return Some((older.into(), now));
@@ -504,9 +499,14 @@ impl<'s> Rules<'s> {
         lost.map(|at| (current.into(), at))
     }
 
+    /// When the newest of the others completed.
+    fn old_completed(&self) -> Option<Time> {
+        self.newest_old.map(|(_, at)| at)
+    }
+
     /// Whether the current revision is the one that completed last.
     pub fn is_completed(&self) -> bool {
-        self.current_completed.is_some() && self.current_completed >= self.old_completed
+        self.current_completed.is_some() && self.current_completed >= self.old_completed()
     }
 
     /// How the last stage of a rollout stands, once the counts say that the revision is complete.
@@ -531,7 +531,10 @@ impl<'s> Rules<'s> {
         let since = eligible.map(|id| {
             let mut live = facts.visible(id).filter(|p| p.is_live());
             let pod = live.find(|p| facts.is_of_current(p))?;
-            bake::available_since(facts.ds(), pod, facts.now)
+            let since = bake::available_since(facts.ds(), pod, facts.now)?;
+            let started = self.current.and_then(|revision| revision.started);
+            let joined = bake::joined(facts.snapshot.nodes.get(id), started);
+            Some(Sample { since, joined })
         });
         match bake::stage_since(since, facts.now).map(|since| since + time) {
             // A pod is on its way out that the counts still have.

@@ -9,7 +9,10 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{bake, exempt::Exempt};
+use super::{
+    bake::{self, Sample},
+    exempt::Exempt,
+};
 
 /// A revision with its hash.
 pub type Hashed<'s> = (&'s Revision, &'s Str);
@@ -93,7 +96,12 @@ impl<'p, 'a> Look<'p, 'a> {
     /// Since when the revision with this hash has been complete, whoever rolled it out: every live
     /// pod is of it, and every node that its pods belong on has an available one. Nodes that are
     /// exempt from its rollout aside. None where it is not, or there is no such node.
-    fn since(&self, of: &Str, verdict: impl Fn(NodeId) -> Verdict) -> Option<Time> {
+    fn since(
+        &self,
+        of: &Str,
+        started: Option<Time>,
+        verdict: impl Fn(NodeId) -> Verdict,
+    ) -> Option<Time> {
         let snapshot = self.snapshot;
         let exempt = Exempt::find(snapshot, self.history, of, self.by_node);
         let exempt = exempt.limit(snapshot, self.by_node, &verdict);
@@ -117,13 +125,19 @@ impl<'p, 'a> Look<'p, 'a> {
             .filter(|id| verdict(*id).should_run() && !exempt.excuses(*id))
             .peekable();
         eligible.peek()?;
-        bake::stage_since(eligible.map(|id| covered.get(&id).copied()), self.now)
+        let sample = |id| {
+            let since = *covered.get(&id)?;
+            let joined = bake::joined(snapshot.nodes.get(id), started);
+            Some(Sample { since, joined })
+        };
+        bake::stage_since(eligible.map(sample), self.now)
     }
 
     /// Whether the current revision is complete now.
     pub fn is_current_complete(&self) -> bool {
         let verdict = |id| self.snapshot.verdicts.get(id);
-        self.since(&self.history.current.hash, verdict).is_some()
+        self.since(&self.history.current.hash, None, verdict)
+            .is_some()
     }
 
     /// The older revision that is complete now. None while a live pod is of the current one: then
@@ -136,7 +150,7 @@ impl<'p, 'a> Look<'p, 'a> {
         let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
         let is_complete = |revision: &Revision, hash: &Str| {
             let verdicts = self.snapshot.placed(revision)?.verdicts;
-            let since = self.since(hash, |id| verdicts.get(id))?;
+            let since = self.since(hash, revision.started, |id| verdicts.get(id))?;
             self.has_baked(revision, hash, since).then_some(())
         };
         let complete = carried.filter(|(r, hash)| is_complete(r, hash).is_some());

@@ -22,7 +22,13 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{assign::Assignment, bake, exempt::Exempt, failing::Failing, stable::Hashed};
+use super::{
+    assign::Assignment,
+    bake::{self, Sample},
+    exempt::Exempt,
+    failing::Failing,
+    stable::Hashed,
+};
 
 /// The most bytes of the names of all groups. An object's annotations have 256 KiB together, and a
 /// revision has those of its DaemonSet.
@@ -103,6 +109,8 @@ pub struct Facts<'s, 'a> {
     pub stable: Option<Hashed<'s>>,
     /// The stages that are recorded as over.
     pub released: &'s [Str],
+    /// When the rollout began, where that was recorded.
+    pub started: Option<Time>,
     /// The time of the plan.
     pub now: Time,
 }
@@ -128,7 +136,7 @@ impl Facts<'_, '_> {
             let stage = self.judge(control, Kind::Canary, &nodes);
             // One that was approved takes in no more nodes: they have their turn in their groups.
             if stage.over.is_none() {
-                nodes.iter().for_each(|id| assignment.release(*id));
+                assignment.release(&nodes);
             }
             return Some(stage);
         }
@@ -148,7 +156,7 @@ impl Facts<'_, '_> {
         let mut over: Option<Over> = None;
         for (name, nodes) in groups {
             if released.contains(&*name) {
-                nodes.iter().for_each(|id| assignment.release(*id));
+                assignment.release(&nodes);
                 continue;
             }
             let judged = nodes.iter().copied().filter(|id| !self.exempt.is(*id));
@@ -158,20 +166,17 @@ impl Facts<'_, '_> {
                 continue;
             }
             let stage = self.judge(control, Kind::Group(&name), &judged);
-            match stage.over {
-                // Several at once, as where the key is added to a rollout that is far on.
-                Some(Over { because, .. }) => {
-                    nodes.iter().for_each(|id| assignment.release(*id));
-                    let names = over.map_or_else(Vec::new, |over| over.names);
-                    let names = names.into_iter().chain([name]).collect();
-                    over = Some(Over { names, because });
-                }
-                None if over.is_some() => break,
-                None => {
-                    nodes.iter().for_each(|id| assignment.release(*id));
-                    return Some(stage);
-                }
+            if stage.over.is_none() && over.is_some() {
+                break;
             }
+            assignment.release(&nodes);
+            // Several at once, as where the key is added to a rollout that is far on.
+            let Some(Over { because, .. }) = stage.over else {
+                return Some(stage);
+            };
+            let names = over.map_or_else(Vec::new, |over| over.names);
+            let names = names.into_iter().chain([name]).collect();
+            over = Some(Over { names, because });
         }
         over.map(|over| Stage {
             name: over.names.last().cloned().unwrap_or_else(|| "".into()),
@@ -229,7 +234,9 @@ impl Facts<'_, '_> {
         // Nobody waits for a node that fails and may.
         let since = nodes.iter().map(|id| {
             let excused = self.failing.excused(*id);
-            excused.or_else(|| self.available_since(*id))
+            let since = excused.or_else(|| self.available_since(*id))?;
+            let joined = bake::joined(self.snapshot.nodes.get(*id), self.started);
+            Some(Sample { since, joined })
         });
         let Some(since) = bake::stage_since(since, self.now) else {
             return waits(not_available, None);

@@ -157,8 +157,6 @@ pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Opti
     if !conditions::is_ours(told) || &*told.reason == complete {
         return None;
     }
-    let control = ds.control.as_deref();
-    let exempts = control.is_some_and(|control| control.bad_nodes.is_some());
     Some(Event {
         kind: EventType::Normal,
         reason: "RolloutComplete",
@@ -166,7 +164,7 @@ pub fn completed(ds: &DaemonSet, history: &History, standing: &Standing) -> Opti
             "Revision {} is complete: every eligible node{} has had an available pod of it. It is \
              the stable revision now",
             revision.name,
-            conditions::aside(exempts),
+            conditions::aside(ds.minds_bad_nodes()),
         ),
         node: None,
     })

@@ -50,8 +50,7 @@ impl Set {
 
     /// Whether it has `budget: bad-nodes`.
     pub fn minds_bad_nodes(&self) -> bool {
-        let control = self.read.as_ref().and_then(|set| set.control.as_deref());
-        control.is_some_and(|control| control.bad_nodes.is_some())
+        self.read.as_ref().is_some_and(DaemonSet::minds_bad_nodes)
     }
 }
 

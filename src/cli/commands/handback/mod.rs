@@ -45,7 +45,7 @@ async fn answer(args: &HandbackArgs) -> Result<u8, CommandError> {
     let revisions = cluster.list(Kind::Revision, scope, None).await?;
     let recorded: Vec<Recorded> = revisions.iter().filter_map(Recorded::new).collect();
     let handback = look(&cluster, args, scope, &objects, &recorded).await?;
-    match args.output {
+    match args.output.output {
         Output::Json => print(&to_json(&handback), &handback.notes)?,
         Output::Text => print(&text::render(&handback), &[])?,
     }
@@ -83,7 +83,7 @@ async fn answer(args: &HandbackArgs) -> Result<u8, CommandError> {
 
 /// Says what was removed. Where standard output is JSON it holds nothing else.
 fn tell(args: &HandbackArgs, removed: Option<String>) {
-    match (removed, args.output) {
+    match (removed, args.output.output) {
         (Some(removed), Output::Text) => println!("{removed}"),
         (Some(removed), Output::Json) => eprintln!("{removed}"),
         (None, _) => {}
@@ -103,6 +103,11 @@ async fn look(
         ..Handback::default()
     };
     if objects.is_empty() {
+        // A namespace that is not there has none either.
+        let place = scope.map_or("the cluster".to_owned(), |name| format!("namespace {name}"));
+        handback
+            .notes
+            .push(format!("there is no DaemonSet in {place}"));
         return Ok(handback);
     }
     let settings = args.shared.settings();

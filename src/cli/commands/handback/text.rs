@@ -7,6 +7,7 @@ use crate::cli::{
     plan::{
         report::ObjectName,
         table::{self, Row},
+        text::reasons::counted,
     },
 };
 
@@ -51,9 +52,11 @@ pub fn render(handback: &Handback) -> String {
         let of = sets.filter(|d| !d.conditions.is_empty()).count();
         let _ = writeln!(
             out,
-            "\nTo be removed: {conditions} conditions of {of} DaemonSets, and the state of rollouts from {} \
-             ControllerRevisions.\nThe annotations of DaemonSets stay: they are yours.",
-            handback.recorded_revisions
+            "\nTo be removed: {} of {}, and the state of rollouts from {}.\n\
+             The annotations of DaemonSets stay: they are yours.",
+            counted(conditions, "condition"),
+            counted(of, "DaemonSet"),
+            counted(handback.recorded_revisions, "ControllerRevision")
         );
     }
     for note in &handback.notes {

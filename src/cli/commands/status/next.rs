@@ -93,6 +93,15 @@ pub fn steps(detailed: &DetailedPlan, key: &Key, program: &str) -> Vec<Step> {
     if let Some(rule) = standing.stalled.as_ref().filter(|rule| !is_told(rule)) {
         steps.extend(of_rule(rule, key, program));
     }
+    let by_hand = plan
+        .holds
+        .iter()
+        .any(|hold| hold.rule == HoldRule::OnDelete);
+    if by_hand && matches!(standing.progress, Progress::Canary | Progress::Rolling) {
+        let what =
+            "delete the old pods of the nodes whose turn it is, each of which is then replaced";
+        steps.insert(0, Step::by_hand(what));
+    }
     if standing.stalled == Some(HoldRule::NoCanaryNode) {
         steps.push(approve("all nodes follow, without a canary"));
     }

@@ -14,7 +14,7 @@ use crate::{
         },
         plan::{notes, report::ObjectName},
     },
-    model::{Snapshot, Str, Time},
+    model::{DaemonSet, Snapshot, Str, Time},
     plan::{self, DetailedPlan, HoldRule, Progress, Standing},
 };
 
@@ -162,6 +162,11 @@ impl Status {
             next: next::steps(&detailed, &object.key, program),
             notes: notes::about(ds, plan)
                 .into_iter()
+                .chain(other_approval(
+                    ds,
+                    &plan.standing,
+                    plan.revision.as_ref().map(|r| &r.hash),
+                ))
                 .chain(keys::unexplained(object, ds.control.as_deref()).map(|s| keys::note(&s)))
                 .collect(),
         };
@@ -234,4 +239,22 @@ fn waiting(snapshot: &Snapshot<'_>, detailed: &DetailedPlan, now: Time) -> Vec<G
     let waits = ["Create", "Delete", "Held", "NotAvailable"];
     groups.retain(|group| waits.contains(&&*group.cause.kind));
     groups
+}
+
+/// The note about an approval of another revision, where one is waited for.
+fn other_approval(
+    ds: &DaemonSet,
+    standing: &Option<Standing>,
+    hash: Option<&Str>,
+) -> Option<String> {
+    let approved = ds.control.as_ref()?.approve.as_ref()?;
+    let waits = matches!(
+        standing.as_ref()?.progress,
+        Progress::Canary | Progress::Baking(_) | Progress::AwaitingApproval(_)
+    );
+    let hash = hash.filter(|hash| waits && *hash != approved)?;
+    Some(format!(
+        "the key approve has {approved}, which is not the hash of this revision, {hash}: it approves \
+         nothing of it"
+    ))
 }

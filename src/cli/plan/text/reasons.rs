@@ -16,7 +16,13 @@ pub fn listed(names: &[impl AsRef<str>], most: usize) -> String {
 
 /// `1 node`, `2 nodes`.
 pub fn nodes(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "node" } else { "nodes" })
+    counted(count, "node")
+}
+
+/// So many of them, as `1 condition` and `2 conditions`.
+pub fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// Groups of items with the same key, the largest group first, then in the order in which they
