@@ -11,7 +11,7 @@ impl Case {
         match step {
             Step::Start => same(self.agents().await.len(), 3),
             Step::Status => {
-                let status = self.lab.get("agent").await.status.unwrap_or_default();
+                let status = self.lab.status("agent").await?;
                 same(status.desired_number_scheduled, 3)
             }
             Step::Event => same(self.lab.events("SuccessfulCreate").await.is_empty(), false),
