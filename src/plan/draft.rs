@@ -8,7 +8,8 @@ use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 use super::{
     action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event},
     facts::Facts,
-    hold::{HoldRule, Holds, NodeHold},
+    hold::HoldRule,
+    holds::{Holds, NodeHold},
     names, short_lived,
 };
 

@@ -15,6 +15,7 @@ pub mod eligibility;
 pub mod explain;
 pub mod facts;
 pub mod hold;
+pub mod holds;
 pub mod leaving;
 pub mod left_alone;
 pub mod names;
@@ -35,7 +36,8 @@ pub use action::{
     Relabel,
 };
 pub use control::standing::{Progress, Standing};
-pub use hold::{Hold, HoldRule, NodeHold};
+pub use hold::HoldRule;
+pub use holds::{Hold, NodeHold};
 pub use left_alone::LeftAlone;
 pub use node_group::NodeGroup;
 pub use rollout::{
@@ -56,7 +58,7 @@ use control::{
 };
 use draft::Draft;
 use facts::Facts;
-use hold::Holds;
+use holds::Holds;
 use rollout::blocked::Blockers;
 
 /// What is to be done for one DaemonSet at `now`.

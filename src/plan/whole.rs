@@ -9,7 +9,8 @@ use crate::model::{
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
     control::standing::Standing,
-    hold::{Hold, HoldRule, Holds, NodeHold},
+    hold::HoldRule,
+    holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,
     revisions::{CurrentRevision, RevisionOps},
     rollout::{blocked::NodeBlock, counts::Rollout},

@@ -3,10 +3,7 @@
 
 use crate::model::{DaemonSetStatus, Str, Time};
 
-use crate::plan::{
-    facts::Facts,
-    hold::{Hold, HoldRule},
-};
+use crate::plan::{facts::Facts, hold::HoldRule, holds::Hold};
 
 use super::{Gate, LastBake, stages::Stage};
 

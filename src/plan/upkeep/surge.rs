@@ -6,7 +6,8 @@ use crate::plan::{
     action::{ActionPhase, DeleteCause},
     draft::Draft,
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 /// Surging allows two pods on a node while the older revision's is ready and the newer one's is not
