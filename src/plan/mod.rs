@@ -34,7 +34,10 @@ pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
     Relabel,
 };
-pub use control::standing::{Progress, Standing};
+pub use control::{
+    failing::{Failure, NodeFailure},
+    standing::{Progress, Standing},
+};
 pub use hold::{Hold, HoldRule, NodeHold};
 pub use left_alone::LeftAlone;
 pub use node_group::NodeGroup;
@@ -197,6 +200,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         plan,
         holds: each_hold,
         blocks: blockers.each(),
+        failing: failing.each(snapshot),
         older,
     }
 }
