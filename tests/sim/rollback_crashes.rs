@@ -123,7 +123,6 @@ async fn dies_in_a_rollback(nth: usize, death: Death, strategy: &Value) -> bool 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_rollback_goes_back_once_and_never_before_the_verdict() {
     for (strategy, death) in [
-        (rolling(BUDGET, 0), Death::Before),
         (rolling(BUDGET, 0), Death::After),
         (rolling(0, BUDGET), Death::Stuck(700)),
     ] {
@@ -192,11 +191,7 @@ async fn dies_in_an_approval(nth: usize, death: Death, is_approved: bool) -> boo
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_pause_and_its_approval_goes_on_once_and_only_when_approved() {
-    for (is_approved, death) in [
-        (false, Death::After),
-        (true, Death::After),
-        (true, Death::Stuck(700)),
-    ] {
+    for (is_approved, death) in [(false, Death::After), (true, Death::Stuck(700))] {
         let mut nth = 0;
         while dies_in_an_approval(nth, death, is_approved).await {
             nth += 1;
