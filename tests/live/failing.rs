@@ -289,7 +289,14 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     ];
     script(&lab, FIRST, &stuck).await;
     lab.until("the second zone has it", 2 * SOON, async || {
-        same(nodes_of(&lab, "agent:2").await, &a | &b)
+        let status = lab.get("agent").await.status.unwrap_or_default();
+        let seen = (
+            nodes_of(&lab, "agent:2").await,
+            status.number_available,
+            status.updated_number_scheduled,
+        );
+        let others = (Some(NODES as i32 - 1), Some(2 * ZONE as i32));
+        same(seen, (&a | &b, others.0, others.1))
     })
     .await;
     until_progressing(&lab, "True", "Rolling").await;

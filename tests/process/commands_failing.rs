@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::commands_status::valid;
 use crate::simulated::{Cluster, REVISIONS};
 
+const WHY: &str = "container c is in CrashLoopBackOff";
+
 const PODS: &str = "/api/v1/namespaces/logging/pods";
 
 /// The middle of a rollout that began, with this `on-failure`.
@@ -40,6 +42,24 @@ fn container(cluster: &Cluster, node: &str, state: Value, restarts: u32) {
     let status = json!({ "phase": "Running", "conditions": ready, "containerStatuses": container });
     let path = format!("{PODS}/agent-{node}/status");
     cluster.patch(&path, json!({ "status": status }));
+}
+
+/// The controller has found that the new revision failed.
+fn fail(cluster: &Cluster) {
+    let verdict =
+        json!({ "failed": true, "when": "2026-05-01T06:30:00Z", "node": "node-a", "why": WHY });
+    record(cluster, json!({ "verdict": verdict.to_string() }));
+}
+
+/// All nodes went back.
+fn go_back(cluster: &Cluster) {
+    let set = cluster.agent();
+    let now = json!({ "gracePeriodSeconds": 0 });
+    for node in ["a", "b"] {
+        let (code, _) = cluster.send("DELETE", &format!("{PODS}/agent-{node}"), "", &now);
+        assert_eq!(code, 200);
+        cluster.pod(&set, &format!("node-{node}"), "aaaa");
+    }
 }
 
 fn crashes() -> Value {
@@ -103,27 +123,18 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
         valid("status", &answer.stdout)
     };
     assert_eq!(status(&cluster)["stage"], "RollingBack");
-    let why = "container c is in CrashLoopBackOff";
-    let verdict =
-        json!({ "failed": true, "when": "2026-05-01T06:30:00Z", "node": "node-a", "why": why });
-    record(&cluster, json!({ "verdict": verdict.to_string() }));
+    fail(&cluster);
     let going = status(&cluster);
     assert_eq!(going["stage"], "RollingBack");
     assert_eq!(going["failing"][0]["nodes"], json!(["node-a"]));
     let history = cluster.run(&["history", "logging/agent", "-o", "json"]);
     let history = valid("history", &history.stdout);
-    assert_eq!(history["revisions"][1]["failed"], why);
+    assert_eq!(history["revisions"][1]["failed"], WHY);
     let text = cluster.run(&["history", "logging/agent"]).stdout;
     assert!(text.contains("current, failed"), "{text}");
 
     // node-a went back, and crashes with the stable revision as well.
-    let set = cluster.agent();
-    let now = json!({ "gracePeriodSeconds": 0 });
-    for node in ["a", "b"] {
-        let (code, _) = cluster.send("DELETE", &format!("{PODS}/agent-{node}"), "", &now);
-        assert_eq!(code, 200);
-        cluster.pod(&set, &format!("node-{node}"), "aaaa");
-    }
+    go_back(&cluster);
     let back = status(&cluster);
     assert_eq!(
         (&back["stage"], &back["failing"]),
@@ -137,4 +148,25 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
         message,
         "with the stable revision, container c is in CrashLoopBackOff"
     );
+}
+
+/// The built-in controller knows no verdict, and rolls out what failed: at once, or when a node that
+/// uses up the budget is back.
+#[test]
+fn handing_back_is_said_to_roll_out_a_revision_that_failed() {
+    let cluster = rolled_out("rollback");
+    fail(&cluster);
+    go_back(&cluster);
+    for (deletes, old, stage) in [(1, 4, "RolledBack"), (0, 3, "RollingBack")] {
+        let answer = cluster.run(&["handback", "--check", "-o", "json"]);
+        assert_eq!(answer.code, 1, "{}", answer.stdout);
+        let handback = valid("handback", &answer.stdout);
+        let agent = &handback["daemonSets"][0];
+        assert_eq!(agent["stage"], stage);
+        assert_eq!(agent["atOnce"]["delete"], deletes, "{handback}");
+        assert_eq!(agent["old"], old);
+        // One of them is on its way out.
+        let (code, _) = cluster.send("DELETE", &format!("{PODS}/agent-d"), "", &json!({}));
+        assert_eq!(code, 200);
+    }
 }
