@@ -1,7 +1,7 @@
 //! How the rollout of a DaemonSet stands, in one value: what conditions, `status` and its exit code
 //! are made from.
 
-use crate::model::{DaemonSetStatus, Str, Time};
+use crate::model::{DaemonSetStatus, Pod, Str, Time};
 
 use crate::plan::{
     facts::Facts,
@@ -142,16 +142,32 @@ impl Progressed<'_> {
 }
 
 /// Whether a node that counts has no available pod of the revision that it is to have, or another
-/// one.
+/// one. A pod that was there before the verdict never went anywhere, so whether it is available is
+/// upkeep. Nor is anything waited for on a node that is down: in a large cluster one always is, and
+/// nobody would learn that a person has to act.
 fn is_going_back(facts: &Facts<'_, '_>) -> bool {
-    let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
-    let mut counts = nodes.filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
+    let nodes = facts.snapshot.nodes.iter();
+    let up = nodes.filter(|(_, node)| node.health().unready.is_none());
+    let mut counts = up
+        .map(|(id, _)| id)
+        .filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
     let minimum = facts.ds().min_ready_seconds;
+    let failed = failed_at(facts);
     counts.any(|id| {
         let mut live = facts.visible(id).filter(|p| p.is_live()).peekable();
-        let is_right = |pod| facts.is_updated(id, pod) && pod.is_available(minimum, facts.now);
+        let is_right = |pod: &Pod| {
+            let was_there = failed.is_some_and(|at| pod.created < at);
+            facts.is_updated(id, pod) && (was_there || pod.is_available(minimum, facts.now))
+        };
         live.peek().is_none() || !live.all(is_right)
     })
+}
+
+/// When the current revision failed, where that is recorded.
+fn failed_at(facts: &Facts<'_, '_>) -> Option<Time> {
+    let mut revisions = facts.snapshot.revisions.iter();
+    let current = revisions.find(|r| r.name == facts.history.current.name)?;
+    current.failed.as_deref().map(|failed| failed.at)
 }
 
 /// Whether a node that is to have a pod has one of another revision than the current one.
