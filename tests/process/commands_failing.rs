@@ -150,8 +150,8 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
     );
 }
 
-/// The built-in controller knows no verdict, and rolls out what failed: at once, or when a node that
-/// uses up the budget is back.
+/// The built-in controller knows no verdict, and rolls out what failed: at once, or when a node
+/// that uses up the budget is back.
 #[test]
 fn handing_back_is_said_to_roll_out_a_revision_that_failed() {
     let cluster = rolled_out("rollback");

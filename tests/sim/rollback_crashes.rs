@@ -1,6 +1,6 @@
-//! A controller dies at any request of a rollout that fails: the one that is taken back, and the one
-//! that pauses and is approved. Another controller has nothing but the state in the API, and what an
-//! action depends on is there before the action.
+//! A controller dies at any request of a rollout that fails: the one that is taken back, and the
+//! one that pauses and is approved. Another controller has nothing but the state in the API, and
+//! what an action depends on is there before the action.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ async fn keyed(strategy: &Value, keys: &[(&str, &str)]) -> (World, Controller) {
     (server, running)
 }
 
-/// Every value that this annotation of the newest revision ever had, with the first version at which
-/// it had it.
+/// Every value that this annotation of the newest revision ever had, with the first version at
+/// which it had it.
 fn recorded(server: &World, annotation: &str) -> Vec<(u64, String)> {
     let mut values: Vec<(u64, String)> = Vec::new();
     for write in server.read(|store| store.history(resource("controllerrevisions")).to_vec()) {
