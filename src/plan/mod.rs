@@ -35,7 +35,10 @@ pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
     Relabel,
 };
-pub use control::standing::{Progress, Standing};
+pub use control::{
+    failing::{Failure, NodeFailure},
+    standing::{Progress, Standing},
+};
 pub use hold::HoldRule;
 pub use holds::{Hold, NodeHold};
 pub use left_alone::LeftAlone;
@@ -199,6 +202,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         plan,
         holds: each_hold,
         blocks: blockers.each(),
+        failing: failing.each(snapshot),
         older,
     }
 }

@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
-    control::standing::Standing,
+    control::{failing::NodeFailure, standing::Standing},
     hold::HoldRule,
     holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,
@@ -99,6 +99,8 @@ pub struct DetailedPlan {
     pub holds: Vec<NodeHold>,
     /// Every node that counts against the rollout's budget, by slot.
     pub blocks: Vec<NodeBlock>,
+    /// Every node that fails with the revision that is rolled out, or back.
+    pub failing: Vec<NodeFailure>,
     /// The nodes that are to have an older revision.
     pub older: BTreeMap<NodeId, OlderRevision>,
 }
@@ -110,6 +112,7 @@ impl DetailedPlan {
             plan: Plan::leave_alone(why),
             holds: Vec::new(),
             blocks: Vec::new(),
+            failing: Vec::new(),
             older: BTreeMap::new(),
         }
     }

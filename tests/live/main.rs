@@ -33,6 +33,8 @@ mod denied;
 mod deployed;
 mod door;
 mod explain;
+mod failing;
+mod failing_back;
 mod hold;
 mod kubectl;
 mod lease_rules;

@@ -10,6 +10,7 @@ mod same;
 mod advice;
 mod budget_cases;
 mod chart;
+mod commands_failing;
 mod commands_handback;
 mod commands_status;
 mod commands_write;

@@ -38,6 +38,7 @@ mod on_failure;
 mod openmetrics;
 mod revisions;
 mod rollback;
+mod rollback_crashes;
 mod rollout;
 mod rollout_back;
 mod rollout_budget;

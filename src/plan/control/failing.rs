@@ -53,6 +53,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The reason in one word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Failure::Restarted(_) => "Restarted",
+            Failure::CrashLoop(_) => CRASH_LOOP,
+            Failure::CannotStart(reason, _) => reason,
+            Failure::PodFailed => "PodFailed",
+            Failure::NodeNotReady => "NodeNotReady",
+            Failure::Late => "DeadlineExceeded",
+        }
+    }
+
     /// What is the matter, as a phrase. It says no number that changes while it fails.
     pub fn describe(&self) -> String {
         match self {
@@ -70,6 +82,17 @@ impl Failure {
             }
         }
     }
+}
+
+/// A node that fails.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeFailure {
+    /// Its name.
+    pub node: Str,
+    /// Why.
+    pub failure: Failure,
+    /// Whether it does so with the stable revision, to which it went back.
+    pub is_back: bool,
 }
 
 /// More nodes fail than are tolerated, and the rollout is paused.
@@ -167,6 +190,8 @@ pub struct Failing {
     tolerated: usize,
     /// Those that fail: why, and when the pod was created that fails.
     nodes: BTreeMap<NodeId, (Failure, Time)>,
+    /// The same of those that went back.
+    back_nodes: BTreeMap<NodeId, (Failure, Time)>,
     /// The first one, by name.
     first: Option<(Str, Failure)>,
     /// How often containers were restarted, of nodes that fail or where one was restarted at all.
@@ -231,6 +256,27 @@ impl Failing {
         };
         let why = why.into();
         Some(Failed { at: now, node, why })
+    }
+
+    /// Takes in the failures with the stable revision, of nodes that went back.
+    pub fn go_back(&mut self, back: Failing) {
+        self.back = back.pause();
+        self.back_nodes = back.nodes;
+    }
+
+    /// Every node that fails, by slot; those that went back last.
+    pub fn each(&self, snapshot: &Snapshot<'_>) -> Vec<NodeFailure> {
+        let of = |nodes: &BTreeMap<NodeId, (Failure, Time)>, is_back| -> Vec<NodeFailure> {
+            let each = nodes.iter().map(|(id, (failure, _))| NodeFailure {
+                node: snapshot.nodes.name(*id).clone(),
+                failure: failure.clone(),
+                is_back,
+            });
+            each.collect()
+        };
+        let mut each = of(&self.nodes, false);
+        each.extend(of(&self.back_nodes, true));
+        each
     }
 
     /// The nodes that fail.

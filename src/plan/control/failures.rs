@@ -38,7 +38,7 @@ impl<'s> Rules<'s> {
                 });
                 if let Some((failed, (_, stable))) = failed {
                     let judge = judge.of_stable(stable, failed.at);
-                    failing.back = judge.find(on_failure, by_node, exempt).pause();
+                    failing.go_back(judge.find(on_failure, by_node, exempt));
                     failing.verdict = Some(failed.clone());
                     return failing;
                 }

@@ -14,7 +14,7 @@ use crate::{
         plan::report::ObjectName,
     },
     model::{Snapshot, Time, Verdicts},
-    plan::{self, Plan, eligibility::Eligibility},
+    plan::{self, HoldRule, Plan, Progress, eligibility::Eligibility},
 };
 
 use super::ours::{self, Recorded};
@@ -114,7 +114,7 @@ impl DaemonSetReport {
                 create: without.creates.len(),
                 delete: without.deletes.len(),
             },
-            old: without.rollout.as_ref().map_or(0, |rollout| rollout.old),
+            old: old(&without),
             conditions: conditions.into_iter().map(str::to_owned).collect(),
             recorded: mine.map(|r| r.key.name.to_string()).collect(),
         }
@@ -126,9 +126,26 @@ impl DaemonSetReport {
     }
 }
 
-/// Whether pods are created or deleted otherwise.
+/// Whether pods are created or deleted otherwise, now or when the budget allows it.
 fn differ(with: &Plan, without: &Plan) -> bool {
-    with.creates != without.creates || with.deletes != without.deletes
+    with.creates != without.creates
+        || with.deletes != without.deletes
+        || (is_taken_back(with) && old(without) > 0)
+}
+
+/// Whether all nodes go back or went back, which no rule holds.
+fn is_taken_back(plan: &Plan) -> bool {
+    let standing = plan.standing.as_ref();
+    standing.is_some_and(|standing| match &standing.progress {
+        Progress::RollingBack => true,
+        Progress::AutoPaused(rule) => matches!(rule, HoldRule::RolledBack(_)),
+        _ => false,
+    })
+}
+
+/// The nodes whose pods a plan replaces, one budget after another.
+fn old(plan: &Plan) -> usize {
+    plan.rollout.as_ref().map_or(0, |rollout| rollout.old)
 }
 
 impl Handback {
