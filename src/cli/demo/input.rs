@@ -25,7 +25,7 @@ const EXAMPLE: &str = include_str!("../../../examples/agent.yaml");
 const EXAMPLE_FILE: &str = "examples/agent.yaml";
 
 /// `maxUnavailable` of the example in a rolling update.
-const SHARE: &str = "20%";
+const SHARE: &str = "30%";
 
 /// The keys of rollout control that the example has in a rolling update.
 const KEYS: [(&str, &str); 4] = [

@@ -143,7 +143,9 @@ impl Show {
         let due = match &self.said {
             None => true,
             Some((_, before)) if before.words() == now.words() => false,
-            Some((then, _)) => at >= *then + EVERY || now.is_complete(),
+            Some((then, before)) => {
+                at >= *then + EVERY || now.is_complete() && !before.is_complete()
+            }
         };
         if !due || !silent {
             return Ok(());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::reject;
 use crate::model::control::{PREFIX, VERDICT};
-use crate::plan::{HoldRule, Progress};
+use crate::plan::{BlockedBy, HoldRule, Progress};
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
 
 use super::error::DemoError;
@@ -106,6 +106,8 @@ impl Story<'_> {
 
     /// Reports what rollout control holds in a plan, and with `until` what ends it.
     pub fn report_holds(&mut self, view: &RolloutView, until: bool) -> Result<(), DemoError> {
+        // An event has told why.
+        let is_told = until && matches!(view.progress, Some(Progress::AutoPaused(_)));
         for hold in &view.holds {
             let rule = hold.rule.as_str();
             let mut words = match &hold.nodes {
@@ -113,7 +115,9 @@ impl Story<'_> {
                 Some(nodes) => format!("{rule} holds {} nodes", nodes.count),
                 None => format!("{rule} holds the rollout"),
             };
-            words.push_str(&format!(": {}", hold.rule.message()));
+            if !is_told {
+                words.push_str(&format!(": {}", hold.rule.message()));
+            }
             match hold.until {
                 Some(time) if until => words.push_str(&format!(", until {time}")),
                 None if until => words.push_str(&format!(", until {}", hold.rule.until_what())),
@@ -124,32 +128,36 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Reports how the rollout stands: the conditions, the zones, and why nothing goes on.
-    fn report_standing(&mut self) -> Result<(), DemoError> {
+    /// Reports the conditions. Their messages repeat events.
+    fn report_conditions(&mut self) -> Result<(), DemoError> {
         let daemon_set = self.daemon_set();
         let conditions = daemon_set["status"]["conditions"].as_array();
-        let mut told = Vec::new();
-        for condition in conditions.into_iter().flatten() {
+        let conditions = conditions.into_iter().flatten().map(|condition| {
             let field = |name: &str| text(condition, name);
-            let (kind, status) = (field("/type"), field("/status"));
-            let mut words = format!("{kind} {status} {}", field("/reason"));
-            // The other messages repeat events.
-            if kind == "Available" && status != "True" {
-                words.push_str(&format!(" ({})", field("/message")));
-            }
-            told.push(words);
+            [field("/type"), field("/status"), field("/reason")].join(" ")
+        });
+        let conditions: Vec<String> = conditions.collect();
+        match conditions.is_empty() {
+            true => Ok(()),
+            false => Ok(self.say(Who::Status, &conditions.join(", "))?),
         }
-        if !told.is_empty() {
-            self.say(Who::Status, &told.join(", "))?;
-        }
+    }
+
+    /// Reports how the rollout stands: the conditions, which nodes are unavailable, which have not
+    /// got the new template, and what is held.
+    fn report_standing(&mut self) -> Result<(), DemoError> {
+        self.report_conditions()?;
         let view = self.rollout_view();
-        let has_new = |pod: &Value| revision(pod) == view.hash;
-        let failing = self.on(|pod| has_new(pod) && !is_ready(pod));
-        let failing: Vec<&str> = failing.iter().map(|node| &**node).collect();
-        if !failing.is_empty() {
-            let words = format!("new and not ready: the pods on {}", list_names(&failing));
-            self.say(Who::Plan, &words)?;
+        let blocked = view.rollout.iter().flat_map(|rollout| &rollout.blocked_by);
+        for BlockedBy { reason, nodes, .. } in blocked {
+            let names: Vec<&str> = nodes.first.iter().map(|node| &**node).collect();
+            let mut names = list_names(&names);
+            if nodes.first.len() < nodes.count {
+                names = format!("{} nodes, {names}, …", nodes.count);
+            }
+            self.say(Who::Plan, &format!("{} on {names}", reason.as_str()))?;
         }
+        let has_new = |pod: &Value| revision(pod) == view.hash;
         let untouched = self.untouched(&self.on(has_new));
         if !untouched.is_empty() {
             let words = format!("nodes without the new template: {}", untouched.join(", "));
@@ -192,6 +200,7 @@ impl Story<'_> {
     /// Reports a rollback: the verdict, the nodes that had the failed revision after this version
     /// of the store, and what all nodes have now.
     fn report_rollback(&mut self, since: u64) -> Result<(), DemoError> {
+        self.report_conditions()?;
         let failed = self.rollout_view().hash;
         let uid = text(&self.daemon_set(), "/metadata/uid");
         let revisions = self.cluster.server.all(&CONTROLLER_REVISIONS);

@@ -12,6 +12,8 @@ use super::show::{Show, Who};
 const QUIET: Duration = Duration::from_millis(100);
 /// but at most for so long.
 const LATE: Duration = Duration::from_millis(500);
+/// In a long story both are longer, so that it has fewer lines.
+const BRIEF: u32 = 2;
 /// Up to so many news of one sort have a line each.
 const FEW: usize = 2;
 
@@ -19,7 +21,8 @@ const FEW: usize = 2;
 #[derive(Default)]
 pub struct Voice {
     pending: Vec<(Duration, News)>,
-    /// Whether Kubernetes events are left out that repeat other news.
+    /// Whether the story is long: Kubernetes events are left out that repeat other news, and more
+    /// of the others share a line.
     pub brief: bool,
     heard: usize,
     waits: usize,
@@ -60,8 +63,9 @@ impl Voice {
     pub fn tell(&mut self, now: Duration, start: Duration, show: &mut Show) -> io::Result<()> {
         let last = self.pending.last().map(|(at, _)| *at);
         let first = self.pending.first().map(|(at, _)| *at);
-        let is_late = first.is_some_and(|at| now >= at + LATE);
-        if last.is_none_or(|at| now < at + QUIET && !is_late) {
+        let times = if self.brief { BRIEF } else { 1 };
+        let is_late = first.is_some_and(|at| now >= at + LATE * times);
+        if last.is_none_or(|at| now < at + QUIET * times && !is_late) {
             return Ok(());
         }
         let mut all = std::mem::take(&mut self.pending);
