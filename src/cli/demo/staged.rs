@@ -27,6 +27,9 @@ use super::story::{End, Story, Until};
 /// than one of twenty.
 const ROLLOUT: Duration = Duration::from_secs(300);
 
+/// The longest wait for the bad template: there may be no key that asks to look for failures.
+const FAILURE: Duration = Duration::from_secs(60);
+
 impl Story<'_> {
     /// Tells what becomes of the good template, which is there already, and of a bad one.
     pub async fn stages(&mut self, good: &Value) -> Result<(), DemoError> {
@@ -36,7 +39,7 @@ impl Story<'_> {
         self.rest(PAUSE).await?;
         let since = self.cluster.server.read(|store| store.version());
         self.change("bad", &Fault::Crashes(self.where_to_crash()))?;
-        let end = self.watch(Until::Decided, ROLLOUT).await?;
+        let end = self.watch(Until::Decided, FAILURE).await?;
         let mut progress = self.rollout_view().progress;
         if end == End::There && matches!(progress, Some(Progress::Complete)) {
             return Ok(());
@@ -44,13 +47,19 @@ impl Story<'_> {
         self.report_standing()?;
         self.rest(PAUSE).await?;
         // What the keys of somebody else's DaemonSet say stays as it is.
-        let is_paused = matches!(&progress, Some(Progress::AutoPaused(HoldRule::AutoPaused(_))));
+        let is_paused = matches!(
+            &progress,
+            Some(Progress::AutoPaused(HoldRule::AutoPaused(_)))
+        );
         if is_paused && self.agent.with.is_some() {
             self.annotate("on-failure", "rollback")?;
             self.watch(Until::Decided, ROLLOUT).await?;
             progress = self.rollout_view().progress;
         }
-        if matches!(&progress, Some(Progress::AutoPaused(HoldRule::RolledBack(_)))) {
+        if matches!(
+            &progress,
+            Some(Progress::AutoPaused(HoldRule::RolledBack(_)))
+        ) {
             self.report_rollback(since)?;
             self.rest(PAUSE).await?;
         }
@@ -227,7 +236,7 @@ impl Story<'_> {
         let (had, names) = (touched.len(), list_names(&names));
         let back = self.on(|pod| revision(pod) != failed && is_ready(pod));
         let back = back.iter().filter(|node| touched.contains(node)).count();
-        let words = format!("{had} nodes had the failed revision, {back} of them are back: {names}");
+        let words = format!("{back} of {had} nodes that had the failed revision are back: {names}");
         self.say(Who::Plan, &words)?;
         let never = self.untouched(&touched);
         if !never.is_empty() {
