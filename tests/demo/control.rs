@@ -81,7 +81,7 @@ fn a_canary_then_zones_then_a_failure_that_stops_in_its_zone_then_a_rollback() {
 
 #[test]
 fn the_failure_stays_in_its_zone_and_every_node_that_it_touched_is_counted() {
-    for (seed, nodes) in [("1", "14"), ("2", "15"), ("3", "16")] {
+    for (seed, nodes) in [("1", "14"), ("2", "15")] {
         let told = shown(&["--update", "--seed", seed, "--nodes", nodes], "");
         let (_, bad) = told.split_once("busybox:bad").expect("a bad template");
         let (bad, _) = bad.split_once("\nNew pods on").expect("an end");
@@ -218,9 +218,5 @@ fn a_terminal_shows_the_same_story_and_the_stage_below_the_bars() {
     assert!(bars[6].starts_with("stage  "), "{bars:?}");
     let plain = shown(&["--update"], "");
     let lines = plain.lines().filter(|line| !line.contains("coverage  "));
-    // A line of coverage may be broken.
-    let lines: Vec<&str> = lines
-        .filter(|line| story.iter().any(|seen| seen == line) || !line.starts_with("        "))
-        .collect();
-    assert_eq!(story, lines);
+    assert_eq!(story, lines.collect::<Vec<_>>());
 }

@@ -44,7 +44,6 @@ fn an_update_stops_at_pods_that_never_become_ready_and_goes_on_when_mended() {
     in_order(
         &told,
         &[
-            "with maxUnavailable 20%",
             "another image in the template: a:new",
             "18 old pods, at most 4 of 18 nodes unavailable at a time",
             "now batch-1, batch-2, gpu-2, windows-1",

@@ -71,9 +71,11 @@ pub enum Until {
 }
 
 /// Whether the rollout is complete, or does not go on by itself before long.
-fn is_decided(view: &RolloutView, now: Time, quiet: Duration) -> bool {
+fn is_decided(view: &RolloutView, now: Time, quiet: Duration, is_covered: bool) -> bool {
     match &view.progress {
-        None | Some(Progress::Complete) => true,
+        None => true,
+        // What completed before is complete before the last pods of it are ready.
+        Some(Progress::Complete) => is_covered,
         Some(Progress::AwaitingApproval(_) | Progress::Paused(_) | Progress::AutoPaused(_)) => {
             quiet >= STILL
         }
@@ -209,7 +211,9 @@ impl<'a> Story<'a> {
                 Until::Updated => coverage.is_complete() && total.old() == 0,
                 Until::Decided => {
                     let time = self.cluster.server.now().into();
-                    rests && update.is_some_and(|view| is_decided(view, time, quiet))
+                    let is_covered = coverage.is_complete();
+                    let is_decided = |view| is_decided(view, time, quiet, is_covered);
+                    rests && update.is_some_and(is_decided)
                 }
             };
             if there && self.voice.is_silent() && passed >= AT_LEAST {
