@@ -222,7 +222,7 @@ impl Syncer {
             self.shared.queue.add_at(key.clone(), at);
             return Ok(false);
         }
-        let with_conditions = |e: &&Event| plan.goes_with_conditions(e);
+        let with_conditions = |e: &&Event| conditions.is_some() && plan.goes_with_conditions(e);
         for event in plan.events.iter().filter(with_conditions) {
             self.carry_out.publish(ds, event);
         }
