@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
-    control::{failing::NodeFailure, standing::Standing},
+    control::{failing::NodeFailure, standing::Standing, transitions::ROLLOUT_FAILED},
     hold::HoldRule,
     holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,
@@ -76,6 +76,12 @@ impl Plan {
             && self.deletes.is_empty()
             && self.revision_ops == RevisionOps::default()
             && self.revision.as_ref().is_none_or(|r| !r.create)
+    }
+
+    /// Whether an event is sent with the conditions that say the same, because no action goes with
+    /// it: that the rollout pauses follows from them, and a plan that only pauses is settled.
+    pub fn goes_with_conditions(&self, event: &Event) -> bool {
+        event.reason == ROLLOUT_FAILED && self.revision_ops.set_failed.is_none()
     }
 }
 

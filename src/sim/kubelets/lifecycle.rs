@@ -3,17 +3,19 @@
 //! In: a [`Pod`] as last seen, the [`Script`] that its annotations (and its node's) ask for, when
 //! things were first seen, and the time. Out: a [`Next`]. No IO here; `serve` carries it out.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::pod::{Metadata, Pod};
-use crate::sim::host_ports;
+use crate::{model::LabelSelector, sim::host_ports};
 
 /// The prefix of all annotations that script a pod.
 pub const PREFIX: &str = "sim.daemonset-controller.io/";
+
+/// The annotation that says on which nodes the others of a pod count.
+pub const ONLY_ON: &str = "only-on";
 
 /// The behaviour of a pod. Each delay is counted from the moment in the table; `None` means never.
 ///
@@ -29,6 +31,9 @@ pub const PREFIX: &str = "sim.daemonset-controller.io/";
 /// | `terminate-after` | its deletion is asked for | `0s` |
 ///
 /// A container that crashed is in `CrashLoopBackOff` for ten seconds, and runs again.
+///
+/// With the annotation `only-on`, a label selector, the others of the pod count on nodes with such
+/// labels alone: what is wrong with it shows in one zone, say.
 ///
 /// Values are `never` or a number with `ms`, `s`, `m` or `h`. With `start-after` and `ready-after`
 /// both zero the pod goes from Pending to Running and Ready in one write, as a quick kubelet
@@ -56,10 +61,12 @@ pub struct Script {
 impl Script {
     /// Reads the annotations of the pod, and for those that it does not have the ones of its node.
     /// An annotation that cannot be read is logged and ignored.
-    pub fn read(pod: &BTreeMap<String, String>, node: &BTreeMap<String, String>) -> Self {
+    pub fn read(pod: &Metadata, node: &Metadata) -> Self {
+        let of_pod = Some(&pod.annotations).filter(|_| counts_on(pod, node));
         let get = |key: &str, default| {
             let key = format!("{PREFIX}{key}");
-            let Some(text) = pod.get(&key).or_else(|| node.get(&key)) else {
+            let own = of_pod.and_then(|annotations| annotations.get(&key));
+            let Some(text) = own.or_else(|| node.annotations.get(&key)) else {
                 return default;
             };
             delay(text).unwrap_or_else(|| {
@@ -80,6 +87,20 @@ impl Script {
             crash: get("crash-after", None),
             pull_fails: get("pull-fails-after", None),
             terminate: get("terminate-after", Some(Duration::ZERO)),
+        }
+    }
+}
+
+/// Whether the annotations of the pod are for this node.
+fn counts_on(pod: &Metadata, node: &Metadata) -> bool {
+    let Some(text) = pod.annotations.get(&format!("{PREFIX}{ONLY_ON}")) else {
+        return true;
+    };
+    match LabelSelector::parse(text) {
+        Ok(selector) => selector.matches(|key| node.labels.get(key).map(String::as_str)),
+        Err(why) => {
+            tracing::warn!(annotation = ONLY_ON, value = text, why, "ignored");
+            true
         }
     }
 }
@@ -307,12 +328,18 @@ mod tests {
     use super::super::pod::Condition;
     use super::*;
 
+    fn annotated(entries: &[(&str, &str)]) -> Metadata {
+        let entries = entries.iter();
+        Metadata {
+            annotations: entries
+                .map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()))
+                .collect(),
+            ..Metadata::default()
+        }
+    }
+
     fn script(entries: &[(&str, &str)]) -> Script {
-        let annotations = entries
-            .iter()
-            .map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()))
-            .collect();
-        Script::read(&annotations, &BTreeMap::new())
+        Script::read(&annotated(entries), &Metadata::default())
     }
 
     fn pod(phase: &str, ready: bool) -> Pod {
@@ -344,14 +371,22 @@ mod tests {
 
     #[test]
     fn the_pods_annotation_wins_over_the_nodes() {
-        let key = |k: &str| format!("{PREFIX}{k}");
-        let of_pod = BTreeMap::from([(key("fail-after"), "1s".to_owned())]);
-        let of_node = BTreeMap::from([
-            (key("fail-after"), "9s".to_owned()),
-            (key("ready-after"), "never".to_owned()),
-        ]);
+        let of_pod = annotated(&[("fail-after", "1s")]);
+        let of_node = annotated(&[("fail-after", "9s"), ("ready-after", "never")]);
         let script = Script::read(&of_pod, &of_node);
         assert_eq!((script.fail, script.ready), (Some(seconds(1)), None));
+    }
+
+    #[test]
+    fn a_pod_behaves_so_on_nodes_with_these_labels_alone() {
+        let of_pod = annotated(&[(ONLY_ON, "zone in (b,c)"), ("crash-after", "1s")]);
+        let crash_in = |zone: &str| {
+            let mut node = annotated(&[("crash-after", "9s")]);
+            node.labels.insert("zone".to_owned(), zone.to_owned());
+            Script::read(&of_pod, &node).crash
+        };
+        assert_eq!(crash_in("b"), Some(seconds(1)));
+        assert_eq!(crash_in("a"), Some(seconds(9)));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Metadata {
     /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
     /// removal.
     pub deletion_grace_period_seconds: Option<i64>,
+    /// `metadata.labels`, of which those of nodes count.
+    pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`; those under [`PREFIX`](super::lifecycle::PREFIX) make the
     /// [`Script`](super::lifecycle::Script).
     pub annotations: BTreeMap<String, String>,

@@ -270,7 +270,7 @@ impl Server {
         let Some(node) = self.nodes.get(&key.0).filter(|node| !silent(node)) else {
             return;
         };
-        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        let script = Script::read(&row.pod.metadata, &node.metadata);
         if let Next::At(at, _) = next(&row.pod, &script, &row.seen) {
             row.due = Some(at);
             self.due.insert((at, Job::Pod(key.clone())));
@@ -298,7 +298,7 @@ impl Server {
             return;
         };
         row.due = None;
-        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        let script = Script::read(&row.pod.metadata, &node.metadata);
         let Next::At(_, step) = next(&row.pod, &script, &row.seen) else {
             return;
         };

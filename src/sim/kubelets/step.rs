@@ -83,7 +83,7 @@ fn due(pod: &Pod, node: &Node, all: &[Pod]) -> Option<Step> {
     if deleting && pod.metadata.deletion_grace_period_seconds == Some(0) {
         return None; // removed already; finalizers hold it
     }
-    let script = Script::read(&pod.metadata.annotations, &node.metadata.annotations);
+    let script = Script::read(&pod.metadata, &node.metadata);
     let now = Instant::now();
     let seen = Seen {
         bound: now,
