@@ -130,7 +130,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let progressed = Progressed {
         gate: gate.as_ref(),
         last_bake,
-        completed: rules.is_completed(),
+        completed: rules.is_rolled_out(now),
         complete: counted.complete,
         status: &counted.status,
         holds: &holds,

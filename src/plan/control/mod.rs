@@ -363,7 +363,7 @@ impl<'s> Rules<'s> {
     /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
-    /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
+    /// when another one did since, or when its rollout began anew. `complete` is what [`status::Counted`](super::status::Counted)
     /// has, unless the last stage still bakes.
     pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed());
@@ -372,7 +372,8 @@ impl<'s> Rules<'s> {
             return Some((older.into(), now));
         }
         let current = self.current?;
-        if self.control.is_some() && complete && !is_newest(self.current_completed) {
+        let is_recorded = is_newest(self.current_completed) && !self.is_begun_anew(now);
+        if self.control.is_some() && complete && !is_recorded {
             return Some((current.into(), now));
         }
         let lost = self
@@ -389,6 +390,21 @@ impl<'s> Rules<'s> {
     /// Whether the current revision is the one that completed last.
     pub fn is_completed(&self) -> bool {
         self.current_completed.is_some() && self.current_completed >= self.old_completed()
+    }
+
+    /// The same, and it is not on its way back.
+    pub fn is_rolled_out(&self, now: Time) -> bool {
+        self.is_completed() && !self.is_begun_anew(now)
+    }
+
+    /// Whether the current revision completed, and became the newest again since: its template was
+    /// taken back, and then not. A time that has not come is no record.
+    fn is_begun_anew(&self, now: Time) -> bool {
+        let started = self.current.and_then(|revision| revision.started);
+        let started = started.filter(|at| *at <= now);
+        started
+            .zip(self.current_completed)
+            .is_some_and(|(started, completed)| started > completed)
     }
 
     /// How the last stage of a rollout stands, once the counts say that the revision is complete.
