@@ -84,8 +84,14 @@ impl Undone {
         self.deletes.iter().any(failed)
     }
 
+    /// Whether a disruption budget did not allow a delete.
+    fn is_unallowed(&self) -> bool {
+        let unallowed = |d: &NotDeleted| matches!(d, NotDeleted::Unallowed);
+        self.deletes.iter().any(unallowed)
+    }
+
     fn asks_for_another_plan(&self) -> bool {
-        let again = |d: &NotDeleted| matches!(d, NotDeleted::PlanAgain | NotDeleted::Unallowed);
+        let again = |d: &NotDeleted| matches!(d, NotDeleted::PlanAgain);
         matches!(
             self.create,
             Some(NotCreated::PlanAgain | NotCreated::HolderUnknown(_))
@@ -185,6 +191,7 @@ impl CarryOut {
                 completion = Completion::Incomplete;
             }
             outcome.again |= undone.asks_for_another_plan();
+            outcome.evictions_refused |= undone.is_unallowed();
             let failed = outcome.failures.len();
             outcome.failures.extend(undone.into_failures());
             if outcome.failures.len() == failed {

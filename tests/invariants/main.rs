@@ -15,6 +15,7 @@ mod cache;
 mod config;
 mod differences;
 mod equal_revisions;
+mod evictions;
 mod every_reason;
 mod failing;
 mod held;

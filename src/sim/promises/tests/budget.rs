@@ -101,6 +101,12 @@ fn without_surge_by_table() {
         ("one of one", one().deleted("old-n0"), false),
         ("two of one", both(1.into()), true),
         ("two of two", both(2.into()), false),
+        (
+            "two of one, evicted",
+            rolling(4, budget(1)).evicted("old-n0").evicted("old-n1"),
+            true,
+        ),
+        ("one of one, evicted", one().evicted("old-n0"), false),
         ("two of zero, which counts as one", both(0.into()), true),
         (
             "one of zero, which counts as one",
