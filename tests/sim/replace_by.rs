@@ -122,7 +122,7 @@ async fn what_can_never_work_is_said_until_it_is_corrected() {
         let (server, _running) = evicting(3, rolling(1, 0)).await;
         if several {
             for name in ["p", "q"] {
-                budget(&server, name, web, json!({"minAvailable": 1}), allowing(2));
+                budget(&server, name, web, json!({"minAvailable": 1}), allowing(9));
             }
         } else {
             let spec = json!({"maxUnavailable": 1});
