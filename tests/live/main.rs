@@ -33,6 +33,7 @@ mod denied;
 mod deployed;
 mod door;
 mod explain;
+mod eviction;
 mod hold;
 mod kubectl;
 mod lease_rules;

@@ -46,17 +46,22 @@ pub fn evict(
 
 /// The budget that has a say about the pod.
 fn budget_for(core: &Core, namespace: &str, pod: &Value) -> Result<Option<Value>> {
+    let budgets = core.store.all(&DISRUPTION_BUDGETS).iter();
+    let budgets = budgets.filter(|((of, _), budget)| of == namespace && selects(budget, pod));
+    let budgets: Vec<&Value> = budgets.map(|(_, budget)| &**budget).collect();
+    of_pod(pod, &budgets)
+}
+
+/// Which of the budgets that select the pod has a say.
+fn of_pod(pod: &Value, budgets: &[&Value]) -> Result<Option<Value>> {
     let phase = text(&pod["status"], "phase");
     let is_over = pod["metadata"]["deletionTimestamp"].is_string();
     if is_over || matches!(&*phase, "Pending" | "Succeeded" | "Failed") {
         return Ok(None);
     }
-    let budgets = core.store.all(&DISRUPTION_BUDGETS).iter();
-    let budgets = budgets.filter(|((of, _), budget)| of == namespace && selects(budget, pod));
-    let budgets: Vec<&Value> = budgets.map(|(_, budget)| &**budget).collect();
-    let budget = match budgets[..] {
+    let budget = match budgets {
         [] => return Ok(None),
-        [budget] => budget,
+        [budget] => *budget,
         _ => {
             let message = "This pod has more than one PodDisruptionBudget, which the eviction \
                            subresource does not support.";
@@ -110,4 +115,96 @@ fn refused(why: &str) -> ApiStatus {
     let mut status = ApiStatus::new(429, "TooManyRequests", message);
     status.details = json!({"causes": [{"reason": "DisruptionBudget", "message": why}]});
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(phase: &str, ready: &str) -> Value {
+        json!({"metadata": {"labels": {"app": "a"}}, "status": {
+            "phase": phase, "conditions": [{"type": "Ready", "status": ready}],
+        }})
+    }
+
+    fn budget(status: Value) -> Value {
+        json!({"metadata": {"name": "p", "namespace": "d", "generation": 1}, "status": status,
+               "spec": {"selector": {"matchLabels": {"app": "a"}}}})
+    }
+
+    /// What becomes of an eviction of this pod with budgets of this status.
+    fn outcome(pod: Value, budgets: &[Value]) -> Result<()> {
+        let selecting: Vec<&Value> = budgets.iter().filter(|b| selects(b, &pod)).collect();
+        match of_pod(&pod, &selecting)? {
+            Some(budget) => take_one(budget).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn said(status: ApiStatus) -> (u16, String, Value) {
+        let cause = status.details["causes"][0]["message"].as_str();
+        let words = cause.unwrap_or(&status.message).to_owned();
+        (status.code, words, status.details["retryAfterSeconds"].clone())
+    }
+
+    /// Seen of kube-apiserver 1.37.1 with its disruption controller.
+    #[test]
+    fn answers_are_those_of_the_real_server() {
+        let met = json!({"observedGeneration": 1, "disruptionsAllowed": 0, "desiredHealthy": 3,
+                         "currentHealthy": 3});
+        let short = json!({"observedGeneration": 1, "disruptionsAllowed": 0, "desiredHealthy": 2,
+                           "currentHealthy": 1});
+        let failed = json!({"disruptionsAllowed": 0, "desiredHealthy": 0, "currentHealthy": 0});
+        let free = json!({"observedGeneration": 1, "disruptionsAllowed": 1});
+        let ready = || pod("Running", "True");
+        let processed = "The disruption budget p is still being processed by the server.";
+        for (pod, budgets, answer) in [
+            (ready(), vec![], None),
+            (ready(), vec![budget(free.clone())], None),
+            (
+                ready(),
+                vec![budget(met)],
+                Some((
+                    429,
+                    "The disruption budget p needs 3 healthy pods and has 3 currently",
+                    Value::Null,
+                )),
+            ),
+            (
+                ready(),
+                vec![budget(short.clone())],
+                Some((
+                    429,
+                    "The disruption budget p needs 2 healthy pods and has 1 currently",
+                    Value::Null,
+                )),
+            ),
+            (pod("Pending", "False"), vec![budget(short)], None),
+            (
+                ready(),
+                vec![budget(failed.clone())],
+                Some((429, processed, json!(10))),
+            ),
+            (
+                pod("Running", "False"),
+                vec![budget(failed.clone())],
+                Some((429, processed, json!(10))),
+            ),
+            (pod("Pending", "False"), vec![budget(failed)], None),
+            (
+                ready(),
+                vec![budget(free.clone()), budget(free)],
+                Some((
+                    500,
+                    "This pod has more than one PodDisruptionBudget, which the eviction subresource \
+                     does not support.",
+                    Value::Null,
+                )),
+            ),
+        ] {
+            let got = outcome(pod.clone(), &budgets).err().map(said);
+            let answer = answer.map(|(code, words, wait)| (code, words.to_owned(), wait));
+            assert_eq!(got, answer, "{pod} {budgets:?}");
+        }
+    }
 }
