@@ -77,7 +77,11 @@ impl Action {
             Action::ReleaseStage,
             Action::RecordCompletion,
         ];
-        creates.chain(deletes).chain(evictions).chain(others).collect()
+        creates
+            .chain(deletes)
+            .chain(evictions)
+            .chain(others)
+            .collect()
     }
 
     /// The action in one word, for the label of a metric.

@@ -170,7 +170,10 @@ mod tests {
             json!({ "minAvailable": "50%" }),
         ] {
             let why = unusable(spec.clone(), "SyncFailed").expect("it is unusable");
-            assert!(why.contains("budget p has") && why.contains(NO_SCALE), "{why}");
+            assert!(
+                why.contains("budget p has") && why.contains(NO_SCALE),
+                "{why}"
+            );
             // The disruption controller works it out: another version may.
             assert_eq!(unusable(spec, "InsufficientPods"), None);
         }

@@ -373,16 +373,12 @@ impl CarryOut {
                 } else {
                     self.observer.delete_settled(key, uid);
                 }
-                let (verb, doing) = match delete.by {
-                    DeleteBy::Delete => ("delete", "deleting"),
-                    DeleteBy::Eviction => ("evict", "evicting"),
+                let message = match delete.by {
+                    DeleteBy::Delete => format!("Error deleting: {}", error.words()),
+                    DeleteBy::Eviction => format!("Error evicting: {}", error.words()),
                 };
-                self.say(
-                    job.ds,
-                    EventType::Warning,
-                    "FailedDelete",
-                    format!("Error {doing}: {}", error.words()),
-                );
+                self.say(job.ds, EventType::Warning, "FailedDelete", message);
+                let verb = delete.by.as_str();
                 let what = format!("{verb} pod {key} on node {}", delete.node);
                 Err(NotDeleted::Failed(Failure::new(what, error)))
             }

@@ -55,7 +55,8 @@ impl Refusals {
         at_least: Option<Duration>,
         now: Time,
     ) -> bool {
-        self.0.retain(|_, refusal| now.since(refusal.until) <= 2 * MAX);
+        self.0
+            .retain(|_, refusal| now.since(refusal.until) <= 2 * MAX);
         let known = self.0.get(pod);
         let attempts = known.map_or(1, |refusal| refusal.attempts.saturating_add(1));
         let wait = MAX.min(INITIAL * (1 << (attempts - 1).min(16)));

@@ -19,8 +19,7 @@ async fn cluster(name: &str) -> (Lab, Controller) {
     lab.add_nodes(1..=NODES).await;
     let ours = Controller::start(&lab);
     let mut set = lab.daemon_set("agent");
-    set["metadata"]["annotations"] =
-        json!({ "daemonset-controller.io/replace-by": "eviction" });
+    set["metadata"]["annotations"] = json!({ "daemonset-controller.io/replace-by": "eviction" });
     set["spec"]["updateStrategy"] =
         json!({ "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 1 } });
     lab.create(&set).await;
@@ -72,7 +71,9 @@ async fn until_stalled(lab: &Lab, wanted: Option<&str>, limit: Duration) {
     lab.until(&format!("stalled: {wanted:?}"), limit, async || {
         let status = lab.get("agent").await.status.unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
-        let stalled = conditions.into_iter().find(|c| c.type_.as_deref() == Some("Stalled"));
+        let stalled = conditions
+            .into_iter()
+            .find(|c| c.type_.as_deref() == Some("Stalled"));
         let reason = stalled.and_then(|c| c.reason);
         same(reason.as_deref(), wanted)
     })

@@ -34,7 +34,9 @@ fn printed(command: &[&str], annotation: Option<&str>) -> String {
     let run = run
         .env_remove("RUST_LOG")
         .env("KUBECONFIG", "/nowhere/kubeconfig");
-    let run = run.args(command).args(["--now", "2026-11-20T06:00:00Z", "-f"]);
+    let run = run
+        .args(command)
+        .args(["--now", "2026-11-20T06:00:00Z", "-f"]);
     let output = run.arg(case(annotation)).output().expect("it starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {stderr}");
@@ -74,9 +76,17 @@ fn the_plan_says_which_pods_are_evicted_and_without_the_key_nothing_new() {
         text.lines().filter(row).count()
     };
     let text = printed(&["plan"], EVICTION);
-    assert_eq!((rows(&text, "evict"), rows(&text, "delete")), (deletes.len(), 0), "{text}");
+    assert_eq!(
+        (rows(&text, "evict"), rows(&text, "delete")),
+        (deletes.len(), 0),
+        "{text}"
+    );
     let text = printed(&["plan"], None);
-    assert_eq!((rows(&text, "evict"), rows(&text, "delete")), (0, deletes.len()), "{text}");
+    assert_eq!(
+        (rows(&text, "evict"), rows(&text, "delete")),
+        (0, deletes.len()),
+        "{text}"
+    );
 }
 
 #[test]
@@ -86,5 +96,8 @@ fn explain_says_that_a_pod_is_evicted() {
     assert!(!text.contains(r#""action":"delete""#), "{text}");
     assert!(text.contains("is evicted now"), "{text}");
     let text = json("explain", None).to_string();
-    assert!(text.contains(r#""action":"delete""#) && !text.contains("evict"), "{text}");
+    assert!(
+        text.contains(r#""action":"delete""#) && !text.contains("evict"),
+        "{text}"
+    );
 }

@@ -80,7 +80,13 @@ fn deletes_of_the_rollout_are_evictions_and_those_of_upkeep_are_not() {
 
 #[test]
 fn while_surging_the_old_pods_are_evicted() {
-    let pods = vec![old("a"), new("a", 100), unready(old("b")), new("b", 100), old("c")];
+    let pods = vec![
+        old("a"),
+        new("a", 100),
+        unready(old("b")),
+        new("b", 100),
+        old("c"),
+    ];
     let mut cluster = cluster(json!(0), json!(2), pods);
     let plan = cluster.plan();
     assert_eq!(
@@ -132,7 +138,10 @@ fn a_pod_that_is_refused_waits_and_the_next_one_goes_within_the_same_budget() {
     assert_eq!(plan.wake_at, Some(later(2)));
     // Nobody has to do anything about it.
     let standing = plan.standing.expect("it stands somehow");
-    assert_eq!((standing.progress, standing.stalled), (Progress::Rolling, None));
+    assert_eq!(
+        (standing.progress, standing.stalled),
+        (Progress::Rolling, None)
+    );
     // All wait.
     for pod in ["old-b", "old-c", "old-d"] {
         refuse(&mut cluster, pod, 1);
@@ -161,11 +170,9 @@ fn a_pod_that_was_refused_is_tried_again_when_its_backoff_ends_and_the_hold_stay
     assert_eq!(goes(&plan), ["evict old-b Outdated"]);
     // Another pod on the node is another matter.
     let another = pod("another-a").on("a").ready(5_000).hash(OLD);
-    cluster.cache.gone(
-        old("a").kind,
-        &old("a").key(),
-        &Uid::from("pod-old-a"),
-    );
+    cluster
+        .cache
+        .gone(old("a").kind, &old("a").key(), &Uid::from("pod-old-a"));
     cluster.put(&another);
     assert_eq!(goes(&cluster.plan()), ["evict another-a Outdated"]);
 }
@@ -203,7 +210,10 @@ fn while_surging_a_node_whose_old_pod_is_refused_keeps_its_place_in_max_surge() 
     // The answer to the first one is not known when the plan is made; the creates of a rollout are
     // sent after it, and only if it is accepted.
     let (gone, made, _) = of(1, None);
-    assert_eq!((gone.len(), made), (1, vec!["rollout b Outdated".to_owned()]));
+    assert_eq!(
+        (gone.len(), made),
+        (1, vec!["rollout b Outdated".to_owned()])
+    );
     let (gone, made, held) = of(1, Some(1));
     assert_eq!((gone.len(), made.len()), (0, 0));
     assert_eq!(held, ["MaxSurge b c d", "EvictionRefused a"]);
@@ -245,7 +255,10 @@ fn with_on_delete_and_without_the_key_refusals_mean_nothing() {
     let mut on_delete = Cluster::new(daemon_set().with(annotation), objects);
     refuse(&mut on_delete, "old-a", 1);
     let plan = on_delete.plan();
-    assert_eq!((goes(&plan), holds(&plan)), (vec![], vec!["OnDelete a".to_owned()]));
+    assert_eq!(
+        (goes(&plan), holds(&plan)),
+        (vec![], vec!["OnDelete a".to_owned()])
+    );
     let mut off = keyed(&[("replace-by", "off")], json!(4), json!(0), all_old());
     refuse(&mut off, "old-a", 1);
     let plan = off.plan();

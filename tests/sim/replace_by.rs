@@ -35,8 +35,18 @@ fn guard(server: &World, node: &str) {
     let mut here = pods.filter(|pod| is_live(pod) && target(pod) == node);
     let pod = here.next().expect("a pod");
     let name = pod["metadata"]["name"].as_str().expect("a name");
-    server.edit("pods", name, json!({"metadata": {"labels": {"guard": "yes"}}}));
-    budget(server, "guard", ("guard", "yes"), json!({"minAvailable": 1}), allowing(0));
+    server.edit(
+        "pods",
+        name,
+        json!({"metadata": {"labels": {"guard": "yes"}}}),
+    );
+    budget(
+        server,
+        "guard",
+        ("guard", "yes"),
+        json!({"minAvailable": 1}),
+        allowing(0),
+    );
 }
 
 fn evictions(server: &World) -> Vec<Entry> {
@@ -97,7 +107,13 @@ async fn a_budget_holds_back_one_node_while_the_others_go_on_and_is_lifted() {
 #[tokio::test(start_paused = true)]
 async fn a_budget_that_allows_fewer_than_max_unavailable_is_what_counts() {
     let (server, _running) = evicting(6, rolling(3, 0)).await;
-    budget(&server, "p", ("app", "web"), json!({"minAvailable": 5}), allowing(1));
+    budget(
+        &server,
+        "p",
+        ("app", "web"),
+        json!({"minAvailable": 5}),
+        allowing(1),
+    );
     let before = version(&server);
     change_to(&server, "2", "500ms");
     seconds(30).await;
@@ -150,7 +166,13 @@ async fn what_can_never_work_is_said_until_it_is_corrected() {
 async fn where_budgets_may_not_be_read_less_is_said() {
     let (server, _running) = evicting(3, rolling(1, 0)).await;
     let spec = json!({"maxUnavailable": 1});
-    budget(&server, "p", ("app", "web"), spec, json!({"disruptionsAllowed": 0}));
+    budget(
+        &server,
+        "p",
+        ("app", "web"),
+        spec,
+        json!({"disruptionsAllowed": 0}),
+    );
     let forbidden = ApiStatus::new(403, "Forbidden", "no");
     server.rule(
         usize::MAX,

@@ -69,7 +69,8 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                     _ if is_leaving => {}
                     (false, true) => waiting.push(candidate),
                     (_, false) if gate.is_shut() => waiting.push(candidate),
-                    (_, false) if !census.is_going(pod) && eviction::waits(facts, node, pod, draft) => {}
+                    (_, false)
+                        if !census.is_going(pod) && eviction::waits(facts, node, pod, draft) => {}
                     // Nothing is lost, and nothing is to come.
                     (false, false) => {
                         let cause = DeleteCause::OldUnavailable;

@@ -74,8 +74,7 @@ fn of_pod(pod: &Value, budgets: &[&Value]) -> Result<Option<Value>> {
         return Ok(Some(budget.clone()));
     }
     let count = |field: &str| budget["status"][field].as_i64().unwrap_or(0);
-    let is_met =
-        count("currentHealthy") >= count("desiredHealthy") && count("desiredHealthy") > 0;
+    let is_met = count("currentHealthy") >= count("desiredHealthy") && count("desiredHealthy") > 0;
     let always = budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow";
     Ok((!is_met && !always).then(|| budget.clone()))
 }
@@ -144,7 +143,11 @@ mod tests {
     fn said(status: ApiStatus) -> (u16, String, Value) {
         let cause = status.details["causes"][0]["message"].as_str();
         let words = cause.unwrap_or(&status.message).to_owned();
-        (status.code, words, status.details["retryAfterSeconds"].clone())
+        (
+            status.code,
+            words,
+            status.details["retryAfterSeconds"].clone(),
+        )
     }
 
     /// Seen of kube-apiserver 1.37.1 with its disruption controller.

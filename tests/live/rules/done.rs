@@ -51,7 +51,9 @@ impl Case {
             Step::Unusable => {
                 let status = self.lab.get("agent").await.status.unwrap_or_default();
                 let conditions = status.conditions.unwrap_or_default();
-                let stalled = conditions.into_iter().find(|c| c.type_.as_deref() == Some("Stalled"));
+                let stalled = conditions
+                    .into_iter()
+                    .find(|c| c.type_.as_deref() == Some("Stalled"));
                 let reason = stalled.and_then(|c| c.reason);
                 same(reason.as_deref(), Some("DisruptionBudgetUnusable"))
             }
