@@ -3,9 +3,10 @@
 //! What the API server says of one that a budget refuses (1.37):
 //! - 429 with the cause `DisruptionBudget`, whose message names the budget: it does not allow it
 //!   now. Preconditions are looked at only after the budget.
-//! - The same, and a time to wait (`Retry-After`): nobody has worked out yet what the budget allows.
-//!   It is also what every budget gets that can never work for the pods of a DaemonSet, because it
-//!   asks how many pods are wanted, and a DaemonSet has no scale. Only the budget tells them apart.
+//! - The same, and a time to wait (`Retry-After`): nobody has worked out yet what the budget
+//!   allows. It is also what every budget gets that can never work for the pods of a DaemonSet,
+//!   because it asks how many pods are wanted, and a DaemonSet has no scale. Only the budget tells
+//!   them apart.
 //! - 500: several budgets select the pod.
 
 use serde::Deserialize;

@@ -142,8 +142,8 @@ pub enum DeleteCause {
 }
 
 impl DeleteCause {
-    /// Whether it is a step of a rollout, and not upkeep. [`NodeNotEligible`](Self::NodeNotEligible)
-    /// may be either.
+    /// Whether it is a step of a rollout, and not upkeep.
+    /// [`NodeNotEligible`](Self::NodeNotEligible) may be either.
     pub fn is_of_rollout(self) -> bool {
         matches!(
             self,

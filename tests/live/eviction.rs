@@ -1,5 +1,5 @@
-//! `replace-by: eviction` on a real API server with the real disruption controller: which disruption
-//! budgets hold back which nodes, and what can never work.
+//! `replace-by: eviction` on a real API server with the real disruption controller: which
+//! disruption budgets hold back which nodes, and what can never work.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

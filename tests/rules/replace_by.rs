@@ -1,5 +1,5 @@
-//! `replace-by: eviction`, rule by rule: which deletes are evictions, and what becomes of those that
-//! the API server refuses.
+//! `replace-by: eviction`, rule by rule: which deletes are evictions, and what becomes of those
+//! that the API server refuses.
 
 use std::time::Duration;
 

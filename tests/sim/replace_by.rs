@@ -1,5 +1,5 @@
-//! `replace-by: eviction` on a cluster that lives: disruption budgets that refuse one node, some, or
-//! all, what can never work, and crashes while evictions are refused.
+//! `replace-by: eviction` on a cluster that lives: disruption budgets that refuse one node, some,
+//! or all, what can never work, and crashes while evictions are refused.
 
 use std::collections::BTreeSet;
 

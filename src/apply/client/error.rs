@@ -130,8 +130,8 @@ impl ApiError {
         }
     }
 
-    /// The words of the disruption budget that does not allow an eviction, and names itself in them.
-    /// The 429 of an API server that is too busy has none.
+    /// The words about the disruption budget that does not allow an eviction, which name it. The
+    /// 429 of an API server that is too busy has none.
     pub fn disruption_budget(&self) -> Option<&str> {
         match self {
             Self::Status {

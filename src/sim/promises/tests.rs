@@ -116,12 +116,6 @@ impl Story {
         self
     }
 
-    fn evicted(mut self, name: &str) -> Story {
-        let path = format!("{POD}{name}/eviction");
-        self.remove(&PODS, name, Some(("us", "POST", &path)));
-        self
-    }
-
     /// Marks the pod as terminating; it stays for its grace period.
     fn deleted_gracefully(mut self, name: &str) -> Story {
         let mut pod = (**self.store.get(&PODS, "d", name).unwrap()).clone();
