@@ -74,6 +74,9 @@ const ON_FAILURE: &str = "on-failure";
 /// The key `order`.
 const ORDER: &str = "order";
 
+/// The key `replace-by`.
+const REPLACE_BY: &str = "replace-by";
+
 /// What a DaemonSet's annotations and the cluster defaults ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
@@ -97,6 +100,8 @@ pub struct Control {
     pub on_failure: Option<OnFailure>,
     /// `order`: the groups of nodes that get a new revision one after another.
     pub order: Option<Order>,
+    /// `replace-by: eviction`: deletes of the rollout go by the eviction API.
+    pub evicts: bool,
     /// What cannot be read, by key.
     pub invalid: Vec<InvalidKey>,
     /// The nodes that the cluster defaults exclude.
@@ -245,14 +250,8 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, "off") => {
-                return;
-            }
-            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, _)
-                if value.len() > values::LONGEST =>
-            {
-                Some("a text of at most 16 KiB")
-            }
+            (_, "off") if is_known(key) => return,
+            _ if value.len() > values::LONGEST && is_known(key) => Some("a text of at most 16 KiB"),
             (APPROVE, _) if values::is_hash(value) => return self.approve = Some(value.into()),
             (APPROVE, _) => {
                 Some("the hash of a revision, as in the label controller-revision-hash, or off")
@@ -295,10 +294,19 @@ impl Control {
                      be, as in zone=a>b,rack, or off",
                 ),
             },
+            (REPLACE_BY, "eviction") => return self.evicts = true,
+            (REPLACE_BY, _) => Some("eviction or off"),
             _ => None,
         };
         self.invalid.push(InvalidKey::new(key, value, wanted));
     }
+}
+
+fn is_known(key: &str) -> bool {
+    matches!(
+        key,
+        APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER | REPLACE_BY
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 
 use super::{
-    action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event},
+    action::{ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event},
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
@@ -34,13 +34,17 @@ pub struct Draft {
     pub holds: Holds,
     /// Nodes with a failed or finished pod that waits for its backoff: nothing is created there.
     pub in_backoff: HashSet<NodeId>,
+    /// Whether deletes of the rollout are evictions.
+    evicts: bool,
 }
 
 impl Draft {
-    /// An empty draft that collects its holds in `holds`.
-    pub fn new(holds: Holds) -> Self {
+    /// An empty draft that collects its holds in `holds`. With `evicts` the deletes of the rollout
+    /// are evictions.
+    pub fn new(holds: Holds, evicts: bool) -> Self {
         Draft {
             holds,
+            evicts,
             ..Draft::default()
         }
     }
@@ -114,11 +118,17 @@ impl Draft {
 
     /// Deletes a pod.
     pub fn delete(&mut self, pod: &Pod, node: &Str, phase: ActionPhase, cause: DeleteCause) {
+        let by = if self.evicts && cause.is_of_rollout() {
+            DeleteBy::Eviction
+        } else {
+            DeleteBy::Delete
+        };
         self.deletes.push(Delete {
             pod: pod.into(),
             node: node.clone(),
             phase,
             cause,
+            by,
         });
     }
 

@@ -66,6 +66,11 @@ pub enum HoldRule {
     MaxUnavailable,
     /// As many nodes as `maxSurge` allows have a second pod.
     MaxSurge,
+    /// `replace-by: eviction`: a disruption budget does not allow that the pod is evicted; the API
+    /// server's words.
+    EvictionRefused(Str),
+    /// `replace-by: eviction`: disruption budgets can never allow that the pod is evicted; why.
+    DisruptionBudgetUnusable(Str),
     /// Surging: the old pod stays until the new one beside it is available.
     SuccessorNotAvailable,
     /// Surging: an available pod on a node that is no longer eligible goes only when enough others
@@ -129,6 +134,8 @@ impl HoldRule {
             HoldRule::OnDelete => "OnDelete",
             HoldRule::MaxUnavailable => "MaxUnavailable",
             HoldRule::MaxSurge => "MaxSurge",
+            HoldRule::EvictionRefused(_) => "EvictionRefused",
+            HoldRule::DisruptionBudgetUnusable(_) => "DisruptionBudgetUnusable",
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::RemovalBudget => "RemovalBudget",
@@ -158,6 +165,8 @@ impl HoldRule {
                     | HoldRule::StageNotRecorded
                     | HoldRule::PinnedRevisionMissing
                     | HoldRule::NodeExempt(_)
+                    | HoldRule::EvictionRefused(_)
+                    | HoldRule::DisruptionBudgetUnusable(_)
             )
     }
 
@@ -195,6 +204,7 @@ impl HoldRule {
                 | HoldRule::PinnedRevisionMissing
                 | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
+                | HoldRule::DisruptionBudgetUnusable(_)
         )
     }
 
@@ -283,6 +293,12 @@ impl HoldRule {
                 "the old pod is not replaced yet: maxUnavailable is used up".into()
             }
             HoldRule::MaxSurge => "no new pod beside the old one yet: maxSurge is used up".into(),
+            HoldRule::EvictionRefused(words) => {
+                format!("the pod stays: the API server refused to evict it: {words}")
+            }
+            HoldRule::DisruptionBudgetUnusable(words) => {
+                format!("the pod stays, because it can never be evicted: {words}")
+            }
             HoldRule::SuccessorNotAvailable => {
                 "the old pod stays: the new pod beside it is not available yet".into()
             }
@@ -366,6 +382,11 @@ impl HoldRule {
             HoldRule::OnDelete => "somebody deletes the old pod",
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
+            HoldRule::EvictionRefused(_) => "the disruption budget allows it",
+            HoldRule::DisruptionBudgetUnusable(_) => {
+                "the disruption budget is corrected or deleted, or the key \
+                 daemonset-controller.io/replace-by is removed or off"
+            }
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
             HoldRule::RemovalBudget => "another node's pod is available or gone",
             HoldRule::NodeLeaving(why) => why.until_what(),

@@ -12,6 +12,7 @@ pub mod claims;
 pub mod control;
 pub mod draft;
 pub mod eligibility;
+mod eviction;
 pub mod explain;
 pub mod facts;
 pub mod hold;
@@ -32,8 +33,8 @@ pub mod upkeep;
 pub mod whole;
 
 pub use action::{
-    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
-    Relabel,
+    ActionPhase, Claims, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, EventType,
+    PodRef, Relabel,
 };
 pub use control::{
     failing::{Failure, NodeFailure},
@@ -114,7 +115,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     if let Some(Gate::Back(_)) = gate {
         facts.back = Some(failing.ids().collect());
     }
-    let mut draft = Draft::new(holds);
+    let mut draft = Draft::new(holds, facts.evicts());
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
@@ -125,6 +126,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     }
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    eviction::hold_tried(&facts, &mut draft);
     let last_bake = rules.last_bake(&facts, counted.complete);
     let (holds, each_hold) = draft.holds.finish();
     let progressed = Progressed {

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,6 +26,10 @@ use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
 
 /// Pods in a page when the pods of one DaemonSet are read.
 const PAGE: u32 = 500;
+
+/// So long after an eviction was refused the next plan lets others go. No growing pause, as each
+/// time other nodes wait; but not at once, because a budget may refuse all of them.
+const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 
 /// Syncs DaemonSets; shared by all workers.
 pub struct Syncer {
@@ -129,6 +134,10 @@ impl Syncer {
             let now = (self.shared.clock)();
             let denied = outcome.denial.map(Into::into);
             self.shared.cache().creates_carried_out(key, denied, now);
+        }
+        if outcome.evictions_refused {
+            let at = Instant::now() + AFTER_REFUSAL;
+            self.shared.queue.add_at(key.clone(), at);
         }
         let mut failures = outcome.failures;
         let mut again = outcome.again;

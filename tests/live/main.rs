@@ -32,6 +32,7 @@ mod deletion;
 mod denied;
 mod deployed;
 mod door;
+mod eviction;
 mod explain;
 mod failing;
 mod failing_back;

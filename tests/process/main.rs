@@ -16,6 +16,7 @@ mod commands_status;
 mod commands_write;
 mod docs;
 mod endpoints;
+mod evictions;
 mod explain_contract;
 mod files;
 mod leaving_cases;

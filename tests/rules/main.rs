@@ -32,6 +32,7 @@ mod obstacles;
 mod on_failure;
 mod order;
 mod pod_states;
+mod replace_by;
 mod revisions;
 mod rollback;
 mod rollout;

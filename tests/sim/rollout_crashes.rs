@@ -117,6 +117,22 @@ async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_request_of_a_rollout_by_eviction_replaces_no_pod_twice() {
+    let keys = json!({"daemonset-controller.io/replace-by": "eviction"});
+    for (strategy, death) in [
+        (rolling(1, 0), Death::Before),
+        (rolling(1, 0), Death::After),
+        (rolling(0, 1), Death::Stuck(700)),
+    ] {
+        let mut nth = 0;
+        while dies_at(nth, death, strategy.clone(), &keys).await {
+            nth += 1;
+        }
+        assert!(nth >= 8, "only {nth} requests were tried");
+    }
+}
+
 /// S8 is among the promises that are judged at the end.
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_staged_rollout_releases_nobody_early() {

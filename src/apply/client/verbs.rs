@@ -49,6 +49,10 @@ pub enum Resource {
     Revisions,
     /// `v1` Pods.
     Pods,
+    /// The subresource of a pod by which it is evicted.
+    Evictions,
+    /// `policy/v1` PodDisruptionBudgets.
+    DisruptionBudgets,
     /// Events of either API group.
     Events,
     /// `coordination.k8s.io` Leases.
@@ -66,6 +70,8 @@ impl Resource {
             Resource::Nodes => "nodes",
             Resource::Revisions => "controllerrevisions",
             Resource::Pods => "pods",
+            Resource::Evictions => "pods/eviction",
+            Resource::DisruptionBudgets => "poddisruptionbudgets",
             Resource::Events => "events",
             Resource::Leases => "leases",
             Resource::Other => "other",
@@ -91,6 +97,8 @@ pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
         (Some("nodes"), None) => Resource::Nodes,
         (Some("controllerrevisions"), None) => Resource::Revisions,
         (Some("pods"), None) => Resource::Pods,
+        (Some("pods"), Some("eviction")) => Resource::Evictions,
+        (Some("poddisruptionbudgets"), None) => Resource::DisruptionBudgets,
         (Some("events"), None) => Resource::Events,
         (Some("leases"), None) => Resource::Leases,
         _ => Resource::Other,
@@ -145,6 +153,18 @@ mod tests {
             ),
             (Method::POST, paths::pods("logging"), "create", "pods"),
             (Method::DELETE, paths::pod(&key), "delete", "pods"),
+            (
+                Method::POST,
+                paths::eviction(&key),
+                "create",
+                "pods/eviction",
+            ),
+            (
+                Method::GET,
+                paths::disruption_budget(&key),
+                "get",
+                "poddisruptionbudgets",
+            ),
             (
                 Method::PATCH,
                 paths::daemon_set(&key),

@@ -205,7 +205,7 @@ fn what_is_wrong_is_said_in_full() {
         assert_eq!(
             said(key, "all"),
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure and order"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order and replace-by"
             )
         );
     }

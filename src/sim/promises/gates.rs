@@ -45,7 +45,7 @@ impl Promise for Gates {
         let write = step.write;
         let wrong = match (&write.before, write.change) {
             (None, Change::Added) => created(step, request, &write.object, past),
-            (Some(before), change) if request.method == "DELETE" && is_live(before) => {
+            (Some(before), change) if request.is_delete() && is_live(before) => {
                 let goes = change == Change::Deleted || !is_live(&write.object);
                 goes.then(|| deleted(step, request, before, past)).flatten()
             }

@@ -205,7 +205,7 @@ impl Past {
             life.unschedulable = Some(at);
         }
         if let Some(request) = step.request
-            && request.method == "DELETE"
+            && request.is_delete()
             && request.ended.is_some()
         {
             life.deleted_by.push(request.client.clone());
