@@ -4,11 +4,7 @@
 
 use crate::model::{Pod, Refusal, Str, Uid, Unallowed};
 
-use super::{
-    draft::Draft,
-    facts::Facts,
-    hold::{HoldRule, NodeHold},
-};
+use super::{draft::Draft, facts::Facts, hold::HoldRule, holds::NodeHold};
 
 /// Whether the pod waits because its last eviction was refused. Then there is a hold.
 pub fn waits(facts: &Facts<'_, '_>, node: &Str, pod: &Pod, draft: &mut Draft) -> bool {
