@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::model::{
     Approved, Clock, Failed, FailureAction, Node, NodeId, OnFailure, Pod, PodDetail, PodPhase,
-    Snapshot, Str, Time,
+    Snapshot, Str, Time, Verdicts,
 };
 
 use crate::plan::{
@@ -28,6 +28,9 @@ const RESTARTS: u32 = 2;
 
 /// For so long a container may wait for its image or its configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Within this time of its Node a kubelet says for the first time how its node stands.
+const REGISTERS: Duration = Duration::from_secs(10);
 
 /// What the kubelet says of a container that it restarts again and again.
 const CRASH_LOOP: &str = "CrashLoopBackOff";
@@ -267,8 +270,10 @@ impl Failing {
 pub struct Judge<'j, 'a> {
     snapshot: &'j Snapshot<'a>,
     history: &'j History,
-    /// The hash of the revision that is judged, and since when its pods count.
+    /// The hash of the revision that is judged, which nodes its pods belong on, and since when they
+    /// count.
     hash: &'j Str,
+    verdicts: &'j Verdicts,
     since: Option<Time>,
     generation: Option<String>,
     approved: Option<&'j Approved>,
@@ -288,6 +293,7 @@ impl<'j, 'a> Judge<'j, 'a> {
             snapshot,
             history,
             hash: &history.current.hash,
+            verdicts: snapshot.verdicts,
             since: None,
             generation: generation.map(|g| g.to_string()),
             approved,
@@ -295,13 +301,26 @@ impl<'j, 'a> Judge<'j, 'a> {
         }
     }
 
-    /// The same for pods of the revision with this hash that were created since.
-    pub fn of_stable(self, hash: &'j Str, since: Time) -> Self {
+    /// The same for pods of an older revision, on its own nodes.
+    pub fn of_older(
+        self,
+        hash: &'j Str,
+        verdicts: &'j Verdicts,
+        approved: Option<&'j Approved>,
+    ) -> Self {
         Judge {
             hash,
-            since: Some(since),
+            verdicts,
             generation: None,
-            approved: None,
+            approved,
+            ..self
+        }
+    }
+
+    /// The same for pods that were created since.
+    pub fn since(self, since: Time) -> Self {
+        Judge {
+            since: Some(since),
             ..self
         }
     }
@@ -315,7 +334,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         };
         let mut desired = 0;
         for (id, node) in self.snapshot.nodes.iter() {
-            let verdict = self.snapshot.verdicts.get(id);
+            let verdict = self.verdicts.get(id);
             desired += usize::from(verdict.should_run());
             if !verdict.should_continue_running() || exempt.is(id) {
                 continue;
@@ -384,8 +403,12 @@ impl<'j, 'a> Judge<'j, 'a> {
             }
             let mut waiting = detail.waiting.iter();
             let cannot = waiting.find_map(|w| Some((cannot_start(&w.reason)?, &w.container)));
-            // There is no time of it: it is no older than the pod, or the end of its last run.
-            let began = Some(pod.created).max(ended.filter(|ended| *ended <= self.now));
+            // There is no time of it: it is no older than the pod, the end of its last run, or the
+            // time when the kubelet took the pod, or found that it was no longer ready.
+            let unready = detail.unready.and_then(|ready| ready.since);
+            let has_come = |at: &Time| *at <= self.now;
+            let began = Some(pod.created).max(ended.filter(has_come));
+            let began = began.max(unready.filter(has_come));
             if let Some((reason, container)) = cannot.filter(|_| is_later(began)) {
                 let since = began.max(approved.map(|a| a.at))?;
                 if since + PATIENCE <= self.now {
@@ -404,6 +427,11 @@ impl<'j, 'a> Judge<'j, 'a> {
         let Some(unready) = node.health().unready else {
             return false;
         };
+        // One that joined and was never ready since is no matter of the pods that it got.
+        let is_joining = |since| node.created.is_some_and(|at| since <= at + REGISTERS);
+        if unready.since.is_some_and(is_joining) {
+            return false;
+        }
         let approved = self.approved.map(|a| (a.at, a.restarts.get(&node.name)));
         match (unready.since, approved) {
             (Some(since), Some((at, _))) => since >= got && since > at,

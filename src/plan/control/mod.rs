@@ -34,7 +34,7 @@ use super::{
     draft::Draft,
     facts::Facts,
     hold::HoldRule,
-    revisions::{History, RevisionRef},
+    revisions::{self, History, RevisionRef},
     whole::OlderRevision,
 };
 
@@ -76,6 +76,13 @@ impl<'s, 'a: 's> Known<'s, 'a> {
     fn keep(&self, stable: Stable<'_>, gone: Gone<'_>) -> Assignment<'s> {
         let (snapshot, history) = (self.snapshot, self.history);
         Assignment::keep(snapshot, history, self.old, stable, gone, self.by_node)
+    }
+
+    /// Whether a live pod is of another revision than this one.
+    fn is_going_back(&self, to: &Str) -> bool {
+        let nodes = self.snapshot.nodes.iter();
+        let mut pods = nodes.flat_map(|(id, _)| self.by_node.on(id));
+        pods.any(|pod| pod.is_live() && revisions::hash_of(pod, self.history) != Some(to))
     }
 }
 
@@ -221,15 +228,19 @@ impl<'s> Rules<'s> {
                 let approved = self.approved(current, now);
                 let judge = failing::Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
-                failing = failing.with_stable(self.stable.is_some());
-                let failed = current.failed.as_deref().zip(self.stable);
-                let failed = failed.filter(|(failed, _)| {
+                failing = failing.with_stable(self.way_back(snapshot).is_some());
+                let failed = current.failed.as_deref().filter(|failed| {
                     on_failure.action == FailureAction::Rollback
                         && rollback::stands(failed, approved, now)
                 });
-                if let Some((failed, (_, stable))) = failed {
-                    let judge = judge.of_stable(stable, failed.at);
-                    failing.back = judge.find(on_failure, by_node, exempt).pause();
+                if let Some(failed) = failed {
+                    let way = self.way_back(snapshot);
+                    let way = way.filter(|to| known.is_going_back(to.hash));
+                    failing.back = way.and_then(|to| {
+                        let judge = judge.of_older(to.hash, to.verdicts, None);
+                        let judge = judge.since(failed.at);
+                        judge.find(on_failure, by_node, exempt).pause()
+                    });
                     failing.verdict = Some(failed.clone());
                     return failing;
                 }
@@ -257,6 +268,14 @@ impl<'s> Rules<'s> {
             }
             _ => Failing::default(),
         }
+    }
+
+    /// What nodes go back to where the current revision fails: the stable one. None where there is
+    /// none, and where it may be the one that is gone: pods run whose revision is.
+    fn way_back<'a: 's>(&self, snapshot: &Snapshot<'a>) -> Option<Assigned<'s>> {
+        let (revision, hash) = self.stable.filter(|_| !self.has_lost)?;
+        let verdicts = snapshot.placed(revision)?.verdicts;
+        Some(Assigned { hash, verdicts })
     }
 
     /// The approval that is recorded on the current revision. One of a time that has not come is
@@ -327,7 +346,12 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let keep = || known.keep(self.stable(), self.gone(&known.history.current.hash));
+        let has_failed = failing.verdict.is_some() || failing.sentence(known.now).is_some();
+        let keep = || match self.way_back(known.snapshot) {
+            _ if !has_failed => known.keep(self.stable(), self.gone(&known.history.current.hash)),
+            Some(_) => known.keep(self.stable(), Gone::Failed),
+            None => known.keep(Stable::Lost, Gone::Failed),
+        };
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
@@ -341,8 +365,11 @@ impl<'s> Rules<'s> {
             if let Some(pause) = failing.back.clone() {
                 return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
             }
+            let Some(stable) = self.way_back(known.snapshot) else {
+                return Some((keep(), Gate::Held(HoldRule::PinnedRevisionMissing)));
+            };
             let mut assignment = keep();
-            assignment.assign_all(self.stable?.1);
+            assignment.assign_all(stable.hash);
             let rule = HoldRule::RolledBack(failed.into());
             return Some((assignment, Gate::Back(rule)));
         }
