@@ -303,3 +303,45 @@ fn a_deadline_may_be_longer_than_time_itself() {
     assert!(!has(&plan, "ProgressDeadlineExceeded"));
     assert!(plan.wake_at.is_none_or(|at| at > later(1_000_000)));
 }
+
+#[test]
+fn all_have_gone_back_also_where_a_pod_fails_later() {
+    let set = set(BACK);
+    let plan = |b: Vec<Object>| {
+        let current = current(&set).with(verdict(900));
+        let objects = [current, stable()].into_iter().chain(nodes("a b"));
+        plan_of(set.clone(), objects.chain([old("a")]).chain(b))
+    };
+    for b in [
+        vec![unready(old("b"))],
+        vec![old("b").terminating()],
+        vec![],
+    ] {
+        assert_eq!(progress(&plan(b)), "RolledBack");
+    }
+    for b in [new("b", 60), new("b", 60).terminating()] {
+        assert_eq!(progress(&plan(vec![b])), "RollingBack");
+    }
+}
+
+#[test]
+fn a_newer_pod_that_went_long_ago_does_not_name_the_next_one() {
+    // A surge was taken back: the newer pod went, and the older one stayed. Whoever starts in
+    // between never saw the newer one, and has to come to the same name.
+    let later = now() + std::time::Duration::from_secs(60);
+    let name = |saw_both: bool| {
+        let mut cluster = Cluster::bare(set(&[]), nodes("a"));
+        cluster.put(&old("a"));
+        if saw_both {
+            cluster.put(&new("a", 5).created(30));
+            let gone = new("a", 5).created(30).version(2);
+            cluster.cache.deleted(Kind::Pod, &gone.raw());
+        }
+        cluster.cache.tick(later);
+        cluster.cache.deleted(Kind::Pod, &old("a").version(3).raw());
+        cluster.now = later;
+        let plan = cluster.plan();
+        plan.creates[0].pod_name.clone()
+    };
+    assert_eq!(name(true), name(false));
+}

@@ -141,16 +141,14 @@ impl Progressed<'_> {
     }
 }
 
-/// Whether a node that counts has no available pod of the revision that it is to have, or another
-/// one.
+/// Whether a node that counts has a pod of another revision than it is to have, or one of them is
+/// on its way out. Pods that fail later, and are replaced, are upkeep: all have gone back.
 fn is_going_back(facts: &Facts<'_, '_>) -> bool {
     let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
     let mut counts = nodes.filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
-    let minimum = facts.ds().min_ready_seconds;
     counts.any(|id| {
-        let mut live = facts.visible(id).filter(|p| p.is_live()).peekable();
-        let is_right = |pod| facts.is_updated(id, pod) && pod.is_available(minimum, facts.now);
-        live.peek().is_none() || !live.all(is_right)
+        let mut here = facts.visible(id);
+        here.any(|pod| !facts.is_updated(id, pod))
     })
 }
 
