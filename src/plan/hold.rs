@@ -5,7 +5,7 @@ use crate::model::Str;
 use super::{
     control::{
         exempt::{BadNode, TooMany},
-        failing::{AutoPause, PastDeadline},
+        failure::{AutoPause, PastDeadline},
         rollback::RolledBack,
     },
     leaving::Leaving,
@@ -274,10 +274,12 @@ impl HoldRule {
                                        that daemonset-controller.io/canary asks for"
                     .into()
             }
-            HoldRule::PinnedRevisionMissing => "no new pod: the rollout is held, and the revision \
-                                                that the node is to have meanwhile is gone or \
-                                                cannot be read"
-                .into(),
+            HoldRule::PinnedRevisionMissing => {
+                "no new pod: the rollout is held or taken back, and \
+                                                the revision that the node is to have meanwhile \
+                                                is gone or cannot be read"
+                    .into()
+            }
             HoldRule::TooManyBadNodes(TooMany { count, cap }) => format!(
                 "no pod is replaced: {count} nodes are out of order or about to go, and the \
                  annotation daemonset-controller.io/budget allows {cap} of them"

@@ -37,7 +37,7 @@ pub use action::{
     PodRef, Relabel,
 };
 pub use control::{
-    failing::{Failure, NodeFailure},
+    failure::{Failure, NodeFailure},
     standing::{Progress, Standing},
 };
 pub use hold::HoldRule;

@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
-    control::{failing::NodeFailure, standing::Standing, transitions::ROLLOUT_FAILED},
+    control::{failure::NodeFailure, standing::Standing, transitions::ROLLOUT_FAILED},
     hold::HoldRule,
     holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,

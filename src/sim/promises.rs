@@ -10,6 +10,7 @@ mod budget;
 mod conditions;
 mod deletes;
 mod facts;
+mod failing;
 mod gates;
 mod knowledge;
 mod one_pod;

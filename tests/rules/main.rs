@@ -24,6 +24,7 @@ mod dirty_leaving;
 mod eligibility;
 mod equal_revisions;
 mod exempt;
+mod failing_edges;
 mod hold;
 mod keyed;
 mod leaving;

@@ -19,6 +19,7 @@ mod defaults;
 mod deletes;
 mod denied;
 mod election;
+mod failing_edges;
 mod fair;
 mod faults;
 mod hold;

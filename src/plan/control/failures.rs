@@ -1,15 +1,11 @@
 //! What is judged of the current revision while it is rolled out, and what is to be recorded of it:
 //! an approval, the time of the deadline, a verdict.
 
-use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Time};
+use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Snapshot, Time};
 
 use crate::plan::revisions::{History, RevisionRef};
 
-use super::{
-    Known, Rules, deadline,
-    failing::{self, Failing},
-    rollback,
-};
+use super::{Known, Rules, assign::Assigned, deadline, failing::Failing, judge::Judge, rollback};
 
 impl<'s> Rules<'s> {
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
@@ -28,17 +24,21 @@ impl<'s> Rules<'s> {
         match (on_failure, current) {
             (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
                 let approved = self.approved(current, now);
-                let judge = failing::Judge::new(snapshot, history, approved, now);
+                let judge = Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
-                failing = failing.with_stable(self.stable.is_some());
-                let failed = current.failed.as_deref().zip(self.stable);
-                let failed = failed.filter(|(failed, _)| {
+                failing = failing.with_stable(self.way_back(snapshot).is_some());
+                let failed = current.failed.as_deref().filter(|failed| {
                     on_failure.action == FailureAction::Rollback
                         && rollback::stands(failed, approved, now)
                 });
-                if let Some((failed, (_, stable))) = failed {
-                    let judge = judge.of_stable(stable, failed.at);
-                    failing.go_back(judge.find(on_failure, by_node, exempt));
+                if let Some(failed) = failed {
+                    let way = self.way_back(snapshot);
+                    let way = way.filter(|to| known.is_going_back(to.hash));
+                    if let Some(to) = way {
+                        let judge = judge.of_older(to.hash, to.verdicts, None);
+                        let judge = judge.since(failed.at);
+                        failing.go_back(judge.find(on_failure, by_node, exempt));
+                    }
                     failing.verdict = Some(failed.clone());
                     return failing;
                 }
@@ -66,6 +66,14 @@ impl<'s> Rules<'s> {
             }
             _ => Failing::default(),
         }
+    }
+
+    /// What nodes go back to where the current revision fails: the stable one. None where there is
+    /// none, and where it may be the one that is gone: pods run whose revision is.
+    pub(super) fn way_back<'a: 's>(&self, snapshot: &Snapshot<'a>) -> Option<Assigned<'s>> {
+        let (revision, hash) = self.stable.filter(|_| !self.has_lost)?;
+        let verdicts = snapshot.placed(revision)?.verdicts;
+        Some(Assigned { hash, verdicts })
     }
 
     /// The approval that is recorded on the current revision. One of a time that has not come is

@@ -13,8 +13,10 @@ mod deadline;
 pub mod digest;
 pub mod exempt;
 pub mod failing;
+pub mod failure;
 mod failures;
 pub mod hold;
+mod judge;
 pub mod pause;
 pub mod rollback;
 pub mod stable;
@@ -32,14 +34,15 @@ use super::{
     draft::Draft,
     facts::Facts,
     hold::HoldRule,
-    revisions::{History, RevisionRef},
+    revisions::{self, History, RevisionRef},
     whole::OlderRevision,
 };
 
 use assign::{Assigned, Assignment, Gone, Stable};
 use bake::Sample;
 use exempt::Exempt;
-use failing::{AutoPause, Failing};
+use failing::Failing;
+use failure::AutoPause;
 use stable::{Hashed, Look};
 use standing::{Progress, Standing};
 
@@ -74,6 +77,13 @@ impl<'s, 'a: 's> Known<'s, 'a> {
     fn keep(&self, stable: Stable<'_>, gone: Gone<'_>) -> Assignment<'s> {
         let (snapshot, history) = (self.snapshot, self.history);
         Assignment::keep(snapshot, history, self.old, stable, gone, self.by_node)
+    }
+
+    /// Whether a live pod is of another revision than this one.
+    fn is_going_back(&self, to: &Str) -> bool {
+        let nodes = self.snapshot.nodes.iter();
+        let mut pods = nodes.flat_map(|(id, _)| self.by_node.on(id));
+        pods.any(|pod| pod.is_live() && revisions::hash_of(pod, self.history) != Some(to))
     }
 }
 
@@ -209,7 +219,12 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let keep = || known.keep(self.stable(), self.gone(&known.history.current.hash));
+        let has_failed = failing.verdict.is_some() || failing.sentence(known.now).is_some();
+        let keep = || match self.way_back(known.snapshot) {
+            _ if !has_failed => known.keep(self.stable(), self.gone(&known.history.current.hash)),
+            Some(_) => known.keep(self.stable(), Gone::Failed),
+            None => known.keep(Stable::Lost, Gone::Failed),
+        };
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
@@ -223,8 +238,11 @@ impl<'s> Rules<'s> {
             if let Some(pause) = failing.back.clone() {
                 return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
             }
+            let Some(stable) = self.way_back(known.snapshot) else {
+                return Some((keep(), Gate::Held(HoldRule::PinnedRevisionMissing)));
+            };
             let mut assignment = keep();
-            assignment.assign_all(self.stable?.1);
+            assignment.assign_all(stable.hash);
             let rule = HoldRule::RolledBack(failed.into());
             return Some((assignment, Gate::Back(rule)));
         }
