@@ -67,7 +67,7 @@ pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use refusals::{Refusal, Refusals, Unallowed};
-pub use revision::{Approved, Clock, Failed, Revision, StoredData};
+pub use revision::{Approved, Clock, Failed, FailureCause, Revision, StoredData};
 pub use rollout_defaults::{DefaultRule, DefaultsOf, ExcludeNodes, NamePattern, RolloutDefaults};
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{Denial, FeatureGates, PlacedRevision, Placement, Settings, Snapshot};

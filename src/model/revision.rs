@@ -36,15 +36,26 @@ pub struct Approved {
     pub withdrawn: bool,
 }
 
-/// That the rollout of a revision failed: no node is to have it.
+/// That the rollout of a revision failed: more nodes did than are tolerated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failed {
     /// When.
     pub at: Time,
+    /// Where and why.
+    pub cause: FailureCause,
+    /// The same of the way back: nodes failed with the stable revision too.
+    pub back: Option<FailureCause>,
+}
+
+/// Where and why a rollout failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FailureCause {
     /// The first node on which it did, where it was one.
     pub node: Option<Str>,
     /// Why, as a phrase.
     pub why: Str,
+    /// On how many nodes it had by then, where it was nodes.
+    pub failing: Option<usize>,
 }
 
 /// Whether the time of `deadline` runs.

@@ -364,7 +364,7 @@ impl HoldRule {
             }
             HoldRule::RolledBack(_) => "somebody approves it, or the template changes",
             HoldRule::AutoPaused(_) | HoldRule::RollbackPaused(_) => {
-                "fewer nodes fail, or somebody approves the revision"
+                "somebody approves the revision, as many nodes may fail, or the template changes"
             }
             HoldRule::ProgressDeadlineExceeded(_) => {
                 "another node has an available pod of it, or somebody approves the revision"

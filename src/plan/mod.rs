@@ -170,8 +170,11 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     let failed = transitions::failed(ds, &history, &standing);
     let told = started.into_iter().chain(completed).chain(failed);
     draft.events.extend(told);
-    let back = transitions::rolled_back(&history, rules.stable_name());
-    draft.events.extend(back);
+    let stable = rules.stable_name();
+    let verdict = failing.verdict.as_ref();
+    let back = transitions::rolling_back(ds, &history, &standing, verdict, stable);
+    let taken_back = transitions::taken_back(&history, &standing);
+    draft.events.extend(taken_back.into_iter().chain(back));
 
     let stable = rules.stable_hash();
     history.ops.delete_old =

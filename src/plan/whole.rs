@@ -8,7 +8,11 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel},
-    control::{failure::NodeFailure, standing::Standing, transitions::ROLLOUT_FAILED},
+    control::{
+        failure::NodeFailure,
+        standing::{Progress, Standing},
+        transitions::{ROLLBACK_STARTED, ROLLOUT_FAILED},
+    },
     hold::HoldRule,
     holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,
@@ -78,10 +82,13 @@ impl Plan {
             && self.revision.as_ref().is_none_or(|r| !r.create)
     }
 
-    /// Whether an event is sent with the conditions that say the same, because no action goes with
-    /// it: that the rollout pauses follows from them, and a plan that only pauses is settled.
+    /// Whether an event is sent with the conditions that say the same: that a rollout pauses, and
+    /// that all nodes begin to go back. Both follow from the stored conditions, and a plan that only
+    /// pauses is settled, so nothing else of it is carried out.
     pub fn goes_with_conditions(&self, event: &Event) -> bool {
-        event.reason == ROLLOUT_FAILED && self.revision_ops.set_failed.is_none()
+        let standing = self.standing.as_ref();
+        let pauses = standing.is_some_and(|s| matches!(s.progress, Progress::AutoPaused(_)));
+        event.reason == ROLLBACK_STARTED || (event.reason == ROLLOUT_FAILED && pauses)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Approved, Clock, Failed, Interner, Labels, Revision, StoredData, Str,
+    Approved, Clock, Failed, FailureCause, Interner, Labels, Revision, StoredData, Str,
     control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
 };
 
@@ -69,10 +69,40 @@ fn stages(text: &str) -> Arc<[Str]> {
 struct VerdictText {
     failed: bool,
     when: String,
+    #[serde(flatten)]
+    cause: CauseText,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    back: Option<CauseText>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CauseText {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     node: Option<String>,
     #[serde(default)]
     why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failing: Option<usize>,
+}
+
+impl From<CauseText> for FailureCause {
+    fn from(text: CauseText) -> FailureCause {
+        FailureCause {
+            node: text.node.map(Str::from),
+            why: text.why.into(),
+            failing: text.failing,
+        }
+    }
+}
+
+impl From<&FailureCause> for CauseText {
+    fn from(cause: &FailureCause) -> CauseText {
+        CauseText {
+            node: cause.node.as_ref().map(ToString::to_string),
+            why: cause.why.to_string(),
+            failing: cause.failing,
+        }
+    }
 }
 
 /// That the rollout failed. What is no such verdict says nothing.
@@ -81,8 +111,8 @@ fn failed(text: &str) -> Option<Arc<Failed>> {
     let at = text.when.parse().ok().filter(|_| text.failed)?;
     Some(Arc::new(Failed {
         at,
-        node: text.node.map(Str::from),
-        why: text.why.into(),
+        cause: text.cause.into(),
+        back: text.back.map(FailureCause::from),
     }))
 }
 
@@ -91,8 +121,8 @@ pub fn verdict_text(failed: &Failed) -> String {
     let text = VerdictText {
         failed: true,
         when: failed.at.to_string(),
-        node: failed.node.as_ref().map(ToString::to_string),
-        why: failed.why.to_string(),
+        cause: (&failed.cause).into(),
+        back: failed.back.as_ref().map(CauseText::from),
     };
     serde_json::to_string(&text).unwrap_or_default()
 }

@@ -212,16 +212,16 @@ fn created(writes: &[Entry], hash: &str, since: Timestamp) -> Vec<String> {
     nodes
 }
 
-/// The write of this annotation on a revision: the one that there is.
-fn record_of<'w>(writes: &'w [Entry], key: &str) -> &'w Entry {
+/// The last write of this annotation on a revision, of so many.
+fn record_of<'w>(writes: &'w [Entry], key: &str, times: usize) -> &'w Entry {
     let annotation = format!("{STATE}{key}");
-    let mut found = writes.iter().filter(|e| {
+    let found = writes.iter().filter(|e| {
         let annotations = &e.request_object["metadata"]["annotations"];
         e.object_ref.resource == "controllerrevisions" && annotations[&annotation].is_string()
     });
-    let one = found.next().expect("it was recorded");
-    assert!(found.next().is_none(), "{key} was recorded once");
-    one
+    let found: Vec<&Entry> = found.collect();
+    assert_eq!(found.len(), times, "{key}");
+    found.last().expect("it was recorded")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -267,7 +267,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     until_told(&lab, "StageReleased", 1).await;
     let text = lab.kubectl_ok(&["get", "events"]).await;
     let says = format!(
-        "a node fails in stage topology.kubernetes.io/zone=b, first {}: ",
+        "a node failed in stage topology.kubernetes.io/zone=b, first {}: ",
         lab.node_name(FIRST)
     );
     assert!(text.contains(&says), "{text}");
@@ -353,7 +353,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
 
     // What an action depends on was there before the action.
     let all = writes(&lab);
-    let verdict = record_of(&all, "verdict");
+    let verdict = record_of(&all, "verdict", 2);
     assert_eq!(verdict.user.username, USERS[0]);
     let written = time(&verdict.stage_timestamp);
     let back: Vec<&Entry> = all
@@ -370,7 +370,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
         let deletes = back.iter().filter(|e| e.user.username == user);
         assert_ne!(deletes.count(), 0, "{user} did its part");
     }
-    let approval = record_of(&all, "approved");
+    let approval = record_of(&all, "approved", 1);
     let since = time(&approval.request_received_timestamp);
     let first = created(&all, &hash, Timestamp::MIN).len() - created(&all, &hash, since).len();
     let later = created(&all, &hash, time(&approval.stage_timestamp)).len();
@@ -400,7 +400,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     assert_eq!(recorded(&lab, "verdict").await, verdicts);
     let (code, status) = json_of(&lab, &["status", "agent"]);
     assert_eq!((code, &status["failing"]), (0, &json!([])), "{status}");
-    until_told(&lab, "RolloutComplete", 1).await;
+    until_told(&lab, "RolloutComplete", 2).await;
     for (reason, times) in [("RolloutFailed", 2), ("RollbackStarted", 1)] {
         until_told(&lab, reason, times).await;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::support::*;
 use daemonset_controller::model::Approved;
 use daemonset_controller::plan::{Hold, HoldRule, Plan, Progress};
+use daemonset_controller::wire::revision::verdict_text;
 use serde_json::{Value, json};
 
 const NONE: [&str; 0] = [];
@@ -200,7 +201,7 @@ fn each_reason_pauses_the_rollout() {
     ] {
         // The first node, of those that fail, is named.
         let plan = plan_of(PAUSE, [on, pod, node("a"), old("a")]);
-        let said = why.map(|why| format!("a node fails, first x: {why}"));
+        let said = why.map(|why| format!("a node failed, first x: {why}"));
         assert_eq!(paused(&plan), said, "{what}");
         let rest = gone(&plan).contains(&"a".to_owned());
         assert_eq!(rest, why.is_none(), "{what}: {:?}", plan.deletes);
@@ -321,13 +322,55 @@ fn stages_pause_by_themselves_and_wait_for_no_node_that_may_fail() {
         nodes.chain([crash, new("b", 90), old("c")])
     };
     let plan = plan_of(&keys("off"), objects());
-    let said = "a node fails in stage canary, first a: container c is in CrashLoopBackOff";
+    let said = "a node failed in stage canary, first a: container c is in CrashLoopBackOff";
     assert_eq!(paused(&plan).as_deref(), Some(said));
     for may in ["pause,tolerate=1", "continue"] {
         let plan = plan_of(&keys(may), objects());
         assert_eq!(paused(&plan), None, "{may}");
         assert!(plan.revision_ops.release_stages.is_some(), "{may}");
     }
+}
+
+/// A pod that crashes is well between two crashes, and one that failed is deleted by upkeep: neither
+/// may end a pause.
+#[test]
+fn a_pause_is_recorded_and_stays_whatever_becomes_of_the_node() {
+    let nodes = || ["a", "b", "c"].map(node).into_iter();
+    let crash = waiting(new("a", 1_000), "CrashLoopBackOff");
+    let began = plan_of(PAUSE, nodes().chain([crash, old("b"), old("c")]));
+    let said = "a node failed, first a: container c is in CrashLoopBackOff";
+    assert_eq!(paused(&began).as_deref(), Some(said));
+    let (_, failed) = began.revision_ops.set_failed.as_ref().expect("a verdict");
+    assert_eq!((failed.at, failed.cause.failing), (now(), Some(1)));
+    let told = |plan: &Plan| plan.events.iter().map(|e| e.reason).collect::<Vec<_>>();
+    assert_eq!(told(&began), ["RolloutFailed"]);
+
+    let text = verdict_text(failed);
+    let later = |keys: &[(&str, &str)], recorded: &[(&str, &str)], pods: Vec<Object>| {
+        let recorded = [&[("verdict", &*text)], recorded].concat();
+        cluster_with(&recorded, set(keys), nodes().chain(pods)).plan()
+    };
+    let well = || vec![new("a", 1_000), old("b"), old("c")];
+    for pods in [well(), vec![old("b"), old("c")]] {
+        let plan = later(PAUSE, &[], pods);
+        assert_eq!(paused(&plan).as_deref(), Some(said));
+        assert_eq!((gone(&plan), plan.revision_ops.set_failed), (vec![], None));
+    }
+    for on_failure in ["continue", "pause,tolerate=1", "rollback"] {
+        let plan = later(&[("on-failure", on_failure)], &[], well());
+        assert_eq!(paused(&plan), None, "{on_failure}");
+        assert!(!gone(&plan).is_empty(), "{on_failure}");
+    }
+    let approved = format!(r#"{{"at":"{}","restarts":{{}}}}"#, now());
+    let after = later(PAUSE, &[("approved", &approved)], well());
+    assert_eq!(paused(&after).as_deref(), Some(said), "of the same second");
+    let text = text.replace(&now().to_string(), &ago(60));
+    let after = cluster_with(
+        &[("verdict", &text), ("approved", &approved)],
+        set(PAUSE),
+        nodes().chain(well()),
+    );
+    assert_eq!(paused(&{ after }.plan()), None);
 }
 
 /// What is recorded as the approval.
@@ -459,7 +502,7 @@ fn a_failure_is_told_once() {
         told(Some("Rolling")),
         [
             "The rollout of revision web-new is paused: no pod is replaced by one of another revision: \
-          a node fails, first x: container c has been restarted more than 2 times"
+          a node failed, first x: container c has been restarted more than 2 times"
         ]
     );
     assert_eq!(told(None).len(), 1);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::support::*;
 use daemonset_controller::plan::{Plan, Progress};
+use daemonset_controller::wire::revision::verdict_text;
 use serde_json::{Value, json};
 
 const NONE: [&str; 0] = [];
@@ -87,9 +88,12 @@ fn the_verdict_is_recorded_before_a_pod_goes_back() {
         vec![old("a"), restarted(new("b"), 3), old("c"), old("d")],
     );
     let (_, failed) = plan.revision_ops.set_failed.as_ref().expect("a verdict");
-    assert_eq!((failed.at, failed.node.as_deref()), (now(), Some("b")));
     assert_eq!(
-        &*failed.why,
+        (failed.at, failed.cause.node.as_deref()),
+        (now(), Some("b"))
+    );
+    assert_eq!(
+        &*failed.cause.why,
         "container c has been restarted more than 2 times"
     );
     assert_eq!(gone(&plan), NONE);
@@ -181,9 +185,9 @@ fn what_lifts_a_verdict_and_what_does_not() {
         ("of tomorrow", vec![("verdict", verdict(-60))], BACK, false),
         ("unreadable", vec![("verdict", "yes".into())], BACK, false),
         (
-            "another key",
+            "no key",
             vec![("verdict", verdict(60))],
-            &[("on-failure", "pause")],
+            &[("on-failure", "continue")],
             false,
         ),
         (
@@ -225,7 +229,21 @@ fn a_failure_on_the_way_back_pauses() {
     let plan = back(restarted(old("a").created(30).ready(30), 3));
     assert_eq!(standing(&plan), ("RollbackPaused", Some("RollbackPaused")));
     assert_eq!(gone(&plan), NONE);
-    assert_eq!(plan.revision_ops.set_failed, None);
+    // It is recorded as well, and stays whatever the pod does then.
+    let (_, failed) = plan.revision_ops.set_failed.expect("a verdict");
+    let cause = failed.back.clone().expect("a cause");
+    assert_eq!((cause.node.as_deref(), cause.failing), (Some("a"), Some(1)));
+    let text = verdict_text(&failed);
+    let pods = vec![old("a").created(30).ready(30), new("b"), new("c"), old("d")];
+    let later = plan_of(&[("verdict", &text)], BACK, pods.clone());
+    assert_eq!(standing(&later), ("RollbackPaused", Some("RollbackPaused")));
+    assert_eq!(
+        (gone(&later), later.revision_ops.set_failed),
+        (vec![], None)
+    );
+    let more = [("on-failure", "rollback,tolerate=1")];
+    let allowed = plan_of(&[("verdict", &text)], &more, pods);
+    assert_eq!(standing(&allowed), ("RollingBack", None));
 }
 
 /// In a large cluster some node is always down, and some pod not ready.
@@ -266,7 +284,7 @@ fn without_a_stable_revision_it_pauses_and_says_so() {
     let current = revision(NEW, 1, &set.json["spec"]["template"]);
     let current = current.with(state(&[("started", &ago(5_000))]));
     let plan = Cluster::bare(set, [current, node("a"), restarted(new("a"), 3)]).plan();
-    assert_eq!(plan.revision_ops.set_failed, None);
+    assert!(plan.revision_ops.set_failed.is_some());
     let standing = plan.standing.expect("a standing");
     let Progress::AutoPaused(rule) = standing.progress else {
         panic!("{:?}", standing.progress);

@@ -83,7 +83,7 @@ async fn a_crash_loop_pauses_is_approved_and_pauses_again() {
     script(&server, "n5", "pull-fails-after", json!("0s"));
     // Each run lasts ten seconds, so the pods become available again and again.
     change_with(&server, "2", &[("crash-after", "10s")]);
-    seconds(3_600).await;
+    seconds(900).await;
     let paused = || condition(&server, "Progressing") == is("False", "AutoPaused");
     assert_eq!(touched(&server, "2").len(), 2);
     assert!(paused());
@@ -96,7 +96,7 @@ async fn a_crash_loop_pauses_is_approved_and_pauses_again() {
     assert_eq!(touched(&server, "2").len(), 6, "it goes on");
     assert!(!paused());
     // They go on crashing.
-    seconds(3_600).await;
+    seconds(900).await;
     assert!(paused());
     // The same annotation once more is another approval.
     set_key(&server, "approve", Value::Null);
@@ -157,7 +157,7 @@ async fn a_deadline_is_neither_forgotten_nor_renewed_by_a_restart_and_a_hold_sto
     assert!(!past());
     // A hold of an hour stops the time, and its end begins it anew.
     set_key(&server, "hold", "rollout");
-    seconds(3_600).await;
+    seconds(900).await;
     running.kill();
     running = start(&server, "d");
     seconds(30).await;

@@ -183,7 +183,7 @@ async fn dies_in_an_approval(nth: usize, death: Death, is_approved: bool) -> boo
     let follows = |w: &Write| is_of(w, "2") && ["n2", "n3"].contains(&target(&w.object));
     let followed = first(&server, follows).expect("others followed");
     assert!(approvals[0].0 < followed, "{said}");
-    assert_eq!(recorded(&server, VERDICT), [], "{said}");
+    assert_eq!(recorded(&server, VERDICT).len(), 1, "{said}");
     server.at_rest().await;
     assert!(running.is_running());
     true

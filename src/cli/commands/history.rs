@@ -16,7 +16,11 @@ use crate::{
         },
     },
     model::{Key, Kind, Pod, Revision, Settings, Snapshot, Str, Time},
-    plan::{by_node::ByNode, control::Rules, revisions},
+    plan::{
+        by_node::ByNode,
+        control::{Rules, stable},
+        revisions,
+    },
 };
 
 use super::{
@@ -66,7 +70,7 @@ pub struct RevisionReport {
     /// When it completed, RFC 3339, where that was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<String>,
-    /// Why its rollout failed, where that was recorded.
+    /// Why its rollout failed, where that was recorded and still counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
     /// The number of its pods that are neither terminating nor terminal.
@@ -159,10 +163,7 @@ fn of_snapshot(
         started: revision.started.map(|at| at.to_string()),
         released: revision.released.iter().map(Str::to_string).collect(),
         completed: revision.completed.map(|at| at.to_string()),
-        failed: revision
-            .failed
-            .as_ref()
-            .map(|failed| failed.why.to_string()),
+        failed: stable::verdict(revision, now).map(|failed| failed.cause.why.to_string()),
         pods: pods
             .iter()
             .filter(|p| p.is_live() && revisions::hash_of(p, &history) == Some(hash))

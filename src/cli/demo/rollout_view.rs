@@ -88,16 +88,15 @@ impl RolloutView {
     pub fn standing_long(&self) -> Option<String> {
         let standing = self.standing()?;
         let why = match self.progress.as_ref()? {
-            Progress::AutoPaused(HoldRule::AutoPaused(pause)) => {
-                Some(format!("{}: {}", pause.node, pause.failure.describe()))
-            }
-            Progress::AutoPaused(HoldRule::RolledBack(back)) => {
-                let node = back.node.as_ref().map(|node| format!("{node}: "));
-                Some(node.unwrap_or_default() + &back.why)
-            }
+            Progress::AutoPaused(HoldRule::AutoPaused(pause)) => Some((&pause.node, &pause.why)),
+            Progress::AutoPaused(HoldRule::RolledBack(back)) => Some((&back.node, &back.why)),
             _ => None,
         };
-        let words = why.map_or(standing.clone(), |why| format!("{standing}, {why}"));
+        let words = match why {
+            Some((Some(node), why)) => format!("{standing}, {node}: {why}"),
+            Some((None, why)) => format!("{standing}, {why}"),
+            None => standing,
+        };
         Some(match words.char_indices().nth(LONGEST) {
             Some((end, _)) => format!("{}…", &words[..end]),
             None => words,

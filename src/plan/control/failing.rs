@@ -2,12 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Clock, Failed, FailureAction, NodeId, Snapshot, Str, Time};
+use crate::model::{Clock, Failed, FailureAction, FailureCause, NodeId, Snapshot, Str, Time};
 
 use super::failure::{AutoPause, Failure, NodeFailure, PastDeadline};
 
 /// So many bytes of node names are recorded with an approval: an object's annotations have 256 KiB.
 const RECORDED: usize = 64 * 1024;
+
+/// Whether nodes can go back.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Way {
+    /// There is a stable revision.
+    #[default]
+    Back,
+    /// There is none.
+    None,
+    /// It may be the one that is gone.
+    Lost,
+}
 
 /// The nodes that fail.
 #[derive(Default, Debug)]
@@ -19,12 +31,15 @@ pub struct Failing {
     pub wake_at: Option<Time>,
     /// What is to be recorded of the time of `deadline`.
     pub set_clock: Option<Clock>,
-    /// The current revision failed before, and that stands.
+    /// The current revision failed before, that stands, and nodes go back.
     pub verdict: Option<Failed>,
-    /// Why going back pauses.
-    pub back: Option<AutoPause>,
-    /// There is nothing to go back to.
-    pub(super) is_first: bool,
+    /// Why going back pauses, and whether that is recorded.
+    back: Option<FailureCause>,
+    is_back_known: bool,
+    /// The current revision failed before, that stands, and nodes do not go back.
+    paused: Option<FailureCause>,
+    /// Where nodes go back to.
+    way: Way,
     /// The deadline is over.
     pub(super) past: Option<PastDeadline>,
     pub(super) action: FailureAction,
@@ -51,10 +66,32 @@ impl Failing {
         self.past.clone().filter(|_| pauses)
     }
 
-    /// Says whether there is anything to go back to.
-    pub fn with_stable(mut self, is_there: bool) -> Failing {
-        self.is_first = !is_there && self.action == FailureAction::Rollback;
-        self
+    /// Says where nodes would go back to.
+    pub fn with_way(self, way: Way) -> Failing {
+        Failing { way, ..self }
+    }
+
+    /// Takes in that the current revision failed before. A rollout that pauses for that goes on
+    /// pausing, although the nodes that failed may be well for a moment or their pods gone.
+    pub fn remember(&mut self, failed: &Failed) {
+        self.paused = self.standing(&failed.cause);
+    }
+
+    /// Takes in that the current revision failed before, and that nodes go back, of which these
+    /// fail with the stable revision. A pause for that stays as well.
+    pub fn go_back(&mut self, failed: &Failed, back: Failing) {
+        let known = failed.back.as_ref().and_then(|cause| self.standing(cause));
+        self.is_back_known = known.is_some();
+        self.back = known.or_else(|| back.too_many());
+        self.back_nodes = back.nodes;
+        self.verdict = Some(failed.clone());
+    }
+
+    /// The recorded cause, unless so many nodes may fail by now.
+    fn standing(&self, cause: &FailureCause) -> Option<FailureCause> {
+        let is_too_many = |count| count > self.tolerated;
+        let stands = cause.failing.is_none_or(is_too_many);
+        stands.then(|| cause.clone())
     }
 
     /// Takes in that the deadline is over. These nodes have a pod that is not available, which was
@@ -72,37 +109,76 @@ impl Failing {
 
     /// Why the rollout pauses; None where it does not for nodes that fail.
     pub fn pause(&self) -> Option<AutoPause> {
-        if !self.is_too_many() || self.action == FailureAction::Continue {
+        if self.action == FailureAction::Continue {
             return None;
         }
-        let (node, failure) = self.first.clone()?;
-        Some(AutoPause {
+        let cause = self.paused.clone().or_else(|| self.too_many())?;
+        Some(self.pause_for(cause))
+    }
+
+    /// Why going back pauses; None where it does not.
+    pub fn back_pause(&self) -> Option<AutoPause> {
+        Some(self.pause_for(self.back.clone()?))
+    }
+
+    fn pause_for(&self, cause: FailureCause) -> AutoPause {
+        let goes_back = self.action == FailureAction::Rollback;
+        AutoPause {
             stage: None,
-            node,
-            failure,
+            node: cause.node,
+            why: cause.why,
             tolerated: self.tolerated,
-            is_first: self.is_first,
+            is_first: goes_back && self.way != Way::Back,
+        }
+    }
+
+    /// That more nodes fail than are tolerated; None where no more do.
+    fn too_many(&self) -> Option<FailureCause> {
+        let (node, failure) = self.first.as_ref().filter(|_| self.is_too_many())?;
+        Some(FailureCause {
+            node: Some(node.clone()),
+            why: failure.describe().into(),
+            failing: Some(self.nodes.len()),
         })
     }
 
-    /// The verdict that is to be recorded, where that is what the DaemonSet asks for.
+    /// The verdict that is to be recorded, so that it stands whatever becomes of the nodes that
+    /// failed. That the deadline is over is one only where nodes go back for it: a rollout that
+    /// pauses for that goes on with the next node whose pod is available.
     pub fn sentence(&self, now: Time) -> Option<Failed> {
-        if self.action != FailureAction::Rollback || self.is_first || self.verdict.is_some() {
+        if let Some(failed) = &self.verdict {
+            let back = self.back.clone().filter(|_| !self.is_back_known)?;
+            let back = Some(back);
+            return Some(Failed {
+                back,
+                ..failed.clone()
+            });
+        }
+        let is_lost = self.action == FailureAction::Rollback && self.way == Way::Lost;
+        if self.action == FailureAction::Continue || is_lost || self.paused.is_some() {
             return None;
         }
-        let (node, why) = match (self.past(), self.pause()) {
-            (Some(past), _) => (past.node.clone(), past.why()),
-            (None, Some(pause)) => (Some(pause.node), pause.failure.describe()),
-            (None, None) => return None,
-        };
-        let why = why.into();
-        Some(Failed { at: now, node, why })
+        let past = self.past().filter(|_| self.goes_back());
+        let past = past.map(|past| FailureCause {
+            node: past.node.clone(),
+            why: past.why().into(),
+            failing: None,
+        });
+        Some(Failed {
+            at: now,
+            cause: past.or_else(|| self.too_many())?,
+            back: None,
+        })
     }
 
-    /// Takes in the failures with the stable revision, of nodes that went back.
-    pub fn go_back(&mut self, back: Failing) {
-        self.back = back.pause();
-        self.back_nodes = back.nodes;
+    /// The verdict that is to be recorded, where all nodes go back with it.
+    pub fn taken_back(&self, now: Time) -> Option<Failed> {
+        let is_new = self.goes_back() && self.verdict.is_none();
+        self.sentence(now).filter(|_| is_new)
+    }
+
+    fn goes_back(&self) -> bool {
+        self.action == FailureAction::Rollback && self.way == Way::Back
     }
 
     /// Every node that fails, by slot; those that went back last.

@@ -75,10 +75,10 @@ pub struct NodeFailure {
 pub struct AutoPause {
     /// The stage that was rolled out, where there are stages.
     pub stage: Option<Str>,
-    /// The first node that fails, by name.
-    pub node: Str,
-    /// Why it does.
-    pub failure: Failure,
+    /// The first node that failed, by name, where it was one.
+    pub node: Option<Str>,
+    /// Why it did, as a phrase.
+    pub why: Str,
     /// So many may fail.
     pub tolerated: usize,
     /// It was to be rolled back, and there is nothing to go back to.
@@ -91,25 +91,24 @@ impl AutoPause {
         let AutoPause {
             stage,
             node,
-            failure,
+            why,
             tolerated,
             is_first,
         } = self;
         let stage = stage.as_ref();
         let stage = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
         let few = match tolerated {
-            0 => "a node fails".to_owned(),
-            few => format!("more than {few} nodes fail"),
+            0 => "a node failed".to_owned(),
+            few => format!("more than {few} nodes failed"),
         };
-        let what = failure.describe();
+        let node = node.as_ref();
+        let node = node.map_or_else(String::new, |node| format!(", first {node}"));
         let no_way = if *is_first {
             "; there is no stable revision to go back to"
         } else {
             ""
         };
-        format!(
-            "no pod is replaced by one of another revision: {few}{stage}, first {node}: {what}{no_way}"
-        )
+        format!("no pod is replaced by one of another revision: {few}{stage}{node}: {why}{no_way}")
     }
 }
 

@@ -5,7 +5,14 @@ use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Sn
 
 use crate::plan::revisions::{History, RevisionRef};
 
-use super::{Known, Rules, assign::Assigned, deadline, failing::Failing, judge::Judge, rollback};
+use super::{
+    Known, Rules,
+    assign::Assigned,
+    deadline,
+    failing::{Failing, Way},
+    judge::Judge,
+    rollback,
+};
 
 impl<'s> Rules<'s> {
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
@@ -26,21 +33,26 @@ impl<'s> Rules<'s> {
                 let approved = self.approved(current, now);
                 let judge = Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
-                failing = failing.with_stable(self.way_back(snapshot).is_some());
-                let failed = current.failed.as_deref().filter(|failed| {
-                    on_failure.action == FailureAction::Rollback
-                        && rollback::stands(failed, approved, now)
+                let way = self.way_back(snapshot);
+                failing = failing.with_way(match way {
+                    Some(_) => Way::Back,
+                    None if self.has_lost => Way::Lost,
+                    None => Way::None,
                 });
+                let failed = current.failed.as_deref();
+                let failed = failed.filter(|failed| rollback::stands(failed, approved, now));
                 if let Some(failed) = failed {
-                    let way = self.way_back(snapshot);
-                    let way = way.filter(|to| known.is_going_back(to.hash));
-                    if let Some(to) = way {
-                        let judge = judge.of_older(to.hash, to.verdicts, None);
-                        let judge = judge.since(failed.at);
-                        failing.go_back(judge.find(on_failure, by_node, exempt));
+                    let is_back = on_failure.action == FailureAction::Rollback;
+                    if is_back && (way.is_some() || self.has_lost) {
+                        let way = way.filter(|to| known.is_going_back(to.hash));
+                        let back = way.map_or_else(Failing::default, |to| {
+                            let judge = judge.of_older(to.hash, to.verdicts, None);
+                            judge.since(failed.at).find(on_failure, by_node, exempt)
+                        });
+                        failing.go_back(failed, back);
+                        return failing;
                     }
-                    failing.verdict = Some(failed.clone());
-                    return failing;
+                    failing.remember(failed);
                 }
                 let deadline = self.control.and_then(|control| control.deadline);
                 if let Some(deadline) = deadline {

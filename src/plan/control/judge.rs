@@ -93,11 +93,9 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     /// The nodes that fail, but for those that are exempt.
     pub fn find(&self, on_failure: OnFailure, by_node: &ByNode<'_>, exempt: &Exempt) -> Failing {
-        let mut failing = Failing {
-            is_judged: true,
-            action: on_failure.action,
-            ..Failing::default()
-        };
+        let mut failing = Failing::default();
+        failing.is_judged = true;
+        failing.action = on_failure.action;
         let mut desired = 0;
         for (id, node) in self.snapshot.nodes.iter() {
             let verdict = self.verdicts.get(id);

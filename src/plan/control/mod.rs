@@ -219,7 +219,8 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let has_failed = failing.verdict.is_some() || failing.sentence(known.now).is_some();
+        let taken_back = failing.taken_back(known.now);
+        let has_failed = failing.verdict.is_some() || taken_back.is_some();
         let keep = || match self.way_back(known.snapshot) {
             _ if !has_failed => known.keep(self.stable(), self.gone(&known.history.current.hash)),
             Some(_) => known.keep(self.stable(), Gone::Failed),
@@ -235,7 +236,7 @@ impl<'s> Rules<'s> {
         let mut assignment = keep();
         let stage = facts.and_then(|facts| facts.assign(control, &mut assignment));
         if let Some(failed) = &failing.verdict {
-            if let Some(pause) = failing.back.clone() {
+            if let Some(pause) = failing.back_pause() {
                 return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
             }
             let Some(stable) = self.way_back(known.snapshot) else {
@@ -246,7 +247,7 @@ impl<'s> Rules<'s> {
             let rule = HoldRule::RolledBack(failed.into());
             return Some((assignment, Gate::Back(rule)));
         }
-        if let Some(failed) = failing.sentence(known.now) {
+        if let Some(failed) = taken_back {
             let rule = HoldRule::RolledBack((&failed).into());
             return Some((keep(), Gate::Held(rule)));
         }

@@ -32,8 +32,8 @@ impl RolledBack {
 impl From<&Failed> for RolledBack {
     fn from(failed: &Failed) -> RolledBack {
         RolledBack {
-            node: failed.node.clone(),
-            why: failed.why.clone(),
+            node: failed.cause.node.clone(),
+            why: failed.cause.why.clone(),
         }
     }
 }

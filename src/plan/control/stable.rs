@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Time, Verdict, Verdicts};
+use crate::model::{
+    Bake, Control, Failed, NodeId, Pod, Revision, Snapshot, Str, Time, Verdict, Verdicts,
+};
 
 use crate::plan::{
     by_node::ByNode,
@@ -58,14 +60,18 @@ pub fn stable<'s>(
     let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
     carried
         .map(hashed)
-        .max_by_key(|(r, _)| (!has_failed(r, now), r.number, &r.name))
+        .max_by_key(|(r, _)| (verdict(r, now).is_none(), r.number, &r.name))
 }
 
-/// Whether the revision was taken back, and nobody has approved it since.
-fn has_failed(revision: &Revision, now: Time) -> bool {
+/// That the rollout of the revision failed, where nobody has approved it since, nor has it
+/// completed.
+pub fn verdict(revision: &Revision, now: Time) -> Option<&Failed> {
     let approved = revision.approved.as_deref().filter(|a| a.at <= now);
     let failed = revision.failed.as_deref();
-    failed.is_some_and(|failed| rollback::stands(failed, approved, now))
+    failed.filter(|failed| {
+        let is_good = completed(revision, now).is_some_and(|at| at > failed.at);
+        rollback::stands(failed, approved, now) && !is_good
+    })
 }
 
 /// What the completion of a revision is judged by.
@@ -176,7 +182,7 @@ impl<'p, 'a> Look<'p, 'a> {
         let is_judged = revision.started.is_some() && completed(revision, self.now).is_none();
         let control = self.snapshot.daemon_set.control.as_deref();
         let on_failure = control.and_then(Control::failures).filter(|_| is_judged);
-        has_failed(revision, self.now)
+        verdict(revision, self.now).is_some()
             || on_failure.is_some_and(|on_failure| {
                 let approved = revision.approved.as_deref().filter(|a| a.at <= self.now);
                 let judge = Judge::new(self.snapshot, self.history, None, self.now);

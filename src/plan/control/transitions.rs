@@ -5,7 +5,7 @@
 //! do, so a controller that starts anew does not repeat them.
 
 use crate::model::{
-    Condition, ConditionType, DaemonSet, Pod,
+    Condition, ConditionType, DaemonSet, Failed, FailureCause, Pod,
     control::{CANARY_STAGE, PREFIX},
 };
 
@@ -22,6 +22,9 @@ use super::{
 
 /// The reason of the event that a rollout failed.
 pub const ROLLOUT_FAILED: &str = "RolloutFailed";
+
+/// The reason of the event that all nodes go back.
+pub const ROLLBACK_STARTED: &str = "RollbackStarted";
 
 /// How many keys an event names.
 const KEYS: usize = 10;
@@ -90,33 +93,55 @@ fn keys(ds: &DaemonSet) -> String {
     format!(". Keys: {}{more}", keys.join(", "))
 }
 
-/// The events of the plan that records that a revision failed: why, and that all nodes go back.
-pub fn rolled_back(history: &History, stable: Option<&str>) -> Vec<Event> {
-    let Some((revision, failed)) = &history.ops.set_failed else {
-        return Vec::new();
-    };
-    let node = failed.node.as_ref();
-    let node = node.map_or_else(String::new, |node| format!(" on {node}"));
-    let (name, why) = (&revision.name, &failed.why);
-    let warning = |reason, message| Event {
+/// The event of the plan that records that a revision failed, with which all nodes go back.
+pub fn taken_back(history: &History, standing: &Standing) -> Option<Event> {
+    let (_, failed) = history.ops.set_failed.as_ref()?;
+    let (name, (node, why)) = (&history.current.name, at(failed));
+    let message = format!("The rollout of revision {name} failed{node}: {why}");
+    (standing.progress == Progress::RollingBack).then(|| warning(ROLLOUT_FAILED, message))
+}
+
+/// The event of the plan with which all nodes begin to go back to the revision `stable`: the stored
+/// condition `Progressing` does not say so yet.
+pub fn rolling_back(
+    ds: &DaemonSet,
+    history: &History,
+    standing: &Standing,
+    verdict: Option<&Failed>,
+    stable: Option<&str>,
+) -> Option<Event> {
+    let recorded = history.ops.set_failed.as_ref().map(|(_, failed)| failed);
+    let failed = verdict.or(recorded)?;
+    let known = ["RollingBack", "RolledBack", "RollbackPaused"];
+    let is_told = told(ds).is_some_and(|c| known.contains(&&*c.reason));
+    if standing.progress != Progress::RollingBack || is_told {
+        return None;
+    }
+    let stable = stable.unwrap_or("the revision before");
+    let (name, (node, why)) = (&history.current.name, at(failed));
+    let message = format!(
+        "All nodes go back from revision {name} to {stable}, because it failed{node}: {why}"
+    );
+    Some(warning(ROLLBACK_STARTED, message))
+}
+
+/// Where it failed, as a phrase, and why.
+fn at(failed: &Failed) -> (String, &str) {
+    let FailureCause { node, why, .. } = &failed.cause;
+    let node = node.as_ref();
+    (
+        node.map_or_else(String::new, |node| format!(" on {node}")),
+        why,
+    )
+}
+
+fn warning(reason: &'static str, message: String) -> Event {
+    Event {
         kind: EventType::Warning,
         reason,
         message,
         node: None,
-    };
-    let stable = stable.unwrap_or("the revision before");
-    vec![
-        warning(
-            ROLLOUT_FAILED,
-            format!("The rollout of revision {name} failed{node}: {why}"),
-        ),
-        warning(
-            "RollbackStarted",
-            format!(
-                "All nodes go back from revision {name} to {stable}, because it failed{node}: {why}"
-            ),
-        ),
-    ]
+    }
 }
 
 /// The stored condition `Progressing`.
@@ -135,16 +160,12 @@ pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<
         return None;
     }
     let is_told = told(ds).is_some_and(|c| &*c.reason == standing.progress.as_str());
-    (!is_told).then(|| Event {
-        kind: EventType::Warning,
-        reason: ROLLOUT_FAILED,
-        message: format!(
-            "The rollout of revision {} is paused: {}",
-            history.current.name,
-            rule.message()
-        ),
-        node: None,
-    })
+    let message = format!(
+        "The rollout of revision {} is paused: {}",
+        history.current.name,
+        rule.message()
+    );
+    (!is_told).then(|| warning(ROLLOUT_FAILED, message))
 }
 
 /// The event of the plan with which the current revision completes: the stored condition

@@ -63,7 +63,23 @@ impl Judged<'_> {
             let mut states = self.past.node(name, self.since).into_iter().flatten();
             states.any(|node| set.verdict(node).should_run())
         });
-        fails > on_failure.tolerated.of(wanted.count())
+        let tolerated = on_failure.tolerated.of(wanted.count());
+        // What was recorded stays, whatever becomes of the nodes.
+        let has_paused = self.verdicts().any(|verdict| {
+            let failing = verdict["failing"].as_u64();
+            failing.is_none_or(|count| count > tolerated as u64)
+        });
+        fails > tolerated || has_paused
+    }
+
+    /// The verdicts that had been recorded.
+    fn verdicts(&self) -> impl Iterator<Item = Value> {
+        let of = |r: &&Arc<Value>| serde_json::from_str(annotation(r, VERDICT)?).ok();
+        let all = self.revisions.iter().filter_map(of);
+        all.filter(|verdict: &Value| {
+            let when = verdict["when"].as_str().and_then(|text| text.parse().ok());
+            when.is_some_and(|when: Timestamp| when <= self.time)
+        })
     }
 
     fn fails(&self, name: &str, set: &Set) -> bool {
@@ -86,11 +102,7 @@ impl Judged<'_> {
         let control = set.read.as_ref().and_then(|set| set.control.as_deref());
         let on_failure = control.and_then(|control| control.failures());
         let is_asked = on_failure.is_some_and(|f| f.action == FailureAction::Rollback);
-        let mut failed = self.revisions.iter().filter_map(|r| {
-            let verdict: Value = serde_json::from_str(annotation(r, VERDICT)?).ok()?;
-            verdict["when"].as_str()?.parse::<Timestamp>().ok()
-        });
-        is_asked && self.is_judged() && failed.any(|when| when <= self.time)
+        is_asked && self.is_judged() && self.verdicts().next().is_some()
     }
 }
 

@@ -257,7 +257,7 @@ fn revision_ops(plan: &Plan) -> RevisionOpsReport {
         set_failed: ops
             .set_failed
             .iter()
-            .map(|(r, failed)| (r.name.to_string(), failed.why.to_string()))
+            .map(|(r, failed)| (r.name.to_string(), failed.cause.why.to_string()))
             .collect(),
         set_clock: ops
             .set_clock

@@ -212,7 +212,7 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
         rows.push(about("record", revision(&r.name), cause));
     }
     if let Some((r, failed)) = &ops.set_failed {
-        let cause = format!("it failed, and all nodes go back: {}", failed.why);
+        let cause = format!("its rollout failed: {}", failed.cause.why);
         rows.push(about("record", revision(&r.name), cause));
     }
     if let Some((r, clock)) = &ops.set_clock {
