@@ -400,7 +400,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     assert_eq!(recorded(&lab, "verdict").await, verdicts);
     let (code, status) = json_of(&lab, &["status", "agent"]);
     assert_eq!((code, &status["failing"]), (0, &json!([])), "{status}");
-    until_told(&lab, "RolloutComplete", 2).await;
+    until_told(&lab, "RolloutComplete", 3).await;
     for (reason, times) in [("RolloutFailed", 2), ("RollbackStarted", 1)] {
         until_told(&lab, reason, times).await;
     }
