@@ -10,7 +10,7 @@ pub mod client;
 pub mod event_correlator;
 pub mod events;
 pub mod lru;
-mod manifests;
+pub mod manifests;
 pub mod observer;
 pub mod outcome;
 mod pods;

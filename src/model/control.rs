@@ -7,15 +7,18 @@
 
 mod invalid;
 mod on_failure;
+mod resources;
 mod values;
 
 pub use invalid::InvalidKey;
 pub use on_failure::{FailureAction, OnFailure, Tolerated};
 pub use values::is_hash;
 
+use resources::Malformed;
+
 use std::{sync::Arc, time::Duration};
 
-use super::{DefaultsOf, Exclusion, LabelSelector, Labels, Order, Str};
+use super::{DefaultsOf, Exclusion, LabelSelector, Labels, Order, ResourceRule, Str};
 
 /// The prefix of the annotations with which a DaemonSet asks for rollout control.
 pub const PREFIX: &str = "daemonset-controller.io/";
@@ -74,6 +77,9 @@ const ON_FAILURE: &str = "on-failure";
 /// The key `order`.
 const ORDER: &str = "order";
 
+/// The key `resources`.
+const RESOURCES: &str = "resources";
+
 /// What a DaemonSet's annotations and the cluster defaults ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
@@ -97,6 +103,8 @@ pub struct Control {
     pub on_failure: Option<OnFailure>,
     /// `order`: the groups of nodes that get a new revision one after another.
     pub order: Option<Order>,
+    /// `resources`: what containers get by class of node; the first rule that matches counts.
+    pub resources: Vec<Arc<ResourceRule>>,
     /// What cannot be read, by key.
     pub invalid: Vec<InvalidKey>,
     /// The nodes that the cluster defaults exclude.
@@ -245,12 +253,8 @@ impl Control {
 
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
-            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, "off") => {
-                return;
-            }
-            (APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER, _)
-                if value.len() > values::LONGEST =>
-            {
+            (_, "off") if is_known(key) => return,
+            (_, _) if is_known(key) && value.len() > values::LONGEST => {
                 Some("a text of at most 16 KiB")
             }
             (APPROVE, _) if values::is_hash(value) => return self.approve = Some(value.into()),
@@ -295,10 +299,25 @@ impl Control {
                      be, as in zone=a>b,rack, or off",
                 ),
             },
+            (RESOURCES, _) => match resources::rules(value) {
+                Ok(rules) => return self.resources = rules,
+                Err(Malformed::Shape) => Some(resources::WANTED),
+                Err(Malformed::Inside(why)) => {
+                    let invalid = InvalidKey::new(key, value, Some(resources::WANTED));
+                    return self.invalid.push(invalid.because(&why));
+                }
+            },
             _ => None,
         };
         self.invalid.push(InvalidKey::new(key, value, wanted));
     }
+}
+
+fn is_known(key: &str) -> bool {
+    matches!(
+        key,
+        APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER | RESOURCES
+    )
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub mod whole;
 
 pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
-    Relabel,
+    Relabel, Resize, Resized,
 };
 pub use control::standing::{Progress, Standing};
 pub use hold::{Hold, HoldRule, NodeHold};
@@ -51,6 +51,7 @@ use control::{
     Gate, Known, LastBake, Rules,
     conditions::{self, Missing, Said},
     exempt::Exempt,
+    resources::{self, Classes},
     standing::Progressed,
     transitions,
 };
@@ -109,6 +110,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     if let Some(Gate::Back(_)) = gate {
         facts.back = Some(failing.ids().collect());
     }
+    facts.classes = Classes::find(snapshot, &history, &old);
     let mut draft = Draft::new(holds);
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
@@ -118,6 +120,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         rules.hold(gate, &facts, &mut draft);
         release_stages = rules.release_stages(gate, &history);
     }
+    resources::plan(&facts, rules.is_held(), &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     let last_bake = rules.last_bake(&facts, counted.complete);
@@ -183,6 +186,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         creates: draft.creates,
         older_templates,
         deletes: draft.deletes,
+        resizes: draft.resizes,
         status: Some(status),
         conditions,
         rollout,

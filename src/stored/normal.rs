@@ -7,7 +7,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::edit::{Edit, WrongType};
-use super::quantity;
+use crate::model::quantity;
 use super::types::{self, Field, Shape, Type};
 use crate::wire::raw::{RawObject, parse_array};
 

@@ -15,6 +15,7 @@ pub mod exempt;
 pub mod failing;
 pub mod hold;
 pub mod pause;
+pub mod resources;
 pub mod rollback;
 pub mod stable;
 pub mod stages;
@@ -163,7 +164,7 @@ impl<'s> Rules<'s> {
         });
         Rules {
             control,
-            held: control.and_then(hold::rule),
+            held: hold::rule(snapshot.daemon_set),
             stable,
             current,
             current_completed,
@@ -175,6 +176,11 @@ impl<'s> Rules<'s> {
                 .filter_map(|(r, hash)| Some((hash, stable::completed(r, now)?)))
                 .max_by_key(|(_, at)| *at),
         }
+    }
+
+    /// Whether the key `hold`, or a key that cannot be read, holds the rollout.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// What nodes without a pod get while they are not released.
@@ -409,7 +415,7 @@ impl<'s> Rules<'s> {
         if let Gate::Held(_) = gate {
             hold::all(control.hold, draft);
         }
-        draft.events.extend(hold::event(control));
+        draft.events.extend(hold::event(facts.ds()));
     }
 
     /// All stages that are over, where that is to be recorded on the current revision, and the

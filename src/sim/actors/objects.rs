@@ -13,7 +13,7 @@ use crate::model::template::FieldRequirement;
 use crate::model::{Effect, Labels, NodeAffinity, Requirement, Taint, Term};
 use crate::sim::follow::Followed;
 use crate::sim::host_ports::HostPorts;
-use crate::stored::quantity;
+use crate::model::quantity;
 
 /// The fields of an object that actors read.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fields::{drop_if, fill, is_empty, times};
 use crate::stored::defaults as stored;
-use crate::stored::quantity::{billionths, canonical_resource};
+use crate::model::quantity::{billionths, canonical_resource};
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 /// The preemption policy of classes that name none.

@@ -7,7 +7,7 @@ use super::{descending, mode, no_backsteps, not_reserved, required};
 use crate::sim::api::validate::errors::Errors;
 use crate::sim::api::validate::fields::{each, present, text};
 use crate::sim::api::validate::references::{self, Place};
-use crate::stored::quantity::billionths;
+use crate::model::quantity::billionths;
 
 /// The types of a host path.
 const HOST_PATHS: [&str; 8] = [
