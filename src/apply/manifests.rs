@@ -18,11 +18,7 @@ pub struct Manifests(BTreeMap<Kind, PodManifest>);
 impl Manifests {
     /// Prepares the manifests of the plan's creates. Fails where a template is no JSON object of
     /// objects.
-    pub fn new(
-        ds: &DaemonSet,
-        plan: &Plan,
-        placement: Placement,
-    ) -> serde_json::Result<Manifests> {
+    pub fn new(ds: &DaemonSet, plan: &Plan, placement: Placement) -> serde_json::Result<Manifests> {
         let mut manifests = BTreeMap::new();
         for create in &plan.creates {
             let kind = kind(create);
@@ -61,9 +57,7 @@ fn of_current(
 ) -> serde_json::Result<PodManifest> {
     let merged = tolerations::merged(&ds.template);
     match &create.resources {
-        Some(rule) => {
-            PodManifest::of_class(ds, &rule.class, &create.revision, &merged, placement)
-        }
+        Some(rule) => PodManifest::of_class(ds, &rule.class, &create.revision, &merged, placement),
         None => PodManifest::new(ds, &create.revision, &merged, placement),
     }
 }

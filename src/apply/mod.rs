@@ -14,6 +14,7 @@ pub mod manifests;
 pub mod observer;
 pub mod outcome;
 mod pods;
+mod resizes;
 mod revisions;
 mod tasks;
 pub mod window;

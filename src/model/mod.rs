@@ -68,10 +68,11 @@ pub use node_health::{LeavingSigns, NodeHealth};
 pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
-pub use revision::{Approved, Clock, Failed, Revision, StoredData};
 pub use resources::{
-    Amounts, ContainerKind, ContainerResources, ResourceClass, ResourceRule, TemplateContainer,
+    Amounts, ContainerKind, ContainerResources, Resized, ResourceClass, ResourceRule,
+    TemplateContainer,
 };
+pub use revision::{Approved, Clock, Failed, Revision, StoredData};
 pub use rollout_defaults::{DefaultRule, DefaultsOf, ExcludeNodes, NamePattern, RolloutDefaults};
 pub use selector::{Malformed, Requirement, Selector};
 pub use snapshot::{Denial, FeatureGates, PlacedRevision, Placement, Settings, Snapshot};

@@ -205,6 +205,19 @@ pub struct TemplateContainer {
     pub restarts: Vec<Str>,
 }
 
+/// What changes of a container while it runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resized {
+    /// The container's name.
+    pub name: Str,
+    /// Whether it is one of `initContainers`.
+    pub is_sidecar: bool,
+    /// The requests that change.
+    pub requests: Amounts,
+    /// The limits that change.
+    pub limits: Amounts,
+}
+
 fn object<'j>(json: &'j Json, path: &str) -> Result<&'j [(String, Json)], String> {
     match json {
         Json::Object(fields) => Ok(fields),
@@ -242,7 +255,9 @@ fn amounts(json: &Json, path: &str) -> Result<Amounts, String> {
         let amount = quantity::billionths(text).filter(|amount| *amount >= 0);
         let written = amount.and_then(|_| quantity::canonical_resource(text));
         let Some(written) = written else {
-            return Err(format!("{path}: a quantity is needed, as the text 500m or 1Gi"));
+            return Err(format!(
+                "{path}: a quantity is needed, as the text 500m or 1Gi"
+            ));
         };
         amounts.insert(name.as_str().into(), written.into());
     }
@@ -274,7 +289,13 @@ mod tests {
         let form = r#"{"a":{"limits":{"cpu":"2"}},"b":{"requests":{"cpu":"500m","memory":"1Gi"}}}"#;
         assert_eq!(&*text, form);
         assert_eq!(ResourceClass::parse(form), Some(class(written)));
-        for other in ["", "{}", "[]", written, r#"{"a":{"limits":{"cpu":"2000m"}}}"#] {
+        for other in [
+            "",
+            "{}",
+            "[]",
+            written,
+            r#"{"a":{"limits":{"cpu":"2000m"}}}"#,
+        ] {
             assert_eq!(ResourceClass::parse(other), None, "{other}");
         }
         assert_eq!(class(r#"{"a": {"limits": {}}}"#).text(), None);
@@ -282,8 +303,10 @@ mod tests {
 
     #[test]
     fn what_is_named_wins_and_the_rest_is_the_templates() {
-        let template = &class(r#"{"a": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}}"#)
-            .containers["a"];
+        let template = &class(
+            r#"{"a": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}}"#,
+        )
+        .containers["a"];
         let rule = &class(r#"{"a": {"limits": {"memory": "512Mi", "cpu": "3"}}}"#).containers["a"];
         let merged = rule.over(template);
         assert_eq!(

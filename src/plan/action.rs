@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Amounts, BackoffKey, NodeId, Pod, ResourceRule, Str, Uid, Verdict, Version,
+    Amounts, BackoffKey, NodeId, Pod, Resized, ResourceRule, Str, Uid, Verdict, Version,
 };
 
 /// An existing pod as an action refers to it: with what was seen of it.
@@ -270,19 +270,6 @@ impl Resize {
             false => format!("resources by {rule}: {}", containers.join("; ")),
         }
     }
-}
-
-/// What changes of a container.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Resized {
-    /// The container's name.
-    pub name: Str,
-    /// Whether it is one of `initContainers`.
-    pub is_sidecar: bool,
-    /// The requests that change.
-    pub requests: Amounts,
-    /// The limits that change.
-    pub limits: Amounts,
 }
 
 /// Severity of an event.

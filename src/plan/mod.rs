@@ -32,7 +32,7 @@ pub mod whole;
 
 pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
-    Relabel, Resize, Resized,
+    Relabel, Resize,
 };
 pub use control::standing::{Progress, Standing};
 pub use hold::{Hold, HoldRule, NodeHold};

@@ -4,9 +4,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::model::{
-    DaemonSet, Placement, ResourceClass, Template, Toleration, TolerationEntry,
-};
+use crate::model::{DaemonSet, Placement, ResourceClass, Template, Toleration, TolerationEntry};
 
 use super::{
     containers,

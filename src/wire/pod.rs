@@ -3,9 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{
-    Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK,
-};
+use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK};
 
 use super::{
     DecodeError,

@@ -32,6 +32,7 @@ mod obstacles;
 mod on_failure;
 mod order;
 mod pod_states;
+mod resources;
 mod revisions;
 mod rollback;
 mod rollout;

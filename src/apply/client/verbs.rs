@@ -49,6 +49,8 @@ pub enum Resource {
     Revisions,
     /// `v1` Pods.
     Pods,
+    /// The subresource `resize` of a Pod.
+    PodResize,
     /// Events of either API group.
     Events,
     /// `coordination.k8s.io` Leases.
@@ -66,6 +68,7 @@ impl Resource {
             Resource::Nodes => "nodes",
             Resource::Revisions => "controllerrevisions",
             Resource::Pods => "pods",
+            Resource::PodResize => "pods/resize",
             Resource::Events => "events",
             Resource::Leases => "leases",
             Resource::Other => "other",
@@ -91,6 +94,7 @@ pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
         (Some("nodes"), None) => Resource::Nodes,
         (Some("controllerrevisions"), None) => Resource::Revisions,
         (Some("pods"), None) => Resource::Pods,
+        (Some("pods"), Some("resize")) => Resource::PodResize,
         (Some("events"), None) => Resource::Events,
         (Some("leases"), None) => Resource::Leases,
         _ => Resource::Other,
@@ -156,6 +160,12 @@ mod tests {
                 paths::daemon_set_status(&key),
                 "patch",
                 "daemonsets/status",
+            ),
+            (
+                Method::PATCH,
+                paths::pod_resize(&key),
+                "patch",
+                "pods/resize",
             ),
             (
                 Method::POST,

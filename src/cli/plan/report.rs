@@ -12,8 +12,8 @@ mod resources;
 
 pub use crate::cli::advice::Advice;
 pub use control::ControlReport;
-pub use resources::{ResizeReport, ResourceRuleReport, ResourcesReport};
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
+pub use resources::{ResizeReport, ResourceRuleReport, ResourcesReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
 /// [`Overview`].
@@ -138,7 +138,10 @@ pub struct Summary {
     pub status: BTreeMap<String, StatusChange>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }

@@ -12,12 +12,12 @@ use std::{
 
 use crate::model::{
     Amounts, BackoffKey, BackoffKind, ContainerKind, ContainerResources, DaemonSet, Node, NodeId,
-    Pod, ResourceClass, ResourceRule, Revision, Snapshot, Str, Template, TemplateContainer,
-    resources,
+    Pod, Resized, ResourceClass, ResourceRule, Revision, Snapshot, Str, Template,
+    TemplateContainer, resources,
 };
 
 use crate::plan::{
-    action::{Resize, Resized},
+    action::Resize,
     draft::Draft,
     facts::Facts,
     hold::{HoldRule, NodeHold},
@@ -113,7 +113,9 @@ impl<'s> Classes<'s> {
         templates.insert(&history.current.hash, &ds.template);
         let mut unusable = BTreeSet::new();
         for (hash, template) in &templates {
-            let clash = rules.iter().filter(|rule| conflict(rule, template).is_some());
+            let clash = rules
+                .iter()
+                .filter(|rule| conflict(rule, template).is_some());
             unusable.extend(clash.map(|rule| (rule.number, *hash)));
         }
         Classes {
@@ -237,7 +239,7 @@ fn one(
     let [of_node, of_all] = refusals(facts, node, rule);
     let backoff = facts.snapshot.backoff;
     let waits = [&of_node, &of_all].map(|key| backoff.waits_until(key, facts.now));
-    if let Some(until) = waits.into_iter().flatten().max().filter(|_| !containers.is_empty()) {
+    if let Some(until) = waits.into_iter().flatten().max() {
         hold(ResizeHeld::Refused, Some(until));
         return draft.wake(until);
     }
@@ -374,7 +376,9 @@ fn qos_class(template: &Template, class: &ResourceClass) -> QosClass {
         let resources = with(container, class);
         for name in IN_PLACE {
             let amount = |amounts: &Amounts| {
-                let amount = amounts.get(name).filter(|a| resources::compare(a, "0").is_gt());
+                let amount = amounts
+                    .get(name)
+                    .filter(|a| resources::compare(a, "0").is_gt());
                 amount.cloned()
             };
             let (request, limit) = (amount(&resources.requests), amount(&resources.limits));

@@ -7,17 +7,16 @@ use serde_json::value::RawValue;
 use crate::{
     apply::manifests::Manifests,
     cli::plan::{diff, notes::Notes},
-    model::{Amounts, DaemonSet, DaemonSetStatus, ResourceRule, Snapshot, Str, Time},
-    plan::{
-        self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef,
-    },
+    model::{Amounts, DaemonSet, DaemonSetStatus, Resized, ResourceRule, Snapshot, Str, Time},
+    plan::{self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef},
     wire::revision::clock_text,
 };
 
 use super::{
     ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport,
-    NodeReport, ObjectName, Overview, Report, ResizeReport, ResourceRuleReport, ResourcesReport, RevisionOpsReport, RevisionReport, RevisionSummary,
-    RolloutReport, StatusChange, StatusCounts, Summary, reasons,
+    NodeReport, ObjectName, Overview, Report, ResizeReport, ResourceRuleReport, ResourcesReport,
+    RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport, StatusChange, StatusCounts,
+    Summary, reasons,
 };
 
 impl Report {
@@ -321,7 +320,7 @@ fn delete(d: &plan::Delete) -> DeleteReport {
 }
 
 fn resize(r: &plan::Resize) -> ResizeReport {
-    let container = |c: &plan::Resized| {
+    let container = |c: &Resized| {
         let amounts = |all: &Amounts| {
             let all = all.iter();
             all.map(|(name, amount)| (name.to_string(), amount.to_string()))

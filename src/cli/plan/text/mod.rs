@@ -253,7 +253,11 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
 /// Why a pod is created, and by which revision and rule where those are not the plain ones.
 fn created(plan: &Plan, c: &Create) -> String {
     let mut cause = c.cause.describe().to_owned();
-    if plan.revision.as_ref().is_some_and(|current| current.hash != c.revision) {
+    if plan
+        .revision
+        .as_ref()
+        .is_some_and(|current| current.hash != c.revision)
+    {
         let _ = write!(cause, ", of revision {}", c.revision);
     }
     if let Some(rule) = &c.resources {
