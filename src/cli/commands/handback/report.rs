@@ -9,12 +9,12 @@ use crate::{
         commands::{
             keys,
             object::Object,
-            status::report::{held, stage},
+            status::report::{held_by, stage},
         },
         plan::report::ObjectName,
     },
     model::{Snapshot, Time, Verdicts},
-    plan::{self, Plan, eligibility::Eligibility},
+    plan::{self, Create, Plan, eligibility::Eligibility},
 };
 
 use super::ours::{self, Recorded};
@@ -91,7 +91,8 @@ impl DaemonSetReport {
             (None, Some(why)) => ("LeftAlone", format!("nothing is done: {why}")),
             (None, None) => ("LeftAlone", "nothing is done".to_owned()),
         };
-        let held = held(&detailed);
+        // The resources of pods are no rollout: the built-in controller leaves them as they are.
+        let held = held_by(&detailed, |rule| !rule.is_about_resources());
         let ds = snapshot.daemon_set;
         let mine = recorded
             .iter()
@@ -128,7 +129,16 @@ impl DaemonSetReport {
 
 /// Whether pods are created or deleted otherwise.
 fn differ(with: &Plan, without: &Plan) -> bool {
-    with.creates != without.creates || with.deletes != without.deletes
+    // What a pod is made with is no other rollout either.
+    let creates = |plan: &Plan| -> Vec<Create> {
+        let all = plan.creates.iter().cloned();
+        all.map(|create| Create {
+            resources: None,
+            ..create
+        })
+        .collect()
+    };
+    creates(with) != creates(without) || with.deletes != without.deletes
 }
 
 impl Handback {
