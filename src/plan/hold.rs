@@ -177,10 +177,7 @@ impl HoldRule {
 
     /// Whether it is about the resources of pods, and about no rollout.
     pub fn is_about_resources(&self) -> bool {
-        matches!(
-            self,
-            HoldRule::NoSuchContainer(_) | HoldRule::ResizeHeld(_)
-        )
+        matches!(self, HoldRule::NoSuchContainer(_) | HoldRule::ResizeHeld(_))
     }
 
     /// Whether it keeps the whole rollout from going on for as long as an annotation says, so that

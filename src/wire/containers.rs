@@ -175,3 +175,81 @@ fn replaced(
     object.set("resources", resources.to_raw());
     Ok(Some(object.to_raw()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{DaemonSet, Placement, json::Json},
+        wire::{daemon_set, manifest::PodManifest},
+    };
+
+    fn daemon_set(template: &str) -> DaemonSet {
+        let raw = format!(
+            r#"{{"metadata":{{"name":"web","namespace":"x","uid":"u"}},
+                "spec":{{"selector":{{"matchLabels":{{"app":"web"}}}},"template":{template}}}}}"#
+        );
+        let raw = RawValue::from_string(raw).expect("JSON");
+        daemon_set::decode(&raw, &mut Interner::default()).expect("a DaemonSet")
+    }
+
+    fn class(text: &str) -> ResourceClass {
+        ResourceClass::read(&Json::parse(text).expect("JSON"), "c").expect("a class")
+    }
+
+    #[test]
+    fn a_manifest_of_a_class_differs_in_resources_and_one_annotation_and_in_no_other_letter() {
+        let with = |memory: &str, annotations: &str| {
+            format!(
+                r#"{{"metadata":{{"annotations":{annotations},"labels":{{"app":"web"}}}},"spec":{{"containers":[{{"env":[{{"value":"1e3","n":1e3}}],"name":"c","resources":{{"claims":[{{"name":"x"}}],"limits":{{"memory":"{memory}","x/y":3}},"requests":{{"cpu":0.50}}}}}},{{"zz":1,"name":"other"}}],"future":1.50,"initContainers":null}}}}"#
+            )
+        };
+        let body = |ds: &DaemonSet, class: Option<&ResourceClass>| {
+            let manifest = match class {
+                Some(class) => PodManifest::of_class(ds, class, "h", &[], Placement::Scheduler),
+                None => PodManifest::new(ds, "h", &[], Placement::Scheduler),
+            };
+            manifest.expect("a manifest").body("web-abc", "node-1")
+        };
+        let class = class(r#"{"c":{"limits":{"memory":"0.5Gi"}},"nobody":{"limits":{"cpu":"1"}}}"#);
+        let made = body(&daemon_set(&with("1Gi", r#"{"a":"b"}"#)), Some(&class));
+        let mark = r#"{"a":"b","daemonset-controller.io/resources":"{\"c\":{\"limits\":{\"memory\":\"512Mi\"}},\"nobody\":{\"limits\":{\"cpu\":\"1\"}}}"}"#;
+        assert_eq!(made, body(&daemon_set(&with("512Mi", mark)), None));
+        assert!(
+            made.contains(r#""n":1e3"#) && made.contains(r#""future":1.50"#),
+            "{made}"
+        );
+        // A class that gives nothing changes nothing.
+        let plain = daemon_set(&with("1Gi", "null"));
+        assert_eq!(
+            body(&plain, Some(&ResourceClass::default())),
+            body(&plain, None)
+        );
+    }
+
+    #[test]
+    fn containers_are_read_as_far_as_they_can_be() {
+        let ds = daemon_set(
+            r#"{"metadata":{},"spec":{"resources":{},"containers":[
+                {"name":"a","resources":{"requests":{"cpu":0.5,"memory":"1024Mi","x":null},"limits":7},
+                 "resizePolicy":[{"resourceName":"cpu","restartPolicy":"NotRequired"},{"resourceName":"memory","restartPolicy":"RestartContainer"}]},
+                7, {"image":"no-name"}, {"name":"b","resources":"none"}
+            ],"initContainers":[{"name":"c"},{"name":"d","restartPolicy":"Always"}]}}"#,
+        );
+        let kinds: Vec<String> = ds
+            .template
+            .containers
+            .iter()
+            .map(|c| format!("{} {:?}", c.name, c.kind))
+            .collect();
+        assert_eq!(kinds, ["a Main", "b Main", "c Init", "d Sidecar"]);
+        let a = &ds.template.containers[0];
+        assert_eq!(
+            format!("{:?}", a.resources.requests),
+            r#"{"cpu": "500m", "memory": "1Gi"}"#
+        );
+        assert!(a.resources.limits.is_empty());
+        assert_eq!(a.restarts, ["memory".into()]);
+        assert!(ds.template.has_pod_resources);
+    }
+}

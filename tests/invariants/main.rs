@@ -21,5 +21,6 @@ mod held;
 mod json;
 mod obstacles;
 mod plans;
+mod resources;
 mod strict;
 mod yaml_written;

@@ -40,6 +40,7 @@ mod metrics;
 mod mutations;
 mod nodes;
 mod replicas;
+mod resources;
 mod rig;
 mod rollout;
 mod rollout_changes;

@@ -36,6 +36,7 @@ mod names;
 mod on_failure;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
+mod resources;
 mod revisions;
 mod rollback;
 mod rollout;

@@ -50,6 +50,15 @@ impl Case {
             Step::SecondSet => {
                 self.lab.create(&self.lab.daemon_set("second")).await;
             }
+            Step::Resize => {
+                let rules = json!([{
+                    "nodes": LAB, "containers": { "c": { "requests": { "cpu": "20m" } } },
+                }]);
+                let key = "daemonset-controller.io/resources";
+                let annotations = json!({ key: rules.to_string() });
+                let patch = json!({ "metadata": { "annotations": annotations } });
+                self.lab.patch("agent", &patch).await;
+            }
             Step::Raced => self.race().await,
             Step::NewTemplate => self.template("b").await,
             Step::Rollback => {
