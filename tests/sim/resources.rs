@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use daemonset_controller::sim::Controller;
 use daemonset_controller::sim::api::{Act, ApiStatus, Entry};
+use daemonset_controller::sim::cluster::Controller;
 use serde_json::{Value, json};
 
 use super::rollout::*;
