@@ -148,7 +148,7 @@ impl CarryOut {
         if error.is_invalid() && now.is_none() {
             return NotResized::PlanAgain;
         }
-        tracing::warn!(daemonset = %job.key, pod = %key, node = &*resize.node, "cannot resize: {error}; the pod keeps its resources for now");
+        tracing::debug!(daemonset = %job.key, pod = %key, node = &*resize.node, "cannot resize: {error}; the pod keeps its resources for now");
         self.say(
             job.ds,
             EventType::Warning,

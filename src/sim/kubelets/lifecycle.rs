@@ -274,11 +274,16 @@ pub fn report(pod: &Pod, step: Step, now: &str, node_ip: &str, pod_ip: &str) -> 
         .containers
         .iter()
         .map(|container| {
-            json!({
+            let mut status = json!({
                 "name": container.name, "image": container.image, "imageID": "", "ready": ready,
                 "started": phase == "Running", "restartCount": restarts, "state": state,
                 "lastState": last,
-            })
+            });
+            // By this the API server knows a kubelet that can resize.
+            if !container.resources.is_null() {
+                status["resources"] = container.resources.clone();
+            }
+            status
         })
         .collect();
     status["conditions"] = json!(conditions);

@@ -67,6 +67,8 @@ pub struct Container {
     pub restart_policy: String,
     /// `ports`: those of the node that it asks for.
     pub ports: HostPorts,
+    /// `resources`, which its status repeats.
+    pub resources: serde_json::Value,
 }
 
 /// The fields of a pod's `status` that kubelets read.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Step;
 use super::case::Case;
-use crate::cluster::{SOON, name_of, same};
+use crate::cluster::{LAB, SOON, name_of, same};
 use crate::controller::Launch;
 use crate::webhook::Webhook;
 

@@ -9,6 +9,15 @@ use super::{metadata, pod};
 
 const LISTS: [&str; 2] = ["containers", "initContainers"];
 
+/// Whether the kubelet that runs the pod can resize it: then it reports the resources of containers.
+fn can_resize(pod: &Value) -> bool {
+    let statuses = each(&pod["status"], "", "containerStatuses").into_iter();
+    let mut running = statuses.filter(|(_, status)| status["state"]["running"].is_object());
+    running
+        .next()
+        .is_none_or(|(_, status)| status["resources"].is_object())
+}
+
 /// Checks a pod whose resources change.
 pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     metadata::update_strictly(errors, new, old);
@@ -19,6 +28,9 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
             let why = "containers may not be added or removed on resize";
             return errors.forbidden(format!("spec.{list}"), why);
         }
+    }
+    if !can_resize(old) {
+        errors.forbidden("spec", "Pod running on node without support for resize");
     }
     let (was, is) = (qos_class(before), qos_class(spec));
     if was != is {
