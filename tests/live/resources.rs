@@ -31,7 +31,11 @@ fn uids(seen: &[(String, String, Value)]) -> Vec<&str> {
 }
 
 async fn set_rules(lab: &Lab, memory: &str) {
-    let rules = json!([{ "nodes": "pool=edge", "containers": { "c": { "limits": { "memory": memory } } } }]);
+    set_resources(lab, json!({ "limits": { "memory": memory } })).await;
+}
+
+async fn set_resources(lab: &Lab, resources: Value) {
+    let rules = json!([{ "nodes": "pool=edge", "containers": { "c": resources } }]);
     let rules = format!("{KEY}={rules}");
     lab.kubectl_ok(&["annotate", "--overwrite", "daemonset", "agent", &rules])
         .await;
@@ -90,7 +94,8 @@ async fn pods_have_their_class_are_resized_in_place_and_handed_back_as_they_are(
     .await;
 
     // What the node does not have is refused, said, and stands in nobody's way.
-    set_rules(&lab, "900Ti").await;
+    let all = json!({ "memory": "900Ti" });
+    set_resources(&lab, json!({ "requests": all, "limits": all })).await;
     lab.until("the refusal is told", 2 * SOON, async || {
         same(lab.events("FailedResize").await.is_empty(), true)
             .map_or_else(|_| Ok(()), |()| Err("none".to_owned()))
