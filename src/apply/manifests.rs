@@ -1,5 +1,5 @@
-//! The manifests that the pods of a plan are made from: one for each revision, and for each class of
-//! nodes of it, that pods are created for.
+//! The manifests that the pods of a plan are made from: one for each revision, and for each class
+//! of nodes of it, that pods are created for.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! `resources` on random clusters: it chooses what pods are made with, resizes what runs, and has no
-//! other effect.
+//! `resources` on random clusters: it chooses what pods are made with, resizes what runs, and has
+//! no other effect.
 
 use std::collections::BTreeSet;
 

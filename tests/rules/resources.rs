@@ -1,5 +1,5 @@
-//! `resources`, rule by rule: what new pods are made with, which pods are resized while they run, and
-//! which keep what they have.
+//! `resources`, rule by rule: what new pods are made with, which pods are resized while they run,
+//! and which keep what they have.
 
 use super::keyed::{holds, set};
 use crate::support::*;

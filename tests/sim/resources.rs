@@ -1,5 +1,5 @@
-//! `resources` on a cluster that lives: pods get what their node's class has, a changed rule resizes
-//! them in place, whatever dies in between, and nothing is restarted.
+//! `resources` on a cluster that lives: pods get what their node's class has, a changed rule
+//! resizes them in place, whatever dies in between, and nothing is restarted.
 
 use std::collections::BTreeMap;
 

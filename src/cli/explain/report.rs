@@ -131,8 +131,8 @@ pub struct ActionReport {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CauseReport {
-    /// What is done or not done: `Create`, `Delete`, `Resize`, `Held`, `NotAvailable`, `NotEligible`,
-    /// `UpToDate`.
+    /// What is done or not done: `Create`, `Delete`, `Resize`, `Held`, `NotAvailable`,
+    /// `NotEligible`, `UpToDate`.
     pub kind: String,
     /// Why, in one word; empty for `UpToDate`.
     pub reason: String,

@@ -9,7 +9,8 @@ use super::{metadata, pod};
 
 const LISTS: [&str; 2] = ["containers", "initContainers"];
 
-/// Whether the kubelet that runs the pod can resize it: then it reports the resources of containers.
+/// Whether the kubelet that runs the pod can resize it: then it reports the resources of
+/// containers.
 fn can_resize(pod: &Value) -> bool {
     let statuses = each(&pod["status"], "", "containerStatuses").into_iter();
     let mut running = statuses.filter(|(_, status)| status["state"]["running"].is_object());
