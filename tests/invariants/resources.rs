@@ -88,7 +88,7 @@ proptest! {
             let rule = create.resources.as_ref().map(|rule| rule.number);
             prop_assert_eq!(rule, wanted, "{:?}", create);
         }
-        let creates: Vec<Create> = plan.creates.iter().cloned().collect();
+        let creates: Vec<Create> = plan.creates.to_vec();
         let creates: Vec<Create> = creates.into_iter().map(|c| Create { resources: None, ..c }).collect();
         prop_assert_eq!(&creates, &other.creates);
         prop_assert_eq!(&plan.deletes, &other.deletes);

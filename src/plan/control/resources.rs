@@ -273,11 +273,14 @@ fn refusals(
     [key(&node.name), key(&"".into())]
 }
 
+/// The hash and the annotation of a pod, and the number of its node's rule.
+type Pair = (Str, Option<Str>, Option<usize>);
+
 /// What a resize changes, or why there is none, for each revision, what its pods have, and what
 /// they are to have.
 #[derive(Default)]
 struct Changes {
-    known: BTreeMap<(Str, Option<Str>, Option<usize>), Result<Vec<Resized>, ResizeHeld>>,
+    known: BTreeMap<Pair, Result<Vec<Resized>, ResizeHeld>>,
 }
 
 impl Changes {
