@@ -4,7 +4,7 @@
 use super::keyed::{holds, set};
 use crate::support::*;
 use daemonset_controller::apply::manifests::Manifests;
-use daemonset_controller::model::{BackoffKind, Placement};
+use daemonset_controller::model::{BackoffKind, Kind, Placement, Version};
 use daemonset_controller::plan::{self, Plan};
 use serde_json::{Value, json};
 
@@ -386,15 +386,24 @@ fn a_refused_resize_is_tried_again_after_a_backoff() {
 
 #[test]
 fn a_relabelled_node_makes_its_daemon_sets_dirty() {
-    let mut cluster = Cluster::new(ds(EDGE, json!({})), [node("a"), with_mark("a", None)]);
+    let set = ds(EDGE, json!({})).version(2);
+    let current = revision(NEW, 1, &set.json["spec"]["template"]);
+    let mut cluster = Cluster::empty();
+    for kind in Kind::ALL {
+        cluster.cache.list_began(kind);
+        cluster.cache.list_completed(kind, Version(1));
+    }
+    for object in [set, current, node("a"), with_mark("a", None)] {
+        cluster.put(&object.version(2));
+    }
     assert_eq!(cluster.plan().resizes, []);
     cluster.cache.take_dirty();
-    cluster.put(&edge("a").version(2));
+    cluster.put(&edge("a").version(3));
     assert_eq!(cluster.cache.take_dirty().len(), 1);
     assert_eq!(cluster.plan().resizes.len(), 1);
     // And so does a pod that somebody else marks.
     cluster.cache.take_dirty();
-    cluster.put(&with_mark("a", Some(EDGE_MARK)).version(2));
+    cluster.put(&with_mark("a", Some(EDGE_MARK)).version(3));
     assert_eq!(cluster.cache.take_dirty().len(), 1);
     assert_eq!(cluster.plan().resizes, []);
 }
