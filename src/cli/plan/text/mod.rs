@@ -427,6 +427,9 @@ fn summary(snapshot: &Snapshot<'_>, plan: &Plan, report: &Report, now: Time) -> 
         (c, 0) => format!("{c} {} to create", pods(c)),
         (c, d) => format!("{c} {} to create, {d} to delete", pods(c)),
     };
+    if !plan.resizes.is_empty() {
+        let _ = write!(text, ", {} to resize", plan.resizes.len());
+    }
     let eligible = report.nodes.iter().filter(|node| node.should_run).count();
     let all = snapshot.nodes.len();
     let noun = if eligible == 1 { "node" } else { "nodes" };
