@@ -60,6 +60,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             placed: Vec::new(),
             backoff: s.backoff,
             creates_denied: s.creates_denied,
+            evictions_refused: s.evictions_refused,
             settings: s.settings,
         };
         plan::plan(&fresh, now)

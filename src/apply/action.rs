@@ -13,6 +13,8 @@ pub enum Action {
     Create(CreateCause),
     /// A pod was deleted.
     Delete(DeleteCause),
+    /// A pod was evicted.
+    Evict(DeleteCause),
     /// An orphan that matches the selector became ours.
     Adopt,
     /// A pod that no longer matches the selector was released.
@@ -54,6 +56,11 @@ impl Action {
     pub fn all() -> Vec<Action> {
         let creates = CreateCause::ALL.into_iter().map(Action::Create);
         let deletes = DeleteCause::ALL.into_iter().map(Action::Delete);
+        let is_evicted = |cause: &DeleteCause| {
+            cause.is_of_rollout() || matches!(cause, DeleteCause::NodeNotEligible(_))
+        };
+        let evicted = DeleteCause::ALL.into_iter().filter(is_evicted);
+        let evictions = evicted.map(Action::Evict);
         let others = [
             Action::Adopt,
             Action::Release,
@@ -73,7 +80,11 @@ impl Action {
             Action::ReleaseStage,
             Action::RecordCompletion,
         ];
-        creates.chain(deletes).chain(others).collect()
+        creates
+            .chain(deletes)
+            .chain(evictions)
+            .chain(others)
+            .collect()
     }
 
     /// The action in one word, for the label of a metric.
@@ -81,6 +92,7 @@ impl Action {
         match self {
             Action::Create(_) => "create",
             Action::Delete(_) => "delete",
+            Action::Evict(_) => "evict",
             Action::Adopt => "adopt",
             Action::Release => "release",
             Action::Relabel => "relabel",
@@ -104,7 +116,7 @@ impl Action {
     pub fn cause(self) -> &'static str {
         match self {
             Action::Create(cause) => cause.as_str(),
-            Action::Delete(cause) => cause.as_str(),
+            Action::Delete(cause) | Action::Evict(cause) => cause.as_str(),
             Action::Adopt | Action::AdoptRevision => "MatchingOrphan",
             Action::Release | Action::ReleaseRevision => "NoLongerMatches",
             Action::Relabel | Action::DeleteDuplicateRevision => "DuplicateRevision",

@@ -103,7 +103,8 @@ impl CarryOut {
             plan,
             begun,
         };
-        for event in plan.events.iter().filter(|e| e.node.is_none()) {
+        let own = |e: &&Event| e.node.is_none() && !plan.goes_with_conditions(e);
+        for event in plan.events.iter().filter(own) {
             self.publish(ds, event);
             // The begin and the end of a stage come once each; a warning comes with every plan.
             if event.kind == EventType::Normal && tells_of_rollout(event.reason) {

@@ -9,6 +9,7 @@ mod claims;
 pub mod client;
 pub mod event_correlator;
 pub mod events;
+mod evictions;
 pub mod lru;
 pub mod manifests;
 pub mod observer;

@@ -1,9 +1,11 @@
 //! The trait through which `apply` hands on what the API server answered.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::model::{BackoffChange, Key, Kind, Uid};
+use crate::model::{BackoffChange, Key, Kind, Uid, Unallowed};
 
 use super::action::Action;
 
@@ -33,6 +35,16 @@ pub trait Observer: Send + Sync {
     fn acted(&self, action: Action);
     /// An attempt that a backoff counts is made.
     fn attempt(&self, change: &BackoffChange);
+    /// A disruption budget did not allow that this pod of the DaemonSet is evicted, and the API
+    /// server may have said for how long to wait. Returns whether that is the first time for this
+    /// pod.
+    fn eviction_refused(
+        &self,
+        daemon_set: &Key,
+        pod: &Uid,
+        why: Unallowed,
+        at_least: Option<Duration>,
+    ) -> bool;
     /// Whether the DaemonSet has a pod on this node that is not among `seen`.
     fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
     /// Whether the process was halted since `then`, so that the caches may be far behind, or may

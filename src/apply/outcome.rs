@@ -36,6 +36,8 @@ pub struct Outcome {
     /// Pods could not be created, for a reason other than their name. The rest of a rolling update
     /// was not carried out.
     pub creates_refused: bool,
+    /// Disruption budgets did not allow some evictions: others may go in their turn.
+    pub evictions_refused: bool,
     /// The API server's words where it denied a create.
     pub denial: Option<String>,
 }

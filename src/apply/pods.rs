@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     model::{Key, Kind, Uid, Version},
-    plan::{ActionPhase, Create, Delete, EventType},
+    plan::{ActionPhase, Create, Delete, DeleteBy, EventType},
     wire::{Identity, body, identity, raw},
 };
 
@@ -40,9 +40,11 @@ enum NotCreated {
 }
 
 /// Why a pod was not deleted.
-enum NotDeleted {
+pub(super) enum NotDeleted {
     /// The pod is in another state than the plan supposed, or the request was not sent: plan again.
     PlanAgain,
+    /// A disruption budget does not allow it: the next plan passes this pod by.
+    Unallowed,
     /// The delete was refused, or what became of it is not known.
     Failed(Failure),
 }
@@ -82,6 +84,12 @@ impl Undone {
         self.deletes.iter().any(failed)
     }
 
+    /// Whether a disruption budget did not allow a delete.
+    fn is_unallowed(&self) -> bool {
+        let unallowed = |d: &NotDeleted| matches!(d, NotDeleted::Unallowed);
+        self.deletes.iter().any(unallowed)
+    }
+
     fn asks_for_another_plan(&self) -> bool {
         let again = |d: &NotDeleted| matches!(d, NotDeleted::PlanAgain);
         matches!(
@@ -96,7 +104,7 @@ impl Undone {
             NotCreated::HolderUnknown(f) | NotCreated::Denied(f) | NotCreated::Failed(f) => Some(f),
         });
         let deletes = self.deletes.into_iter().filter_map(|d| match d {
-            NotDeleted::PlanAgain => None,
+            NotDeleted::PlanAgain | NotDeleted::Unallowed => None,
             NotDeleted::Failed(f) => Some(f),
         });
         create.into_iter().chain(deletes)
@@ -183,6 +191,7 @@ impl CarryOut {
                 completion = Completion::Incomplete;
             }
             outcome.again |= undone.asks_for_another_plan();
+            outcome.evictions_refused |= undone.is_unallowed();
             let failed = outcome.failures.len();
             outcome.failures.extend(undone.into_failures());
             if outcome.failures.len() == failed {
@@ -305,6 +314,9 @@ impl CarryOut {
         if self.observer.delete_pending(&key, uid) == Presence::Gone {
             return Ok(());
         }
+        if delete.by.evicts() {
+            return self.evict(job, delete, &key).await;
+        }
         let body = body::delete(uid, Some(delete.pod.version));
         match self.api.delete(&paths::pod(&key), body).await {
             Ok(answer) => {
@@ -326,33 +338,48 @@ impl CarryOut {
                 }
                 Ok(())
             }
-            Err(e) if e.is_not_found() => {
-                self.observer.gone(Kind::Pod, &key, uid);
+            Err(error) => self.not_deleted(job, delete, &key, error).await,
+        }
+    }
+
+    /// What follows from the error of a delete, or of an eviction that no disruption budget
+    /// refused.
+    pub(super) async fn not_deleted(
+        &self,
+        job: &Job<'_>,
+        delete: &Delete,
+        key: &Key,
+        error: ApiError,
+    ) -> Result<(), NotDeleted> {
+        let uid = &delete.pod.uid;
+        match error {
+            e if e.is_not_found() => {
+                self.observer.gone(Kind::Pod, key, uid);
                 Ok(())
             }
-            Err(e) if e.is_conflict() => {
+            e if e.is_conflict() => {
                 // By UID: it is gone. By resourceVersion: it is in another state, which the next
                 // plan judges.
-                self.read_pod_back(&key, uid).await;
+                self.read_pod_back(key, uid).await;
                 Err(NotDeleted::PlanAgain)
             }
-            Err(ApiError::Dropped) => {
-                self.observer.delete_settled(&key, uid);
+            ApiError::Dropped => {
+                self.observer.delete_settled(key, uid);
                 Err(NotDeleted::PlanAgain)
             }
-            Err(error) => {
+            error => {
                 if error.outcome_unknown() {
-                    self.read_pod_back(&key, uid).await;
+                    self.read_pod_back(key, uid).await;
                 } else {
-                    self.observer.delete_settled(&key, uid);
+                    self.observer.delete_settled(key, uid);
                 }
-                self.say(
-                    job.ds,
-                    EventType::Warning,
-                    "FailedDelete",
-                    format!("Error deleting: {}", error.words()),
-                );
-                let what = format!("delete pod {key} on node {}", delete.node);
+                let message = match delete.by {
+                    DeleteBy::Delete => format!("Error deleting: {}", error.words()),
+                    DeleteBy::Eviction => format!("Error evicting: {}", error.words()),
+                };
+                self.say(job.ds, EventType::Warning, "FailedDelete", message);
+                let verb = delete.by.as_str();
+                let what = format!("{verb} pod {key} on node {}", delete.node);
                 Err(NotDeleted::Failed(Failure::new(what, error)))
             }
         }

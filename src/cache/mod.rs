@@ -13,7 +13,10 @@ mod pods;
 mod revisions;
 mod short_lived;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 pub use appeared::AppearedPod;
 pub use ledger::Ticket;
@@ -21,8 +24,8 @@ pub use ledger::Ticket;
 use crate::{
     model::{
         Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
-        Key, Kind, Node, NodeHealth, Nodes, Pod, Revision, RolloutDefaults, Settings, Snapshot,
-        Str, Time, Uid, Verdicts, Version,
+        Key, Kind, Node, NodeHealth, Nodes, Pod, Refusals, Revision, RolloutDefaults, Settings,
+        Snapshot, Str, Time, Uid, Unallowed, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -46,6 +49,8 @@ struct Entry {
     gone_pods: GonePods,
     /// Whether the last create of one of its pods was denied.
     creates_denied: Option<Denial>,
+    /// Its pods whose eviction was refused.
+    evictions_refused: Refusals,
     /// UID of a revision to its template and verdicts; empty without rollout control.
     placed: BTreeMap<Uid, Placed>,
     /// Whether its pods have been read consistently since it is known (see
@@ -229,6 +234,7 @@ impl Cache {
                 .collect(),
             backoff: &self.backoff,
             creates_denied: entry.creates_denied.as_ref(),
+            evictions_refused: &entry.evictions_refused,
             settings,
         };
         Some(f(&snapshot))
@@ -240,6 +246,22 @@ impl Cache {
             let since = entry.creates_denied.as_ref().map_or(now, |d| d.since);
             entry.creates_denied = denied.map(|message| Denial { since, message });
         }
+    }
+
+    /// The eviction of a pod was refused. Returns whether that is the first time for this pod.
+    pub fn eviction_refused(
+        &mut self,
+        daemon_set: &Key,
+        pod: &Uid,
+        why: Unallowed,
+        at_least: Option<Duration>,
+        now: Time,
+    ) -> bool {
+        let entry = self.daemon_sets.get_mut(daemon_set);
+        entry.is_some_and(|entry| {
+            let refusals = &mut entry.evictions_refused;
+            refusals.refused(pod, why, at_least, now)
+        })
     }
 
     /// Records the attempts of a plan in the backoffs.
@@ -334,6 +356,7 @@ impl Cache {
                     verdicts: Verdicts::default(),
                     gone_pods: GonePods::default(),
                     creates_denied: None,
+                    evictions_refused: Refusals::default(),
                     placed: BTreeMap::new(),
                     pods_read: read_at_start,
                     daemon_set,

@@ -139,7 +139,8 @@ pub struct DemoArgs {
     )]
     pub daemonset: Option<Target>,
 
-    /// Show a rolling update
+    /// Show a rolling update; with keys of rollout control, as the example has them then, also
+    /// stages, a failure that stops it, and a rollback
     #[arg(
         long,
         env = "DAEMONSET_CONTROLLER_UPDATE",

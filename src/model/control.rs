@@ -77,6 +77,9 @@ const ON_FAILURE: &str = "on-failure";
 /// The key `order`.
 const ORDER: &str = "order";
 
+/// The key `replace-by`.
+const REPLACE_BY: &str = "replace-by";
+
 /// The key `resources`.
 const RESOURCES: &str = "resources";
 
@@ -103,6 +106,8 @@ pub struct Control {
     pub on_failure: Option<OnFailure>,
     /// `order`: the groups of nodes that get a new revision one after another.
     pub order: Option<Order>,
+    /// `replace-by: eviction`: deletes of the rollout go by the eviction API.
+    pub evicts: bool,
     /// `resources`: what containers get by class of node; the first rule that matches counts.
     pub resources: Vec<Arc<ResourceRule>>,
     /// What cannot be read, by key.
@@ -254,9 +259,7 @@ impl Control {
     fn set(&mut self, key: &str, value: &str) {
         let wanted = match (key, value) {
             (_, "off") if is_known(key) => return,
-            (_, _) if is_known(key) && value.len() > values::LONGEST => {
-                Some("a text of at most 16 KiB")
-            }
+            _ if value.len() > values::LONGEST && is_known(key) => Some("a text of at most 16 KiB"),
             (APPROVE, _) if values::is_hash(value) => return self.approve = Some(value.into()),
             (APPROVE, _) => {
                 Some("the hash of a revision, as in the label controller-revision-hash, or off")
@@ -299,6 +302,8 @@ impl Control {
                      be, as in zone=a>b,rack, or off",
                 ),
             },
+            (REPLACE_BY, "eviction") => return self.evicts = true,
+            (REPLACE_BY, _) => Some("eviction or off"),
             (RESOURCES, _) => match resources::rules(value) {
                 Ok(rules) => return self.resources = rules,
                 Err(Malformed::Shape) => Some(resources::WANTED),
@@ -316,7 +321,16 @@ impl Control {
 fn is_known(key: &str) -> bool {
     matches!(
         key,
-        APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER | RESOURCES
+        APPROVE
+            | BAKE
+            | BUDGET
+            | CANARY
+            | DEADLINE
+            | HOLD
+            | ON_FAILURE
+            | ORDER
+            | REPLACE_BY
+            | RESOURCES
     )
 }
 

@@ -49,7 +49,12 @@ impl GonePods {
     /// The pod is gone from this node. `now` is the time at which that was seen.
     pub fn gone(&mut self, node: &Str, pod: &Pod, now: Time) {
         let known = self.0.entry(node.clone()).or_default();
-        known.retain(|p| p.created >= pod.created && p.uid != pod.uid);
+        // A newer one that went long before this one, as in a surge that was taken back, says
+        // nothing any more of what the node had last.
+        known.retain(|p| {
+            let is_recent = p.created == pod.created || p.gone + REMEMBERED > now;
+            p.created >= pod.created && p.uid != pod.uid && is_recent
+        });
         if known.iter().all(|p| p.created == pod.created) {
             known.push(GonePod {
                 created: pod.created,

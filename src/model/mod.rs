@@ -37,6 +37,7 @@ pub mod order;
 pub mod pod;
 pub mod pod_detail;
 pub mod quantity;
+pub mod refusals;
 pub mod resources;
 pub mod revision;
 pub mod rollout_defaults;
@@ -68,6 +69,7 @@ pub use node_health::{LeavingSigns, NodeHealth};
 pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
+pub use refusals::{Refusal, Refusals, Unallowed};
 pub use resources::{
     Amounts, ContainerKind, ContainerResources, Resized, ResourceClass, ResourceRule,
     TemplateContainer,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Revision, Str, Template, Time, Uid, Verdicts,
+    Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Refusals, Revision, Str, Template, Time, Uid,
+    Verdicts,
 };
 
 /// Who binds a pod to its node.
@@ -99,6 +100,8 @@ pub struct Snapshot<'a> {
     pub backoff: &'a Backoff,
     /// Whether the last create was denied; None in a process that has created nothing yet.
     pub creates_denied: Option<&'a Denial>,
+    /// Its pods whose eviction was refused; none in a process that has evicted nothing yet.
+    pub evictions_refused: &'a Refusals,
     /// What the operator chose.
     pub settings: Settings,
 }
@@ -131,6 +134,7 @@ impl<'a> Snapshot<'a> {
             placed: Vec::new(),
             backoff: self.backoff,
             creates_denied: self.creates_denied,
+            evictions_refused: self.evictions_refused,
             settings: self.settings,
         })
     }

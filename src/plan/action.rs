@@ -146,6 +146,19 @@ pub enum DeleteCause {
 }
 
 impl DeleteCause {
+    /// Whether it is a step of a rollout, and not upkeep.
+    /// [`NodeNotEligible`](Self::NodeNotEligible) may be either.
+    pub fn is_of_rollout(self) -> bool {
+        matches!(
+            self,
+            DeleteCause::Replaced
+                | DeleteCause::OldNotReady
+                | DeleteCause::Outdated
+                | DeleteCause::OldUnavailable
+                | DeleteCause::Misplaced
+        )
+    }
+
     /// Every one; of the verdicts that a node may have, one.
     pub const ALL: [DeleteCause; 10] = [
         DeleteCause::PodFailed,
@@ -193,6 +206,30 @@ impl DeleteCause {
     }
 }
 
+/// By which request a pod is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeleteBy {
+    /// A delete.
+    Delete,
+    /// An eviction, which a disruption budget may refuse.
+    Eviction,
+}
+
+impl DeleteBy {
+    /// Whether the pod is evicted.
+    pub fn evicts(self) -> bool {
+        self == DeleteBy::Eviction
+    }
+
+    /// The verb, for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeleteBy::Delete => "delete",
+            DeleteBy::Eviction => "evict",
+        }
+    }
+}
+
 /// A pod to create.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Create {
@@ -227,6 +264,8 @@ pub struct Delete {
     pub phase: ActionPhase,
     /// Why.
     pub cause: DeleteCause,
+    /// By which request.
+    pub by: DeleteBy,
 }
 
 /// A pod whose containers get the resources of its node's class while they run.

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 
 use super::{
-    action::{ActionPhase, Create, CreateCause, Delete, DeleteCause, Event, Resize},
+    action::{ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, Resize},
     facts::Facts,
-    hold::{HoldRule, Holds, NodeHold},
+    hold::HoldRule,
+    holds::{Holds, NodeHold},
     names, short_lived,
 };
 
@@ -35,13 +36,17 @@ pub struct Draft {
     pub holds: Holds,
     /// Nodes with a failed or finished pod that waits for its backoff: nothing is created there.
     pub in_backoff: HashSet<NodeId>,
+    /// Whether deletes of the rollout are evictions.
+    evicts: bool,
 }
 
 impl Draft {
-    /// An empty draft that collects its holds in `holds`.
-    pub fn new(holds: Holds) -> Self {
+    /// An empty draft that collects its holds in `holds`. With `evicts` the deletes of the rollout
+    /// are evictions.
+    pub fn new(holds: Holds, evicts: bool) -> Self {
         Draft {
             holds,
+            evicts,
             ..Draft::default()
         }
     }
@@ -119,11 +124,17 @@ impl Draft {
 
     /// Deletes a pod.
     pub fn delete(&mut self, pod: &Pod, node: &Str, phase: ActionPhase, cause: DeleteCause) {
+        let by = if self.evicts && cause.is_of_rollout() {
+            DeleteBy::Eviction
+        } else {
+            DeleteBy::Delete
+        };
         self.deletes.push(Delete {
             pod: pod.into(),
             node: node.clone(),
             phase,
             cause,
+            by,
         });
     }
 

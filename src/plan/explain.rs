@@ -11,7 +11,7 @@ use super::{
     action::{Create, Delete, Resize},
     by_node::ByNode,
     claims, eligibility,
-    hold::NodeHold,
+    holds::NodeHold,
     obstacles::{self, Obstacle},
     pod_state::{self, Described},
     revisions::HASH_LABEL,

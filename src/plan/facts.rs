@@ -84,6 +84,12 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             .is_some_and(|first| first.contains(&node))
     }
 
+    /// Whether deletes of the rollout are evictions.
+    pub fn evicts(&self) -> bool {
+        let control = self.ds().control.as_deref();
+        control.is_some_and(|control| control.evicts)
+    }
+
     /// The DaemonSet that is planned for.
     pub fn ds(&self) -> &'a DaemonSet {
         self.snapshot.daemon_set

@@ -1,21 +1,16 @@
-//! Holds: what is not done although a rule would want it, which rule holds it, and until when.
-//!
-//! A plan names every inaction. A hold of one rule on many nodes is one value with a count and the
-//! first few names, so that a plan over 65,000 nodes stays small; [`Holds::in_detail`] keeps one
-//! value a node as well, which is what `explain` reads.
+//! The rules that hold something: in one word, as a sentence, and what ends each.
 
-use crate::model::{Node, Str, Time};
+use crate::model::Str;
 
 use super::{
     control::{
         exempt::{BadNode, TooMany},
-        failing::{AutoPause, PastDeadline},
+        failure::{AutoPause, PastDeadline},
         resources::ResizeHeld,
         rollback::RolledBack,
     },
     leaving::Leaving,
     left_alone::LeftAlone,
-    node_group::NodeGroup,
 };
 
 /// The rule that holds something. Plans have their holds in this order.
@@ -72,6 +67,11 @@ pub enum HoldRule {
     MaxUnavailable,
     /// As many nodes as `maxSurge` allows have a second pod.
     MaxSurge,
+    /// `replace-by: eviction`: a disruption budget does not allow that the pod is evicted; the API
+    /// server's words.
+    EvictionRefused(Str),
+    /// `replace-by: eviction`: disruption budgets can never allow that the pod is evicted; why.
+    DisruptionBudgetUnusable(Str),
     /// Surging: the old pod stays until the new one beside it is available.
     SuccessorNotAvailable,
     /// Surging: an available pod on a node that is no longer eligible goes only when enough others
@@ -139,6 +139,8 @@ impl HoldRule {
             HoldRule::OnDelete => "OnDelete",
             HoldRule::MaxUnavailable => "MaxUnavailable",
             HoldRule::MaxSurge => "MaxSurge",
+            HoldRule::EvictionRefused(_) => "EvictionRefused",
+            HoldRule::DisruptionBudgetUnusable(_) => "DisruptionBudgetUnusable",
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::RemovalBudget => "RemovalBudget",
@@ -170,6 +172,8 @@ impl HoldRule {
                     | HoldRule::StageNotRecorded
                     | HoldRule::PinnedRevisionMissing
                     | HoldRule::NodeExempt(_)
+                    | HoldRule::EvictionRefused(_)
+                    | HoldRule::DisruptionBudgetUnusable(_)
                     | HoldRule::NoSuchContainer(_)
                     | HoldRule::ResizeHeld(_)
             )
@@ -214,6 +218,7 @@ impl HoldRule {
                 | HoldRule::PinnedRevisionMissing
                 | HoldRule::TooManyGroups(_)
                 | HoldRule::TooManyBadNodes(_)
+                | HoldRule::DisruptionBudgetUnusable(_)
         )
     }
 
@@ -283,10 +288,12 @@ impl HoldRule {
                                        that daemonset-controller.io/canary asks for"
                     .into()
             }
-            HoldRule::PinnedRevisionMissing => "no new pod: the rollout is held, and the revision \
-                                                that the node is to have meanwhile is gone or \
-                                                cannot be read"
-                .into(),
+            HoldRule::PinnedRevisionMissing => {
+                "no new pod: the rollout is held or taken back, and \
+                                                the revision that the node is to have meanwhile \
+                                                is gone or cannot be read"
+                    .into()
+            }
             HoldRule::TooManyBadNodes(TooMany { count, cap }) => format!(
                 "no pod is replaced: {count} nodes are out of order or about to go, and the \
                  annotation daemonset-controller.io/budget allows {cap} of them"
@@ -302,6 +309,12 @@ impl HoldRule {
                 "the old pod is not replaced yet: maxUnavailable is used up".into()
             }
             HoldRule::MaxSurge => "no new pod beside the old one yet: maxSurge is used up".into(),
+            HoldRule::EvictionRefused(words) => {
+                format!("the pod stays: the API server refused to evict it: {words}")
+            }
+            HoldRule::DisruptionBudgetUnusable(words) => {
+                format!("the pod stays, because it can never be evicted: {words}")
+            }
             HoldRule::SuccessorNotAvailable => {
                 "the old pod stays: the new pod beside it is not available yet".into()
             }
@@ -394,6 +407,11 @@ impl HoldRule {
             HoldRule::OnDelete => "somebody deletes the old pod",
             HoldRule::MaxUnavailable => "another node's pod is available",
             HoldRule::MaxSurge | HoldRule::SuccessorNotAvailable => "a new pod is available",
+            HoldRule::EvictionRefused(_) => "the disruption budget allows it",
+            HoldRule::DisruptionBudgetUnusable(_) => {
+                "the disruption budget is corrected or deleted, or the key \
+                 daemonset-controller.io/replace-by is removed or off"
+            }
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
             HoldRule::RemovalBudget => "another node's pod is available or gone",
             HoldRule::NoSuchContainer(_) => "the template has them, or the rules do not",
@@ -411,135 +429,5 @@ impl HoldRule {
             HoldRule::UnreadablePod => "that pod is gone or this build can decode it",
             HoldRule::NodeGone => "the pod garbage collector deletes them",
         }
-    }
-}
-
-/// What one rule holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Hold {
-    /// The rule.
-    pub rule: HoldRule,
-    /// The nodes on which it holds something; None where it holds the whole DaemonSet.
-    pub nodes: Option<NodeGroup>,
-    /// Since when, where that is known: the earliest of all nodes.
-    pub since: Option<Time>,
-    /// Until when, where a time ends it: the earliest of all nodes. Else see
-    /// [`HoldRule::until_what`].
-    pub until: Option<Time>,
-}
-
-/// What a rule holds on one node.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NodeHold {
-    /// The node's name.
-    pub node: Str,
-    /// The rule.
-    pub rule: HoldRule,
-    /// The pod that is held, or that holds the node, where it is one pod.
-    pub pod: Option<Str>,
-    /// Since when, where that is known.
-    pub since: Option<Time>,
-    /// Until when, where a time ends it. Else see [`HoldRule::until_what`].
-    pub until: Option<Time>,
-}
-
-impl NodeHold {
-    /// A hold on a node that is leaving, with no pod to name.
-    pub fn leaving(node: &Node, why: Leaving) -> Self {
-        NodeHold {
-            since: why.since(node),
-            ..NodeHold::new(&node.name, HoldRule::NodeLeaving(why))
-        }
-    }
-
-    /// A hold on a node with no pod or time to name.
-    pub fn new(node: &Str, rule: HoldRule) -> Self {
-        NodeHold {
-            node: node.clone(),
-            rule,
-            pod: None,
-            since: None,
-            until: None,
-        }
-    }
-}
-
-/// The holds of one plan.
-#[derive(Default, Debug)]
-pub struct Holds {
-    by_rule: Vec<Hold>,
-    each: Option<Vec<NodeHold>>,
-}
-
-impl Holds {
-    /// Keeps one hold a node besides.
-    pub fn in_detail() -> Self {
-        Holds {
-            by_rule: Vec::new(),
-            each: Some(Vec::new()),
-        }
-    }
-
-    /// A rule holds the whole DaemonSet.
-    pub fn on_daemon_set(&mut self, rule: HoldRule) {
-        self.by_rule.push(Hold {
-            rule,
-            nodes: None,
-            since: None,
-            until: None,
-        });
-    }
-
-    /// A rule holds something on a node. The first few nodes are named by name.
-    pub fn on_node(&mut self, hold: NodeHold) {
-        let known = self
-            .by_rule
-            .iter_mut()
-            .find(|h| h.nodes.is_some() && h.rule == hold.rule);
-        match known {
-            Some(Hold {
-                nodes: Some(nodes),
-                since,
-                until,
-                ..
-            }) => {
-                nodes.add(&hold.node);
-                *since = Time::earliest(*since, hold.since);
-                *until = Time::earliest(*until, hold.until);
-            }
-            _ => self.by_rule.push(Hold {
-                rule: hold.rule.clone(),
-                nodes: Some(NodeGroup::of(&hold.node)),
-                since: hold.since,
-                until: hold.until,
-            }),
-        }
-        if let Some(each) = &mut self.each {
-            each.push(hold);
-        }
-    }
-
-    /// A rule holds something on these nodes, which wait for their turn: the first few are the
-    /// next.
-    pub fn in_turn(&mut self, rule: HoldRule, nodes: &[Str]) {
-        if nodes.is_empty() {
-            return;
-        }
-        self.by_rule.push(Hold {
-            rule: rule.clone(),
-            nodes: Some(NodeGroup::in_turn(nodes)),
-            since: None,
-            until: None,
-        });
-        if let Some(each) = &mut self.each {
-            each.extend(nodes.iter().map(|n| NodeHold::new(n, rule.clone())));
-        }
-    }
-
-    /// The holds by rule, in the order of the rules, and one a node where they were kept, as they
-    /// were met.
-    pub fn finish(mut self) -> (Vec<Hold>, Vec<NodeHold>) {
-        self.by_rule.sort_by(|a, b| a.rule.cmp(&b.rule));
-        (self.by_rule, self.each.unwrap_or_default())
     }
 }

@@ -12,9 +12,11 @@ pub mod claims;
 pub mod control;
 pub mod draft;
 pub mod eligibility;
+mod eviction;
 pub mod explain;
 pub mod facts;
 pub mod hold;
+pub mod holds;
 pub mod leaving;
 pub mod left_alone;
 pub mod names;
@@ -31,11 +33,15 @@ pub mod upkeep;
 pub mod whole;
 
 pub use action::{
-    ActionPhase, Claims, Create, CreateCause, Delete, DeleteCause, Event, EventType, PodRef,
-    Relabel, Resize,
+    ActionPhase, Claims, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, EventType,
+    PodRef, Relabel, Resize,
 };
-pub use control::standing::{Progress, Standing};
-pub use hold::{Hold, HoldRule, NodeHold};
+pub use control::{
+    failure::{Failure, NodeFailure},
+    standing::{Progress, Standing},
+};
+pub use hold::HoldRule;
+pub use holds::{Hold, NodeHold};
 pub use left_alone::LeftAlone;
 pub use node_group::NodeGroup;
 pub use rollout::{
@@ -57,7 +63,7 @@ use control::{
 };
 use draft::Draft;
 use facts::Facts;
-use hold::Holds;
+use holds::Holds;
 use rollout::blocked::Blockers;
 
 /// What is to be done for one DaemonSet at `now`.
@@ -111,7 +117,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         facts.back = Some(failing.ids().collect());
     }
     facts.classes = Classes::find(snapshot, &history, &old);
-    let mut draft = Draft::new(holds);
+    let mut draft = Draft::new(holds, facts.evicts());
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
@@ -123,12 +129,13 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     resources::plan(&facts, rules.is_held(), &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
+    eviction::hold_tried(&facts, &mut draft);
     let last_bake = rules.last_bake(&facts, counted.complete);
     let (holds, each_hold) = draft.holds.finish();
     let progressed = Progressed {
         gate: gate.as_ref(),
         last_bake,
-        completed: rules.is_completed(),
+        completed: rules.is_rolled_out(now),
         complete: counted.complete,
         status: &counted.status,
         holds: &holds,
@@ -201,6 +208,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         plan,
         holds: each_hold,
         blocks: blockers.each(),
+        failing: failing.each(snapshot),
         older,
     }
 }

@@ -11,7 +11,8 @@ use crate::model::{BackoffKind, Node, backoff::SHORT_LIVED};
 use super::{
     action::{Event, EventType},
     facts::Facts,
-    hold::{Hold, HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::{Hold, NodeHold},
 };
 
 /// Why the node gets no pod now, where that is so.

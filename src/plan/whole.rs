@@ -8,8 +8,9 @@ use crate::model::{
 
 use super::{
     action::{Claims, Create, Delete, Event, Relabel, Resize},
-    control::standing::Standing,
-    hold::{Hold, HoldRule, Holds, NodeHold},
+    control::{failure::NodeFailure, standing::Standing, transitions::ROLLOUT_FAILED},
+    hold::HoldRule,
+    holds::{Hold, Holds, NodeHold},
     left_alone::LeftAlone,
     revisions::{CurrentRevision, RevisionOps},
     rollout::{blocked::NodeBlock, counts::Rollout},
@@ -79,6 +80,12 @@ impl Plan {
             && self.revision_ops == RevisionOps::default()
             && self.revision.as_ref().is_none_or(|r| !r.create)
     }
+
+    /// Whether an event is sent with the conditions that say the same, because no action goes with
+    /// it: that the rollout pauses follows from them, and a plan that only pauses is settled.
+    pub fn goes_with_conditions(&self, event: &Event) -> bool {
+        event.reason == ROLLOUT_FAILED && self.revision_ops.set_failed.is_none()
+    }
 }
 
 /// An older revision that a node is to have while the rollout is held.
@@ -101,6 +108,8 @@ pub struct DetailedPlan {
     pub holds: Vec<NodeHold>,
     /// Every node that counts against the rollout's budget, by slot.
     pub blocks: Vec<NodeBlock>,
+    /// Every node that fails with the revision that is rolled out, or back.
+    pub failing: Vec<NodeFailure>,
     /// The nodes that are to have an older revision.
     pub older: BTreeMap<NodeId, OlderRevision>,
 }
@@ -112,6 +121,7 @@ impl DetailedPlan {
             plan: Plan::leave_alone(why),
             holds: Vec::new(),
             blocks: Vec::new(),
+            failing: Vec::new(),
             older: BTreeMap::new(),
         }
     }

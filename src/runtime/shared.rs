@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::value::RawValue;
@@ -18,7 +19,7 @@ use crate::{
         },
     },
     cache::{AppearedPod, Cache},
-    model::{BackoffChange, Key, Kind, RolloutDefaults, Uid, Version},
+    model::{BackoffChange, Key, Kind, RolloutDefaults, Uid, Unallowed, Version},
     plan::names,
     wire::DecodeError,
 };
@@ -254,6 +255,18 @@ impl Observer for Shared {
     fn attempt(&self, change: &BackoffChange) {
         let now = (self.clock)();
         self.cache().attempt(std::slice::from_ref(change), now);
+    }
+
+    fn eviction_refused(
+        &self,
+        daemon_set: &Key,
+        pod: &Uid,
+        why: Unallowed,
+        at_least: Option<Duration>,
+    ) -> bool {
+        let now = (self.clock)();
+        let mut cache = self.cache();
+        cache.eviction_refused(daemon_set, pod, why, at_least, now)
     }
 
     fn acted(&self, action: Action) {

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,6 +26,10 @@ use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
 
 /// Pods in a page when the pods of one DaemonSet are read.
 const PAGE: u32 = 500;
+
+/// So long after an eviction was refused the next plan lets others go. No growing pause, as each
+/// time other nodes wait; but not at once, because a budget may refuse all of them.
+const AFTER_REFUSAL: Duration = Duration::from_millis(200);
 
 /// Syncs DaemonSets; shared by all workers.
 pub struct Syncer {
@@ -130,13 +135,24 @@ impl Syncer {
             let denied = outcome.denial.map(Into::into);
             self.shared.cache().creates_carried_out(key, denied, now);
         }
+        if outcome.evictions_refused {
+            let at = Instant::now() + AFTER_REFUSAL;
+            self.shared.queue.add_at(key.clone(), at);
+        }
         let mut failures = outcome.failures;
         let mut again = outcome.again;
         let observed = outcome.revision_known;
+        let was_complete = plan.revision_ops.set_completed.is_some();
         if (observed || outcome.revisions_refused)
-            && let Some((ds, plan)) = self.plan(key)
+            && let Some((ds, mut plan)) = self.plan(key)
         {
-            // The cache has the answers to what was carried out.
+            // The cache has the answers to what was carried out. A rollout that is complete only
+            // now is told of and recorded by the next plan, which sees by the conditions that it
+            // was not before.
+            if plan.revision_ops.set_completed.is_some() && !was_complete {
+                plan.conditions = None;
+                again = true;
+            }
             match self.status(key, &ds, &plan, observed).await {
                 Ok(conflict) => again |= conflict,
                 Err(f) => failures.push(f),
@@ -214,6 +230,10 @@ impl Syncer {
         {
             self.shared.queue.add_at(key.clone(), at);
             return Ok(false);
+        }
+        let with_conditions = |e: &&Event| conditions.is_some() && plan.goes_with_conditions(e);
+        for event in plan.events.iter().filter(with_conditions) {
+            self.carry_out.publish(ds, event);
         }
         let begun = Instant::now();
         match self.carry_out.status(key, ds, &status, conditions).await {

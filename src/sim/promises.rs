@@ -3,13 +3,14 @@
 //! In: every write in the order of versions, the log of requests, and the names of the clients that
 //! are DaemonSet controllers. Out: [`Violation`]s, in words. Pure. Each promise is a [`Promise`] in
 //! a file of its own, which sees every write and the cluster before it. A new promise is one more
-//! entry in [`Check::history`].
+//! entry in [`of_history`].
 
 mod at_rest;
 mod budget;
 mod conditions;
 mod deletes;
 mod facts;
+mod failing;
 mod gates;
 mod knowledge;
 mod one_pod;
@@ -88,18 +89,28 @@ impl fmt::Display for Violation {
 /// How many characters of a request's line a violation shows.
 const SHOWN: usize = 300;
 
+/// The promises that hold at every moment, before anything was seen.
+fn of_history() -> Vec<Box<dyn Promise>> {
+    vec![
+        Box::<one_pod::OnePod>::default(),
+        Box::<budget::Budget>::default(),
+        Box::<deletes::Deletes>::default(),
+        Box::<revisions::Revisions>::default(),
+        Box::<ours::Ours>::default(),
+        Box::<gates::Gates>::default(),
+        Box::<conditions::Conditions>::default(),
+    ]
+}
+
+/// The names of the promises that [`Check::history`] checks.
+pub fn names() -> Vec<&'static str> {
+    of_history().iter().map(|promise| promise.name()).collect()
+}
+
 impl Check<'_> {
     /// The violations of the promises that hold at every moment.
     pub fn history(&self) -> Vec<Violation> {
-        self.follow(vec![
-            Box::<one_pod::OnePod>::default(),
-            Box::<budget::Budget>::default(),
-            Box::<deletes::Deletes>::default(),
-            Box::<revisions::Revisions>::default(),
-            Box::<ours::Ours>::default(),
-            Box::<gates::Gates>::default(),
-            Box::<conditions::Conditions>::default(),
-        ])
+        self.follow(of_history())
     }
 
     /// The violations of L1 at rest: objects that are not in their desired state, and writes that a

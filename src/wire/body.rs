@@ -36,20 +36,49 @@ impl<'a> Seen<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeleteOptions<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    preconditions: Seen<'a>,
+}
+
+impl<'a> DeleteOptions<'a> {
+    fn new(uid: &'a Uid, version: Option<Version>) -> DeleteOptions<'a> {
+        DeleteOptions {
+            api_version: "v1",
+            kind: "DeleteOptions",
+            preconditions: Seen::new(uid, version),
+        }
+    }
+}
+
 /// DeleteOptions with preconditions: only the object that was seen is deleted, and with a version
 /// only in the state that was seen.
 pub fn delete(uid: &Uid, version: Option<Version>) -> String {
+    render(&DeleteOptions::new(uid, version))
+}
+
+/// An Eviction with the same preconditions as a [`delete`] with a version.
+pub fn eviction(name: &str, uid: &Uid, version: Version) -> String {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        name: &'a str,
+    }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct DeleteOptions<'a> {
+    struct Eviction<'a> {
         api_version: &'static str,
         kind: &'static str,
-        preconditions: Seen<'a>,
+        metadata: Named<'a>,
+        delete_options: DeleteOptions<'a>,
     }
-    render(&DeleteOptions {
-        api_version: "v1",
-        kind: "DeleteOptions",
-        preconditions: Seen::new(uid, version),
+    render(&Eviction {
+        api_version: "policy/v1",
+        kind: "Eviction",
+        metadata: Named { name },
+        delete_options: DeleteOptions::new(uid, Some(version)),
     })
 }
 

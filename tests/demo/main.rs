@@ -1,6 +1,7 @@
 //! `demo` as people run it: the real binary, faster than they would. And the picture in the README,
 //! which `UPDATE_GOLDEN=1 cargo test --test demo` draws anew.
 
+mod control;
 mod inputs;
 mod picture;
 mod ports;
@@ -14,9 +15,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use clap::Parser;
-use daemonset_controller::cli::{
-    args::{self, Cli, DemoArgs},
-    demo,
+use daemonset_controller::{
+    cli::{
+        args::{self, Cli, DemoArgs},
+        demo,
+    },
+    sim::promises,
 };
 use terminal::{Cell, Terminal};
 
@@ -109,6 +113,10 @@ fn the_example_is_told_from_the_first_pod_to_a_calm_end() {
             "none was broken",
         ],
     );
+    let checked = told.split("the promises ").nth(1).expect("they are named");
+    for name in promises::names() {
+        assert!(checked.contains(name), "{name} is checked: {checked}");
+    }
     assert!(!told.contains('\x1b'), "no colours in a pipe");
     for line in told.lines() {
         assert!(line.chars().count() <= 80, "{line:?}");

@@ -1,14 +1,16 @@
-//! `demo --update`.
+//! `demo --update` of a DaemonSet without keys of rollout control, and what is the same with them.
 
 use super::{assert_has, daemon_set, flat, played, shown};
 
 /// A DaemonSet with this update strategy, for the nodes that tolerate nothing.
-fn with(strategy: &str) -> String {
+pub fn with(strategy: &str) -> String {
     daemon_set("name: a", "").replace(
         "spec: {selector",
         &format!("spec: {{updateStrategy: {strategy}, selector"),
     )
 }
+
+const FOUR: &str = "{rollingUpdate: {maxUnavailable: 4}}";
 
 /// Counts that lines have before these words, as in `3 of 4 unavailable`: used, and allowed.
 fn used(told: &str, word: &str) -> Vec<(u32, u32)> {
@@ -25,8 +27,8 @@ fn used(told: &str, word: &str) -> Vec<(u32, u32)> {
     .collect()
 }
 
-/// Where in the text these come, which they do in this order.
-fn in_order(told: &str, parts: &[&str]) {
+/// Asserts that the text has these, in this order.
+pub fn in_order(told: &str, parts: &[&str]) {
     let told = flat(told);
     let mut from = 0;
     for part in parts {
@@ -38,24 +40,23 @@ fn in_order(told: &str, parts: &[&str]) {
 
 #[test]
 fn an_update_stops_at_pods_that_never_become_ready_and_goes_on_when_mended() {
-    let told = shown(&["--update"], "");
+    let told = shown(&["--update", "-f", "-"], &with(FOUR));
     in_order(
         &told,
         &[
-            "with maxUnavailable 20%",
-            "another image in the template: busybox:new",
-            "16 old pods, at most 4 of 16 nodes unavailable at a time",
-            "now control-plane-1, gpu-2, worker-01, worker-02",
+            "another image in the template: a:new",
+            "18 old pods, at most 4 of 18 nodes unavailable at a time",
+            "now batch-1, batch-2, gpu-2, windows-1",
             "its turn has come",
-            "busybox:bad, whose pods never",
+            "a:bad, whose pods never",
             "and not available",
             "nothing more is replaced: 4 of 4 unavailable",
             "new and not ready: the pods on worker-",
             "old pods stay meanwhile; next would be worker-",
             "back to the template before",
-            "raise controllerrevision log-agent-",
-            "16 new 16 ready 0 old, 0 of 4 unavailable",
-            "New pods on 16 of 16 nodes, and no old ones",
+            "raise controllerrevision a-",
+            "18 new 18 ready 0 old, 0 of 4 unavailable",
+            "New pods on 18 of 18 nodes, and no old ones",
         ],
     );
     assert_has(
@@ -80,8 +81,8 @@ fn an_update_stops_at_pods_that_never_become_ready_and_goes_on_when_mended() {
 #[test]
 fn the_oldest_pods_are_replaced_first() {
     // Until the template changes again, whose update begins with pods that are not available.
-    let told = shown(&["--update"], "");
-    let first = told.split("busybox:bad").next().expect("a text");
+    let told = shown(&["--update", "-f", "-"], &with(FOUR));
+    let first = told.split("a:bad").next().expect("a text");
     let first = flat(first);
     let deletes = first.split("controller delete ").skip(1);
     let nodes: Vec<String> = deletes
@@ -173,10 +174,11 @@ fn a_surge_puts_new_pods_beside_old_ones() {
 #[test]
 fn a_terminal_shows_the_budget_below_the_bars() {
     let seen = played(80, &["--update"]).lines();
-    let (_, bars) = seen.split_at(seen.len() - 2);
+    let (_, bars) = seen.split_at(seen.len() - 3);
     assert!(
         bars[0].ends_with("16 new  16 ready   0 old of 16"),
         "{bars:?}"
     );
-    assert_eq!(bars[1].trim_end(), "budget 0 of 4 unavailable");
+    assert_eq!(bars[1].trim_end(), "budget 0 of 5 unavailable");
+    assert_eq!(bars[2].trim_end(), "stage  Complete");
 }

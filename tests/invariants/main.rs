@@ -16,6 +16,7 @@ mod config;
 mod differences;
 mod equal_revisions;
 mod every_reason;
+mod evictions;
 mod failing;
 mod held;
 mod json;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemonset_controller::sim::kubelets::{KubeletOptions, Kubelets};
-use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSetStatus};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
 use kube::api::ListParams;
@@ -16,6 +16,20 @@ pub use crate::harness::lab::{LAB, Lab, same};
 pub const SOON: Duration = Duration::from_secs(60);
 
 impl Lab {
+    /// The DaemonSet's status. An error where it is of an earlier generation: the counts of a
+    /// rollout that is over look like those of one that has not begun.
+    pub async fn status(&self, name: &str) -> Result<DaemonSetStatus, String> {
+        let set = self.get(name).await;
+        let status = set.status.unwrap_or_default();
+        if status.observed_generation == set.metadata.generation {
+            return Ok(status);
+        }
+        Err(format!(
+            "the status is of generation {:?}, not {:?}",
+            status.observed_generation, set.metadata.generation
+        ))
+    }
+
     /// A part of the shared control plane; `name` must be the test's own. (One of its own for the
     /// built-in controller, which cannot be kept to a namespace.)
     pub async fn shared(name: &str) -> Self {

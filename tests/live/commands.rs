@@ -33,11 +33,13 @@ fn ended(output: Output) -> (i32, String, String) {
     (code, text(output.stdout), text(output.stderr))
 }
 
-fn run(lab: &Lab, words: &[&str]) -> (i32, String, String) {
+/// Runs a command as admin: exit code, standard output and standard error.
+pub fn run(lab: &Lab, words: &[&str]) -> (i32, String, String) {
     ended(command(lab, words).output().expect("it starts"))
 }
 
-fn json_of(lab: &Lab, words: &[&str]) -> (i32, Value) {
+/// The same with the output as JSON.
+pub fn json_of(lab: &Lab, words: &[&str]) -> (i32, Value) {
     let (code, out, error) = run(lab, &[words, &["-o", "json"]].concat());
     let json = serde_json::from_str(&out);
     (

@@ -142,7 +142,7 @@ async fn they_stay_under_the_built_in_controller_and_are_corrected_after_it() {
         .expect("it ends");
     let theirs = lab.plane.start_built_in();
     lab.until("it rolls out what was held", 2 * SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         let seen = (status.updated_number_scheduled, status.number_available);
         same(seen, (Some(NODES as i32), Some(NODES as i32)))
     })

@@ -121,7 +121,7 @@ async fn a_pod_counts_as_available_after_min_ready_seconds() {
     set["spec"]["minReadySeconds"] = json!(4);
     lab.create(&set).await;
     lab.until("ready, but not yet available", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         same(
             (status.number_ready, status.number_available.unwrap_or(0)),
             (3, 0),

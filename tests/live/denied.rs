@@ -12,9 +12,7 @@ async fn until_counts(lab: &Lab, desired: i32, current: i32) {
         &format!("{current} of {desired} nodes have a pod"),
         SOON,
         async || {
-            let set = lab.get("agent").await;
-            let status = set.status.unwrap_or_default();
-            same(status.observed_generation, set.metadata.generation)?;
+            let status = lab.status("agent").await?;
             same(
                 (
                     status.desired_number_scheduled,

@@ -117,7 +117,7 @@ async fn metrics_say_what_the_api_server_says_through_creation_a_roll_and_deleti
     let taint = json!({"spec": {"taints": [{"key": "no-more", "effect": "NoSchedule"}]}});
     lab.patch_node(&lab.node_name(1), &taint).await;
     lab.until("one pod is misscheduled", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         same(status.number_misscheduled, 1)?;
         same(status.desired_number_scheduled, 7)
     })

@@ -65,7 +65,7 @@ async fn no_schedule_keeps_what_runs_and_no_execute_removes_it() {
             .await;
     }
     lab.until("one node misscheduled", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         same(
             (status.desired_number_scheduled, status.number_misscheduled),
             (1, 1),
@@ -178,7 +178,7 @@ async fn a_node_that_falls_silent_keeps_its_pod_and_counts_again_when_it_is_back
             let lost = taints.iter().any(|taint| {
                 taint.key == "node.kubernetes.io/unreachable" && taint.effect == "NoExecute"
             });
-            let status = lab.get("agent").await.status.unwrap_or_default();
+            let status = lab.status("agent").await?;
             same(
                 (
                     lost,

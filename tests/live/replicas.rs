@@ -13,7 +13,8 @@ use crate::referee::Referee;
 
 const NODES: usize = 100;
 const BUDGET: usize = 10;
-const USERS: [&str; 2] = ["controller", "controller-b"];
+/// The users of the replicas.
+pub const USERS: [&str; 2] = ["controller", "controller-b"];
 
 /// Two replicas, of which the first leads, and a hundred nodes covered.
 struct Scene {
@@ -43,22 +44,14 @@ async fn scene(name: &str) -> Scene {
     scene
 }
 
-fn start(lab: &Lab, which: usize) -> Controller {
+/// Starts a replica, as the user of this number.
+pub fn start(lab: &Lab, which: usize) -> Controller {
     Launch::new(lab).user(USERS[which]).replica().start()
 }
 
 impl Scene {
-    /// Waits until a replica has all caches filled and knows that another leads: it says so in
-    /// these words.
     async fn until_standing_by(&mut self, which: usize, words: &str) {
-        let replica = &mut self.replicas[which];
-        let until = self.lab.until("it stands by", SOON, async || {
-            let log = replica.log();
-            let ready = log.contains("caches synced") && log.contains(words);
-            if ready { Ok(()) } else { Err(log) }
-        });
-        until.await;
-        replica.expect_running();
+        until_standing_by(&self.lab, &mut self.replicas[which], words).await;
     }
 
     /// Changes the template, and waits until the rollout is in its middle.
@@ -95,13 +88,25 @@ impl Scene {
     }
 }
 
+/// Waits until a replica has all caches filled and knows that another leads: it says so in these
+/// words.
+pub async fn until_standing_by(lab: &Lab, replica: &mut Controller, words: &str) {
+    let until = lab.until("it stands by", SOON, async || {
+        let log = replica.log();
+        let ready = log.contains("caches synced") && log.contains(words);
+        if ready { Ok(()) } else { Err(log) }
+    });
+    until.await;
+    replica.expect_running();
+}
+
 fn came(entry: &Entry) -> Timestamp {
     let time = entry.request_received_timestamp.parse();
     time.expect("the audit log has times")
 }
 
 /// `spec.holderIdentity` once it is as wanted.
-async fn until_holder_is(lab: &Lab, wanted: impl Fn(&str) -> bool) -> String {
+pub async fn until_holder_is(lab: &Lab, wanted: impl Fn(&str) -> bool) -> String {
     lab.until("the lease has its holder", SOON, async || {
         let path =
             "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/daemonset-controller";

@@ -170,7 +170,7 @@ async fn a_template_whose_pods_never_become_ready_stops_at_the_budget_and_goes_o
     };
     lab.patch("agent", &never("never")).await;
     lab.until("two new pods, and no more", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         same(
             (status.updated_number_scheduled, status.number_available),
             (Some(2), Some(NODES as i32 - 2)),
@@ -194,7 +194,7 @@ async fn on_delete_replaces_only_what_somebody_deletes() {
     lab.kubectl_ok(&["delete", "pod", crate::cluster::name_of(&pod)])
         .await;
     lab.until("one pod of the new image", SOON, async || {
-        let status = lab.get("agent").await.status.unwrap_or_default();
+        let status = lab.status("agent").await?;
         same(
             (status.updated_number_scheduled, status.number_available),
             (Some(1), Some(NODES as i32)),

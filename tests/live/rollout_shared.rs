@@ -90,7 +90,7 @@ async fn shared_rollout(name: &str, budget: Value, sides: &[Side]) {
     for (number, side) in (1..).zip(&sides[1..]) {
         let least = NODES as i32 * number / shares;
         lab.until("its share of the rollout is done", SOON, async || {
-            let status = lab.get("agent").await.status.unwrap_or_default();
+            let status = lab.status("agent").await?;
             let updated = status.updated_number_scheduled.unwrap_or(0);
             assert!(updated < NODES as i32, "the rollout is over already");
             same(updated >= least, true).map_err(|_| format!("{updated} of {least}"))

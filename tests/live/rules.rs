@@ -49,6 +49,10 @@ pub enum Step {
     History,
     /// Somebody deletes the current revision: it comes back.
     RevisionGoes,
+    /// The template changes, and `replace-by` is set: all pods are evicted.
+    Evicted,
+    /// It changes once more, and a disruption budget can never work: that is said.
+    Unusable,
 }
 
 /// Each verb and resource, the step that needs it, and what has to happen before that step besides
@@ -83,6 +87,8 @@ const NEEDED: &[(&str, Step, &[Step])] = &[
         &[Step::NewTemplate],
     ),
     ("watch controllerrevisions", Step::RevisionGoes, &[]),
+    ("create pods/eviction", Step::Evicted, &[]),
+    ("get poddisruptionbudgets", Step::Unusable, &[]),
 ];
 
 /// Everything in an order in which each step finds what it needs.
@@ -101,6 +107,8 @@ const ALL: &[Step] = &[
     Step::Rollback,
     Step::History,
     Step::RevisionGoes,
+    Step::Evicted,
+    Step::Unusable,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -114,6 +114,45 @@ fn a_rollout_is_complete_with_the_plan_that_records_it() {
     assert_eq!(told(&recorded.plan(), "RolloutComplete"), [""; 0]);
 }
 
+/// The template was changed and changed back, and nothing else completed meanwhile.
+#[test]
+fn a_revision_that_completed_and_is_rolled_out_again_completes_when_its_pods_are_available() {
+    let stored = |reason: &str| {
+        let progressing = json!({"type": "Progressing", "status": "True", "reason": reason});
+        json!({"status": {"conditions": [progressing]}})
+    };
+    let set = set(&[("budget", "strict")]).with(stored("Rolling"));
+    let plan_of = |started: i64, b: Object| {
+        let current = revision(NEW, 3, &set.json["spec"]["template"]);
+        let current = current.with(state("completed", ago(500)));
+        let current = current.with(state("started", ago(started)));
+        let newer = revision(OLD, 2, &template(1));
+        let nodes = [node("a"), node("b")];
+        let objects = [current, newer, new("a"), b].into_iter().chain(nodes);
+        Cluster::bare(set.clone(), objects).plan()
+    };
+    let unready = || crate::keyed::unready(new("b"));
+    let progress = |plan: &Plan| {
+        plan.standing
+            .as_ref()
+            .expect("a standing")
+            .progress
+            .as_str()
+    };
+    let complete = |plan: &Plan| told(plan, "RolloutComplete").len();
+
+    let under_way = plan_of(20, unready());
+    assert_eq!((progress(&under_way), complete(&under_way)), ("Rolling", 0));
+    assert_eq!(under_way.revision_ops.set_completed, None);
+    let done = plan_of(20, new("b"));
+    assert_eq!((progress(&done), complete(&done)), ("Complete", 1));
+    assert!(done.revision_ops.set_completed.is_some());
+    // That a pod is unready later is upkeep.
+    let later = plan_of(600, unready());
+    assert_eq!((progress(&later), complete(&later)), ("Complete", 0));
+    assert_eq!(later.revision_ops.set_completed, None);
+}
+
 /// What is recorded as the begin of the rollout: on which revision, and whether that is there.
 fn begun(plan: &Plan) -> Option<(bool, daemonset_controller::model::Time)> {
     let (revision, at) = plan.revision_ops.set_started.as_ref()?;

@@ -28,12 +28,21 @@ fn state(annotations: &[(&str, &str)]) -> Value {
 
 /// Nodes a to d; this is recorded of the current revision.
 fn plan_of(recorded: &[(&str, &str)], keys: &[(&str, &str)], pods: Vec<Object>) -> Plan {
+    let nodes = ["a", "b", "c", "d"].map(node);
+    plan_on(nodes.into(), recorded, keys, pods)
+}
+
+fn plan_on(
+    nodes: Vec<Object>,
+    recorded: &[(&str, &str)],
+    keys: &[(&str, &str)],
+    pods: Vec<Object>,
+) -> Plan {
     let set = set(keys);
     let current = revision(NEW, 2, &set.json["spec"]["template"]);
     let current = current.with(state(&[("started", &ago(5_000))]));
     let current = current.with(state(recorded));
     let older = revision(OLD, 1, &template(1)).with(state(&[("completed", &ago(9_000))]));
-    let nodes = ["a", "b", "c", "d"].map(node);
     Cluster::bare(set, [current, older].into_iter().chain(nodes).chain(pods)).plan()
 }
 
@@ -217,6 +226,38 @@ fn a_failure_on_the_way_back_pauses() {
     assert_eq!(standing(&plan), ("RollbackPaused", Some("RollbackPaused")));
     assert_eq!(gone(&plan), NONE);
     assert_eq!(plan.revision_ops.set_failed, None);
+}
+
+/// In a large cluster some node is always down, and some pod not ready.
+#[test]
+fn what_is_upkeep_and_what_is_down_keep_nobody_from_learning_that_all_went_back() {
+    let text = verdict(60);
+    let over = |pods: Vec<Object>| standing(&plan_of(&[("verdict", &text)], BACK, pods));
+    let back = |node: &str| old(node).created(30).ready(20);
+    let rolled_back = ("RolledBack", Some("RolledBack"));
+    let all = |d: Vec<Object>| {
+        let pods = vec![old("a"), back("b"), old("c")];
+        pods.into_iter().chain(d).collect::<Vec<_>>()
+    };
+    assert_eq!(over(all(vec![old("d")])), rolled_back);
+    assert_eq!(over(all(vec![unready(old("d"))])), rolled_back);
+    let going = ("RollingBack", None);
+    assert_eq!(over(all(vec![unready(back("d"))])), rolled_back);
+    assert_eq!(over(all(vec![])), rolled_back);
+    assert_eq!(over(all(vec![new("d")])), going);
+    assert_eq!(over(all(vec![new("d").terminating()])), going);
+    // Its pod of the revision that failed cannot end while the node is down.
+    let down = json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}});
+    for there in [new("d").terminating(), old("d")] {
+        let nodes = vec![
+            node("a"),
+            node("b"),
+            node("c"),
+            node("d").with(down.clone()),
+        ];
+        let plan = plan_on(nodes, &[("verdict", &text)], BACK, all(vec![there]));
+        assert_eq!(standing(&plan), rolled_back);
+    }
 }
 
 #[test]

@@ -228,6 +228,24 @@ async fn a_first_install_rolls_out_and_completes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_the_last_group_completes_and_is_told_once() {
+    for bake in ["0s", "1s", "20s"] {
+        let (server, _running) = covered(4, rolling(1, 0)).await;
+        set_keys(
+            &server,
+            json!({"order": "kubernetes.io/hostname", "bake": bake}),
+        );
+        seconds(5).await;
+        change(&server, "2");
+        seconds(300).await;
+        assert_rolled(&server, 4, "2");
+        let told = ["RolloutStarted", "RolloutComplete"].map(|reason| server.events(reason).len());
+        assert_eq!(told, [1, 1], "bake {bake}");
+        server.at_rest().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_begin_of_a_rollout_is_recorded_before_a_pod_is_replaced() {
     let (server, _running) = covered(3, rolling(1, 0)).await;
     set_keys(&server, json!({"budget": "strict"}));

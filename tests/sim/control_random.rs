@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -36,6 +36,8 @@ const KEYS: [(&str, &[&str]); 8] = [
             "pause,tolerate=1",
             "continue",
             "pause,tolerate=40%",
+            "rollback",
+            "rollback,tolerate=1",
             "off",
         ],
     ),
@@ -128,7 +130,19 @@ impl Chaos {
     }
 
     fn change(&mut self) {
-        let annotations = json!({"v": self.dice.random_range(0..4).to_string()});
+        let version = self.dice.random_range(0..4).to_string();
+        // Some of the versions are bad.
+        let crash = (version == "3").then_some("2s");
+        let pull_fails = (version == "2" && self.dice.random_bool(0.5)).then_some("0s");
+        self.change_to(&version, crash, pull_fails);
+    }
+
+    fn change_to(&self, version: &str, crash: Option<&str>, pull_fails: Option<&str>) {
+        let annotations = json!({
+            "v": version,
+            (format!("{PREFIX}crash-after")): crash,
+            (format!("{PREFIX}pull-fails-after")): pull_fails,
+        });
         respec(
             &self.server,
             json!({"template": {"metadata": {"annotations": annotations}}}),
@@ -243,7 +257,7 @@ async fn seed(seed: u64) -> usize {
     let rolling = json!({"updateStrategy": rolling(2, 0)});
     respec(&chaos.server, rolling);
     chaos.mend_pods();
-    chaos.change();
+    chaos.change_to("4", None, None);
     let server = &chaos.server;
     server.at_rest().await;
     let status = &server.get("daemonsets", "web")["status"];

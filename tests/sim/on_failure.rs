@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use serde_json::{Value, json};
 
 use super::rollout::*;
@@ -54,10 +54,14 @@ async fn an_image_that_is_not_there_stops_the_rollout_with_and_without_stages() 
         seconds(120).await;
         assert_eq!(condition(&server, "Progressing"), is("False", "AutoPaused"));
         assert_eq!(condition(&server, "Stalled"), is("True", "AutoPaused"));
+        // Nothing else is to be done then, and it is told all the same.
+        let told = server.events("RolloutFailed");
+        assert_eq!(told.len(), 1, "{told:?}");
         // Another controller finds the same.
         running.kill();
         let second = start(&server, "b");
         seconds(600).await;
+        assert_eq!(server.events("RolloutFailed"), told);
         assert_eq!(touched(&server, "2").len(), 2, "{key}");
         assert_eq!(nodes_of(&server, "1").len(), 4);
         // A good template needs nobody.

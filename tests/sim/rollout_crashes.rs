@@ -12,7 +12,7 @@ use super::world::*;
 
 /// When and how it dies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Death {
+pub enum Death {
     /// Before the request is carried out.
     Before,
     /// After it is carried out, before the answer is read.
@@ -26,6 +26,44 @@ fn counts(c: &Entry) -> bool {
     &*c.client == "a" && !c.is_upkeep() && !c.is_for(&c.method, "events")
 }
 
+impl Death {
+    /// From now on it dies so at its `nth` request.
+    pub fn await_at(self, server: &World, nth: usize) {
+        let act = match self {
+            Death::Before => return,
+            Death::After => Act::Late(Duration::from_millis(1)),
+            Death::Stuck(time) => Act::Strand(Duration::from_millis(time)),
+        };
+        let count = AtomicUsize::new(0);
+        let is_nth = move |c: &Entry| counts(c) && count.fetch_add(1, Ordering::Relaxed) == nth;
+        server.rule(1, is_nth, act);
+    }
+
+    /// Controller `a` dies at its `nth` request after `begun` ones of all, and another one takes
+    /// over. None where it sends nothing for so many seconds before.
+    pub async fn strike(
+        self,
+        server: &World,
+        running: Controller,
+        begun: usize,
+        nth: usize,
+        patience: u64,
+    ) -> Option<Controller> {
+        let mut seen = begun;
+        for _ in 0..=nth {
+            let patience = Duration::from_secs(patience);
+            let next = server.next_request(seen, patience, counts).await?;
+            seen = next.number + 1;
+        }
+        if self == Death::After {
+            millis(1).await; // done, and the answer is under way
+        }
+        running.kill();
+        server.clear_rules();
+        Some(start(server, "a"))
+    }
+}
+
 /// How many nodes there are.
 const NODES: usize = 2;
 
@@ -37,31 +75,11 @@ async fn dies_at(nth: usize, death: Death, strategy: Value, keys: &Value) -> boo
     seconds(5).await;
     let (begun, before) = (server.requests_so_far(), version(&server));
     let pods = server.pods_ever();
-    let acts = match death {
-        Death::Before => None,
-        Death::After => Some(Act::Late(Duration::from_millis(1))),
-        Death::Stuck(time) => Some(Act::Strand(Duration::from_millis(time))),
-    };
-    if let Some(act) = acts {
-        let count = AtomicUsize::new(0);
-        let is_nth = move |c: &Entry| counts(c) && count.fetch_add(1, Ordering::Relaxed) == nth;
-        server.rule(1, is_nth, act);
-    }
+    death.await_at(&server, nth);
     change_to(&server, "2", "500ms");
-    let mut seen = begun;
-    for _ in 0..=nth {
-        let next = server
-            .next_request(seen, Duration::from_secs(5), counts)
-            .await;
-        let Some(next) = next else { return false };
-        seen = next.number + 1;
-    }
-    if death == Death::After {
-        millis(1).await; // done, and the answer is under way
-    }
-    running.kill();
-    server.clear_rules();
-    let again = start(&server, "a");
+    let Some(again) = death.strike(&server, running, begun, nth, 5).await else {
+        return false;
+    };
     seconds(30).await;
     let said = format!("{death:?} at request {nth} of {strategy}");
     assert_rolled(&server, NODES, "2");
@@ -93,6 +111,22 @@ async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
     ] {
         let mut nth = 0;
         while dies_at(nth, death, strategy.clone(), &Value::Null).await {
+            nth += 1;
+        }
+        assert!(nth >= 8, "only {nth} requests were tried");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_request_of_a_rollout_by_eviction_replaces_no_pod_twice() {
+    let keys = json!({"daemonset-controller.io/replace-by": "eviction"});
+    for (strategy, death) in [
+        (rolling(1, 0), Death::Before),
+        (rolling(1, 0), Death::After),
+        (rolling(0, 1), Death::Stuck(700)),
+    ] {
+        let mut nth = 0;
+        while dies_at(nth, death, strategy.clone(), &keys).await {
             nth += 1;
         }
         assert!(nth >= 8, "only {nth} requests were tried");

@@ -69,6 +69,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete]
+# With the key `replace-by`, old pods are evicted, so that disruption budgets have a say. A budget is read when it
+# refuses one: some can never work.
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get]
 # Their resources by class of node (docs/rollouts.md), while they run.
 - apiGroups: [""]
   resources: [pods/resize]

@@ -130,6 +130,32 @@ impl ApiError {
         }
     }
 
+    /// The words about the disruption budget that does not allow an eviction, which name it. The
+    /// 429 of an API server that is too busy has none.
+    pub fn disruption_budget(&self) -> Option<&str> {
+        match self {
+            Self::Status {
+                code: 429, causes, ..
+            } => {
+                let mut causes = causes.iter();
+                let cause = causes.find(|cause| cause.reason == "DisruptionBudget");
+                cause.map(|cause| &*cause.message)
+            }
+            _ => None,
+        }
+    }
+
+    /// Several disruption budgets select the pod that is to be evicted, which the API server does
+    /// not carry out. It has no reason for that, and only says so.
+    pub fn has_several_disruption_budgets(&self) -> bool {
+        match self {
+            Self::Status {
+                code: 500, message, ..
+            } => message.contains("more than one PodDisruptionBudget"),
+            _ => false,
+        }
+    }
+
     /// Whether the request may have been carried out in spite of the error. A 5xx may come after
     /// the write (etcd elected a new leader, the API server ran out of time); the error of an
     /// admission webhook comes before it.

@@ -17,6 +17,20 @@ pub fn pod(key: &Key) -> String {
     format!("{}/{}", pods(&key.namespace), key.name)
 }
 
+/// The subresource of a pod by which it is evicted.
+pub fn eviction(pod_key: &Key) -> String {
+    format!("{}/eviction", pod(pod_key))
+}
+
+/// A PodDisruptionBudget.
+pub fn disruption_budget(key: &Key) -> String {
+    format!(
+        "{}/{}",
+        namespaced("apis/policy/v1", &key.namespace, "poddisruptionbudgets"),
+        key.name
+    )
+}
+
 /// The subresource of a pod by which the resources of its containers change.
 pub fn pod_resize(key: &Key) -> String {
     format!("{}/resize", pod(key))

@@ -49,6 +49,10 @@ pub enum Resource {
     Revisions,
     /// `v1` Pods.
     Pods,
+    /// The subresource of a pod by which it is evicted.
+    Evictions,
+    /// `policy/v1` PodDisruptionBudgets.
+    DisruptionBudgets,
     /// The subresource `resize` of a Pod.
     PodResize,
     /// Events of either API group.
@@ -68,6 +72,8 @@ impl Resource {
             Resource::Nodes => "nodes",
             Resource::Revisions => "controllerrevisions",
             Resource::Pods => "pods",
+            Resource::Evictions => "pods/eviction",
+            Resource::DisruptionBudgets => "poddisruptionbudgets",
             Resource::PodResize => "pods/resize",
             Resource::Events => "events",
             Resource::Leases => "leases",
@@ -94,6 +100,8 @@ pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
         (Some("nodes"), None) => Resource::Nodes,
         (Some("controllerrevisions"), None) => Resource::Revisions,
         (Some("pods"), None) => Resource::Pods,
+        (Some("pods"), Some("eviction")) => Resource::Evictions,
+        (Some("poddisruptionbudgets"), None) => Resource::DisruptionBudgets,
         (Some("pods"), Some("resize")) => Resource::PodResize,
         (Some("events"), None) => Resource::Events,
         (Some("leases"), None) => Resource::Leases,
@@ -149,6 +157,18 @@ mod tests {
             ),
             (Method::POST, paths::pods("logging"), "create", "pods"),
             (Method::DELETE, paths::pod(&key), "delete", "pods"),
+            (
+                Method::POST,
+                paths::eviction(&key),
+                "create",
+                "pods/eviction",
+            ),
+            (
+                Method::GET,
+                paths::disruption_budget(&key),
+                "get",
+                "poddisruptionbudgets",
+            ),
             (
                 Method::PATCH,
                 paths::daemon_set(&key),

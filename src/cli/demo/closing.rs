@@ -12,6 +12,7 @@ use crate::sim::api::{
     ApiServer, Entry,
     resource::{DAEMON_SETS, NODES, PODS},
 };
+use crate::sim::promises;
 
 use super::chronicle::CONTROLLER;
 use super::error::DemoError;
@@ -69,9 +70,14 @@ impl Story<'_> {
                     true => ", but for one old and one new",
                     false => "",
                 };
+                let names = promises::names();
+                let names = match &names[..] {
+                    [first @ .., last] => format!("{} and {last}", first.join(", ")),
+                    [] => String::new(),
+                };
                 format!(
-                    "All {writes} writes were checked against the promises S1 to S5 of \
-                     docs/design.md, and none was broken: no node ever had two live pods{but}."
+                    "All {writes} writes were checked against the promises {names} of \
+                     docs/simulation.md, and none was broken: no node ever had two live pods{but}."
                 )
             }
             [first, ..] => format!("{} promises were broken; the first: {first}", broken.len()),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rollout_view::RolloutView;
+use super::names::NAMED;
+use super::rollout_view::{RolloutView, used};
 
 /// The counts of some nodes and their pods.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -59,10 +60,38 @@ impl Coverage {
     /// The counts of all zones in words.
     pub fn words(&self) -> String {
         let total = self.total();
-        match &self.update {
-            Some(update) => format!("{}, {}", total.update(), update.short()),
-            None => total.words(),
+        let Some(update) = &self.update else {
+            return total.words();
+        };
+        match update.standing() {
+            Some(standing) => {
+                let used = update.rollout.as_ref().map(|rollout| used(rollout) + ", ");
+                let used = used.unwrap_or_default();
+                format!("{} new, {used}{standing}", self.by_zone())
+            }
+            None => format!("{}, {}", total.update(), update.short()),
         }
+    }
+
+    /// During an update: the nodes of each zone that have a ready pod of the current template, of
+    /// those that are to have one. Of many zones the first ones are named.
+    pub fn by_zone(&self) -> String {
+        let zones = self.zones.iter().filter(|(_, counts)| counts.desired > 0);
+        let mut words = Vec::new();
+        let mut others = Counts::default();
+        for (n, (zone, counts)) in zones.enumerate() {
+            match n < NAMED {
+                true => words.push(format!("{zone} {}/{}", counts.new_ready, counts.desired)),
+                false => others = others.plus(counts),
+            }
+        }
+        if others.desired > 0 {
+            let Counts {
+                new_ready, desired, ..
+            } = others;
+            words.push(format!("others {new_ready}/{desired}"));
+        }
+        words.join(" ")
     }
 }
 

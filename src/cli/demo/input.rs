@@ -10,7 +10,7 @@ use crate::{
         files::{self, Contents, Document},
         plan::choice::{Choice, some},
     },
-    model::Key,
+    model::{Key, control::PREFIX},
     sim::api::{
         Resource,
         resource::{NAMESPACES, PODS},
@@ -18,13 +18,22 @@ use crate::{
 };
 
 use super::error::DemoError;
+use super::nodes::ZONE;
 
 /// The text of the example, which is part of the source tree.
 const EXAMPLE: &str = include_str!("../../../examples/agent.yaml");
 const EXAMPLE_FILE: &str = "examples/agent.yaml";
 
 /// `maxUnavailable` of the example in a rolling update.
-const SHARE: &str = "20%";
+const SHARE: &str = "30%";
+
+/// The keys of rollout control that the example has in a rolling update.
+const KEYS: [(&str, &str); 4] = [
+    ("canary", "1"),
+    ("bake", "1s"),
+    ("order", ZONE),
+    ("on-failure", "pause"),
+];
 
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -54,6 +63,14 @@ pub struct Agent {
     pub with: Option<String>,
 }
 
+impl Agent {
+    /// Whether it has keys of rollout control.
+    pub fn has_keys(&self) -> bool {
+        let annotations = self.object["metadata"]["annotations"].as_object();
+        annotations.is_some_and(|all| all.keys().any(|key| key.starts_with(PREFIX)))
+    }
+}
+
 /// An object that is to exist before the DaemonSet.
 #[derive(Debug)]
 pub struct Given {
@@ -81,7 +98,8 @@ pub struct Input {
 }
 
 /// Reads files, or the example if there are none. `target` names the DaemonSet where there are
-/// several. With `update` the example is given a rolling update strategy.
+/// several. With `update` the example is given a rolling update strategy, and keys of rollout
+/// control.
 pub fn read(
     files: &[&PathBuf],
     how: &ReadArgs,
@@ -95,7 +113,14 @@ pub fn read(
             input.agent.object["spec"]["updateStrategy"] = json!({
                 "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": SHARE },
             });
-            input.agent.with = Some(format!("with maxUnavailable {SHARE}"));
+            for (key, value) in KEYS {
+                let key = format!("{PREFIX}{key}");
+                input.agent.object["metadata"]["annotations"][key] = json!(value);
+            }
+            let keys = KEYS.map(|(key, value)| format!("{key} {value}")).join(", ");
+            input.agent.with = Some(format!(
+                "with maxUnavailable {SHARE}, and with the keys of rollout control {keys}"
+            ));
         }
         return Ok(input);
     }

@@ -20,6 +20,7 @@ mod rollout;
 mod rollout_view;
 mod script;
 mod show;
+mod staged;
 mod story;
 mod voice;
 

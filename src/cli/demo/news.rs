@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::apply::event_correlator::tells_of_rollout;
 use crate::sim::api::store::{Change, Write};
 
 use super::objects::{target, text};
@@ -32,6 +33,11 @@ pub enum News {
         pod: String,
         node: String,
     },
+    /// The containers of a pod crashed, and wait for their next start.
+    Crashed {
+        pod: String,
+        node: String,
+    },
     /// The controller waits before it replaces a failed pod.
     Waits {
         node: String,
@@ -48,6 +54,13 @@ pub enum News {
         reason: String,
         message: String,
     },
+}
+
+impl News {
+    /// Whether it is an event that tells of the rollout as a whole.
+    pub fn tells_of_rollout(&self) -> bool {
+        matches!(self, News::Event { reason, .. } if tells_of_rollout(reason))
+    }
 }
 
 /// A Kubernetes event that the controller wrote.
@@ -71,12 +84,19 @@ pub fn revision(write: &Write) -> Option<News> {
     })
 }
 
-/// A pod that this write marked as failed.
+/// A pod that this write marked as failed, or as one whose containers crash.
 pub fn failure(write: &Write) -> Option<News> {
     let failed = |pod: &Value| pod["status"]["phase"] == "Failed";
-    let before = write.before.as_deref()?;
-    (failed(&write.object) && !failed(before)).then(|| News::Failed {
-        pod: text(&write.object, "/metadata/name"),
-        node: target(&write.object),
-    })
+    let crashed = |pod: &Value| {
+        let mut all = pod["status"]["containerStatuses"].as_array()?.iter();
+        all.find(|c| c["state"]["waiting"]["reason"] == "CrashLoopBackOff")
+            .map(drop)
+    };
+    let (before, now) = (write.before.as_deref()?, &*write.object);
+    let (pod, node) = (text(now, "/metadata/name"), target(now));
+    if failed(now) && !failed(before) {
+        return Some(News::Failed { pod, node });
+    }
+    let is_new = crashed(now).is_some() && crashed(before).is_none();
+    is_new.then_some(News::Crashed { pod, node })
 }

@@ -1,5 +1,5 @@
 //! The story of an update: a new template, then one whose pods never become ready, then the good
-//! one again.
+//! one again. What rollout control does about it is told by [`super::staged`].
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::reject;
 use crate::sim::{
     api::{self, resource::PODS},
-    kubelets::lifecycle::PREFIX,
+    kubelets::script::{ONLY_ON, PREFIX},
 };
 
 use super::budget::{Peak, Places};
@@ -23,6 +23,17 @@ use super::story::{End, Story, Until};
 
 /// The longest wait for each part of the update.
 const ROLLOUT: Duration = Duration::from_secs(60);
+
+/// Pods crash so soon after their start that they never become ready.
+const CRASH: &str = "100ms";
+
+/// What is wrong with the pods of a template.
+pub enum Fault {
+    None,
+    NeverReady,
+    /// They crash, on nodes with such labels or on all.
+    Crashes(Option<String>),
+}
 
 impl Story<'_> {
     /// Tells the whole story. Returns whether there was any: not if no node is to have a pod.
@@ -39,14 +50,16 @@ impl Story<'_> {
             self.cluster.server.elapsed(),
             self.cluster.server.read(|store| store.version()),
         );
-        let good = self.change("new", false)?;
+        let good = self.change("new", &Fault::None)?;
         if self.rollout_view().rollout.is_none() {
             self.replace_by_hand().await?;
+        } else if self.agent.has_keys() {
+            self.stages(&good).await?;
         } else if self.watch(Until::Halfway, ROLLOUT).await? == End::Stuck {
             // Worse templates would change nothing.
             self.report_stall()?;
         } else {
-            self.change("bad", true)?;
+            self.change("bad", &Fault::NeverReady)?;
             self.watch(Until::Still, ROLLOUT).await?;
             self.report_stall()?;
             self.rest(PAUSE).await?;
@@ -58,23 +71,35 @@ impl Story<'_> {
         Ok(true)
     }
 
-    /// Gives the template another image; pods of a bad template never become ready. Returns the new
-    /// template.
-    fn change(&mut self, tag: &str, is_bad: bool) -> Result<Value, DemoError> {
+    /// Gives the template another image, whose pods may have a fault. Returns the new template.
+    pub fn change(&mut self, tag: &str, fault: &Fault) -> Result<Value, DemoError> {
         let mut template = self.daemon_set()["spec"]["template"].take();
         let image = retagged(&text(&template, "/spec/containers/0/image"), tag);
         template["spec"]["containers"][0]["image"] = json!(image);
         let mut words = format!("another image in the template: {image}");
-        if is_bad {
-            template["metadata"]["annotations"][format!("{PREFIX}ready-after")] = json!("never");
-            words.push_str(", whose pods never become ready");
+        let key = |what: &str| format!("{PREFIX}{what}");
+        let annotations = &mut template["metadata"]["annotations"];
+        match fault {
+            Fault::None => {}
+            Fault::NeverReady => {
+                annotations[key("ready-after")] = json!("never");
+                words.push_str(", whose pods never become ready");
+            }
+            Fault::Crashes(nodes) => {
+                annotations[key("crash-after")] = json!(CRASH);
+                words.push_str(", whose pods crash");
+                if let Some(nodes) = nodes {
+                    annotations[key(ONLY_ON)] = json!(nodes);
+                    words.push_str(&format!(" on nodes with {nodes}"));
+                }
+            }
         }
         self.put(&template, &words)?;
         Ok(template)
     }
 
     /// Gives the DaemonSet this template, and reports what the plan does about it.
-    fn put(&mut self, template: &Value, words: &str) -> Result<(), DemoError> {
+    pub fn put(&mut self, template: &Value, words: &str) -> Result<(), DemoError> {
         let mut daemon_set = self.daemon_set();
         daemon_set["spec"]["template"] = template.clone();
         let made = self.cluster.apply(&daemon_set);
@@ -101,13 +126,13 @@ impl Story<'_> {
             let words = format!("then, the oldest pods first: {}", waiting(rollout));
             self.say(Who::Plan, &words)?;
         }
-        Ok(())
+        self.report_holds(&view, false)
     }
 
     /// The rollout at this moment.
     pub fn rollout_view(&mut self) -> RolloutView {
         let now = self.cluster.server.elapsed();
-        RolloutView::at(&mut self.chronicle, now)
+        RolloutView::at(&mut self.chronicle, now, self.agent.has_keys())
     }
 
     /// Reports why the rollout does not go on.

@@ -28,6 +28,8 @@ pub enum Who {
     Event,
     Kubelet,
     Scheduler,
+    /// What the conditions of the DaemonSet say.
+    Status,
     /// The progress of the DaemonSet.
     Coverage,
 }
@@ -42,6 +44,7 @@ impl Who {
             Who::Event => ("event", 34),
             Who::Kubelet => ("kubelet", 33),
             Who::Scheduler => ("scheduler", 33),
+            Who::Status => ("status", 34),
             Who::Coverage => ("coverage", 2),
         }
     }
@@ -63,6 +66,8 @@ struct Bars {
     gap: Option<ProgressBar>,
     /// During an update: how much of its budget is used, and which nodes are next.
     budget: Option<ProgressBar>,
+    /// With rollout control: how far the rollout is.
+    stage: Option<ProgressBar>,
     colour: bool,
 }
 
@@ -78,6 +83,7 @@ impl Show {
             total: None,
             gap: None,
             budget: None,
+            stage: None,
             colour,
         };
         Show {
@@ -137,7 +143,9 @@ impl Show {
         let due = match &self.said {
             None => true,
             Some((_, before)) if before.words() == now.words() => false,
-            Some((then, _)) => at >= *then + EVERY || now.is_complete(),
+            Some((then, before)) => {
+                at >= *then + EVERY || now.is_complete() && !before.is_complete()
+            }
         };
         if !due || !silent {
             return Ok(());
@@ -156,7 +164,8 @@ impl Show {
             .iter()
             .chain(bars.zones.values())
             .chain(&bars.total)
-            .chain(&bars.budget);
+            .chain(&bars.budget)
+            .chain(&bars.stage);
         all.for_each(ProgressBar::abandon);
         // The last bar has no line end. An error does not matter any more.
         let _ = writeln!(self.lines).and_then(|()| self.lines.flush());
@@ -194,12 +203,17 @@ impl Bars {
             show(bar, &coverage.total(), coverage);
         }
         if let Some(update) = &coverage.update {
-            let budget = self.budget.get_or_insert_with(|| {
+            let line = |prefix: &'static str| {
                 let style = ProgressStyle::with_template("{prefix:<7}{msg}").expect("a template");
-                let bar = ProgressBar::new(1).with_style(style).with_prefix("budget");
+                let bar = ProgressBar::new(1).with_style(style).with_prefix(prefix);
                 self.all.add(bar)
-            });
+            };
+            let budget = self.budget.get_or_insert_with(|| line("budget"));
             budget.set_message(update.long());
+            if let Some(standing) = update.standing_long() {
+                let stage = self.stage.get_or_insert_with(|| line("stage"));
+                stage.set_message(standing);
+            }
         }
     }
 

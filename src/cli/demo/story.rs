@@ -7,6 +7,8 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
+use crate::model::Time;
+use crate::plan::Progress;
 use crate::sim::{
     api::resource::{DAEMON_SETS, PODS},
     cluster::Cluster,
@@ -33,6 +35,9 @@ const STILL: Duration = Duration::from_millis(1_600);
 
 /// If pods that fit on no node are all that a rollout waits for, it is stuck after so long.
 const STUCK: Duration = Duration::from_secs(5);
+
+/// A bake that takes longer than this is not waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The most waits for the scheduler that are told.
 const WAITS: usize = 3;
@@ -61,6 +66,22 @@ pub enum Until {
     Still,
     /// All pods are of the current template and ready.
     Updated,
+    /// With rollout control: the rollout is complete, or does not go on by itself before long.
+    Decided,
+}
+
+/// Whether the rollout is complete, or does not go on by itself before long.
+fn is_decided(view: &RolloutView, now: Time, quiet: Duration, is_covered: bool) -> bool {
+    match &view.progress {
+        None => true,
+        // What completed before is complete before the last pods of it are ready.
+        Some(Progress::Complete) => is_covered,
+        Some(Progress::AwaitingApproval(_) | Progress::Paused(_) | Progress::AutoPaused(_)) => {
+            quiet >= STILL
+        }
+        Some(Progress::Baking(until)) => *until > now + PATIENCE,
+        Some(Progress::Rolling | Progress::Canary | Progress::RollingBack) => false,
+    }
 }
 
 /// A story, with everything that takes part in it.
@@ -188,6 +209,12 @@ impl<'a> Story<'a> {
                 Until::Halfway => total.new_ready * 2 >= total.desired,
                 Until::Still => rests && quiet >= STILL,
                 Until::Updated => coverage.is_complete() && total.old() == 0,
+                Until::Decided => {
+                    let time = self.cluster.server.now().into();
+                    let is_covered = coverage.is_complete();
+                    let is_decided = |view| is_decided(view, time, quiet, is_covered);
+                    rests && update.is_some_and(is_decided)
+                }
             };
             if there && self.voice.is_silent() && passed >= AT_LEAST {
                 return Ok(End::There);
@@ -262,6 +289,11 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
+    /// The last counts.
+    pub fn coverage(&self) -> &Coverage {
+        &self.counted.1
+    }
+
     /// Lets a moment pass, and reports its events. Counts only if something has changed.
     async fn step(&mut self) -> Result<(), DemoError> {
         self.pace.step().await;
@@ -279,7 +311,7 @@ impl<'a> Story<'a> {
         if has_changed || wakes.is_some_and(|at| at <= server.now().into()) {
             let update = self
                 .updates
-                .then(|| RolloutView::at(&mut self.chronicle, now));
+                .then(|| RolloutView::at(&mut self.chronicle, now, self.agent.has_keys()));
             let uid = text(&self.daemon_set(), "/metadata/uid");
             let basis = Basis {
                 uid,

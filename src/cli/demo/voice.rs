@@ -12,6 +12,8 @@ use super::show::{Show, Who};
 const QUIET: Duration = Duration::from_millis(100);
 /// but at most for so long.
 const LATE: Duration = Duration::from_millis(500);
+/// In a long story both are longer, so that it has fewer lines.
+const BRIEF: u32 = 2;
 /// Up to so many news of one sort have a line each.
 const FEW: usize = 2;
 
@@ -19,7 +21,8 @@ const FEW: usize = 2;
 #[derive(Default)]
 pub struct Voice {
     pending: Vec<(Duration, News)>,
-    /// Whether Kubernetes events are left out that repeat other news.
+    /// Whether the story is long: Kubernetes events are left out that repeat other news, and more
+    /// of the others share a line.
     pub brief: bool,
     heard: usize,
     waits: usize,
@@ -33,7 +36,9 @@ impl Voice {
         self.heard += news.len();
         let waits = news.iter().filter(|(_, n)| matches!(n, News::Waits { .. }));
         self.waits += waits.count();
-        let told = |news: &News| matches!(news, News::Event { kind, .. } if kind == "Normal");
+        let told = |news: &News| {
+            matches!(news, News::Event { kind, .. } if kind == "Normal") && !news.tells_of_rollout()
+        };
         let brief = self.brief;
         self.pending
             .extend(news.into_iter().filter(|(_, n)| !(brief && told(n))));
@@ -58,13 +63,17 @@ impl Voice {
     pub fn tell(&mut self, now: Duration, start: Duration, show: &mut Show) -> io::Result<()> {
         let last = self.pending.last().map(|(at, _)| *at);
         let first = self.pending.first().map(|(at, _)| *at);
-        let is_late = first.is_some_and(|at| now >= at + LATE);
-        if last.is_none_or(|at| now < at + QUIET && !is_late) {
+        let times = if self.brief { BRIEF } else { 1 };
+        let is_late = first.is_some_and(|at| now >= at + LATE * times);
+        if last.is_none_or(|at| now < at + QUIET * times && !is_late) {
             return Ok(());
         }
         let mut all = std::mem::take(&mut self.pending);
         while !all.is_empty() {
             let (at, first) = all[0].clone();
+            // What comes after an event of the rollout may follow from it, and stays there.
+            let end = all.iter().position(|(_, n)| n.tells_of_rollout());
+            let mut later = all.split_off(end.unwrap_or(all.len()).max(1));
             let alike: Vec<News> = all
                 .iter()
                 .map(|(_, n)| n.clone())
@@ -77,14 +86,17 @@ impl Voice {
                 }
                 None => self.words(&all.remove(0).1),
             };
+            all.append(&mut later);
             show.say(at.saturating_sub(start), who, &text)?;
         }
         Ok(())
     }
 
-    /// The words for one of the news. The message of a warning is printed once.
+    /// The words for one of the news. The message of a warning is printed once, but for those that
+    /// tell of the rollout.
     fn words(&mut self, news: &News) -> (Who, String) {
         match news {
+            news if news.tells_of_rollout() => words(news),
             News::Event { kind, reason, .. } if !self.warned.insert(reason.clone()) => {
                 (Who::Event, format!("{kind}: {reason}"))
             }
@@ -98,7 +110,11 @@ fn is_alike(a: &News, b: &News) -> bool {
     match (a, b) {
         (News::Created { cause: a, .. }, News::Created { cause: b, .. }) => a == b,
         (News::Deleted { cause: a, .. }, News::Deleted { cause: b, .. }) => a == b,
-        (News::Event { kind: a, .. }, News::Event { kind: b, .. }) => a == b && a == "Normal",
+        (News::Crashed { .. }, News::Crashed { .. }) => true,
+        (News::Event { kind: x, .. }, News::Event { kind: y, .. }) => {
+            let tells = a.tells_of_rollout() || b.tells_of_rollout();
+            x == y && x == "Normal" && !tells
+        }
         _ => a == b,
     }
 }
@@ -126,6 +142,7 @@ fn words(news: &News) -> (Who, String) {
             format!("delete pod {pod} on {node}: {cause}"),
         ),
         News::Failed { pod, node } => (Who::Kubelet, format!("pod {pod} on {node} failed")),
+        News::Crashed { pod, node } => (Who::Kubelet, format!("pod {pod} on {node} crashed")),
         News::Waits { node, time } => (
             Who::Controller,
             format!(
@@ -158,7 +175,10 @@ fn together(alike: &[News]) -> Option<(Who, String)> {
             Who::Controller,
             format!("delete {count} pods{}: {cause}", on(alike)),
         )),
-        News::Event { kind, .. } if kind == "Normal" => {
+        News::Crashed { .. } if count > FEW => {
+            Some((Who::Kubelet, format!("{count} pods{} crashed", on(alike))))
+        }
+        news @ News::Event { kind, .. } if kind == "Normal" && !news.tells_of_rollout() => {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for news in alike {
                 if let News::Event { reason, .. } = news {
@@ -179,7 +199,9 @@ fn together(alike: &[News]) -> Option<(Who, String)> {
 /// The nodes that the news are about, unless there are many.
 fn on(alike: &[News]) -> String {
     let node = |news| match news {
-        &News::Created { ref node, .. } | &News::Deleted { ref node, .. } => Some(&**node),
+        &News::Created { ref node, .. }
+        | &News::Deleted { ref node, .. }
+        | &News::Crashed { ref node, .. } => Some(&**node),
         _ => None,
     };
     let nodes: Vec<&str> = alike.iter().filter_map(node).collect();

@@ -58,7 +58,11 @@ fn deleted(e: &NodeExplanation) -> String {
     } else {
         ("pods", "are")
     };
-    let what = format!("{pods} {} {are} deleted now", names.join(", "));
+    let verb = match e.deletes.iter().all(|d| d.by.evicts()) {
+        true => "evicted",
+        false => "deleted",
+    };
+    let what = format!("{pods} {} {are} {verb} now", names.join(", "));
     let is_eligible = e.verdict.is_some_and(|v| v.should_run());
     let leaves_one = e.deletes.iter().all(|d| {
         matches!(

@@ -115,7 +115,7 @@ pub struct PodReport {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActionReport {
-    /// `create`, `delete` or `resize`.
+    /// `create`, `delete`, `evict` or `resize`.
     pub action: String,
     /// `metadata.name` of the pod.
     pub pod: String,
@@ -252,7 +252,7 @@ fn create(c: &plan::Create) -> ActionReport {
 
 fn delete(d: &plan::Delete) -> ActionReport {
     ActionReport {
-        action: "delete".to_owned(),
+        action: d.by.as_str().to_owned(),
         pod: d.pod.name.to_string(),
         phase: d.phase.as_str().to_owned(),
         cause: d.cause.as_str().to_owned(),

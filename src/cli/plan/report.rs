@@ -381,6 +381,9 @@ pub struct DeleteReport {
     pub phase: String,
     /// Why, in one word.
     pub cause: String,
+    /// `eviction` where it is evicted; absent where it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// How a rolling update stands, this plan carried out.

@@ -1,9 +1,13 @@
 //! Which revision each node is to have while a rollout is held.
 //!
-//! A node keeps the revision that it has: that of its newest pod, or of the last one that went. A
-//! node without any gets the stable revision, so nothing new starts anywhere. Where the revision
-//! of a node's pod is gone, the pod stays for as long as it lives, and the next one is of the
-//! stable revision; where there is none, nothing is created.
+//! A node keeps the revision that it has: that of its newest pod, or of the last one that went. Of
+//! two that live beside each other the current one is kept, also where the template was changed
+//! back while a node surged away from it. A node without any pod gets the stable revision, so
+//! nothing new starts anywhere. Where the revision of a node's pod is gone, the pod stays for as
+//! long as it lives, and the next one is of the stable revision; where there is none, nothing is
+//! created.
+//!
+//! Once the current revision has failed nothing of it is kept but the pods that live.
 
 use crate::model::{GonePod, NodeId, Pod, Revision, Snapshot, Str, Time, Verdicts};
 
@@ -59,12 +63,15 @@ pub enum Gone<'s> {
     Since(&'s Str, Time),
     /// All: nothing completed yet.
     All,
+    /// None does, and neither does a pod on its way out: the current revision failed, so no further
+    /// pod is made of it.
+    Failed,
 }
 
 impl Gone<'_> {
     fn counts(self, pod: &GonePod) -> bool {
         match self {
-            Gone::Unheeded => false,
+            Gone::Unheeded | Gone::Failed => false,
             Gone::Since(hash, at) => pod.created > at || pod.revision.as_ref() == Some(hash),
             Gone::All => true,
         }
@@ -131,14 +138,23 @@ impl<'s> Assignment<'s> {
             }
         };
         let nodes = snapshot.nodes;
+        let has_failed = matches!(gone, Gone::Failed);
         let of_node = |id: NodeId| {
             let here = by_node.on(id).iter();
-            // One that lives says more than one that is on its way out, and of those of one second
-            // the current revision's is the newer one.
-            let newest = here
-                .map(|pod| (pod.is_live(), pod.created, of_pod(pod)))
-                .max_by_key(|(live, created, slot)| (*live, *created, *slot == Slot::Current));
-            if let Some((_, _, slot)) = newest {
+            let here = here.filter(|pod| pod.is_live() || !has_failed);
+            // One that lives says more than one that is on its way out.
+            let best = here
+                .map(|pod| (pod.is_live(), of_pod(pod), pod.created))
+                .max_by_key(|(live, slot, created)| {
+                    let is_current = *slot == Slot::Current;
+                    (
+                        *live,
+                        *live && is_current != has_failed,
+                        *created,
+                        is_current,
+                    )
+                });
+            if let Some((_, slot, _)) = best {
                 return slot;
             }
             let pods = snapshot.gone_pods.on(nodes.name(id)).iter();

@@ -71,6 +71,7 @@ fn reasons(kind: ConditionType) -> &'static [&'static str] {
             "PinnedRevisionMissing",
             "TooManyBadNodes",
             "TooManyGroups",
+            "DisruptionBudgetUnusable",
         ],
         ConditionType::Reconciling => &["Baking", "AwaitingApproval"],
     }

@@ -18,12 +18,7 @@ use crate::plan::{
     revisions::{self, History},
 };
 
-use super::{
-    bake,
-    exempt::Exempt,
-    failing::{Failing, PastDeadline},
-    stages::Stage,
-};
+use super::{bake, exempt::Exempt, failing::Failing, failure::PastDeadline, stages::Stage};
 
 /// What the deadline is judged by.
 pub struct Watch<'w, 'a> {
@@ -56,20 +51,21 @@ impl Watch<'_, '_> {
             // A time that has not come is no record.
             Some(Clock::Since(_)) | None => self.current.started,
         };
-        let is_stopped = since.is_none();
-        if !self.runs() || failing.pauses() {
-            failing.set_clock = Some(Clock::Stopped).filter(|_| !is_stopped && self.may_run());
+        let until = since.map(|since| {
+            let approved = self.approved.map(|approved| approved.at);
+            let progress = self.last_available().max(approved).max(Some(since));
+            progress.unwrap_or(since) + deadline
+        });
+        let is_over = until.is_some_and(|until| until <= self.now);
+        if !self.runs(is_over) || failing.pauses() {
+            failing.set_clock = Some(Clock::Stopped).filter(|_| until.is_some());
             return;
         }
-        let Some(since) = since else {
+        if until.is_none() {
             failing.set_clock = Some(Clock::Since(self.now));
-            return;
-        };
-        let approved = self.approved.map(|approved| approved.at);
-        let progress = self.last_available().max(approved).max(Some(since));
-        let until = progress.unwrap_or(since) + deadline;
-        if until > self.now {
-            failing.wake_at = Time::earliest(failing.wake_at, Some(until));
+        }
+        if !is_over {
+            failing.wake_at = Time::earliest(failing.wake_at, until);
             return;
         }
         let late = self.late();
@@ -82,14 +78,15 @@ impl Watch<'_, '_> {
         failing.exceed(past, late);
     }
 
-    /// Whether the rollout has something to do, and waits for nobody.
-    fn runs(&self) -> bool {
+    /// Whether the rollout has something to do, and waits for nobody. Once the time is over, nodes
+    /// that go out of order do not begin it anew.
+    fn runs(&self, is_over: bool) -> bool {
         let waits = match self.stage.map(|stage| &stage.rule) {
             None => false,
             Some(HoldRule::Canary | HoldRule::EarlierGroup(_)) => false,
             Some(_) => true,
         };
-        !waits && self.may_run() && !self.is_held && self.is_under_way()
+        !waits && self.may_run() && !self.is_held && self.is_under_way(is_over)
     }
 
     /// Whether the controller replaces pods at all.
@@ -100,12 +97,13 @@ impl Watch<'_, '_> {
 
     /// Whether a node that counts has no available pod of the revision, and not too many are out of
     /// order.
-    fn is_under_way(&self) -> bool {
+    fn is_under_way(&self, is_over: bool) -> bool {
         let verdict = |id| self.snapshot.verdicts.get(id);
         let exempt = self.exempt.clone();
         let exempt = exempt.limit(self.snapshot, self.by_node, verdict);
         let mut nodes = self.eligible();
-        exempt.too_many().is_none() && nodes.any(|id| self.available_since(id).is_none())
+        (is_over || exempt.too_many().is_none())
+            && nodes.any(|id| self.available_since(id).is_none())
     }
 
     /// The nodes that count.

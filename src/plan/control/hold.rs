@@ -9,7 +9,8 @@ use crate::plan::{
     action::{ActionPhase, DeleteCause, Event, EventType},
     draft::Draft,
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 use super::{Gate, resources, stages::Stage};

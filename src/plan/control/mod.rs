@@ -13,7 +13,10 @@ mod deadline;
 pub mod digest;
 pub mod exempt;
 pub mod failing;
+pub mod failure;
+mod failures;
 pub mod hold;
+mod judge;
 pub mod pause;
 pub mod resources;
 pub mod rollback;
@@ -24,10 +27,7 @@ pub mod transitions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{
-    Approved, Bake, Clock, Control, Failed, FailureAction, NodeId, Pod, Revision, Snapshot, Str,
-    Template, Time,
-};
+use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Template, Time};
 
 use super::{
     action::{Create, Event},
@@ -35,14 +35,15 @@ use super::{
     draft::Draft,
     facts::Facts,
     hold::HoldRule,
-    revisions::{History, RevisionRef},
+    revisions::{self, History, RevisionRef},
     whole::OlderRevision,
 };
 
 use assign::{Assigned, Assignment, Gone, Stable};
 use bake::Sample;
 use exempt::Exempt;
-use failing::{AutoPause, Failing};
+use failing::Failing;
+use failure::AutoPause;
 use stable::{Hashed, Look};
 use standing::{Progress, Standing};
 
@@ -77,6 +78,13 @@ impl<'s, 'a: 's> Known<'s, 'a> {
     fn keep(&self, stable: Stable<'_>, gone: Gone<'_>) -> Assignment<'s> {
         let (snapshot, history) = (self.snapshot, self.history);
         Assignment::keep(snapshot, history, self.old, stable, gone, self.by_node)
+    }
+
+    /// Whether a live pod is of another revision than this one.
+    fn is_going_back(&self, to: &Str) -> bool {
+        let nodes = self.snapshot.nodes.iter();
+        let mut pods = nodes.flat_map(|(id, _)| self.by_node.on(id));
+        pods.any(|pod| pod.is_live() && revisions::hash_of(pod, self.history) != Some(to))
     }
 }
 
@@ -209,122 +217,6 @@ impl<'s> Rules<'s> {
         }
     }
 
-    /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
-    /// record that it began until it has completed: what fails later is upkeep.
-    pub fn failing<'a: 's>(&self, known: &Known<'s, 'a>) -> Failing {
-        let Known {
-            snapshot,
-            history,
-            by_node,
-            exempt,
-            now,
-            ..
-        } = *known;
-        let on_failure = self.control.and_then(Control::failures);
-        let current = self.current.filter(|current| current.started.is_some());
-        match (on_failure, current) {
-            (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
-                let approved = self.approved(current, now);
-                let judge = failing::Judge::new(snapshot, history, approved, now);
-                let mut failing = judge.find(on_failure, by_node, exempt);
-                failing = failing.with_stable(self.stable.is_some());
-                let failed = current.failed.as_deref().zip(self.stable);
-                let failed = failed.filter(|(failed, _)| {
-                    on_failure.action == FailureAction::Rollback
-                        && rollback::stands(failed, approved, now)
-                });
-                if let Some((failed, (_, stable))) = failed {
-                    let judge = judge.of_stable(stable, failed.at);
-                    failing.back = judge.find(on_failure, by_node, exempt).pause();
-                    failing.verdict = Some(failed.clone());
-                    return failing;
-                }
-                let deadline = self.control.and_then(|control| control.deadline);
-                if let Some(deadline) = deadline {
-                    let mut assignment =
-                        known.keep(self.stable(), self.gone(&known.history.current.hash));
-                    let facts = self.stages(known, &failing);
-                    let stage = self.control.zip(facts);
-                    let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
-                    let watch = deadline::Watch {
-                        snapshot,
-                        history,
-                        by_node,
-                        exempt,
-                        current,
-                        approved,
-                        stage: stage.as_ref(),
-                        is_held: self.held.is_some(),
-                        now,
-                    };
-                    watch.judge(deadline, &mut failing);
-                }
-                failing
-            }
-            _ => Failing::default(),
-        }
-    }
-
-    /// The approval that is recorded on the current revision. One of a time that has not come is
-    /// no record.
-    fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
-        current.approved.as_deref().filter(|a| a.at <= now)
-    }
-
-    /// What is to be recorded on the current revision of the time of `deadline`. It begins anew
-    /// with each stage.
-    pub fn clock(
-        &self,
-        history: &History,
-        failing: &Failing,
-        now: Time,
-    ) -> Option<(RevisionRef, Clock)> {
-        let deadline = self.control?.deadline.filter(|_| failing.is_judged);
-        let is_over = deadline.is_some() && history.ops.release_stages.is_some();
-        let anew = is_over.then_some(Clock::Since(now));
-        Some((self.current?.into(), anew.or(failing.set_clock)?))
-    }
-
-    /// The verdict that is to be recorded on the current revision.
-    pub fn verdict(&self, failing: &Failing, now: Time) -> Option<(RevisionRef, Failed)> {
-        if self.held.is_some() {
-            return None;
-        }
-        Some((self.current?.into(), failing.sentence(now)?))
-    }
-
-    /// What is to be recorded of an approval of the current revision: that it is there, with how
-    /// often containers had been restarted by then, or that it is gone again.
-    pub fn approval(
-        &self,
-        history: &History,
-        failing: &Failing,
-        now: Time,
-    ) -> Option<(RevisionRef, Approved)> {
-        let (control, current) = (self.control?, self.current?);
-        if !failing.is_judged {
-            return None;
-        }
-        let is_asked = control.approve.as_ref() == Some(&history.current.hash);
-        let known = self.approved(current, now);
-        let is_known = known.is_some_and(|approved| !approved.withdrawn);
-        if is_asked == is_known {
-            return None;
-        }
-        let approved = match known {
-            Some(known) if !is_asked => Approved {
-                withdrawn: true,
-                ..known.clone()
-            },
-            _ => Approved {
-                at: now,
-                restarts: failing.restarts(),
-                withdrawn: false,
-            },
-        };
-        Some((current.into(), approved))
-    }
-
     /// Which revision each node is to have, and how the canary stands. None where that is the
     /// current one for all.
     pub fn assignment<'a: 's>(
@@ -333,7 +225,12 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let keep = || known.keep(self.stable(), self.gone(&known.history.current.hash));
+        let has_failed = failing.verdict.is_some() || failing.sentence(known.now).is_some();
+        let keep = || match self.way_back(known.snapshot) {
+            _ if !has_failed => known.keep(self.stable(), self.gone(&known.history.current.hash)),
+            Some(_) => known.keep(self.stable(), Gone::Failed),
+            None => known.keep(Stable::Lost, Gone::Failed),
+        };
         if let Some(rule) = &self.held {
             return Some((keep(), Gate::Held(rule.clone())));
         }
@@ -347,8 +244,11 @@ impl<'s> Rules<'s> {
             if let Some(pause) = failing.back.clone() {
                 return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
             }
+            let Some(stable) = self.way_back(known.snapshot) else {
+                return Some((keep(), Gate::Held(HoldRule::PinnedRevisionMissing)));
+            };
             let mut assignment = keep();
-            assignment.assign_all(self.stable?.1);
+            assignment.assign_all(stable.hash);
             let rule = HoldRule::RolledBack(failed.into());
             return Some((assignment, Gate::Back(rule)));
         }
@@ -487,8 +387,8 @@ impl<'s> Rules<'s> {
     /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
-    /// when another one did since. `complete` is what [`status::Counted`](super::status::Counted)
-    /// has, unless the last stage still bakes.
+    /// when another one did since, or when its rollout began anew. `complete` is what
+    /// [`status::Counted`](super::status::Counted) has, unless the last stage still bakes.
     pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed());
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;
@@ -496,7 +396,8 @@ impl<'s> Rules<'s> {
             return Some((older.into(), now));
         }
         let current = self.current?;
-        if self.control.is_some() && complete && !is_newest(self.current_completed) {
+        let is_recorded = is_newest(self.current_completed) && !self.is_begun_anew(now);
+        if self.control.is_some() && complete && !is_recorded {
             return Some((current.into(), now));
         }
         let lost = self
@@ -513,6 +414,21 @@ impl<'s> Rules<'s> {
     /// Whether the current revision is the one that completed last.
     pub fn is_completed(&self) -> bool {
         self.current_completed.is_some() && self.current_completed >= self.old_completed()
+    }
+
+    /// The same, and it is not on its way back.
+    pub fn is_rolled_out(&self, now: Time) -> bool {
+        self.is_completed() && !self.is_begun_anew(now)
+    }
+
+    /// Whether the current revision completed, and became the newest again since: its template was
+    /// taken back, and then not. A time that has not come is no record.
+    fn is_begun_anew(&self, now: Time) -> bool {
+        let started = self.current.and_then(|revision| revision.started);
+        let started = started.filter(|at| *at <= now);
+        started
+            .zip(self.current_completed)
+            .is_some_and(|(started, completed)| started > completed)
     }
 
     /// How the last stage of a rollout stands, once the counts say that the revision is complete.

@@ -20,7 +20,8 @@ use crate::plan::{
     action::Resize,
     draft::Draft,
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
     revisions::{self, History},
 };
 

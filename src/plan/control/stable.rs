@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Bake, NodeId, Pod, Revision, Snapshot, Str, Time, Verdict};
+use crate::model::{Bake, Control, NodeId, Pod, Revision, Snapshot, Str, Time, Verdict, Verdicts};
 
 use crate::plan::{
     by_node::ByNode,
@@ -12,6 +12,8 @@ use crate::plan::{
 use super::{
     bake::{self, Sample},
     exempt::Exempt,
+    judge::Judge,
+    rollback,
 };
 
 /// A revision with its hash.
@@ -54,7 +56,16 @@ pub fn stable<'s>(
         .filter_map(|p| revisions::hash_of(p, history))
         .collect();
     let carried = old.iter().filter(|(_, hash)| carried.contains(hash));
-    carried.map(hashed).max_by_key(|(r, _)| (r.number, &r.name))
+    carried
+        .map(hashed)
+        .max_by_key(|(r, _)| (!has_failed(r, now), r.number, &r.name))
+}
+
+/// Whether the revision was taken back, and nobody has approved it since.
+fn has_failed(revision: &Revision, now: Time) -> bool {
+    let approved = revision.approved.as_deref().filter(|a| a.at <= now);
+    let failed = revision.failed.as_deref();
+    failed.is_some_and(|failed| rollback::stands(failed, approved, now))
 }
 
 /// What the completion of a revision is judged by.
@@ -151,11 +162,29 @@ impl<'p, 'a> Look<'p, 'a> {
         let is_complete = |revision: &Revision, hash: &Str| {
             let verdicts = self.snapshot.placed(revision)?.verdicts;
             let since = self.since(hash, revision.started, |id| verdicts.get(id))?;
-            self.has_baked(revision, hash, since).then_some(())
+            let fails = self.fails(revision, hash, verdicts);
+            (!fails && self.has_baked(revision, hash, since)).then_some(())
         };
         let complete = carried.filter(|(r, hash)| is_complete(r, hash).is_some());
         let newest = complete.max_by_key(|(revision, _)| (revision.number, &revision.name));
         newest.map(|(revision, hash)| (*revision, hash))
+    }
+
+    /// Whether the rollout of an older revision failed, or was paused because nodes fail. Then its
+    /// pods may be available for a moment, and it is not complete all the same.
+    fn fails(&self, revision: &Revision, hash: &Str, verdicts: &Verdicts) -> bool {
+        let is_judged = revision.started.is_some() && completed(revision, self.now).is_none();
+        let control = self.snapshot.daemon_set.control.as_deref();
+        let on_failure = control.and_then(Control::failures).filter(|_| is_judged);
+        has_failed(revision, self.now)
+            || on_failure.is_some_and(|on_failure| {
+                let approved = revision.approved.as_deref().filter(|a| a.at <= self.now);
+                let judge = Judge::new(self.snapshot, self.history, None, self.now);
+                let judge = judge.of_older(hash, verdicts, approved);
+                let exempt = Exempt::find(self.snapshot, self.history, hash, self.by_node);
+                let failing = judge.find(on_failure, self.by_node, &exempt);
+                failing.pause().is_some()
+            })
     }
 
     /// Whether an older revision that is complete since then was watched for long enough, or needs

@@ -3,10 +3,7 @@
 
 use crate::model::{DaemonSetStatus, Str, Time};
 
-use crate::plan::{
-    facts::Facts,
-    hold::{Hold, HoldRule},
-};
+use crate::plan::{facts::Facts, hold::HoldRule, holds::Hold};
 
 use super::{Gate, LastBake, stages::Stage};
 
@@ -141,16 +138,19 @@ impl Progressed<'_> {
     }
 }
 
-/// Whether a node that counts has no available pod of the revision that it is to have, or another
-/// one.
+/// Whether a node that counts has a pod of another revision than the one that it is to have. That
+/// the pods which came in its place become available is upkeep: else each of them that is unready
+/// for a moment would take back what was said. Nor is anything waited for on a node that is down:
+/// in a large cluster one always is, and nobody would learn that a person has to act.
 fn is_going_back(facts: &Facts<'_, '_>) -> bool {
-    let nodes = facts.snapshot.nodes.iter().map(|(id, _)| id);
-    let mut counts = nodes.filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
-    let minimum = facts.ds().min_ready_seconds;
+    let nodes = facts.snapshot.nodes.iter();
+    let up = nodes.filter(|(_, node)| node.health().unready.is_none());
+    let mut counts = up
+        .map(|(id, _)| id)
+        .filter(|id| facts.is_eligible(*id) && !facts.exempt.is(*id));
     counts.any(|id| {
-        let mut live = facts.visible(id).filter(|p| p.is_live()).peekable();
-        let is_right = |pod| facts.is_updated(id, pod) && pod.is_available(minimum, facts.now);
-        live.peek().is_none() || !live.all(is_right)
+        let mut pods = facts.visible(id).filter(|p| !p.phase.is_terminal());
+        pods.any(|pod| !facts.is_updated(id, pod))
     })
 }
 

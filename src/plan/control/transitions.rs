@@ -20,6 +20,9 @@ use super::{
     standing::{Progress, Standing},
 };
 
+/// The reason of the event that a rollout failed.
+pub const ROLLOUT_FAILED: &str = "RolloutFailed";
+
 /// How many keys an event names.
 const KEYS: usize = 10;
 
@@ -104,7 +107,7 @@ pub fn rolled_back(history: &History, stable: Option<&str>) -> Vec<Event> {
     let stable = stable.unwrap_or("the revision before");
     vec![
         warning(
-            "RolloutFailed",
+            ROLLOUT_FAILED,
             format!("The rollout of revision {name} failed{node}: {why}"),
         ),
         warning(
@@ -134,7 +137,7 @@ pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<
     let is_told = told(ds).is_some_and(|c| &*c.reason == standing.progress.as_str());
     (!is_told).then(|| Event {
         kind: EventType::Warning,
-        reason: "RolloutFailed",
+        reason: ROLLOUT_FAILED,
         message: format!(
             "The rollout of revision {} is paused: {}",
             history.current.name,

@@ -8,7 +8,8 @@ use crate::plan::{
     action::{ActionPhase, DeleteCause},
     draft::Draft,
     facts::{Facts, Updated},
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 use super::{

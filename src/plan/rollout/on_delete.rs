@@ -6,7 +6,8 @@ use crate::model::{DaemonSetStatus, NodeId};
 use crate::plan::{
     draft::Draft,
     facts::{Facts, Updated},
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 /// Holds every node with a live pod that is not of the node's revision.

@@ -151,11 +151,7 @@ mod tests {
 
     use crate::{
         model::Interner,
-        plan::{
-            LeftAlone,
-            hold::{HoldRule, Holds},
-            revisions::CurrentRevision,
-        },
+        plan::{LeftAlone, hold::HoldRule, holds::Holds, revisions::CurrentRevision},
         wire,
     };
 

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use crate::model::{NodeId, Pod, Str, Time, Uid, Verdict};
 
 use crate::plan::{
-    action::{Delete, DeleteCause},
+    action::{Delete, DeleteBy, DeleteCause},
     draft::Draft,
+    eviction,
     facts::Facts,
     hold::HoldRule,
 };
@@ -50,11 +51,12 @@ pub fn limit(
     if !draft.deletes.iter().any(is_removal) {
         return BTreeSet::new();
     }
-    let (mut removals, kept): (Vec<Delete>, Vec<Delete>) = std::mem::take(&mut draft.deletes)
+    let (mut all, kept): (Vec<Delete>, Vec<Delete>) = std::mem::take(&mut draft.deletes)
         .into_iter()
         .partition(|d| is_removal(d) && !is_excused(facts, d));
     draft.deletes = kept;
-    removals.sort_by_cached_key(|delete| turn(facts, delete));
+    all.sort_by_cached_key(|delete| turn(facts, delete));
+    let (waiting, mut removals) = evictions(facts, all, draft);
     let most = budget.max_unavailable.max(budget.max_surge).max(1);
     let room = most.saturating_sub(in_flight(facts, &removals));
     let held = removals.split_off(room.min(removals.len()));
@@ -63,8 +65,32 @@ pub fn limit(
     draft.deletes.extend(removals);
     let ids = nodes
         .iter()
+        .chain(&waiting)
         .filter_map(|name| facts.snapshot.nodes.id(name));
     ids.collect()
+}
+
+/// Makes evictions of them where the DaemonSet asks for that. Returns the nodes of those that were
+/// refused and wait, and the others.
+fn evictions(
+    facts: &Facts<'_, '_>,
+    mut removals: Vec<Delete>,
+    draft: &mut Draft,
+) -> (Vec<Str>, Vec<Delete>) {
+    if !facts.evicts() {
+        return (Vec::new(), removals);
+    }
+    let mut waiting = Vec::new();
+    removals.retain_mut(|delete| {
+        delete.by = DeleteBy::Eviction;
+        let pod = pod(facts, &delete.pod.name);
+        let waits = pod.is_some_and(|pod| eviction::waits(facts, &delete.node, pod, draft));
+        if waits {
+            waiting.push(delete.node.clone());
+        }
+        !waits
+    });
+    (waiting, removals)
 }
 
 /// What orders the removals: whether the pod is available, its age, its node.

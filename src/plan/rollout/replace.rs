@@ -1,6 +1,6 @@
 //! Without surge: an old pod goes first, and its node gets the new one when it is gone.
 
-use crate::plan::{action::DeleteCause, draft::Draft, hold::HoldRule};
+use crate::plan::{action::DeleteCause, draft::Draft, eviction, hold::HoldRule};
 
 use super::{
     census::{Candidate, Census, Pair, delete},
@@ -44,14 +44,17 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                     first,
                 };
                 if census.is_available(pod) {
-                    if !is_leaving {
+                    if !is_leaving && !eviction::waits(census.facts, node, pod, draft) {
                         candidates.push(candidate);
                     }
                 } else {
                     // Its node is unavailable already: nothing is lost.
                     rollout.unavailable += 1;
                     census.blocks(id, node, Some(pod));
-                    if !is_leaving && !census.is_going(pod) {
+                    if !is_leaving
+                        && !census.is_going(pod)
+                        && !eviction::waits(census.facts, node, pod, draft)
+                    {
                         waiting.push(candidate);
                     }
                 }

@@ -7,6 +7,7 @@ use crate::model::NodeId;
 use crate::plan::{
     action::{ActionPhase, CreateCause, DeleteCause},
     draft::Draft,
+    eviction,
     hold::HoldRule,
 };
 
@@ -68,6 +69,8 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                     _ if is_leaving => {}
                     (false, true) => waiting.push(candidate),
                     (_, false) if gate.is_shut() => waiting.push(candidate),
+                    (_, false)
+                        if !census.is_going(pod) && eviction::waits(facts, node, pod, draft) => {}
                     // Nothing is lost, and nothing is to come.
                     (false, false) => {
                         let cause = DeleteCause::OldUnavailable;
@@ -88,7 +91,11 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
                 rollout.old += 1;
                 if census.is_available(new) {
                     rollout.done += 1;
-                    if !is_leaving {
+                    if eviction::was_refused(facts, pod) {
+                        // It stays beside the new one, and may stay once more.
+                        rollout.surging += 1;
+                        census.blocks(id, node, None);
+                    } else if !is_leaving {
                         let first = facts.goes_first(id);
                         let candidate = Candidate {
                             id,

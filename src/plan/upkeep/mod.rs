@@ -23,7 +23,8 @@ use super::{
     action::{ActionPhase, CreateCause, DeleteCause},
     draft::{Draft, Held},
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
     leaving::Leaving,
 };
 

@@ -5,8 +5,10 @@ use crate::model::{Node, NodeId, Pod};
 use crate::plan::{
     action::{ActionPhase, DeleteCause},
     draft::Draft,
+    eviction,
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 /// Surging allows two pods on a node while the older revision's is ready and the newer one's is not
@@ -36,10 +38,16 @@ pub fn prune(facts: &Facts<'_, '_>, id: NodeId, node: &Node, running: &[&Pod], d
         return;
     };
     if !old.is_ready() {
+        if eviction::waits(facts, &node.name, old, draft) {
+            return;
+        }
         return draft.delete(old, &node.name, phase, DeleteCause::OldNotReady);
     }
     let available_at = new.available_at(facts.ds().min_ready_seconds);
     if available_at.is_some_and(|at| at <= facts.now) {
+        if eviction::waits(facts, &node.name, old, draft) {
+            return;
+        }
         return draft.delete(old, &node.name, phase, DeleteCause::Replaced);
     }
     if let Some(at) = available_at {

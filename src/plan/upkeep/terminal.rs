@@ -6,7 +6,8 @@ use crate::plan::{
     action::{ActionPhase, CreateCause, DeleteCause, Event, EventType},
     draft::Draft,
     facts::Facts,
-    hold::{HoldRule, NodeHold},
+    hold::HoldRule,
+    holds::NodeHold,
 };
 
 /// An event with what it is ordered by: its node and its pod.

@@ -44,6 +44,7 @@ pub fn complete(resource: &Resource, object: &mut Value) {
             ); // an alpha feature
             drop_if(&mut object["spec"], LEASE_FIELDS, Value::is_null);
         }
+        r if *r == resource::DISRUPTION_BUDGETS => {}
         r if *r == resource::EVENTS => event(object, OLDER_EVENT),
         _ => event(object, NEWER_EVENT),
     }

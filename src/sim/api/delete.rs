@@ -66,7 +66,8 @@ pub fn delete_collection(
     })))
 }
 
-fn delete_one(
+/// Deletes one object. Returns what is shown of it.
+pub fn delete_one(
     core: &mut Core,
     resource: &'static Resource,
     namespace: &str,

@@ -4,7 +4,7 @@ use super::core::{Answer, Core, Moment};
 use super::path::{Query, Target};
 use super::resource;
 use super::status::{ApiStatus, Result};
-use super::{binding, body, delete, read, write};
+use super::{binding, body, delete, eviction, read, write};
 
 /// One request, taken apart.
 pub struct Request<'a> {
@@ -34,7 +34,12 @@ pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result
     }
     match (request.method, target.subresource) {
         ("POST", "binding") => binding::bind(core, target, sent, moment),
-        (_, "binding") => Err(ApiStatus::not_allowed()),
+        ("POST", "eviction") => eviction::evict(core, target, query, sent, moment),
+        // Tests put them there.
+        ("POST" | "PUT" | "PATCH", _) if *target.resource == resource::DISRUPTION_BUDGETS => {
+            Err(ApiStatus::not_allowed())
+        }
+        (_, "binding" | "eviction") => Err(ApiStatus::not_allowed()),
         ("GET", "" | "status" | "resize") if is_one => {
             read::get(&core.store, target, query).map(Answer::ok)
         }

@@ -46,6 +46,11 @@ impl Entry {
         self.method == method && target.is_some_and(|t| t.resource.plural == plural)
     }
 
+    /// Whether it asks for an object to go: a delete, or an eviction.
+    pub fn is_delete(&self) -> bool {
+        self.method == "DELETE" || self.is("POST", "/eviction")
+    }
+
     /// Whether it opens a watch.
     pub fn is_watch(&self) -> bool {
         self.method == "GET" && Query::parse(&self.query).is("watch")

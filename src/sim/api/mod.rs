@@ -15,6 +15,7 @@ mod delete_options;
 pub mod deliveries;
 mod dispatch;
 pub mod events;
+mod eviction;
 pub mod faults;
 mod fields;
 mod finalizers;

@@ -14,7 +14,7 @@ pub struct Target {
     pub namespace: String,
     /// The object's name; empty for the collection.
     pub name: String,
-    /// `status`, `binding`, `resize` or `finalize`; empty for the object itself.
+    /// `status`, `binding`, `eviction`, `resize` or `finalize`; empty for the object itself.
     pub subresource: &'static str,
 }
 
@@ -63,6 +63,7 @@ pub fn target(path: &str) -> Result<Target> {
         "" => "",
         "status" if resource.status => "status",
         "binding" if *resource == resource::PODS => "binding",
+        "eviction" if *resource == resource::PODS => "eviction",
         "resize" if *resource == resource::PODS => "resize",
         "finalize" if *resource == resource::NAMESPACES => "finalize",
         _ => return Err(ApiStatus::no_such_path()),
@@ -177,6 +178,11 @@ mod tests {
             ("/api/v1/namespaces/a/pods/b", "pods a/b "),
             ("/api/v1/namespaces/a/pods/b/status", "pods a/b status"),
             ("/api/v1/namespaces/a/pods/b/binding", "pods a/b binding"),
+            ("/api/v1/namespaces/a/pods/b/eviction", "pods a/b eviction"),
+            (
+                "/apis/policy/v1/namespaces/a/poddisruptionbudgets/b",
+                "poddisruptionbudgets.policy a/b ",
+            ),
             ("/api/v1/namespaces/a/pods/b/resize", "pods a/b resize"),
             ("/api/v1/namespaces/a/bindings", "pods a/ binding"),
             ("/api/v1/nodes/n/status", "nodes /n status"),

@@ -74,8 +74,16 @@ pub static LEASES: Resource = Resource {
     ..core("leases", "Lease")
 };
 
+/// `policy/v1`, `poddisruptionbudgets`, which are only read here.
+pub static DISRUPTION_BUDGETS: Resource = Resource {
+    group: "policy",
+    status: true,
+    generation: true,
+    ..core("poddisruptionbudgets", "PodDisruptionBudget")
+};
+
 /// All resources that are served.
-pub static ALL: [&Resource; 8] = [
+pub static ALL: [&Resource; 9] = [
     &PODS,
     &NODES,
     &NAMESPACES,
@@ -84,6 +92,7 @@ pub static ALL: [&Resource; 8] = [
     &DAEMON_SETS,
     &CONTROLLER_REVISIONS,
     &LEASES,
+    &DISRUPTION_BUDGETS,
 ];
 
 impl PartialEq for Resource {

@@ -36,8 +36,10 @@ pub struct Metadata {
     /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
     /// removal.
     pub deletion_grace_period_seconds: Option<i64>,
-    /// `metadata.annotations`; those under [`PREFIX`](super::lifecycle::PREFIX) make the
-    /// [`Script`](super::lifecycle::Script).
+    /// `metadata.labels`, of which those of nodes count.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`; those under [`PREFIX`](super::script::PREFIX) make the
+    /// [`Script`](super::script::Script).
     pub annotations: BTreeMap<String, String>,
 }
 

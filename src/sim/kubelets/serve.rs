@@ -11,10 +11,11 @@ use kube::core::Request;
 use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
-use super::lifecycle::{Next, PREFIX, Script, Seen, Step, next, report};
+use super::lifecycle::{Next, Seen, Step, next, report};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
 use super::pod::{Metadata, Pod};
+use super::script::{PREFIX, Script};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
 
@@ -270,7 +271,7 @@ impl Server {
         let Some(node) = self.nodes.get(&key.0).filter(|node| !silent(node)) else {
             return;
         };
-        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        let script = Script::read(&row.pod.metadata, &node.metadata);
         if let Next::At(at, _) = next(&row.pod, &script, &row.seen) {
             row.due = Some(at);
             self.due.insert((at, Job::Pod(key.clone())));
@@ -298,7 +299,7 @@ impl Server {
             return;
         };
         row.due = None;
-        let script = Script::read(&row.pod.metadata.annotations, &node.metadata.annotations);
+        let script = Script::read(&row.pod.metadata, &node.metadata);
         let Next::At(_, step) = next(&row.pod, &script, &row.seen) else {
             return;
         };

@@ -46,7 +46,7 @@ impl Promise for Budget {
     }
 
     fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
-        let deletes = step.request.filter(|r| r.method == "DELETE");
+        let deletes = step.request.filter(|r| r.is_delete());
         let Some(request) = deletes.filter(|_| step.is_for(&PODS)) else {
             return Vec::new();
         };

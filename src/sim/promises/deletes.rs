@@ -41,7 +41,7 @@ impl Promise for Deletes {
             return Vec::new();
         }
         let wrong = match step.request {
-            Some(request) if request.method == "DELETE" => self.judge(step, request, before, past),
+            Some(request) if request.is_delete() => self.judge(step, request, before, past),
             _ => None,
         };
         let place = (owner(before).to_owned(), target(before).to_owned());

@@ -6,7 +6,8 @@
 //! last, or if it may be in the canary: it matches the selector, or fewer nodes have the current
 //! revision than the canary has; or if no node of an earlier group of `order` is without it.
 //! Nothing is held while no other revision is stable: none completed after the current one, and no
-//! live pod is of one.
+//! live pod is of one. All nodes are held while more nodes fail than are tolerated, and after a
+//! verdict no pod of the revision is made at all ([`failing`](super::failing)).
 //!
 //! A controller is charged for what it must have known: all states of the DaemonSet since then have
 //! to hold the node.
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde_json::{Value, value::to_raw_value};
 
 use super::facts::{self, current_hash, hash, is_live, is_of_template, owner, said, target, text};
+use super::failing::Judged;
 use super::past::{Life, Past, Set};
 use super::promise::Promise;
 use super::step::Step;
@@ -45,7 +47,7 @@ impl Promise for Gates {
         let write = step.write;
         let wrong = match (&write.before, write.change) {
             (None, Change::Added) => created(step, request, &write.object, past),
-            (Some(before), change) if request.method == "DELETE" && is_live(before) => {
+            (Some(before), change) if request.is_delete() && is_live(before) => {
                 let goes = change == Change::Deleted || !is_live(&write.object);
                 goes.then(|| deleted(step, request, before, past)).flatten()
             }
@@ -53,6 +55,10 @@ impl Promise for Gates {
         };
         wrong.into_iter().collect()
     }
+}
+
+fn pod_is_made(step: &Step<'_>) -> bool {
+    step.write.before.is_none()
 }
 
 fn created(step: &Step<'_>, request: &Entry, pod: &Value, past: &Past) -> Option<String> {
@@ -81,6 +87,8 @@ fn deleted(step: &Step<'_>, request: &Entry, pod: &Value, past: &Past) -> Option
 enum Held<'a> {
     /// All of them are.
     All,
+    /// All of them are, and none has the current revision again.
+    Back,
     /// Those outside of the canary are.
     Canary(&'a Canary),
     /// Those of groups are that come later than one which is not done.
@@ -118,8 +126,23 @@ impl<'a> View<'a> {
         let of_current = || revisions.iter().filter(|r| hash(r) == current);
         let is_known = of_current().any(|r| completed(r).is_some());
         let released: BTreeSet<String> = of_current().flat_map(|r| released(r)).collect();
+        let judged = Judged {
+            past,
+            owner,
+            current,
+            revisions: of_current().copied().collect(),
+            since,
+            time: step.time(since),
+        };
+        let is_made = pod_is_made(step);
         let held = |set: &'a Set| {
             let control = set.read.as_ref()?.control.as_deref()?;
+            if judged.is_paused(set) {
+                return Some((set, Held::All));
+            }
+            if is_made && judged.is_back(set) {
+                return Some((set, Held::Back));
+            }
             Some((set, held(control, current, is_known, &released)?))
         };
         let sets: Option<Vec<_>> = sets.into_iter().map(held).collect();
@@ -165,11 +188,15 @@ impl<'a> View<'a> {
 
     /// Whether each state holds the node. `but` is the UID of a pod that does not count.
     fn holds(&self, node: &str, but: &str) -> bool {
+        let mut all = self.sets.iter();
+        if all.all(|(_, held)| matches!(held, Held::Back)) {
+            return !node.is_empty();
+        }
         if node.is_empty() || self.has_current(node, but) {
             return false;
         }
         self.sets.iter().all(|(set, held)| match held {
-            Held::All => true,
+            Held::All | Held::Back => true,
             Held::Canary(canary) => !self.may_be_in(canary, set, node),
             Held::Order(order) => !self.may_follow(order, set, node),
         })

@@ -12,6 +12,7 @@ use super::facts::{
     self, hash, is_live, is_terminal, is_terminating, is_unschedulable, owner, ready_since, target,
     text,
 };
+use super::failing;
 use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
@@ -83,6 +84,8 @@ pub struct Life {
     pub unschedulable: Option<Duration>,
     /// The clients that asked for its deletion and were answered: they know of it.
     pub deleted_by: Vec<Arc<str>>,
+    /// When a container had been restarted too often.
+    pub crashed: Option<Duration>,
     ready: Vec<Ready>,
 }
 
@@ -186,9 +189,13 @@ impl Past {
             ended: false,
             unschedulable: None,
             deleted_by: Vec::new(),
+            crashed: None,
             ready: Vec::new(),
         });
         let gone = write.change == Change::Deleted;
+        if failing::crashes(pod) {
+            life.crashed.get_or_insert(at);
+        }
         owner(pod).clone_into(&mut life.owner);
         node.clone_into(&mut life.node);
         if life.hash != hash(pod) {
@@ -205,7 +212,7 @@ impl Past {
             life.unschedulable = Some(at);
         }
         if let Some(request) = step.request
-            && request.method == "DELETE"
+            && request.is_delete()
             && request.ended.is_some()
         {
             life.deleted_by.push(request.client.clone());

@@ -68,6 +68,20 @@ impl Case {
                 self.lab.patch("agent", &patch).await;
             }
             Step::History => self.template("c").await,
+            Step::Evicted => {
+                self.evict().await;
+                self.template("d").await;
+            }
+            Step::Unusable => {
+                self.evict().await;
+                let budget = json!({
+                    "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                    "metadata": { "name": "agent", "namespace": self.lab.namespace },
+                    "spec": { "maxUnavailable": 1, "selector": { "matchLabels": { "app": "agent" } } },
+                });
+                self.lab.apply(&budget.to_string()).await;
+                self.template("e").await;
+            }
             Step::RevisionGoes => {
                 let all = self.revisions().await;
                 let (name, uid, _) = all.last().cloned().expect("there is a revision");
@@ -77,6 +91,12 @@ impl Case {
                 self.gone = (name, uid);
             }
         }
+    }
+
+    async fn evict(&self) {
+        let key = "daemonset-controller.io/replace-by=eviction";
+        let annotate = ["annotate", "--overwrite", "daemonset", "agent", key];
+        self.lab.kubectl_ok(&annotate).await;
     }
 
     /// Has a webhook create what the controller is about to, and makes a DaemonSet for it.

@@ -15,7 +15,7 @@ impl Case {
         match step {
             Step::Start => same(self.agents().await.len(), 3),
             Step::Status => {
-                let status = self.lab.get("agent").await.status.unwrap_or_default();
+                let status = self.lab.status("agent").await?;
                 same(status.desired_number_scheduled, 3)
             }
             Step::Event => same(self.lab.events("SuccessfulCreate").await.is_empty(), false),
@@ -59,13 +59,16 @@ impl Case {
                 let read = self.answers(verb).iter().any(|code| *code < 300);
                 same(read, true)
             }
-            Step::NewTemplate => {
-                let pods = self.agents().await;
-                let old = pods.iter().filter(|pod| {
-                    let annotations = pod.metadata.annotations.clone().unwrap_or_default();
-                    annotations.get("live.test/version").map(String::as_str) != Some("b")
-                });
-                same((pods.is_empty(), old.count()), (false, 0))
+            Step::NewTemplate => self.all_are("b").await,
+            Step::Evicted => self.all_are("d").await,
+            Step::Unusable => {
+                let status = self.lab.get("agent").await.status.unwrap_or_default();
+                let conditions = status.conditions.unwrap_or_default();
+                let stalled = conditions
+                    .into_iter()
+                    .find(|c| c.type_.as_deref() == Some("Stalled"));
+                let reason = stalled.and_then(|c| c.reason);
+                same(reason.as_deref(), Some("DisruptionBudgetUnusable"))
             }
             Step::Rollback => {
                 let highest = self.revisions().await.last().map(|(_, _, number)| *number);
@@ -84,6 +87,16 @@ impl Case {
                 same(back, true)
             }
         }
+    }
+
+    /// Whether all pods are of this version of the template.
+    async fn all_are(&self, version: &str) -> Result<(), String> {
+        let pods = self.agents().await;
+        let old = pods.iter().filter(|pod| {
+            let annotations = pod.metadata.annotations.clone().unwrap_or_default();
+            annotations.get("live.test/version").map(String::as_str) != Some(version)
+        });
+        same((pods.is_empty(), old.count()), (false, 0))
     }
 
     /// Waits until the step is done.

@@ -14,7 +14,7 @@ use crate::{
         plan::report::ObjectName,
     },
     model::{Snapshot, Time, Verdicts},
-    plan::{self, Create, Plan, eligibility::Eligibility},
+    plan::{self, Create, HoldRule, Plan, Progress, eligibility::Eligibility},
 };
 
 use super::ours::{self, Recorded};
@@ -115,7 +115,7 @@ impl DaemonSetReport {
                 create: without.creates.len(),
                 delete: without.deletes.len(),
             },
-            old: without.rollout.as_ref().map_or(0, |rollout| rollout.old),
+            old: old(&without),
             conditions: conditions.into_iter().map(str::to_owned).collect(),
             recorded: mine.map(|r| r.key.name.to_string()).collect(),
         }
@@ -127,7 +127,7 @@ impl DaemonSetReport {
     }
 }
 
-/// Whether pods are created or deleted otherwise.
+/// Whether pods are created or deleted otherwise, now or when the budget allows it.
 fn differ(with: &Plan, without: &Plan) -> bool {
     // What a pod is made with is no other rollout either.
     let creates = |plan: &Plan| -> Vec<Create> {
@@ -138,7 +138,24 @@ fn differ(with: &Plan, without: &Plan) -> bool {
         })
         .collect()
     };
-    creates(with) != creates(without) || with.deletes != without.deletes
+    creates(with) != creates(without)
+        || with.deletes != without.deletes
+        || (is_taken_back(with) && old(without) > 0)
+}
+
+/// Whether all nodes go back or went back, which no rule holds.
+fn is_taken_back(plan: &Plan) -> bool {
+    let standing = plan.standing.as_ref();
+    standing.is_some_and(|standing| match &standing.progress {
+        Progress::RollingBack => true,
+        Progress::AutoPaused(rule) => matches!(rule, HoldRule::RolledBack(_)),
+        _ => false,
+    })
+}
+
+/// The nodes whose pods a plan replaces, one budget after another.
+fn old(plan: &Plan) -> usize {
+    plan.rollout.as_ref().map_or(0, |rollout| rollout.old)
 }
 
 impl Handback {
@@ -146,5 +163,16 @@ impl Handback {
     pub fn add(&mut self, report: DaemonSetReport) {
         self.rolls_out |= report.rolls_out;
         self.daemon_sets.push(report);
+    }
+
+    /// The note about the key `resources`, where a DaemonSet that is named has it.
+    pub fn about_resources(&self) -> Option<String> {
+        let mut keys = self.daemon_sets.iter().map(|d| &d.keys);
+        let has_rules = keys.any(|keys| keys.contains_key("resources"));
+        has_rules.then(|| {
+            "pods that were made by rules of the key resources stay as they are; those that the \
+             built-in controller makes have the resources of the template"
+                .to_owned()
+        })
     }
 }

@@ -10,18 +10,21 @@ use crate::{
         commands::{keys, object::Object},
         explain::{
             explain,
-            report::{AssignedReport, GroupReport},
+            report::{AssignedReport, CauseReport, GroupReport},
         },
-        plan::{notes, report::ObjectName},
+        plan::{notes, report::ObjectName, text::reasons::grouped},
     },
     model::{DaemonSet, Snapshot, Str, Time},
-    plan::{self, DetailedPlan, HoldRule, Progress, Standing},
+    plan::{self, DetailedPlan, HoldRule, NodeFailure, Progress, Standing},
 };
 
 use super::next::{self, Step};
 
 /// The stage of a DaemonSet for which nothing is done.
 pub const LEFT_ALONE: &str = "LeftAlone";
+
+/// The kind of the causes of nodes that fail.
+const FAILS: &str = "Fails";
 
 /// How a rollout stands.
 #[derive(Serialize, Deserialize, Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Status {
     pub keys: BTreeMap<String, String>,
     /// Whether the controller has acted on these keys and on this generation.
     pub keys_read: bool,
+    /// The nodes that fail with the revision that is rolled out, by why, the commonest first.
+    pub failing: Vec<GroupReport>,
     /// The nodes that are not done, by what they wait for, the commonest first.
     pub waiting: Vec<GroupReport>,
     /// What a person can do.
@@ -158,6 +163,7 @@ impl Status {
             },
             keys: keys::in_force(object, ds.control.as_deref()),
             keys_read: keys::are_read(object),
+            failing: failing(&detailed.failing),
             waiting: waiting(snapshot, &detailed, now),
             next: next::steps(&detailed, &object.key, program),
             notes: notes::about(ds, plan)
@@ -235,6 +241,35 @@ fn left_alone(detailed: &DetailedPlan) -> (&'static str, String, Option<Time>) {
     let why = detailed.plan.left_alone.as_ref();
     let why = why.map_or_else(String::new, |why| format!("nothing is done: {why}"));
     (LEFT_ALONE, why, None)
+}
+
+/// The nodes that fail, by why.
+fn failing(each: &[NodeFailure]) -> Vec<GroupReport> {
+    let cause = |failed: &NodeFailure| {
+        let why = failed.failure.describe();
+        CauseReport {
+            kind: FAILS.to_owned(),
+            reason: failed.failure.as_str().to_owned(),
+            message: match failed.is_back {
+                true => format!("with the stable revision, {why}"),
+                false => why,
+            },
+        }
+    };
+    let causes: Vec<CauseReport> = each.iter().map(cause).collect();
+    let by_cause = causes
+        .iter()
+        .zip(each.iter().map(|failed| failed.node.to_string()));
+    let groups = grouped(by_cause).into_iter();
+    groups
+        .map(|(cause, mut nodes)| {
+            nodes.sort();
+            GroupReport {
+                cause: cause.clone(),
+                nodes,
+            }
+        })
+        .collect()
 }
 
 /// The nodes that are not done, as `explain` groups them.

@@ -56,19 +56,21 @@ pub fn render(status: &Status, verbose: bool) -> String {
     field(&mut out, "Nodes", &counts(status.counts));
     field(&mut out, "Keys", &keys(status, longest));
     section(&mut out, "Notes", &status.notes);
-    let mut shown = status.waiting[..status.waiting.len().min(causes)].to_vec();
-    for group in &mut shown {
-        group.cause.message = cut(&group.cause.message, longest);
-    }
-    render_groups(&mut out, &shown, most);
-    let more = &status.waiting[shown.len()..];
-    if !more.is_empty() {
-        let nodes: usize = more.iter().map(|group| group.nodes.len()).sum();
-        let _ = writeln!(
-            out,
-            "\n{nodes} more nodes for {} other causes (-v lists them)",
-            more.len()
-        );
+    for groups in [&status.failing, &status.waiting] {
+        let mut shown = groups[..groups.len().min(causes)].to_vec();
+        for group in &mut shown {
+            group.cause.message = cut(&group.cause.message, longest);
+        }
+        render_groups(&mut out, &shown, most);
+        let more = &groups[shown.len()..];
+        if !more.is_empty() {
+            let nodes: usize = more.iter().map(|group| group.nodes.len()).sum();
+            let _ = writeln!(
+                out,
+                "\n{nodes} more nodes for {} other causes (-v lists them)",
+                more.len()
+            );
+        }
     }
     let next: Vec<String> = status
         .next

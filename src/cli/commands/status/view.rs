@@ -72,6 +72,7 @@ mod tests {
             },
             keys: BTreeMap::new(),
             keys_read: true,
+            failing: Vec::new(),
             waiting: Vec::new(),
             next: Vec::new(),
             notes: Vec::new(),

@@ -316,6 +316,7 @@ fn delete(d: &plan::Delete) -> DeleteReport {
         node: d.node.to_string(),
         phase: d.phase.as_str().to_owned(),
         cause: d.cause.as_str().to_owned(),
+        by: d.by.evicts().then(|| "eviction".to_owned()),
     }
 }
 

@@ -290,7 +290,7 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
             let _ = write!(cause, ": {message}");
         }
         let row = [
-            "delete".to_owned(),
+            d.by.as_str().to_owned(),
             format!("pod/{}", d.pod.name),
             d.node.to_string(),
             d.phase.as_str().to_owned(),

@@ -18,6 +18,12 @@ fn rolling(nodes: usize, strategy: Value) -> Story {
     (0..nodes).fold(story, |story, n| story.there(old(n)))
 }
 
+fn evicted(mut story: Story, name: &str) -> Story {
+    let path = format!("{POD}{name}/eviction");
+    story.remove(&PODS, name, Some(("us", "POST", &path)));
+    story
+}
+
 fn budget(max_unavailable: impl Into<Value>) -> Value {
     json!({"maxUnavailable": max_unavailable.into(), "maxSurge": 0})
 }
@@ -101,6 +107,12 @@ fn without_surge_by_table() {
         ("one of one", one().deleted("old-n0"), false),
         ("two of one", both(1.into()), true),
         ("two of two", both(2.into()), false),
+        (
+            "two of one, evicted",
+            evicted(evicted(one(), "old-n0"), "old-n1"),
+            true,
+        ),
+        ("one of one, evicted", evicted(one(), "old-n0"), false),
         ("two of zero, which counts as one", both(0.into()), true),
         (
             "one of zero, which counts as one",

@@ -1,0 +1,138 @@
+//! What is judged of the current revision while it is rolled out, and what is to be recorded of it:
+//! an approval, the time of the deadline, a verdict.
+
+use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Snapshot, Time};
+
+use crate::plan::revisions::{History, RevisionRef};
+
+use super::{Known, Rules, assign::Assigned, deadline, failing::Failing, judge::Judge, rollback};
+
+impl<'s> Rules<'s> {
+    /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
+    /// record that it began until it has completed: what fails later is upkeep.
+    pub fn failing<'a: 's>(&self, known: &Known<'s, 'a>) -> Failing {
+        let Known {
+            snapshot,
+            history,
+            by_node,
+            exempt,
+            now,
+            ..
+        } = *known;
+        let on_failure = self.control.and_then(Control::failures);
+        let current = self.current.filter(|current| current.started.is_some());
+        match (on_failure, current) {
+            (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
+                let approved = self.approved(current, now);
+                let judge = Judge::new(snapshot, history, approved, now);
+                let mut failing = judge.find(on_failure, by_node, exempt);
+                failing = failing.with_stable(self.way_back(snapshot).is_some());
+                let failed = current.failed.as_deref().filter(|failed| {
+                    on_failure.action == FailureAction::Rollback
+                        && rollback::stands(failed, approved, now)
+                });
+                if let Some(failed) = failed {
+                    let way = self.way_back(snapshot);
+                    let way = way.filter(|to| known.is_going_back(to.hash));
+                    if let Some(to) = way {
+                        let judge = judge.of_older(to.hash, to.verdicts, None);
+                        let judge = judge.since(failed.at);
+                        failing.go_back(judge.find(on_failure, by_node, exempt));
+                    }
+                    failing.verdict = Some(failed.clone());
+                    return failing;
+                }
+                let deadline = self.control.and_then(|control| control.deadline);
+                if let Some(deadline) = deadline {
+                    let mut assignment =
+                        known.keep(self.stable(), self.gone(&known.history.current.hash));
+                    let facts = self.stages(known, &failing);
+                    let stage = self.control.zip(facts);
+                    let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
+                    let watch = deadline::Watch {
+                        snapshot,
+                        history,
+                        by_node,
+                        exempt,
+                        current,
+                        approved,
+                        stage: stage.as_ref(),
+                        is_held: self.held.is_some(),
+                        now,
+                    };
+                    watch.judge(deadline, &mut failing);
+                }
+                failing
+            }
+            _ => Failing::default(),
+        }
+    }
+
+    /// What nodes go back to where the current revision fails: the stable one. None where there is
+    /// none, and where it may be the one that is gone: pods run whose revision is.
+    pub(super) fn way_back<'a: 's>(&self, snapshot: &Snapshot<'a>) -> Option<Assigned<'s>> {
+        let (revision, hash) = self.stable.filter(|_| !self.has_lost)?;
+        let verdicts = snapshot.placed(revision)?.verdicts;
+        Some(Assigned { hash, verdicts })
+    }
+
+    /// The approval that is recorded on the current revision. One of a time that has not come is
+    /// no record.
+    fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
+        current.approved.as_deref().filter(|a| a.at <= now)
+    }
+
+    /// What is to be recorded on the current revision of the time of `deadline`. It begins anew
+    /// with each stage.
+    pub fn clock(
+        &self,
+        history: &History,
+        failing: &Failing,
+        now: Time,
+    ) -> Option<(RevisionRef, Clock)> {
+        let deadline = self.control?.deadline.filter(|_| failing.is_judged);
+        let is_over = deadline.is_some() && history.ops.release_stages.is_some();
+        let anew = is_over.then_some(Clock::Since(now));
+        Some((self.current?.into(), anew.or(failing.set_clock)?))
+    }
+
+    /// The verdict that is to be recorded on the current revision.
+    pub fn verdict(&self, failing: &Failing, now: Time) -> Option<(RevisionRef, Failed)> {
+        if self.held.is_some() {
+            return None;
+        }
+        Some((self.current?.into(), failing.sentence(now)?))
+    }
+
+    /// What is to be recorded of an approval of the current revision: that it is there, with how
+    /// often containers had been restarted by then, or that it is gone again.
+    pub fn approval(
+        &self,
+        history: &History,
+        failing: &Failing,
+        now: Time,
+    ) -> Option<(RevisionRef, Approved)> {
+        let (control, current) = (self.control?, self.current?);
+        if !failing.is_judged {
+            return None;
+        }
+        let is_asked = control.approve.as_ref() == Some(&history.current.hash);
+        let known = self.approved(current, now);
+        let is_known = known.is_some_and(|approved| !approved.withdrawn);
+        if is_asked == is_known {
+            return None;
+        }
+        let approved = match known {
+            Some(known) if !is_asked => Approved {
+                withdrawn: true,
+                ..known.clone()
+            },
+            _ => Approved {
+                at: now,
+                restarts: failing.restarts(),
+                withdrawn: false,
+            },
+        };
+        Some((current.into(), approved))
+    }
+}
