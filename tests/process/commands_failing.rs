@@ -51,11 +51,11 @@ fn fail(cluster: &Cluster) {
     record(cluster, json!({ "verdict": verdict.to_string() }));
 }
 
-/// All nodes went back.
-fn go_back(cluster: &Cluster) {
+/// These nodes went back.
+fn go_back(cluster: &Cluster, nodes: &[&str]) {
     let set = cluster.agent();
     let now = json!({ "gracePeriodSeconds": 0 });
-    for node in ["a", "b"] {
+    for node in nodes {
         let (code, _) = cluster.send("DELETE", &format!("{PODS}/agent-{node}"), "", &now);
         assert_eq!(code, 200);
         cluster.pod(&set, &format!("node-{node}"), "aaaa");
@@ -134,12 +134,7 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
     assert!(text.contains("current, failed"), "{text}");
 
     // node-a went back, and crashes with the stable revision as well.
-    go_back(&cluster);
-    let back = status(&cluster);
-    assert_eq!(
-        (&back["stage"], &back["failing"]),
-        (&"RolledBack".into(), &json!([]))
-    );
+    go_back(&cluster, &["a"]);
     container(&cluster, "a", crashes(), 1);
     let paused = status(&cluster);
     assert_eq!(paused["stage"], "RollbackPaused");
@@ -147,6 +142,13 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
     assert_eq!(
         message,
         "with the stable revision, container c is in CrashLoopBackOff"
+    );
+    // What fails when all have gone back is upkeep.
+    go_back(&cluster, &["b"]);
+    let back = status(&cluster);
+    assert_eq!(
+        (&back["stage"], &back["failing"]),
+        (&"RolledBack".into(), &json!([]))
     );
 }
 
@@ -156,7 +158,7 @@ fn what_fails_while_it_goes_back_is_told_apart_from_what_fails_with_the_revision
 fn handing_back_is_said_to_roll_out_a_revision_that_failed() {
     let cluster = rolled_out("rollback");
     fail(&cluster);
-    go_back(&cluster);
+    go_back(&cluster, &["a", "b"]);
     for (deletes, old) in [(1, 4), (0, 3)] {
         let answer = cluster.run(&["handback", "--check", "-o", "json"]);
         assert_eq!(answer.code, 1, "{}", answer.stdout);
