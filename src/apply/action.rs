@@ -21,6 +21,8 @@ pub enum Action {
     Release,
     /// A pod of a duplicate revision got the hash of the revision that stays.
     Relabel,
+    /// A pod got the resources of its node's class while it runs.
+    Resize,
     /// A revision was created for a new template.
     CreateRevision,
     /// A revision equal to the current one was deleted.
@@ -63,6 +65,7 @@ impl Action {
             Action::Adopt,
             Action::Release,
             Action::Relabel,
+            Action::Resize,
             Action::CreateRevision,
             Action::DeleteDuplicateRevision,
             Action::DeleteOldRevision,
@@ -93,6 +96,7 @@ impl Action {
             Action::Adopt => "adopt",
             Action::Release => "release",
             Action::Relabel => "relabel",
+            Action::Resize => "resize",
             Action::CreateRevision => "create_revision",
             Action::DeleteDuplicateRevision | Action::DeleteOldRevision => "delete_revision",
             Action::AdoptRevision => "adopt_revision",
@@ -116,6 +120,7 @@ impl Action {
             Action::Adopt | Action::AdoptRevision => "MatchingOrphan",
             Action::Release | Action::ReleaseRevision => "NoLongerMatches",
             Action::Relabel | Action::DeleteDuplicateRevision => "DuplicateRevision",
+            Action::Resize => "NodeClass",
             Action::CreateRevision => "NewTemplate",
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",

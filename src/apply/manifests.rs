@@ -1,39 +1,79 @@
-//! The manifests that the pods of a plan are made from, one for each revision that nodes are
-//! assigned.
+//! The manifests that the pods of a plan are made from: one for each revision, and for each class
+//! of nodes of it, that pods are created for.
 
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Placement, Str},
-    plan::tolerations,
-    wire::manifest::PodManifest,
+    model::{DaemonSet, Placement, Str, Template},
+    plan::{Create, Plan, tolerations},
+    wire::{containers, manifest::PodManifest},
 };
 
-use super::carry_out::Job;
+/// The revision's hash, and the number of the rule of the nodes' class.
+type Kind = (Str, Option<usize>);
 
-/// Hash of a revision to the manifest of its pods.
-pub(super) struct Manifests(BTreeMap<Str, PodManifest>);
+/// What pods are made from.
+pub struct Manifests(BTreeMap<Kind, PodManifest>);
 
 impl Manifests {
-    /// Prepares the manifests of the plan's current revision and of the older ones that its creates
-    /// are of. Fails where a template is no JSON object of objects.
-    pub fn new(job: &Job<'_>, placement: Placement) -> serde_json::Result<Manifests> {
+    /// Prepares the manifests of the plan's creates. Fails where a template is no JSON object of
+    /// objects.
+    pub fn new(ds: &DaemonSet, plan: &Plan, placement: Placement) -> serde_json::Result<Manifests> {
         let mut manifests = BTreeMap::new();
-        if let Some(revision) = &job.plan.revision {
-            let merged = tolerations::merged(&job.ds.template);
-            let manifest = PodManifest::new(job.ds, &revision.hash, &merged, placement)?;
-            manifests.insert(revision.hash.clone(), manifest);
-        }
-        for (hash, template) in &job.plan.older_templates {
-            let merged = tolerations::merged(template);
-            let manifest = PodManifest::of_older(job.ds, template, hash, &merged, placement)?;
-            manifests.insert(hash.clone(), manifest);
+        for create in &plan.creates {
+            let kind = kind(create);
+            if manifests.contains_key(&kind) {
+                continue;
+            }
+            let mut older = plan.older_templates.iter();
+            let older = older.find(|(hash, _)| *hash == create.revision);
+            let current = plan.revision.as_ref();
+            let manifest = match older {
+                Some((_, template)) => of_older(ds, template, create, placement)?,
+                // Plans create pods of the revisions that they assign, and no others.
+                None if current.is_none_or(|current| current.hash != create.revision) => continue,
+                None => of_current(ds, create, placement)?,
+            };
+            manifests.insert(kind, manifest);
         }
         Ok(Manifests(manifests))
     }
 
-    /// The manifest of the pods of the revision with this hash.
-    pub fn of(&self, revision: &str) -> Option<&PodManifest> {
-        self.0.get(revision)
+    /// The manifest of this pod.
+    pub fn of(&self, create: &Create) -> Option<&PodManifest> {
+        self.0.get(&kind(create))
+    }
+}
+
+fn kind(create: &Create) -> Kind {
+    let rule = create.resources.as_ref().map(|rule| rule.number);
+    (create.revision.clone(), rule)
+}
+
+fn of_current(
+    ds: &DaemonSet,
+    create: &Create,
+    placement: Placement,
+) -> serde_json::Result<PodManifest> {
+    let merged = tolerations::merged(&ds.template);
+    match &create.resources {
+        Some(rule) => PodManifest::of_class(ds, &rule.class, &create.revision, &merged, placement),
+        None => PodManifest::new(ds, &create.revision, &merged, placement),
+    }
+}
+
+fn of_older(
+    ds: &DaemonSet,
+    template: &Template,
+    create: &Create,
+    placement: Placement,
+) -> serde_json::Result<PodManifest> {
+    let merged = tolerations::merged(template);
+    match &create.resources {
+        Some(rule) => {
+            let template = containers::with_class(template, &rule.class)?;
+            PodManifest::of_older(ds, &template, &create.revision, &merged, placement)
+        }
+        None => PodManifest::of_older(ds, template, &create.revision, &merged, placement),
     }
 }

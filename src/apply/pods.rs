@@ -132,7 +132,7 @@ impl CarryOut {
         if first.is_empty() && rollout.is_empty() {
             return;
         }
-        let manifests = match Manifests::new(job, self.settings.placement) {
+        let manifests = match Manifests::new(job.ds, job.plan, self.settings.placement) {
             Ok(manifests) => manifests,
             Err(e) => {
                 // The API server's template is always an object of objects; decoding has checked
@@ -249,7 +249,7 @@ impl CarryOut {
         {
             return Err(NotCreated::PlanAgain);
         }
-        let Some(manifest) = manifests.of(&create.revision) else {
+        let Some(manifest) = manifests.of(create) else {
             // Plans create pods of the revisions that they assign, and no others.
             tracing::error!(pod = %key, revision = &*create.revision, "no manifest for this revision");
             return Err(NotCreated::PlanAgain);

@@ -31,13 +31,16 @@ pub enum BackoffKind {
     /// Short-lived pods that were released, because they stopped matching the selector (upstream
     /// spins).
     Released,
+    /// Resizes that the API server refused. The generation of such a key is a digest of what was
+    /// asked for, and a key without a node is about all of them.
+    Resize,
 }
 
 impl BackoffKind {
     /// How many attempts in a row are followed by no wait.
     fn free(self) -> u32 {
         match self {
-            BackoffKind::Failed | BackoffKind::Succeeded => 0,
+            BackoffKind::Failed | BackoffKind::Succeeded | BackoffKind::Resize => 0,
             BackoffKind::Deleted | BackoffKind::Released => FREE,
         }
     }

@@ -7,15 +7,18 @@
 
 mod invalid;
 mod on_failure;
+mod resources;
 mod values;
 
 pub use invalid::InvalidKey;
 pub use on_failure::{FailureAction, OnFailure, Tolerated};
 pub use values::is_hash;
 
+use resources::Malformed;
+
 use std::{sync::Arc, time::Duration};
 
-use super::{DefaultsOf, Exclusion, LabelSelector, Labels, Order, Str};
+use super::{DefaultsOf, Exclusion, LabelSelector, Labels, Order, ResourceRule, Str};
 
 /// The prefix of the annotations with which a DaemonSet asks for rollout control.
 pub const PREFIX: &str = "daemonset-controller.io/";
@@ -77,6 +80,9 @@ const ORDER: &str = "order";
 /// The key `replace-by`.
 const REPLACE_BY: &str = "replace-by";
 
+/// The key `resources`.
+const RESOURCES: &str = "resources";
+
 /// What a DaemonSet's annotations and the cluster defaults ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Control {
@@ -102,6 +108,8 @@ pub struct Control {
     pub order: Option<Order>,
     /// `replace-by: eviction`: deletes of the rollout go by the eviction API.
     pub evicts: bool,
+    /// `resources`: what containers get by class of node; the first rule that matches counts.
+    pub resources: Vec<Arc<ResourceRule>>,
     /// What cannot be read, by key.
     pub invalid: Vec<InvalidKey>,
     /// The nodes that the cluster defaults exclude.
@@ -296,6 +304,14 @@ impl Control {
             },
             (REPLACE_BY, "eviction") => return self.evicts = true,
             (REPLACE_BY, _) => Some("eviction or off"),
+            (RESOURCES, _) => match resources::rules(value) {
+                Ok(rules) => return self.resources = rules,
+                Err(Malformed::Shape) => Some(resources::WANTED),
+                Err(Malformed::Inside(why)) => {
+                    let invalid = InvalidKey::new(key, value, Some(resources::WANTED));
+                    return self.invalid.push(invalid.because(&why));
+                }
+            },
             _ => None,
         };
         self.invalid.push(InvalidKey::new(key, value, wanted));
@@ -305,7 +321,16 @@ impl Control {
 fn is_known(key: &str) -> bool {
     matches!(
         key,
-        APPROVE | BAKE | BUDGET | CANARY | DEADLINE | HOLD | ON_FAILURE | ORDER | REPLACE_BY
+        APPROVE
+            | BAKE
+            | BUDGET
+            | CANARY
+            | DEADLINE
+            | HOLD
+            | ON_FAILURE
+            | ORDER
+            | REPLACE_BY
+            | RESOURCES
     )
 }
 

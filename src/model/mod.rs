@@ -26,6 +26,7 @@ pub mod daemon_set;
 pub mod exclusion;
 pub mod gone_pods;
 pub mod intern;
+pub mod json;
 pub mod kind;
 pub mod label_selector;
 pub mod labels;
@@ -35,7 +36,9 @@ pub mod node_health;
 pub mod order;
 pub mod pod;
 pub mod pod_detail;
+pub mod quantity;
 pub mod refusals;
+pub mod resources;
 pub mod revision;
 pub mod rollout_defaults;
 pub mod selector;
@@ -67,6 +70,10 @@ pub use order::{Group, Order};
 pub use pod::{Controller, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use refusals::{Refusal, Refusals, Unallowed};
+pub use resources::{
+    Amounts, ContainerKind, ContainerResources, Resized, ResourceClass, ResourceRule,
+    TemplateContainer,
+};
 pub use revision::{Approved, Clock, Failed, FailureCause, Revision, StoredData};
 pub use rollout_defaults::{DefaultRule, DefaultsOf, ExcludeNodes, NamePattern, RolloutDefaults};
 pub use selector::{Malformed, Requirement, Selector};

@@ -68,6 +68,9 @@ pub struct Pod {
     pub controller: Controller,
     /// `metadata.labels`.
     pub labels: Labels,
+    /// The annotation `daemonset-controller.io/resources`: what it was made with, or resized to,
+    /// beyond its template.
+    pub resources: Option<Str>,
     /// The node that it runs on or is pinned to: `spec.nodeName`, else the one value of the
     /// `metadata.name In [...]` in its required node affinity.
     pub node: Option<NodeId>,

@@ -1,6 +1,6 @@
 //! The part of `spec.template` that placement looks at, and the template itself as opaque text.
 
-use super::{Labels, Malformed, Requirement, Str, Toleration};
+use super::{Labels, Malformed, Requirement, Str, TemplateContainer, Toleration};
 
 /// `matchFields`: a requirement on `metadata.name` (or another field, which no node has).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,4 +49,8 @@ pub struct Template {
     /// `spec.terminationGracePeriodSeconds`; None where the template has none (Kubernetes then
     /// takes 30 s), or nothing that the API server would store.
     pub termination_grace_period_seconds: Option<u64>,
+    /// `spec.containers` and `spec.initContainers`, as far as resources are concerned.
+    pub containers: Vec<TemplateContainer>,
+    /// Whether `spec.resources` is there, by which the pod as a whole has a quality of service.
+    pub has_pod_resources: bool,
 }

@@ -1,6 +1,10 @@
 //! What a plan is made of. Every action carries its cause.
 
-use crate::model::{NodeId, Pod, Str, Uid, Verdict, Version};
+use std::sync::Arc;
+
+use crate::model::{
+    Amounts, BackoffKey, NodeId, Pod, Resized, ResourceRule, Str, Uid, Verdict, Version,
+};
 
 /// An existing pod as an action refers to it: with what was seen of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -241,6 +245,8 @@ pub struct Create {
     pub phase: ActionPhase,
     /// Why.
     pub cause: CreateCause,
+    /// The rule of the key `resources` that it is made by; None where that is the template alone.
+    pub resources: Option<Arc<ResourceRule>>,
     /// The pods on the node that were reckoned with. Where another one is there by the time the
     /// request is sent, it is not.
     pub seen: Vec<Uid>,
@@ -260,6 +266,49 @@ pub struct Delete {
     pub cause: DeleteCause,
     /// By which request.
     pub by: DeleteBy,
+}
+
+/// A pod whose containers get the resources of its node's class while they run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resize {
+    /// The pod.
+    pub pod: PodRef,
+    /// The name of the node that it is on or pinned to.
+    pub node: Str,
+    /// The rule that it follows from now on; None where that is the template alone.
+    pub rule: Option<Arc<ResourceRule>>,
+    /// What changes, by container. Where nothing does, only the rule is noted on the pod.
+    pub containers: Vec<Resized>,
+    /// The backoff that a refusal starts.
+    pub refusal: BackoffKey,
+    /// The same where every resize would be refused.
+    pub refusal_of_all: BackoffKey,
+}
+
+impl Resize {
+    /// What changes, for people.
+    pub fn describe(&self) -> String {
+        let rule = match &self.rule {
+            Some(rule) => rule.to_string(),
+            None => "the template alone".to_owned(),
+        };
+        let containers = self.containers.iter().map(|c| {
+            let amounts = |what: &str, amounts: &Amounts| {
+                let all = amounts.iter().map(|(k, v)| format!("{what} {k}={v}"));
+                all.collect::<Vec<_>>()
+            };
+            let both = [
+                amounts("requests", &c.requests),
+                amounts("limits", &c.limits),
+            ];
+            format!("{}: {}", c.name, both.concat().join(", "))
+        });
+        let containers: Vec<String> = containers.collect();
+        match containers.is_empty() {
+            true => format!("resources by {rule}, which it has already"),
+            false => format!("resources by {rule}: {}", containers.join("; ")),
+        }
+    }
 }
 
 /// Severity of an event.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 
 use super::{
-    action::{ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event},
+    action::{ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, Resize},
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
@@ -22,6 +22,8 @@ pub struct Held;
 pub struct Draft {
     /// Pods to create.
     pub creates: Vec<Create>,
+    /// Pods to resize.
+    pub resizes: Vec<Resize>,
     /// Pods to delete.
     pub deletes: Vec<Delete>,
     /// Events of the decision.
@@ -98,6 +100,10 @@ impl Draft {
             revision: facts.targets.of(id).hash.clone(),
             phase,
             cause,
+            resources: facts
+                .classes
+                .of_new(node, facts.targets.of(id).hash)
+                .cloned(),
             seen,
         });
         Ok(())
@@ -159,6 +165,10 @@ impl Draft {
     /// Puts creates and deletes into their stated order.
     pub fn sort(&mut self) {
         self.creates.sort_by(|a, b| a.node.cmp(&b.node));
+        self.resizes.sort_by(|a, b| {
+            let node = a.node.cmp(&b.node);
+            node.then_with(|| a.pod.name.cmp(&b.pod.name))
+        });
         self.deletes.sort_by(|a, b| {
             let node = a.node.cmp(&b.node);
             node.then_with(|| a.pod.name.cmp(&b.pod.name))

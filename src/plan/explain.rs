@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 
 use super::{
-    action::{Create, Delete},
+    action::{Create, Delete, Resize},
     by_node::ByNode,
     claims, eligibility,
     holds::NodeHold,
@@ -37,6 +37,8 @@ pub enum Cause {
     Create(&'static str),
     /// The plan deletes a pod: [`super::DeleteCause`] in one word.
     Delete(&'static str),
+    /// The plan resizes a pod.
+    Resize,
     /// A rule holds something: [`super::HoldRule`] in one word.
     Held(&'static str),
     /// The node counts as unavailable, and nothing is done about it but to wait.
@@ -55,6 +57,7 @@ impl Cause {
         match self {
             Cause::Create(_) => "Create",
             Cause::Delete(_) => "Delete",
+            Cause::Resize => "Resize",
             Cause::Held(_) => "Held",
             Cause::NotAvailable(_) => "NotAvailable",
             Cause::NotEligible(_) => "NotEligible",
@@ -71,7 +74,7 @@ impl Cause {
             | Cause::Held(why)
             | Cause::NotEligible(why) => why,
             Cause::NotAvailable(reason) => reason.as_str(),
-            Cause::UpToDate | Cause::Nothing => "",
+            Cause::Resize | Cause::UpToDate | Cause::Nothing => "",
         }
     }
 }
@@ -93,6 +96,8 @@ pub struct NodeExplanation {
     pub create: Option<Create>,
     /// The pods that are deleted.
     pub deletes: Vec<Delete>,
+    /// The pods that are resized.
+    pub resizes: Vec<Resize>,
     /// What is held on the node.
     pub holds: Vec<NodeHold>,
     /// Why the node counts against a rollout's budget.
@@ -110,6 +115,7 @@ pub struct Explainer<'s, 'a> {
     hash: Str,
     creates: BTreeMap<&'s str, &'s Create>,
     deletes: BTreeMap<&'s str, Vec<&'s Delete>>,
+    resizes: BTreeMap<&'s str, Vec<&'s Resize>>,
     holds: BTreeMap<&'s str, Vec<&'s NodeHold>>,
     blocks: BTreeMap<&'s str, &'s NodeBlock>,
 }
@@ -130,6 +136,10 @@ impl<'s, 'a> Explainer<'s, 'a> {
         for delete in &detailed.plan.deletes {
             deletes.entry(&delete.node).or_default().push(delete);
         }
+        let mut resizes: BTreeMap<&str, Vec<&Resize>> = BTreeMap::new();
+        for resize in &detailed.plan.resizes {
+            resizes.entry(&resize.node).or_default().push(resize);
+        }
         let mut holds: BTreeMap<&str, Vec<&NodeHold>> = BTreeMap::new();
         for hold in &detailed.holds {
             holds.entry(&hold.node).or_default().push(hold);
@@ -147,6 +157,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
                 .map(|c| (&*c.node, c))
                 .collect(),
             deletes,
+            resizes,
             holds,
             blocks: detailed.blocks.iter().map(|b| (&*b.node, b)).collect(),
         })
@@ -184,12 +195,15 @@ impl<'s, 'a> Explainer<'s, 'a> {
         });
         let create = self.creates.get(&**name).copied();
         let deletes = self.deletes.get(&**name).map_or(&[][..], Vec::as_slice);
+        let resizes = self.resizes.get(&**name).map_or(&[][..], Vec::as_slice);
         let holds = self.holds.get(&**name).map_or(&[][..], Vec::as_slice);
         let block = self.blocks.get(&**name).copied();
         let cause = if let Some(create) = create {
             Cause::Create(create.cause.as_str())
         } else if let Some(delete) = deletes.first() {
             Cause::Delete(delete.cause.as_str())
+        } else if !resizes.is_empty() {
+            Cause::Resize
         } else if let Some(hold) = holds.first() {
             Cause::Held(hold.rule.as_str())
         } else if let Some(block) = block {
@@ -212,6 +226,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
             pods: pods.collect(),
             create: create.cloned(),
             deletes: deletes.iter().map(|d| (*d).clone()).collect(),
+            resizes: resizes.iter().map(|r| (*r).clone()).collect(),
             holds: holds.iter().map(|h| (*h).clone()).collect(),
             block: block.cloned(),
             cause,

@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     by_node::ByNode,
-    control::{assign::Assignment, exempt::Exempt},
+    control::{assign::Assignment, exempt::Exempt, resources::Classes},
     leaving::LeavingNodes,
     names,
     revisions::{self, History},
@@ -31,6 +31,8 @@ pub struct Facts<'s, 'a> {
     pub exempt: Exempt,
     /// In a rollback the nodes that go first; None where there is none.
     pub back: Option<BTreeSet<NodeId>>,
+    /// The classes of nodes by the resources of their pods.
+    pub classes: Classes<'s>,
     /// The nodes that are about to go, where the operator asks for that.
     pub leaving: LeavingNodes,
     /// Whether a node may have a second pod during a rollout.
@@ -68,6 +70,7 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             leaving: LeavingNodes::find(snapshot, by_node),
             exempt: bad.limit(snapshot, by_node, |id| targets.verdict(id)),
             back: None,
+            classes: Classes::default(),
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge(),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),

@@ -6,6 +6,7 @@ use super::{
     control::{
         exempt::{BadNode, TooMany},
         failure::{AutoPause, PastDeadline},
+        resources::ResizeHeld,
         rollback::RolledBack,
     },
     leaving::Leaving,
@@ -79,6 +80,10 @@ pub enum HoldRule {
     /// `budget: strict`, or a node that is excluded: the pod stays on a node that is no longer
     /// wanted, because as many nodes as the budget allows are without an available pod.
     RemovalBudget,
+    /// `resources`: rules name containers that the template does not have; which, in words.
+    NoSuchContainer(Str),
+    /// `resources`: the pod has not the resources of its node's class, and keeps what it has.
+    ResizeHeld(ResizeHeld),
     /// The node is about to go: nothing is created there, and what runs there is left alone.
     NodeLeaving(Leaving),
     /// The pod failed, and its backoff runs.
@@ -139,6 +144,8 @@ impl HoldRule {
             HoldRule::SuccessorNotAvailable => "SuccessorNotAvailable",
             HoldRule::TooFewAvailable => "TooFewAvailable",
             HoldRule::RemovalBudget => "RemovalBudget",
+            HoldRule::NoSuchContainer(_) => "NoSuchContainer",
+            HoldRule::ResizeHeld(_) => "ResizeHeld",
             HoldRule::NodeLeaving(_) => "NodeLeaving",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
@@ -167,7 +174,14 @@ impl HoldRule {
                     | HoldRule::NodeExempt(_)
                     | HoldRule::EvictionRefused(_)
                     | HoldRule::DisruptionBudgetUnusable(_)
+                    | HoldRule::NoSuchContainer(_)
+                    | HoldRule::ResizeHeld(_)
             )
+    }
+
+    /// Whether it is about the resources of pods, and about no rollout.
+    pub fn is_about_resources(&self) -> bool {
+        matches!(self, HoldRule::NoSuchContainer(_) | HoldRule::ResizeHeld(_))
     }
 
     /// Whether it keeps the whole rollout from going on for as long as an annotation says, so that
@@ -312,6 +326,15 @@ impl HoldRule {
                                         as the budget allows are without an available pod"
                     .into()
             }
+            HoldRule::NoSuchContainer(words) => format!(
+                "rules of daemonset-controller.io/resources have no effect on containers that the \
+                 template does not have: {words}"
+            ),
+            HoldRule::ResizeHeld(why) => format!(
+                "the pod keeps its resources, and not those that daemonset-controller.io/resources \
+                 has for the node: {}",
+                why.describe()
+            ),
             HoldRule::NodeLeaving(why) => format!(
                 "no pod is created on the node, and what runs there is left alone: {}",
                 why.describe()
@@ -391,6 +414,8 @@ impl HoldRule {
             }
             HoldRule::TooFewAvailable => "more pods are available on eligible nodes",
             HoldRule::RemovalBudget => "another node's pod is available or gone",
+            HoldRule::NoSuchContainer(_) => "the template has them, or the rules do not",
+            HoldRule::ResizeHeld(why) => why.until_what(),
             HoldRule::NodeLeaving(why) => why.until_what(),
             HoldRule::FailedPodBackoff
             | HoldRule::FinishedPodBackoff

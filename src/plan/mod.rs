@@ -34,7 +34,7 @@ pub mod whole;
 
 pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, EventType,
-    PodRef, Relabel,
+    PodRef, Relabel, Resize,
 };
 pub use control::{
     failure::{Failure, NodeFailure},
@@ -57,6 +57,7 @@ use control::{
     Gate, Known, LastBake, Rules,
     conditions::{self, Missing, Said},
     exempt::Exempt,
+    resources::{self, Classes},
     standing::Progressed,
     transitions,
 };
@@ -115,6 +116,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     if let Some(Gate::Back(_)) = gate {
         facts.back = Some(failing.ids().collect());
     }
+    facts.classes = Classes::find(snapshot, &history, &old);
     let mut draft = Draft::new(holds, facts.evicts());
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
@@ -124,6 +126,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         rules.hold(gate, &facts, &mut draft);
         release_stages = rules.release_stages(gate, &history);
     }
+    resources::plan(&facts, rules.is_held(), &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     eviction::hold_tried(&facts, &mut draft);
@@ -193,6 +196,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         creates: draft.creates,
         older_templates,
         deletes: draft.deletes,
+        resizes: draft.resizes,
         status: Some(status),
         conditions,
         rollout,

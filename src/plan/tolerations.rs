@@ -181,6 +181,8 @@ mod tests {
             tolerations,
             host_network,
             termination_grace_period_seconds: None,
+            containers: vec![],
+            has_pod_resources: false,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 use super::{
-    action::{Claims, Create, Delete, Event, Relabel},
+    action::{Claims, Create, Delete, Event, Relabel, Resize},
     control::{
         failure::NodeFailure,
         standing::{Progress, Standing},
@@ -39,6 +39,8 @@ pub struct Plan {
     pub older_templates: Vec<(Str, Arc<Template>)>,
     /// Pods to delete, by node name, then pod name.
     pub deletes: Vec<Delete>,
+    /// Pods to resize, by node name, then pod name.
+    pub resizes: Vec<Resize>,
     /// The status that the snapshot calls for (before any action of this plan).
     pub status: Option<DaemonSetStatus>,
     /// The conditions as they are to be stored; None where they are, and without rollout control.
@@ -78,6 +80,7 @@ impl Plan {
             && self.claims == Claims::default()
             && self.creates.is_empty()
             && self.deletes.is_empty()
+            && self.resizes.is_empty()
             && self.revision_ops == RevisionOps::default()
             && self.revision.as_ref().is_none_or(|r| !r.create)
     }

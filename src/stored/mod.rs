@@ -1,5 +1,5 @@
-//! What the API server makes of an object before it stores it: defaults, normal forms, quantities
-//! and image names.
+//! What the API server makes of an object before it stores it: defaults, normal forms and image
+//! names.
 //!
 //! DaemonSets from files are completed here before they are compared with a cluster, and the
 //! simulated API server stores objects in this form. An object from a cluster has this form
@@ -9,7 +9,6 @@ pub mod defaults;
 mod edit;
 pub mod image;
 mod normal;
-pub mod quantity;
 pub mod types;
 
 pub use edit::WrongType;

@@ -7,8 +7,8 @@
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::edit::{Edit, WrongType};
-use super::quantity;
 use super::types::{self, Field, Shape, Type};
+use crate::model::quantity;
 use crate::wire::raw::{RawObject, parse_array};
 
 /// Brings an object of the type `name` into the server's form.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    Conditions, DaemonSet, DaemonSetStatus, Time, Uid, Version,
+    Amounts, Conditions, DaemonSet, DaemonSetStatus, Resized, Time, Uid, Version,
     control::{STARTED, STATE_PREFIX},
 };
 
@@ -223,6 +223,80 @@ pub fn annotation(uid: &Uid, version: Option<Version>, key: &str, value: &str) -
         metadata: Metadata {
             seen: Seen::new(uid, version),
             annotations: [(key, value)].into(),
+        },
+    })
+}
+
+/// A merge patch of one annotation of the object with this UID, in this version; None removes it.
+pub fn optional_annotation(uid: &Uid, version: Version, key: &str, value: Option<&str>) -> String {
+    #[derive(Serialize)]
+    struct Metadata<'a> {
+        #[serde(flatten)]
+        seen: Seen<'a>,
+        annotations: BTreeMap<&'a str, Option<&'a str>>,
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Metadata<'a>,
+    }
+    render(&Patch {
+        metadata: Metadata {
+            seen: Seen::new(uid, Some(version)),
+            annotations: [(key, value)].into(),
+        },
+    })
+}
+
+/// A strategic merge patch of the resources of some containers, for the subresource `resize`. What
+/// is not named stays.
+pub fn resize(uid: &Uid, version: Version, containers: &[Resized]) -> String {
+    type List<'a> = BTreeMap<&'a str, &'a str>;
+    #[derive(Serialize)]
+    struct Resources<'a> {
+        #[serde(skip_serializing_if = "List::is_empty")]
+        limits: List<'a>,
+        #[serde(skip_serializing_if = "List::is_empty")]
+        requests: List<'a>,
+    }
+    #[derive(Serialize)]
+    struct Container<'a> {
+        name: &'a str,
+        resources: Resources<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec<'a> {
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        containers: Vec<Container<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        init_containers: Vec<Container<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Seen<'a>,
+        spec: Spec<'a>,
+    }
+    fn list(amounts: &Amounts) -> List<'_> {
+        amounts.iter().map(|(k, v)| (&**k, &**v)).collect()
+    }
+    fn container(c: &Resized) -> Container<'_> {
+        Container {
+            name: &c.name,
+            resources: Resources {
+                limits: list(&c.limits),
+                requests: list(&c.requests),
+            },
+        }
+    }
+    let of = |sidecar: bool| {
+        let some = containers.iter().filter(|c| c.is_sidecar == sidecar);
+        some.map(container).collect()
+    };
+    render(&Patch {
+        metadata: Seen::new(uid, Some(version)),
+        spec: Spec {
+            containers: of(false),
+            init_containers: of(true),
         },
     })
 }

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 use super::{
-    DecodeError, canonical, conditions,
+    DecodeError, canonical, conditions, containers,
     partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
     raw::RawObject,
     status::StatusObject,
@@ -113,6 +113,13 @@ struct PodSpec<'a> {
     /// Undecoded, because a value of another type must not make the DaemonSet unreadable.
     #[serde(borrow)]
     termination_grace_period_seconds: Option<&'a RawValue>,
+    /// The same.
+    #[serde(borrow)]
+    containers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    init_containers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resources: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +205,8 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
             tolerations: Vec::new(),
             host_network: false,
             termination_grace_period_seconds: None,
+            containers: Vec::new(),
+            has_pod_resources: false,
         }),
         revision_data: "".into(),
         revision_data_without_timestamp: "".into(),
@@ -308,6 +317,8 @@ fn template(raw: &RawValue, interner: &mut Interner) -> serde_json::Result<Templ
         termination_grace_period_seconds: spec
             .termination_grace_period_seconds
             .and_then(|text| text.get().parse().ok()),
+        containers: containers::read(spec.containers, spec.init_containers, interner),
+        has_pod_resources: spec.resources.is_some(),
     })
 }
 

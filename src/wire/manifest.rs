@@ -4,9 +4,12 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::model::{DaemonSet, Placement, Template, Toleration, TolerationEntry};
+use crate::model::{DaemonSet, Placement, ResourceClass, Template, Toleration, TolerationEntry};
 
-use super::raw::{self, RawObject};
+use super::{
+    containers,
+    raw::{self, RawObject},
+};
 
 /// Stand-ins for the name and the node while a manifest is prepared: strings that the template does
 /// not contain.
@@ -80,6 +83,20 @@ impl PodManifest {
     ) -> serde_json::Result<PodManifest> {
         let generation = ds.template_generation;
         Self::of_template(ds, &ds.template, hash, generation, tolerations, placement)
+    }
+
+    /// The same on nodes of a class. The hash is that of the revision: only the resources of
+    /// containers and one annotation are other ones.
+    pub fn of_class(
+        ds: &DaemonSet,
+        class: &ResourceClass,
+        hash: &str,
+        tolerations: &[TolerationEntry],
+        placement: Placement,
+    ) -> serde_json::Result<PodManifest> {
+        let generation = ds.template_generation;
+        let template = containers::with_class(&ds.template, class)?;
+        Self::of_template(ds, &template, hash, generation, tolerations, placement)
     }
 
     /// The same for an older revision with this template. Its pods carry no template generation:

@@ -5,6 +5,7 @@
 pub mod body;
 pub mod canonical;
 mod conditions;
+pub mod containers;
 pub mod daemon_set;
 mod identity;
 mod lenient;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time};
+use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK};
 
 use super::{
     DecodeError,
@@ -148,6 +148,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             created: metadata.created().map_err(fail)?,
             controller: metadata.controller(),
             labels: metadata.labels(interner),
+            resources: metadata.annotation(MARK).map(|text| interner.text(text)),
             node: None,
             scheduled: spec_node.is_some(),
             phase,
@@ -180,6 +181,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             created: Time::from_secs(0),
             controller: e.controller.clone(),
             labels: Labels::default(),
+            resources: None,
             node: None,
             scheduled: false,
             phase: PodPhase::Active,

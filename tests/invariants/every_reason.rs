@@ -100,7 +100,11 @@ fn load(record: &Value, strategy: Option<&Value>) -> (Cache, Key) {
 }
 
 /// Keys of rollout control with values that hold something.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
+    (
+        "resources",
+        r#"[{"nodes":"zone=z1","containers":{"c":{"limits":{"cpu":"1"}}}}]"#,
+    ),
     ("hold", "rollout"),
     ("hold", "all"),
     ("hold", "typo"),

@@ -22,5 +22,6 @@ mod held;
 mod json;
 mod obstacles;
 mod plans;
+mod resources;
 mod strict;
 mod yaml_written;

@@ -122,6 +122,8 @@ fn template(selector: &'static str, affinity: &'static str) -> impl Strategy<Val
                 tolerations,
                 host_network,
                 termination_grace_period_seconds: None,
+                containers: Vec::new(),
+                has_pod_resources: false,
             },
         )
 }

@@ -43,6 +43,7 @@ mod metrics;
 mod mutations;
 mod nodes;
 mod replicas;
+mod resources;
 mod rig;
 mod rollout;
 mod rollout_changes;

@@ -36,6 +36,8 @@ pub enum Step {
     Orphan,
     /// Another DaemonSet appears: it gets pods.
     SecondSet,
+    /// The key `resources` gives other resources to the pods that run.
+    Resize,
     /// A pod and a revision are created by somebody else, right before the controller does: it
     /// reads who has the name.
     Raced,
@@ -70,6 +72,7 @@ const NEEDED: &[(&str, Step, &[Step])] = &[
     ("get daemonsets", Step::Orphan, &[]),
     ("patch pods", Step::Orphan, &[]),
     ("watch daemonsets", Step::SecondSet, &[]),
+    ("patch pods/resize", Step::Resize, &[]),
     ("get controllerrevisions", Step::Raced, &[]),
     ("get pods", Step::Raced, &[]),
     ("delete pods", Step::NewTemplate, &[]),
@@ -98,6 +101,7 @@ const ALL: &[Step] = &[
     Step::SameEvent,
     Step::Orphan,
     Step::SecondSet,
+    Step::Resize,
     Step::Raced,
     Step::NewTemplate,
     Step::Rollback,

@@ -78,6 +78,21 @@ fn a_check_passes_where_nothing_is_held() {
 }
 
 #[test]
+fn a_check_says_what_becomes_of_pods_made_by_rules_of_resources() {
+    let rules = r#"[{"nodes": "pool=edge", "containers": {"agent": {"limits": {"cpu": "1"}}}}]"#;
+    let mut keys = held();
+    for (rules, has_note) in [("off", false), (rules, true)] {
+        keys["daemonset-controller.io/resources"] = json!(rules);
+        let cluster = Cluster::updating(keys.clone());
+        let answer = cluster.run(&["handback", "--check"]);
+        assert_eq!(answer.code, 1, "{}", answer.stderr);
+        let note = "note: pods that were made by rules of the key resources stay as they are; those that the \
+                    built-in controller makes have the resources of the template\n";
+        assert_eq!(answer.stdout.contains(note), has_note, "{}", answer.stdout);
+    }
+}
+
+#[test]
 fn what_is_ours_is_removed_when_that_was_confirmed_and_no_controller_runs() {
     let cluster = Cluster::updating(held());
     cluster.observed("agent", conditions());

@@ -33,6 +33,7 @@ mod plan_run;
 mod plan_settled;
 mod plan_validate;
 mod readers;
+mod resources_cases;
 mod rollout_defaults;
 mod simulated;
 mod why;

@@ -34,6 +34,7 @@ mod on_failure;
 mod order;
 mod pod_states;
 mod replace_by;
+mod resources;
 mod revisions;
 mod rollback;
 mod rollout;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemonset_controller::sim::api::resource::{DAEMON_SETS, NODES, PODS};
 use daemonset_controller::sim::cluster::{Cluster, Controller, Part};
 use daemonset_controller::sim::kubelets::NodeSpec;
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use serde_json::{Value, json};
 
 use super::world::{daemon_set, is_live, report, target};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};

@@ -38,6 +38,7 @@ mod on_failure;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod replace_by;
+mod resources;
 mod revisions;
 mod rollback;
 mod rollback_crashes;

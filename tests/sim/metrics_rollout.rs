@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemonset_controller::plan::rollout::progress::{PATIENCE, REFUSED};
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use serde_json::{Value, json};
 
 use super::metrics::{actions, counts, web};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use serde_json::{Value, json};
 
 use super::rollout::*;

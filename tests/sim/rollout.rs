@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use daemonset_controller::sim::api::store::Change;
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

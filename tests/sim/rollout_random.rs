@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use daemonset_controller::sim::cluster::Part;
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 

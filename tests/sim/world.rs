@@ -10,7 +10,7 @@ use daemonset_controller::sim::api::store::Change;
 use daemonset_controller::sim::api::{ApiServer, Resource, resource};
 use daemonset_controller::sim::cluster::{Cluster, KUBELETS, Part};
 use daemonset_controller::sim::kubelets::GROUP_LABEL;
-use daemonset_controller::sim::kubelets::lifecycle::PREFIX;
+use daemonset_controller::sim::kubelets::script::PREFIX;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

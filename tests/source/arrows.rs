@@ -14,7 +14,7 @@ use super::tree::{read, rust_files};
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),
-    ("stored", &["wire::raw"]),
+    ("stored", &["model::quantity", "wire::raw"]),
     ("plan", &["model"]),
     ("cache", &["wire", "model", "plan::eligibility"]),
     ("apply/client", &["model"]),

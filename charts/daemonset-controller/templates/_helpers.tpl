@@ -77,6 +77,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get]
+# Their resources by class of node (docs/rollouts.md), while they run.
+- apiGroups: [""]
+  resources: [pods/resize]
+  verbs: [patch]
 # What was done and what went wrong; patch counts repetitions.
 - apiGroups: [""]
   resources: [events]

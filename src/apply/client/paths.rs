@@ -31,6 +31,11 @@ pub fn disruption_budget(key: &Key) -> String {
     )
 }
 
+/// The subresource of a pod by which the resources of its containers change.
+pub fn pod_resize(key: &Key) -> String {
+    format!("{}/resize", pod(key))
+}
+
 /// The ControllerRevisions of a namespace.
 pub fn revisions(namespace: &str) -> String {
     namespaced("apis/apps/v1", namespace, "controllerrevisions")

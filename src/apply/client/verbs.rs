@@ -53,6 +53,8 @@ pub enum Resource {
     Evictions,
     /// `policy/v1` PodDisruptionBudgets.
     DisruptionBudgets,
+    /// The subresource `resize` of a Pod.
+    PodResize,
     /// Events of either API group.
     Events,
     /// `coordination.k8s.io` Leases.
@@ -72,6 +74,7 @@ impl Resource {
             Resource::Pods => "pods",
             Resource::Evictions => "pods/eviction",
             Resource::DisruptionBudgets => "poddisruptionbudgets",
+            Resource::PodResize => "pods/resize",
             Resource::Events => "events",
             Resource::Leases => "leases",
             Resource::Other => "other",
@@ -99,6 +102,7 @@ pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
         (Some("pods"), None) => Resource::Pods,
         (Some("pods"), Some("eviction")) => Resource::Evictions,
         (Some("poddisruptionbudgets"), None) => Resource::DisruptionBudgets,
+        (Some("pods"), Some("resize")) => Resource::PodResize,
         (Some("events"), None) => Resource::Events,
         (Some("leases"), None) => Resource::Leases,
         _ => Resource::Other,
@@ -176,6 +180,12 @@ mod tests {
                 paths::daemon_set_status(&key),
                 "patch",
                 "daemonsets/status",
+            ),
+            (
+                Method::PATCH,
+                paths::pod_resize(&key),
+                "patch",
+                "pods/resize",
             ),
             (
                 Method::POST,

@@ -4,7 +4,7 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::sim::kubelets::lifecycle::PREFIX;
+use crate::sim::kubelets::script::PREFIX;
 
 use super::objects::text;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::reject;
 use crate::sim::{
     api::{self, resource::PODS},
-    kubelets::lifecycle::{ONLY_ON, PREFIX},
+    kubelets::script::{ONLY_ON, PREFIX},
 };
 
 use super::budget::{Peak, Places};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::reject;
-use crate::sim::{api::resource::NODES, kubelets::lifecycle::PREFIX};
+use crate::sim::{api::resource::NODES, kubelets::script::PREFIX};
 
 use super::error::DemoError;
 use super::nodes::ZONE;

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{Snapshot, Time, Verdict},
     plan::{
-        self, DetailedPlan, eligibility,
+        self, ActionPhase, DetailedPlan, eligibility,
         explain::{Cause, Explainer, NodeExplanation, PodExplanation},
     },
 };
@@ -111,11 +111,11 @@ pub struct PodReport {
     pub until: Option<String>,
 }
 
-/// A pod that the plan creates or deletes.
+/// A pod that the plan creates, deletes or resizes.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActionReport {
-    /// `create`, `delete` or `evict`.
+    /// `create`, `delete`, `evict` or `resize`.
     pub action: String,
     /// `metadata.name` of the pod.
     pub pod: String,
@@ -131,8 +131,8 @@ pub struct ActionReport {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CauseReport {
-    /// What is done or not done: `Create`, `Delete`, `Held`, `NotAvailable`, `NotEligible`,
-    /// `UpToDate`.
+    /// What is done or not done: `Create`, `Delete`, `Resize`, `Held`, `NotAvailable`,
+    /// `NotEligible`, `UpToDate`.
     pub kind: String,
     /// Why, in one word; empty for `UpToDate`.
     pub reason: String,
@@ -212,7 +212,10 @@ impl From<&NodeExplanation> for NodeReport {
             obstacles: e.obstacles.iter().map(Into::into).collect(),
             revision: e.revision.to_string(),
             pods: e.pods.iter().map(PodReport::from).collect(),
-            actions: creates.chain(e.deletes.iter().map(delete)).collect(),
+            actions: creates
+                .chain(e.deletes.iter().map(delete))
+                .chain(e.resizes.iter().map(resize))
+                .collect(),
             holds: e.holds.iter().map(reasons::node_hold).collect(),
             block: e.block.as_ref().map(reasons::block),
             cause: cause(e),
@@ -240,7 +243,10 @@ fn create(c: &plan::Create) -> ActionReport {
         pod: c.pod_name.to_string(),
         phase: c.phase.as_str().to_owned(),
         cause: c.cause.as_str().to_owned(),
-        message: c.cause.describe().to_owned(),
+        message: match &c.resources {
+            Some(rule) => format!("{}, resources by {rule}", c.cause.describe()),
+            None => c.cause.describe().to_owned(),
+        },
     }
 }
 
@@ -254,11 +260,22 @@ fn delete(d: &plan::Delete) -> ActionReport {
     }
 }
 
+fn resize(r: &plan::Resize) -> ActionReport {
+    ActionReport {
+        action: "resize".to_owned(),
+        pod: r.pod.name.to_string(),
+        phase: ActionPhase::Manage.as_str().to_owned(),
+        cause: "NodeClass".to_owned(),
+        message: r.describe(),
+    }
+}
+
 /// The first cause in words.
 fn cause(e: &NodeExplanation) -> CauseReport {
     let message = match &e.cause {
         Cause::Create(_) => e.create.as_ref().map(|c| c.cause.describe().to_owned()),
         Cause::Delete(_) => e.deletes.first().map(|d| d.cause.describe().to_owned()),
+        Cause::Resize => e.resizes.first().map(plan::Resize::describe),
         Cause::Held(_) => e.holds.first().map(|h| h.rule.message()),
         Cause::NotAvailable(reason) => Some(match &e.block {
             Some(block) => reasons::block(block).message,

@@ -8,10 +8,12 @@ use serde_json::value::RawValue;
 mod build;
 pub mod control;
 pub mod reasons;
+mod resources;
 
 pub use crate::cli::advice::Advice;
 pub use control::ControlReport;
 pub use reasons::{BlockReport, HeldNodeReport, HoldReport, ObstacleReport};
+pub use resources::{ResizeReport, ResourceRuleReport, ResourcesReport};
 
 /// As JSON text that people can read too; it ends with a line end. For [`Report`], and lists of
 /// [`Overview`].
@@ -58,6 +60,9 @@ pub struct Report {
     pub create: Vec<CreateReport>,
     /// Pods to delete, by node and name.
     pub delete: Vec<DeleteReport>,
+    /// Pods to resize, by node and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resize: Vec<ResizeReport>,
     /// How the rolling update stands, where there are older pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutReport>,
@@ -116,6 +121,9 @@ pub struct Summary {
     pub create: usize,
     /// Pods that are deleted.
     pub delete: usize,
+    /// Pods whose containers get other resources.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resize: usize,
     /// Pods that get another hash label.
     pub relabel: usize,
     /// Pods that become ours.
@@ -128,6 +136,14 @@ pub struct Summary {
     pub old: usize,
     /// The fields of `status` that change, by their names in the API.
     pub status: BTreeMap<String, StatusChange>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Operations on revisions, in numbers.
@@ -345,6 +361,9 @@ pub struct CreateReport {
     /// The hash of its revision, where that is an older one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// The rule of `resources` that it is made by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRuleReport>,
     /// The pod as it would be posted, where manifests are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Box<RawValue>>,

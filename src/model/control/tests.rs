@@ -77,6 +77,48 @@ fn every_value_of_the_table_is_read_or_refused_with_what_would_be_right() {
     }
 }
 
+/// What the admission policy lets through, because it cannot read JSON.
+#[test]
+fn what_is_wrong_inside_of_rules_of_resources_is_said_with_its_place() {
+    let table = table();
+    let rows = table["keys"].as_array().expect("rows").iter();
+    let row = rows.filter(|row| row["key"] == "resources");
+    let mut seen = 0;
+    for row in row.flat_map(|row| row["inside"].as_array().expect("a list")) {
+        let value = row[0].as_str().expect("a value");
+        let control = read_key("resources", value).unwrap_or_default();
+        assert_eq!(control.resources, [], "{value} is not used");
+        let [invalid] = &control.invalid[..] else {
+            panic!("{value}: {:?}", control.invalid);
+        };
+        let problem = invalid.problem.as_deref().expect("a problem");
+        if let Some(why) = row[1].as_str() {
+            assert_eq!(problem, why, "{value}");
+        }
+        let said = invalid.to_string();
+        assert!(
+            said.contains(&format!("\" is not a valid value ({problem}), a JSON list")),
+            "{said}"
+        );
+        seen += 1;
+    }
+    assert!(seen > 15);
+}
+
+#[test]
+fn the_first_rule_of_resources_that_matches_counts() {
+    let rules = r#"[{"nodes":"a","containers":{"c":{"limits":{"cpu":"0.5"}}}},{"nodes":"!a","containers":{}}]"#;
+    let control = read_key("resources", rules).expect("control");
+    let of = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().copied().collect();
+        let rule = control.resources.iter().find(|r| r.matches(&labels));
+        rule.map(|rule| (rule.to_string(), rule.mark.as_deref().map(str::to_owned)))
+    };
+    let mark = r#"{"c":{"limits":{"cpu":"500m"}}}"#.to_owned();
+    assert_eq!(of(&[("a", "")]), Some(("rule 1 (a)".into(), Some(mark))));
+    assert_eq!(of(&[]), Some(("rule 2 (!a)".into(), None)));
+}
+
 #[test]
 fn values_of_hold_and_budget() {
     for (value, scope) in [("rollout", HoldScope::Rollout), ("all", HoldScope::All)] {
@@ -205,7 +247,7 @@ fn what_is_wrong_is_said_in_full() {
         assert_eq!(
             said(key, "all"),
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order and replace-by"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources"
             )
         );
     }

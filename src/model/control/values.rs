@@ -60,13 +60,18 @@ pub fn canary(text: &str) -> Option<Canary> {
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
         return count(text).map(Canary::Nodes);
     }
+    selector(text).map(Canary::Selector)
+}
+
+/// A selector of nodes.
+pub fn selector(text: &str) -> Option<LabelSelector> {
     // ` 5` and `off ` would be labels of such names otherwise.
     if text.trim() != text || has_long_bound(text) {
         return None;
     }
     let selector = LabelSelector::parse(text).ok()?;
     // What selects everything was hardly meant.
-    (selector != LabelSelector::default()).then_some(Canary::Selector(selector))
+    (selector != LabelSelector::default()).then_some(selector)
 }
 
 /// Whether the budget is strict, and how many nodes may be bad: `strict` and `bad-nodes`, each at

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Control, HoldScope, NodeId, Str};
+use crate::model::{DaemonSet, HoldScope, NodeId, Str};
 
 use crate::plan::{
     action::{ActionPhase, DeleteCause, Event, EventType},
@@ -13,14 +13,13 @@ use crate::plan::{
     holds::NodeHold,
 };
 
-use super::{Gate, stages::Stage};
+use super::{Gate, resources, stages::Stage};
 
 /// The rule that holds the rollout; None where nothing does.
-pub fn rule(control: &Control) -> Option<HoldRule> {
-    if !control.invalid.is_empty() {
-        return Some(HoldRule::InvalidAnnotation(words(control).into()));
-    }
-    control.hold.map(|_| HoldRule::HeldByAnnotation)
+pub fn rule(ds: &DaemonSet) -> Option<HoldRule> {
+    let control = ds.control.as_deref()?;
+    let invalid = words(ds).map(|words| HoldRule::InvalidAnnotation(words.into()));
+    invalid.or_else(|| control.hold.map(|_| HoldRule::HeldByAnnotation))
 }
 
 /// At most so many keys are named in a hold and in an event.
@@ -30,36 +29,38 @@ const NAMED: usize = 5;
 /// takes events of 1,024, and they name a revision as well.
 const WORDS: usize = 600;
 
-/// What cannot be read, and what would be right; the first few keys, and how many there are
-/// besides.
-fn words(control: &Control) -> String {
+/// What cannot be read, and what would be right, or does not go with the template; the first few
+/// keys, and how many there are besides. None where there is no such thing.
+fn words(ds: &DaemonSet) -> Option<String> {
+    let control = ds.control.as_deref()?;
+    let unread = control.invalid.iter().map(ToString::to_string);
+    let all: Vec<String> = unread.chain(resources::conflicts(ds)).collect();
     let mut words = String::new();
     let mut named = 0;
-    for invalid in control.invalid.iter().take(NAMED) {
-        let next = invalid.to_string();
+    for next in all.iter().take(NAMED) {
         if named > 0 {
             if words.len() + next.len() > WORDS {
                 break;
             }
             words += "; ";
         }
-        words += &next;
+        words += next;
         named += 1;
     }
-    match control.invalid.len() - named {
-        0 => words,
-        more => format!("{words}; and {more} more"),
+    match all.len() - named {
+        0 if all.is_empty() => None,
+        0 => Some(words),
+        more => Some(format!("{words}; and {more} more")),
     }
 }
 
 /// The event about annotations that cannot be read.
-pub fn event(control: &Control) -> Option<Event> {
-    (!control.invalid.is_empty()).then(|| Event {
+pub fn event(ds: &DaemonSet) -> Option<Event> {
+    words(ds).map(|words| Event {
         kind: EventType::Warning,
         reason: "InvalidAnnotation",
         message: format!(
-            "No pod is replaced by one of another revision until it is corrected: {}",
-            words(control)
+            "No pod is replaced by one of another revision until it is corrected: {words}"
         ),
         node: None,
     })

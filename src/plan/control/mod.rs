@@ -18,6 +18,7 @@ mod failures;
 pub mod hold;
 mod judge;
 pub mod pause;
+pub mod resources;
 pub mod rollback;
 pub mod stable;
 pub mod stages;
@@ -171,7 +172,7 @@ impl<'s> Rules<'s> {
         });
         Rules {
             control,
-            held: control.and_then(hold::rule),
+            held: hold::rule(snapshot.daemon_set),
             stable,
             current,
             current_completed,
@@ -183,6 +184,11 @@ impl<'s> Rules<'s> {
                 .filter_map(|(r, hash)| Some((hash, stable::completed(r, now)?)))
                 .max_by_key(|(_, at)| *at),
         }
+    }
+
+    /// Whether the key `hold`, or a key that cannot be read, holds the rollout.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// What nodes without a pod get while they are not released.
@@ -310,7 +316,7 @@ impl<'s> Rules<'s> {
         if let Gate::Held(_) = gate {
             hold::all(control.hold, draft);
         }
-        draft.events.extend(hold::event(control));
+        draft.events.extend(hold::event(facts.ds()));
     }
 
     /// All stages that are over, where that is to be recorded on the current revision, and the
@@ -382,8 +388,8 @@ impl<'s> Rules<'s> {
     /// is stable; or what a duplicate of the current revision has recorded.
     ///
     /// Without rollout control nothing completes. A revision that completed before completes again
-    /// when another one did since, or when its rollout began anew. `complete` is what [`status::Counted`](super::status::Counted)
-    /// has, unless the last stage still bakes.
+    /// when another one did since, or when its rollout began anew. `complete` is what
+    /// [`status::Counted`](super::status::Counted) has, unless the last stage still bakes.
     pub fn completed(&self, complete: bool, now: Time) -> Option<(RevisionRef, Time)> {
         let newest = self.current_completed.max(self.old_completed());
         let is_newest = |at: Option<Time>| at.is_some() && at == newest;

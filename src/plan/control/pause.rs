@@ -1,6 +1,6 @@
 //! What is told when the rollout of a DaemonSet begins to be held, and when it goes on.
 
-use crate::model::{Control, DaemonSet, HoldScope};
+use crate::model::{DaemonSet, HoldScope};
 
 use crate::plan::{
     action::{Event, EventType},
@@ -13,9 +13,9 @@ use super::{conditions::first_upper, hold};
 /// The rule that holds most of what this DaemonSet's annotations hold; None where they hold
 /// nothing.
 pub fn rule(ds: &DaemonSet) -> Option<HoldRule> {
-    let control: &Control = ds.control.as_deref()?;
-    let rule = hold::rule(control)?;
-    let all = rule == HoldRule::HeldByAnnotation && control.hold == Some(HoldScope::All);
+    let rule = hold::rule(ds)?;
+    let scope = ds.control.as_deref().and_then(|control| control.hold);
+    let all = rule == HoldRule::HeldByAnnotation && scope == Some(HoldScope::All);
     Some(if all {
         HoldRule::AllHeldByAnnotation
     } else {
@@ -73,6 +73,5 @@ pub fn first(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
 /// The warning about annotations that cannot be read. A plan that is carried out has its own sent
 /// with it. A settled one is not carried out.
 fn warning(ds: &DaemonSet, plan: &Plan) -> Option<Event> {
-    let control = ds.control.as_deref().filter(|_| plan.is_settled())?;
-    hold::event(control)
+    hold::event(ds).filter(|_| plan.is_settled())
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::model::quantity;
 use crate::model::template::FieldRequirement;
 use crate::model::{Effect, Labels, NodeAffinity, Requirement, Taint, Term};
 use crate::sim::follow::Followed;
 use crate::sim::host_ports::HostPorts;
-use crate::stored::quantity;
 
 /// The fields of an object that actors read.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -40,14 +40,16 @@ pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result
             Err(ApiStatus::not_allowed())
         }
         (_, "binding" | "eviction") => Err(ApiStatus::not_allowed()),
-        ("GET", "" | "status") if is_one => read::get(&core.store, target, query).map(Answer::ok),
+        ("GET", "" | "status" | "resize") if is_one => {
+            read::get(&core.store, target, query).map(Answer::ok)
+        }
         ("GET", "") => read::list(&core.store, target, query).map(Answer::ok),
         ("POST", "") if !is_one && target.namespace.is_empty() == target.resource.namespaced => {
             Err(ApiStatus::not_allowed())
         }
         ("POST", "") if !is_one => write::create(core, target, query, sent, moment),
         ("PUT", _) if is_one => write::update(core, target, query, sent, moment),
-        ("PATCH", "" | "status") if is_one => {
+        ("PATCH", "" | "status" | "resize") if is_one => {
             write::patch(core, target, query, request.content_type, sent, moment)
         }
         ("DELETE", "") if is_one => delete::delete(core, target, query, sent, moment),

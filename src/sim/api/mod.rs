@@ -2,8 +2,9 @@
 //! controller uses.
 //!
 //! A request passes [`http`], [`server`] (time, log, faults), `dispatch` (the verb), then `read`,
-//! `write`, `delete` or `binding` (the rules), and ends in the [`store`]. The rules know no network
-//! and no clock. `tests/live/same_answers.rs` compares its answers with those of a real API server.
+//! `write`, `delete`, `binding` or `resize` (the rules), and ends in the [`store`]. The rules know
+//! no network and no clock. `tests/live/same_answers.rs` compares its answers with those of a real
+//! API server.
 
 mod binding;
 pub mod body;
@@ -30,6 +31,7 @@ mod pods;
 mod precondition;
 pub mod priority;
 mod read;
+mod resize;
 pub mod resource;
 mod scheduling;
 mod selection;

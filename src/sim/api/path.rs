@@ -14,7 +14,7 @@ pub struct Target {
     pub namespace: String,
     /// The object's name; empty for the collection.
     pub name: String,
-    /// `status`, `binding`, `eviction` or `finalize`; empty for the object itself.
+    /// `status`, `binding`, `eviction`, `resize` or `finalize`; empty for the object itself.
     pub subresource: &'static str,
 }
 
@@ -64,6 +64,7 @@ pub fn target(path: &str) -> Result<Target> {
         "status" if resource.status => "status",
         "binding" if *resource == resource::PODS => "binding",
         "eviction" if *resource == resource::PODS => "eviction",
+        "resize" if *resource == resource::PODS => "resize",
         "finalize" if *resource == resource::NAMESPACES => "finalize",
         _ => return Err(ApiStatus::no_such_path()),
     };
@@ -182,6 +183,7 @@ mod tests {
                 "/apis/policy/v1/namespaces/a/poddisruptionbudgets/b",
                 "poddisruptionbudgets.policy a/b ",
             ),
+            ("/api/v1/namespaces/a/pods/b/resize", "pods a/b resize"),
             ("/api/v1/namespaces/a/bindings", "pods a/ binding"),
             ("/api/v1/nodes/n/status", "nodes /n status"),
             ("/api/v1/namespaces", "namespaces / "),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::fields::{drop_if, fill, is_empty, times};
+use crate::model::quantity::{billionths, canonical_resource};
 use crate::stored::defaults as stored;
-use crate::stored::quantity::{billionths, canonical_resource};
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 /// The preemption policy of classes that name none.
@@ -166,7 +166,7 @@ pub fn allowed(spec: &Value, computed: i64, preemption: &str) -> Result<(), Stri
 }
 
 /// The QoS class of a pod, from its requests and limits of cpu and memory.
-fn qos_class(spec: &Value) -> &'static str {
+pub fn qos_class(spec: &Value) -> &'static str {
     let mut any = false;
     let mut all_limited = true;
     for key in CONTAINERS {

@@ -20,6 +20,7 @@ mod node;
 mod others;
 mod placement;
 mod pod;
+mod pod_resize;
 mod pod_update;
 mod probe;
 mod profiles;
@@ -73,8 +74,8 @@ pub fn create(resource: &Resource, object: &Value) -> Vec<FieldError> {
     errors.into_vec()
 }
 
-/// The errors of an update of `old` to `new`, both complete. `subresource` is empty or `status`.
-/// Conflicts of uid and resourceVersion are not checked here.
+/// The errors of an update of `old` to `new`, both complete. `subresource` is empty, `status`
+/// or `resize`. Conflicts of uid and resourceVersion are not checked here.
 pub fn update(resource: &Resource, new: &Value, old: &Value, subresource: &str) -> Vec<FieldError> {
     let mut errors = Errors::default();
     metadata::update(&mut errors, new, old);
@@ -89,6 +90,9 @@ pub fn update(resource: &Resource, new: &Value, old: &Value, subresource: &str) 
             }
         }
         r if *r == resource::PODS && subresource == "status" => pod::status(&mut errors, new, old),
+        r if *r == resource::PODS && subresource == "resize" => {
+            pod_resize::update(&mut errors, new, old);
+        }
         r if *r == resource::PODS => pod_update::update(&mut errors, new, old),
         r if *r == resource::NODES => {
             if subresource != "status" {

@@ -299,6 +299,9 @@ fn carry_over(resource: &'static Resource, subresource: &str, old: &Value, objec
         return;
     }
     without_nulls(object);
+    if subresource == "resize" {
+        super::resize::carry_over(old, object);
+    }
     defaults::update(resource, object, old, subresource);
 }
 

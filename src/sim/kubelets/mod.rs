@@ -1,7 +1,7 @@
 //! Simulated kubelets: one task that serves any number of nodes.
 //!
 //! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
-//! and Succeeded, as the [`Script`](lifecycle::Script)s in annotations say), and removes pods that
+//! and Succeeded, as the [`Script`](script::Script)s in annotations say), and removes pods that
 //! are terminating. A pod whose host ports another pod on the node has is rejected: a real kubelet
 //! does not admit it. One watch over pods and one over nodes serve them all, and at most
 //! [`KubeletOptions::in_flight`] requests are under way at once.
@@ -20,6 +20,7 @@ pub mod lifecycle;
 mod node;
 mod options;
 mod pod;
+pub mod script;
 mod serve;
 mod step;
 

@@ -16,7 +16,7 @@ pub struct NodeSpec {
     pub name: String,
     /// `metadata.labels`, besides the usual hostname, operating system and architecture.
     pub labels: BTreeMap<String, String>,
-    /// `metadata.annotations`; those under [`super::lifecycle::PREFIX`] script every pod on the
+    /// `metadata.annotations`; those under [`super::script::PREFIX`] script every pod on the
     /// node.
     pub annotations: BTreeMap<String, String>,
     /// `spec.taints`.

@@ -38,8 +38,8 @@ pub struct Metadata {
     pub deletion_grace_period_seconds: Option<i64>,
     /// `metadata.labels`, of which those of nodes count.
     pub labels: BTreeMap<String, String>,
-    /// `metadata.annotations`; those under [`PREFIX`](super::lifecycle::PREFIX) make the
-    /// [`Script`](super::lifecycle::Script).
+    /// `metadata.annotations`; those under [`PREFIX`](super::script::PREFIX) make the
+    /// [`Script`](super::script::Script).
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -69,6 +69,8 @@ pub struct Container {
     pub restart_policy: String,
     /// `ports`: those of the node that it asks for.
     pub ports: HostPorts,
+    /// `resources`, which its status repeats.
+    pub resources: serde_json::Value,
 }
 
 /// The fields of a pod's `status` that kubelets read.

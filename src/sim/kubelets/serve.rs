@@ -11,10 +11,11 @@ use kube::core::Request;
 use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
-use super::lifecycle::{Next, PREFIX, Script, Seen, Step, next, report};
+use super::lifecycle::{Next, Seen, Step, next, report};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
 use super::pod::{Metadata, Pod};
+use super::script::{PREFIX, Script};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
 

@@ -7,10 +7,11 @@ use kube::core::{ObjectList, Request};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::lifecycle::{Next, Script, Seen, Step, next};
+use super::lifecycle::{Next, Seen, Step, next};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
 use super::pod::Pod;
+use super::script::Script;
 use super::serve::{request, silent, timestamp};
 
 /// Does what the kubelet of the first pod (by node, namespace and name) would do next, however long

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Step;
 use super::case::Case;
-use crate::cluster::{SOON, name_of, same};
+use crate::cluster::{LAB, SOON, name_of, same};
 use crate::controller::Launch;
 use crate::webhook::Webhook;
 
@@ -49,6 +49,15 @@ impl Case {
             }
             Step::SecondSet => {
                 self.lab.create(&self.lab.daemon_set("second")).await;
+            }
+            Step::Resize => {
+                let rules = json!([{
+                    "nodes": LAB, "containers": { "c": { "requests": { "cpu": "20m" } } },
+                }]);
+                let key = "daemonset-controller.io/resources";
+                let annotations = json!({ key: rules.to_string() });
+                let patch = json!({ "metadata": { "annotations": annotations } });
+                self.lab.patch("agent", &patch).await;
             }
             Step::Raced => self.race().await,
             Step::NewTemplate => self.template("b").await,

@@ -59,6 +59,8 @@ impl Case {
         set["spec"]["revisionHistoryLimit"] = json!(1);
         set["spec"]["updateStrategy"] =
             json!({ "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": "100%" } });
+        set["spec"]["template"]["spec"]["containers"][0]["resources"] =
+            json!({ "requests": { "cpu": "10m" } });
         lab.create(&set).await;
         Self {
             lab,

@@ -1,5 +1,9 @@
 //! The outcome that each step must have.
 
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Pod;
+
 use super::Step;
 use super::case::Case;
 use crate::cluster::{SOON, controller_of, name_of, node_of, same};
@@ -41,6 +45,15 @@ impl Case {
                 Err(error) => Err(error.to_string()),
             },
             Step::SecondSet => same(self.pods_of("second").await.len() >= 3, true),
+            Step::Resize => {
+                let pods = self.agents().await;
+                let of = |pod: &Pod| {
+                    let resources = pod.spec.as_ref()?.containers[0].resources.clone()?;
+                    Some(resources.requests?.get("cpu")?.0.clone())
+                };
+                let requests: BTreeSet<Option<String>> = pods.iter().map(of).collect();
+                same(requests, BTreeSet::from([Some("20m".to_owned())]))
+            }
             // The holder of the name was read, and the read was allowed.
             Step::Raced => {
                 let read = self.answers(verb).iter().any(|code| *code < 300);

@@ -125,6 +125,7 @@ async fn look(
             handback.add(report);
         }
     }
+    handback.notes.extend(handback.about_resources());
     handback.notes.extend(loaded.notes);
     Ok(handback)
 }

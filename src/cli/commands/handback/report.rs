@@ -9,12 +9,12 @@ use crate::{
         commands::{
             keys,
             object::Object,
-            status::report::{held, stage},
+            status::report::{held_by, stage},
         },
         plan::report::ObjectName,
     },
     model::{Snapshot, Time, Verdicts},
-    plan::{self, HoldRule, Plan, Progress, eligibility::Eligibility},
+    plan::{self, Create, HoldRule, Plan, Progress, eligibility::Eligibility},
 };
 
 use super::ours::{self, Recorded};
@@ -91,7 +91,8 @@ impl DaemonSetReport {
             (None, Some(why)) => ("LeftAlone", format!("nothing is done: {why}")),
             (None, None) => ("LeftAlone", "nothing is done".to_owned()),
         };
-        let held = held(&detailed);
+        // The resources of pods are no rollout: the built-in controller leaves them as they are.
+        let held = held_by(&detailed, |rule| !rule.is_about_resources());
         let ds = snapshot.daemon_set;
         let mine = recorded
             .iter()
@@ -128,7 +129,16 @@ impl DaemonSetReport {
 
 /// Whether pods are created or deleted otherwise, now or when the budget allows it.
 fn differ(with: &Plan, without: &Plan) -> bool {
-    with.creates != without.creates
+    // What a pod is made with is no other rollout either.
+    let creates = |plan: &Plan| -> Vec<Create> {
+        let all = plan.creates.iter().cloned();
+        all.map(|create| Create {
+            resources: None,
+            ..create
+        })
+        .collect()
+    };
+    creates(with) != creates(without)
         || with.deletes != without.deletes
         || (is_taken_back(with) && old(without) > 0)
 }
@@ -153,5 +163,16 @@ impl Handback {
     pub fn add(&mut self, report: DaemonSetReport) {
         self.rolls_out |= report.rolls_out;
         self.daemon_sets.push(report);
+    }
+
+    /// The note about the key `resources`, where a DaemonSet that is named has it.
+    pub fn about_resources(&self) -> Option<String> {
+        let mut keys = self.daemon_sets.iter().map(|d| &d.keys);
+        let has_rules = keys.any(|keys| keys.contains_key("resources"));
+        has_rules.then(|| {
+            "pods that were made by rules of the key resources stay as they are; those that the \
+             built-in controller makes have the resources of the template"
+                .to_owned()
+        })
     }
 }

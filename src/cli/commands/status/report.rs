@@ -182,7 +182,14 @@ impl Status {
 
 /// The number of nodes on which a rule of rollout control holds something.
 pub fn held(detailed: &DetailedPlan) -> usize {
-    let ours = detailed.holds.iter().filter(|h| h.rule.is_by_annotation());
+    held_by(detailed, |_| true)
+}
+
+/// The same of these rules.
+pub fn held_by(detailed: &DetailedPlan, counts: impl Fn(&HoldRule) -> bool) -> usize {
+    let ours = detailed.holds.iter().map(|hold| (hold, &hold.rule));
+    let ours = ours.filter(|(_, rule)| rule.is_by_annotation() && counts(rule));
+    let ours = ours.map(|(hold, _)| hold);
     ours.map(|hold| &hold.node)
         .collect::<BTreeSet<&Str>>()
         .len()

@@ -1,23 +1,22 @@
 //! A plan put into the words of its contract.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
 use crate::{
+    apply::manifests::Manifests,
     cli::plan::{diff, notes::Notes},
-    model::{DaemonSet, DaemonSetStatus, Snapshot, Str, Template, Time},
-    plan::{
-        self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef,
-        tolerations,
-    },
-    wire::{manifest::PodManifest, revision::clock_text},
+    model::{Amounts, DaemonSet, DaemonSetStatus, Resized, ResourceRule, Snapshot, Str, Time},
+    plan::{self, DetailedPlan, Plan, PodRef, eligibility, obstacles, revisions::RevisionRef},
+    wire::revision::clock_text,
 };
 
 use super::{
     ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport,
-    NodeReport, ObjectName, Overview, Report, RevisionOpsReport, RevisionReport, RevisionSummary,
-    RolloutReport, StatusChange, StatusCounts, Summary, reasons,
+    NodeReport, ObjectName, Overview, Report, ResizeReport, ResourceRuleReport, ResourcesReport,
+    RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport, StatusChange, StatusCounts,
+    Summary, reasons,
 };
 
 impl Report {
@@ -32,35 +31,22 @@ impl Report {
     ) -> serde_json::Result<Report> {
         let plan = &detailed.plan;
         let ds = snapshot.daemon_set;
-        let manifest = match &plan.revision {
-            Some(revision) if extras.manifests => Some(PodManifest::new(
-                ds,
-                &revision.hash,
-                &tolerations::merged(&ds.template),
-                snapshot.settings.placement,
-            )?),
-            _ => None,
-        };
-        let of_older = |(hash, template): &(Str, Arc<Template>)| {
-            let merged = tolerations::merged(template);
-            let placement = snapshot.settings.placement;
-            let manifest = PodManifest::of_older(ds, template, hash, &merged, placement)?;
-            Ok((hash.clone(), manifest))
-        };
-        let older = plan.older_templates.iter().map(of_older);
-        let older: BTreeMap<Str, PodManifest> = older.collect::<serde_json::Result<_>>()?;
+        let placement = snapshot.settings.placement;
+        let manifests = extras
+            .manifests
+            .then(|| Manifests::new(ds, plan, placement))
+            .transpose()?;
         let create = |c: &plan::Create| {
             let is_current = plan.revision.as_ref().is_none_or(|r| r.hash == c.revision);
-            let body = manifest.as_ref().map(|current| {
-                let manifest = older.get(&c.revision).unwrap_or(current);
-                manifest.body(&c.pod_name, &c.node)
-            });
+            let manifest = manifests.as_ref().and_then(|all| all.of(c));
+            let body = manifest.map(|manifest| manifest.body(&c.pod_name, &c.node));
             Ok(CreateReport {
                 node: c.node.to_string(),
                 pod_name: c.pod_name.to_string(),
                 phase: c.phase.as_str().to_owned(),
                 cause: c.cause.as_str().to_owned(),
                 revision: (!is_current).then(|| c.revision.to_string()),
+                resources: c.resources.as_deref().map(ResourceRuleReport::from),
                 manifest: body.map(RawValue::from_string).transpose()?,
             })
         };
@@ -88,6 +74,7 @@ impl Report {
                 .map(create)
                 .collect::<serde_json::Result<_>>()?,
             delete: plan.deletes.iter().map(delete).collect(),
+            resize: plan.resizes.iter().map(resize).collect(),
             rollout: plan
                 .rollout
                 .as_ref()
@@ -128,6 +115,7 @@ impl Summary {
             settled: plan.is_settled(),
             create: plan.creates.len(),
             delete: plan.deletes.len(),
+            resize: plan.resizes.len(),
             relabel: plan.relabels.len(),
             adopt: plan.claims.adopt.len(),
             release: plan.claims.release.len(),
@@ -329,6 +317,36 @@ fn delete(d: &plan::Delete) -> DeleteReport {
         phase: d.phase.as_str().to_owned(),
         cause: d.cause.as_str().to_owned(),
         by: d.by.evicts().then(|| "eviction".to_owned()),
+    }
+}
+
+fn resize(r: &plan::Resize) -> ResizeReport {
+    let container = |c: &Resized| {
+        let amounts = |all: &Amounts| {
+            let all = all.iter();
+            all.map(|(name, amount)| (name.to_string(), amount.to_string()))
+                .collect()
+        };
+        let resources = ResourcesReport {
+            requests: amounts(&c.requests),
+            limits: amounts(&c.limits),
+        };
+        (c.name.to_string(), resources)
+    };
+    ResizeReport {
+        pod: r.pod.name.to_string(),
+        node: r.node.to_string(),
+        resources: r.rule.as_deref().map(ResourceRuleReport::from),
+        containers: r.containers.iter().map(container).collect(),
+    }
+}
+
+impl From<&ResourceRule> for ResourceRuleReport {
+    fn from(rule: &ResourceRule) -> Self {
+        ResourceRuleReport {
+            rule: rule.number,
+            nodes: rule.nodes.to_string(),
+        }
     }
 }
 

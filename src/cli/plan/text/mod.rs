@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::{
     model::{Clock, DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
-    plan::{ActionPhase, DeleteCause, Plan, PodRef, eligibility, revisions::RevisionRef},
+    plan::{ActionPhase, Create, DeleteCause, Plan, PodRef, eligibility, revisions::RevisionRef},
 };
 
 use super::{
@@ -155,6 +155,11 @@ fn actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
         rows.push(about("relabel", pod(&r.pod), cause));
     }
     rows.extend(pod_actions(snapshot, plan));
+    for r in &plan.resizes {
+        let mut row = about("resize", pod(&r.pod), r.describe());
+        row[2] = r.node.to_string();
+        rows.push(row);
+    }
     rows
 }
 
@@ -245,6 +250,22 @@ fn revision_actions(plan: &Plan) -> Vec<Row<5>> {
     rows
 }
 
+/// Why a pod is created, and by which revision and rule where those are not the plain ones.
+fn created(plan: &Plan, c: &Create) -> String {
+    let mut cause = c.cause.describe().to_owned();
+    if plan
+        .revision
+        .as_ref()
+        .is_some_and(|current| current.hash != c.revision)
+    {
+        let _ = write!(cause, ", of revision {}", c.revision);
+    }
+    if let Some(rule) = &c.resources {
+        let _ = write!(cause, ", resources by {rule}");
+    }
+    cause
+}
+
 /// By node; on one node in the order of the plan: a successor is created before anything is
 /// deleted, all else after.
 fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
@@ -255,12 +276,7 @@ fn pod_actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
             format!("pod/{}", c.pod_name),
             c.node.to_string(),
             c.phase.as_str().to_owned(),
-            match &plan.revision {
-                Some(current) if current.hash != c.revision => {
-                    format!("{}, of revision {}", c.cause.describe(), c.revision)
-                }
-                _ => c.cause.describe().to_owned(),
-            },
+            created(plan, c),
         ];
         rows.push((&c.node, c.phase != ActionPhase::Successor, row));
     }
@@ -411,6 +427,9 @@ fn summary(snapshot: &Snapshot<'_>, plan: &Plan, report: &Report, now: Time) -> 
         (c, 0) => format!("{c} {} to create", pods(c)),
         (c, d) => format!("{c} {} to create, {d} to delete", pods(c)),
     };
+    if !plan.resizes.is_empty() {
+        let _ = write!(text, ", {} to resize", plan.resizes.len());
+    }
     let eligible = report.nodes.iter().filter(|node| node.should_run).count();
     let all = snapshot.nodes.len();
     let noun = if eligible == 1 { "node" } else { "nodes" };

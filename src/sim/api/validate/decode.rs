@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::resource::{self, Resource};
 use super::super::status::ApiStatus;
-use crate::stored::quantity;
+use crate::model::quantity;
 use crate::stored::types::{self, Field, Shape, Type};
 
 /// Refuses an object that cannot be decoded. Unknown fields are no error.

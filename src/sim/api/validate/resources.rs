@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::errors::Errors;
 use super::fields::{each, present, text, texts};
 use super::names;
-use crate::stored::quantity::{billionths, canonical};
+use crate::model::quantity::{billionths, canonical};
 
 /// One whole unit, in billionths.
 const ONE: i128 = 1_000_000_000;

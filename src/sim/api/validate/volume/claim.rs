@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::required;
+use crate::model::quantity::billionths;
 use crate::sim::api::validate::errors::Errors;
 use crate::sim::api::validate::fields::{each, present, text};
 use crate::sim::api::validate::{metadata, names, placement, resources};
-use crate::stored::quantity::billionths;
 use crate::stored::types;
 
 /// Checks a volume of a storage driver.

@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use super::{descending, mode, no_backsteps, not_reserved, required};
+use crate::model::quantity::billionths;
 use crate::sim::api::validate::errors::Errors;
 use crate::sim::api::validate::fields::{each, present, text};
 use crate::sim::api::validate::references::{self, Place};
-use crate::stored::quantity::billionths;
 
 /// The types of a host path.
 const HOST_PATHS: [&str; 8] = [
