@@ -86,8 +86,8 @@ impl Plan {
     }
 
     /// Whether an event is sent with the conditions that say the same: that a rollout pauses, and
-    /// that all nodes begin to go back. Both follow from the stored conditions, and a plan that only
-    /// pauses is settled, so nothing else of it is carried out.
+    /// that all nodes begin to go back. Both follow from the stored conditions, and a plan that
+    /// only pauses is settled, so nothing else of it is carried out.
     pub fn goes_with_conditions(&self, event: &Event) -> bool {
         let standing = self.standing.as_ref();
         let pauses = standing.is_some_and(|s| matches!(s.progress, Progress::AutoPaused(_)));

@@ -1,29 +1,10 @@
 //! `deadline`: from when it counts, when it does not, and what its end does.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::model::Clock;
 use daemonset_controller::plan::{Plan, Progress};
-use serde_json::{Value, json};
-
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0},
-        }},
-    }))
-}
-
-fn state(annotations: &[(&str, &str)]) -> Value {
-    let key = |key: &str| format!("state.daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> =
-        annotations.iter().map(|(k, v)| (key(k), *v)).collect();
-    json!({"metadata": {"annotations": annotations}})
-}
+use serde_json::json;
 
 /// The rollout began `started` seconds ago; a deadline of 10 minutes and these keys.
 fn plan_of(
@@ -33,29 +14,14 @@ fn plan_of(
     objects: Vec<Object>,
 ) -> Plan {
     let deadline = [("deadline", "10m")];
-    let set = set(&[&deadline, keys].concat());
-    let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    let current = current.with(state(&[("started", &ago(started))]));
-    let current = current.with(state(recorded));
-    let older = revision(OLD, 1, &template(1)).with(state(&[("completed", &ago(9_000))]));
-    let nodes = ["a", "b", "c"].map(node);
-    let objects = [current, older].into_iter().chain(nodes).chain(objects);
-    Cluster::bare(set, objects).plan()
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
-}
-
-/// A pod of the current revision that has been available for so many seconds.
-fn new(node: &str, seconds: i64) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(seconds)
+    let set = set_with(&[&deadline, keys].concat(), json!(1), json!(0));
+    let revisions = two_revisions(&set, started, recorded).into_iter();
+    Cluster::bare(set, revisions.chain(nodes("a b c")).chain(objects)).plan()
 }
 
 /// One that is not available.
 fn stuck(node: &str) -> Object {
-    let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
-    pod(&format!("new-{node}")).on(node).with(unready)
+    unready(pod(&format!("new-{node}")).on(node))
 }
 
 fn past(plan: &Plan) -> Option<String> {

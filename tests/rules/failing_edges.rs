@@ -9,10 +9,6 @@ use serde_json::{Value, json};
 
 const BACK: &[(&str, &str)] = &[("on-failure", "rollback")];
 
-fn restarted(pod: Object, count: u32) -> Object {
-    pod.with(json!({"status": {"containerStatuses": [{"name": "c", "restartCount": count}]}}))
-}
-
 fn verdict(seconds: i64) -> Value {
     let failed = json!({"failed": true, "when": ago(seconds), "node": "b", "why": "it crashed"});
     state("verdict", failed.to_string())

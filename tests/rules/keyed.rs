@@ -34,6 +34,27 @@ pub fn state(key: &str, value: impl Into<String>) -> Value {
     json!({"metadata": {"annotations": {key: value.into()}}})
 }
 
+/// Several of them.
+pub fn states(recorded: &[(&str, &str)]) -> Value {
+    let key = |key: &str| format!("state.daemonset-controller.io/{key}");
+    let annotations: BTreeMap<String, &str> = recorded.iter().map(|(k, v)| (key(k), *v)).collect();
+    json!({"metadata": {"annotations": annotations}})
+}
+
+/// The current revision of the DaemonSet, whose rollout began `started` seconds ago, with this
+/// recorded besides, and an older one that completed.
+pub fn two_revisions(set: &Object, started: i64, recorded: &[(&str, &str)]) -> [Object; 2] {
+    let current = revision(NEW, 2, &set.json["spec"]["template"]);
+    let current = current.with(state("started", ago(started)));
+    let older = revision(OLD, 1, &template(1)).with(state("completed", ago(9_000)));
+    [current.with(states(recorded)), older]
+}
+
+/// The pod, and its container has been restarted so often.
+pub fn restarted(pod: Object, count: u32) -> Object {
+    pod.with(json!({"status": {"containerStatuses": [{"name": "c", "restartCount": count}]}}))
+}
+
 /// A pod of the older revision that has been available for long.
 pub fn old(node: &str) -> Object {
     pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)

@@ -1,33 +1,11 @@
 //! `on-failure`: which nodes fail, what a pause keeps, and what an approval lifts.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::model::Approved;
 use daemonset_controller::plan::{Hold, HoldRule, Plan, Progress};
 use daemonset_controller::wire::revision::verdict_text;
-use serde_json::{Value, json};
-
-const NONE: [&str; 0] = [];
-
-/// `default/web` that may replace all pods at once, with these keys.
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0},
-        }},
-    }))
-}
-
-fn state(annotations: &[(&str, &str)]) -> Value {
-    let key = |key: &str| format!("state.daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> =
-        annotations.iter().map(|(k, v)| (key(k), *v)).collect();
-    json!({"metadata": {"annotations": annotations}})
-}
+use serde_json::json;
 
 /// The rollout of the current revision began 5,000 s ago, and this is recorded of it besides.
 fn cluster_with(
@@ -35,19 +13,12 @@ fn cluster_with(
     set: Object,
     objects: impl IntoIterator<Item = Object>,
 ) -> Cluster {
-    let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    let current = current.with(state(&[("started", &ago(5_000))]));
-    let current = current.with(state(recorded));
-    let older = revision(OLD, 1, &template(1)).with(state(&[("completed", &ago(9_000))]));
-    Cluster::bare(set, [current, older].into_iter().chain(objects))
+    let revisions = two_revisions(&set, 5_000, recorded).into_iter();
+    Cluster::bare(set, revisions.chain(objects))
 }
 
 fn plan_of(keys: &[(&str, &str)], objects: impl IntoIterator<Item = Object>) -> Plan {
     cluster_with(&[], set(keys), objects).plan()
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
 }
 
 /// A pod of the current revision, so many seconds old and available all the time.
@@ -56,18 +27,10 @@ fn new(node: &str, seconds: i64) -> Object {
     pod.created(seconds).ready(seconds)
 }
 
-fn restarted(pod: Object, count: u32) -> Object {
-    pod.with(json!({"status": {"containerStatuses": [{"name": "c", "restartCount": count}]}}))
-}
-
 fn waiting(pod: Object, reason: &str) -> Object {
     unready(pod).with(json!({"status": {"containerStatuses": [
         {"name": "c", "restartCount": 0, "state": {"waiting": {"reason": reason}}},
     ]}}))
-}
-
-fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
 }
 
 fn failed(pod: Object, reason: Option<&str>) -> Object {
@@ -78,10 +41,6 @@ fn down(name: &str, since: i64) -> Object {
     node(name).with(json!({"status": {"conditions": [
         {"type": "Ready", "status": "False", "lastTransitionTime": ago(since)},
     ]}}))
-}
-
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
 }
 
 /// The pause, in words; None where there is none.
@@ -305,7 +264,7 @@ fn a_pause_keeps_what_is_there_and_upkeep_goes_on() {
     // Without a stable revision all nodes get the only one that there is.
     let set = set(PAUSE);
     let current = revision(NEW, 1, &set.json["spec"]["template"]);
-    let current = current.with(state(&[("started", &ago(5_000))]));
+    let current = current.with(state("started", ago(5_000)));
     let crash = waiting(new("a", 1_000), "CrashLoopBackOff");
     let first = Cluster::bare(set, [current, node("a"), node("b"), crash]).plan();
     assert!(paused(&first).is_some());
@@ -331,8 +290,8 @@ fn stages_pause_by_themselves_and_wait_for_no_node_that_may_fail() {
     }
 }
 
-/// A pod that crashes is well between two crashes, and one that failed is deleted by upkeep: neither
-/// may end a pause.
+/// A pod that crashes is well between two crashes, and one that failed is deleted by upkeep:
+/// neither may end a pause.
 #[test]
 fn a_pause_is_recorded_and_stays_whatever_becomes_of_the_node() {
     let nodes = || ["a", "b", "c"].map(node).into_iter();

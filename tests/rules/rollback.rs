@@ -1,36 +1,14 @@
 //! `on-failure: rollback`: the verdict, where all nodes go, and what lifts it.
 
-use std::collections::BTreeMap;
-
+use super::keyed::*;
 use crate::support::*;
 use daemonset_controller::plan::{Plan, Progress};
 use daemonset_controller::wire::revision::verdict_text;
-use serde_json::{Value, json};
-
-const NONE: [&str; 0] = [];
-
-fn set(keys: &[(&str, &str)]) -> Object {
-    let key = |key: &str| format!("daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> = keys.iter().map(|(k, v)| (key(k), *v)).collect();
-    daemon_set().with(json!({
-        "metadata": {"annotations": annotations},
-        "spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0},
-        }},
-    }))
-}
-
-fn state(annotations: &[(&str, &str)]) -> Value {
-    let key = |key: &str| format!("state.daemonset-controller.io/{key}");
-    let annotations: BTreeMap<String, &str> =
-        annotations.iter().map(|(k, v)| (key(k), *v)).collect();
-    json!({"metadata": {"annotations": annotations}})
-}
+use serde_json::json;
 
 /// Nodes a to d; this is recorded of the current revision.
 fn plan_of(recorded: &[(&str, &str)], keys: &[(&str, &str)], pods: Vec<Object>) -> Plan {
-    let nodes = ["a", "b", "c", "d"].map(node);
-    plan_on(nodes.into(), recorded, keys, pods)
+    plan_on(nodes("a b c d"), recorded, keys, pods)
 }
 
 fn plan_on(
@@ -39,32 +17,13 @@ fn plan_on(
     keys: &[(&str, &str)],
     pods: Vec<Object>,
 ) -> Plan {
-    let set = set(keys);
-    let current = revision(NEW, 2, &set.json["spec"]["template"]);
-    let current = current.with(state(&[("started", &ago(5_000))]));
-    let current = current.with(state(recorded));
-    let older = revision(OLD, 1, &template(1)).with(state(&[("completed", &ago(9_000))]));
-    Cluster::bare(set, [current, older].into_iter().chain(nodes).chain(pods)).plan()
-}
-
-fn old(node: &str) -> Object {
-    pod(&format!("old-{node}")).on(node).ready(5_000).hash(OLD)
+    let set = set_with(keys, json!(1), json!(0));
+    let revisions = two_revisions(&set, 5_000, recorded).into_iter();
+    Cluster::bare(set, revisions.chain(nodes).chain(pods)).plan()
 }
 
 fn new(node: &str) -> Object {
-    pod(&format!("new-{node}")).on(node).ready(1_000)
-}
-
-fn restarted(pod: Object, count: u32) -> Object {
-    pod.with(json!({"status": {"containerStatuses": [{"name": "c", "restartCount": count}]}}))
-}
-
-fn unready(pod: Object) -> Object {
-    pod.with(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}))
-}
-
-fn gone(plan: &Plan) -> Vec<String> {
-    plan.deletes.iter().map(|d| d.node.to_string()).collect()
+    super::keyed::new(node, 1_000)
 }
 
 fn standing(plan: &Plan) -> (&'static str, Option<&'static str>) {
@@ -280,9 +239,9 @@ fn what_is_upkeep_and_what_is_down_keep_nobody_from_learning_that_all_went_back(
 
 #[test]
 fn without_a_stable_revision_it_pauses_and_says_so() {
-    let set = set(BACK);
+    let set = set_with(BACK, json!(1), json!(0));
     let current = revision(NEW, 1, &set.json["spec"]["template"]);
-    let current = current.with(state(&[("started", &ago(5_000))]));
+    let current = current.with(state("started", ago(5_000)));
     let plan = Cluster::bare(set, [current, node("a"), restarted(new("a"), 3)]).plan();
     assert!(plan.revision_ops.set_failed.is_some());
     let standing = plan.standing.expect("a standing");

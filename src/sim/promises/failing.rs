@@ -14,13 +14,6 @@ use super::past::{Past, Set};
 use crate::model::control::{APPROVED, COMPLETED, STARTED, VERDICT};
 use crate::model::{FailureAction, Node, NodeHealth};
 
-/// Whether so many restarts make a pod fail.
-pub fn crashes(pod: &Value) -> bool {
-    let statuses = pod["status"]["containerStatuses"].as_array();
-    let mut statuses = statuses.into_iter().flatten();
-    statuses.any(|c| c["restartCount"].as_u64().is_some_and(|count| count > 2))
-}
-
 /// The current revision, and since when a controller knew everything.
 pub struct Judged<'a> {
     pub past: &'a Past,

@@ -12,7 +12,6 @@ use super::facts::{
     self, hash, is_live, is_terminal, is_terminating, is_unschedulable, owner, ready_since, target,
     text,
 };
-use super::failing;
 use super::step::Step;
 use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
@@ -193,7 +192,7 @@ impl Past {
             ready: Vec::new(),
         });
         let gone = write.change == Change::Deleted;
-        if failing::crashes(pod) {
+        if crashes(pod) {
             life.crashed.get_or_insert(at);
         }
         owner(pod).clone_into(&mut life.owner);
@@ -286,4 +285,11 @@ fn recent<T>(states: &States<T>, since: Duration) -> Vec<Option<&T>> {
 fn node(object: &Value) -> Option<Node> {
     let raw = to_raw_value(object).ok()?;
     wire::node::decode(&raw, &mut Interner::default()).ok()
+}
+
+/// Whether so many restarts make a pod fail.
+fn crashes(pod: &Value) -> bool {
+    let statuses = pod["status"]["containerStatuses"].as_array();
+    let mut statuses = statuses.into_iter().flatten();
+    statuses.any(|c| c["restartCount"].as_u64().is_some_and(|count| count > 2))
 }

@@ -12,13 +12,6 @@ use super::{env, mounts, names, probe, resources, security};
 
 const INIT: &str = "may not be set for init containers without restartPolicy=Always";
 
-/// Every container of a pod with its path, in the order in which the server visits them.
-pub fn every<'a>(spec: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
-    let kinds = ["initContainers", "containers", "ephemeralContainers"];
-    let all = kinds.into_iter().flat_map(|key| each(spec, path, key));
-    all.collect()
-}
-
 /// Checks `containers` of a pod.
 pub fn all(errors: &mut Errors, spec: &Value, path: &str, volumes: &Volumes) {
     let containers = each(spec, path, "containers");

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::errors::Errors;
+use super::fields;
 use super::fields::{each, present, text};
 use super::references::{self, Place};
 use super::{names, volume};
@@ -125,7 +126,7 @@ pub fn sources(errors: &mut Errors, container: &Value, path: &str) {
 /// Checks that the volumes that variables read files of are empty directories.
 pub fn files_are_in_empty_dirs(errors: &mut Errors, spec: &Value, path: &str) {
     let volumes = each(spec, "", "volumes");
-    for (path, container) in super::container::every(spec, path) {
+    for (path, container) in fields::every_container(spec, path) {
         for (path, variable) in each(container, &path, "env") {
             let Some(source) = present(&variable["valueFrom"], "fileKeyRef") else {
                 continue;

@@ -30,3 +30,10 @@ pub fn texts<'a>(object: &'a Value, key: &str) -> Vec<(&'a str, &'a str)> {
     map.map(|(k, v)| (k.as_str(), v.as_str().unwrap_or_default()))
         .collect()
 }
+
+/// Every container of a pod with its path, in the order in which the server visits them.
+pub fn every_container<'a>(spec: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
+    let kinds = ["initContainers", "containers", "ephemeralContainers"];
+    let all = kinds.into_iter().flat_map(|key| each(spec, path, key));
+    all.collect()
+}

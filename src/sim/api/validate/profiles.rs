@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::errors::Errors;
 use super::fields::{present, text, texts};
-use super::{container, volume};
+use super::{fields, volume};
 
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
@@ -38,7 +38,7 @@ pub fn annotations(errors: &mut Errors, metadata: &Value, spec: &Value, path: &s
             continue;
         };
         let path = format!("{path}[{key}]");
-        let mut containers = container::every(spec, "").into_iter();
+        let mut containers = fields::every_container(spec, "").into_iter();
         if !containers.any(|(_, container)| text(container, "name") == name) {
             errors.invalid(&path, name, "container not found");
         }
@@ -64,7 +64,7 @@ fn seccomp(errors: &mut Errors, value: &str, path: &str) {
 pub fn annotations_match(errors: &mut Errors, metadata: &Value, spec: &Value, path: &str) {
     let annotations = &metadata["annotations"];
     let owners = [(path.to_owned(), spec)];
-    let containers = container::every(spec, path);
+    let containers = fields::every_container(spec, path);
     for (i, (path, owner)) in owners.into_iter().chain(containers.clone()).enumerate() {
         let key = match i {
             0 => SECCOMP_POD.to_owned(),

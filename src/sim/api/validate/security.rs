@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::Errors;
 use super::fields::{each, number, present, text};
-use super::{container, volume};
+use super::{fields, volume};
 use crate::stored::types::{self, Shape, Type};
 
 const LARGEST_ID: i64 = i32::MAX as i64;
@@ -243,7 +243,7 @@ pub fn own_users(errors: &mut Errors, spec: &Value, path: &str) {
             errors.forbidden(format!("{path}.{shown}"), WHY);
         }
     }
-    for (path, container) in container::every(spec, path) {
+    for (path, container) in fields::every_container(spec, path) {
         if !each(container, "", "volumeDevices").is_empty() {
             errors.forbidden(format!("{path}.volumeDevices"), WHY);
         }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::container;
 use super::errors::Errors;
+use super::fields;
 use super::fields::{each, present, text};
 use super::names;
 
@@ -105,7 +105,7 @@ fn is_dns(domain: &str) -> bool {
 pub fn host_processes(errors: &mut Errors, spec: &Value, path: &str) {
     let own = |owner: &Value| owner["securityContext"]["windowsOptions"]["hostProcess"].as_bool();
     let of_pod = own(spec);
-    let containers = container::every(spec, path);
+    let containers = fields::every_container(spec, path);
     for (path, container) in &containers {
         if let (Some(pod), Some(container)) = (of_pod, own(container))
             && pod != container
@@ -176,7 +176,7 @@ pub fn only_of_its_system(errors: &mut Errors, spec: &Value, path: &str) {
 }
 
 fn linux(errors: &mut Errors, spec: &Value, path: &str) {
-    let every = container::every(spec, path);
+    let every = fields::every_container(spec, path);
     let owners = [(path.to_owned(), spec)].into_iter().chain(every);
     for (path, owner) in owners {
         if present(&owner["securityContext"], "windowsOptions").is_some() {
@@ -206,7 +206,7 @@ fn windows(errors: &mut Errors, spec: &Value, path: &str) {
             errors.forbidden(format!("{path}.{key}"), WHY);
         }
     }
-    for (path, container) in container::every(spec, path) {
+    for (path, container) in fields::every_container(spec, path) {
         for key in of_containers.iter().filter(|key| context(container, key)) {
             errors.forbidden(format!("{path}.securityContext.{key}"), WHY);
         }
