@@ -90,8 +90,9 @@ pub struct Write {
 /// Whether events of this reason tell of a rollout as a whole. The built-in controller has none of
 /// them.
 pub fn tells_of_rollout(reason: &str) -> bool {
-    const REASONS: [&str; 9] = [
+    const REASONS: [&str; 10] = [
         "CanaryReady",
+        "EvictionRefused",
         "InvalidAnnotation",
         "RollbackStarted",
         "RolloutComplete",

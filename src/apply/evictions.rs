@@ -50,17 +50,20 @@ impl CarryOut {
             Err(error) => error,
         };
         let Some(why) = self.unallowed(key, &error).await else {
+            // What a disruption budget said before is no longer why the pod stays.
+            self.observer.eviction_failed(job.key, uid);
             return self.not_deleted(job, delete, key, error).await;
         };
         self.observer.delete_settled(key, uid);
         let (Unallowed::Now(words) | Unallowed::Ever(words)) = &why;
-        tracing::debug!(pod = %key, node = &*delete.node, "eviction refused: {words}");
         let message = format!(
             "Eviction of pod {} on node {} refused: {words}",
             key.name, delete.node
         );
         let wait = error.retry_after();
-        if self.observer.eviction_refused(job.key, uid, why, wait) {
+        let is_first = self.observer.eviction_refused(job.key, uid, why, wait);
+        if is_first {
+            tracing::info!("{message}");
             self.say(job.ds, EventType::Warning, "EvictionRefused", message);
         }
         Err(NotDeleted::Unallowed)

@@ -45,6 +45,8 @@ pub trait Observer: Send + Sync {
         why: Unallowed,
         at_least: Option<Duration>,
     ) -> bool;
+    /// The eviction of this pod of the DaemonSet failed for another reason.
+    fn eviction_failed(&self, daemon_set: &Key, pod: &Uid);
     /// Whether the DaemonSet has a pod on this node that is not among `seen`.
     fn has_other_pod(&self, daemon_set: &Key, node: &str, seen: &[Uid]) -> bool;
     /// Whether the process was halted since `then`, so that the caches may be far behind, or may

@@ -264,6 +264,13 @@ impl Cache {
         })
     }
 
+    /// The eviction of a pod failed for another reason.
+    pub fn eviction_failed(&mut self, daemon_set: &Key, pod: &Uid) {
+        if let Some(entry) = self.daemon_sets.get_mut(daemon_set) {
+            entry.evictions_refused.forget(pod);
+        }
+    }
+
     /// Records the attempts of a plan in the backoffs.
     pub fn attempt(&mut self, changes: &[BackoffChange], now: Time) {
         for key in changes {

@@ -281,9 +281,10 @@ impl Control {
                      a comma, or off",
                 ),
             },
-            (DEADLINE, _) => match values::duration(value) {
+            // Without any time there could be no progress.
+            (DEADLINE, _) => match values::duration(value).filter(|time| !time.is_zero()) {
                 Some(deadline) => return self.deadline = Some(deadline),
-                None => Some("a duration as 10m or 1h30m, or off"),
+                None => Some("a duration over 0 as 10m or 1h30m, or off"),
             },
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),

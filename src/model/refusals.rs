@@ -46,6 +46,11 @@ impl Refusals {
         self.0.get(pod)
     }
 
+    /// The pod's eviction failed for another reason.
+    pub fn forget(&mut self, pod: &Uid) {
+        self.0.remove(pod);
+    }
+
     /// The pod's eviction was refused: the next one waits for twice as long as the last one did,
     /// and for as long as the API server asks. Returns whether it is the first for this pod.
     pub fn refused(
@@ -94,7 +99,9 @@ mod tests {
             now = refusal.until;
         }
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        // Another pod is another matter.
+        // Another pod is another matter, and so is what comes after another error.
+        assert!(refusals.refused(&Uid::from("b"), words(), None, now));
+        refusals.forget(&Uid::from("b"));
         assert!(refusals.refused(&Uid::from("b"), words(), None, now));
         let later = now + Duration::from_secs(901);
         assert!(refusals.refused(&Uid::from("c"), words(), None, later));

@@ -25,6 +25,11 @@ impl Time {
         })
     }
 
+    /// The begin of the second that it is in.
+    pub fn whole_seconds(self) -> Time {
+        Time(self.0.div_euclid(1_000_000) * 1_000_000)
+    }
+
     /// The earlier of two times of which either may be missing.
     pub fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
         [a, b].into_iter().flatten().min()

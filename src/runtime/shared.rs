@@ -269,6 +269,10 @@ impl Observer for Shared {
         cache.eviction_refused(daemon_set, pod, why, at_least, now)
     }
 
+    fn eviction_failed(&self, daemon_set: &Key, pod: &Uid) {
+        self.cache().eviction_failed(daemon_set, pod);
+    }
+
     fn acted(&self, action: Action) {
         self.monitor.acted(action);
     }

@@ -205,6 +205,19 @@ fn a_failure_on_the_way_back_pauses() {
     assert_eq!(standing(&allowed), ("RollingBack", None));
 }
 
+/// A pod that crashes goes with the verdict, and the next one is created in that second, of which
+/// the API server keeps no fraction.
+#[test]
+fn a_pod_of_the_second_of_the_verdict_is_of_the_way_back() {
+    let at = ago(60).replace('Z', ".9Z");
+    let text = format!(r#"{{"failed":true,"when":"{at}","node":"b","why":"it crashed"}}"#);
+    for (seconds, stage) in [(60, "RollbackPaused"), (61, "RollingBack")] {
+        let pod = restarted(old("a").created(seconds).ready(30), 3);
+        let plan = plan_of(&[("verdict", &text)], BACK, vec![pod, new("b")]);
+        assert_eq!(standing(&plan).0, stage, "{seconds} s old");
+    }
+}
+
 /// In a large cluster some node is always down, and some pod not ready.
 #[test]
 fn what_is_upkeep_and_what_is_down_keep_nobody_from_learning_that_all_went_back() {

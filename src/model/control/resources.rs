@@ -20,6 +20,8 @@ pub enum Malformed {
 
 /// The rules of a value.
 pub fn rules(value: &str) -> Result<Vec<Arc<ResourceRule>>, Malformed> {
+    // A block of a YAML manifest ends with a line break.
+    let value = value.trim_matches([' ', '\t', '\r', '\n']);
     if !value.starts_with('[') || !value.ends_with(']') {
         return Err(Malformed::Shape);
     }

@@ -142,7 +142,12 @@ impl<'j, 'a> Judge<'j, 'a> {
         let label = pod.labels.get("pod-template-generation");
         let is_of = revisions::hash_of(pod, self.history) == Some(self.hash)
             || label.is_some() && label == self.generation.as_deref();
-        is_of && self.since.is_none_or(|since| pod.created >= since)
+        // A creation has whole seconds. In doubt the pod is of what came in that second: one that
+        // crashes goes at once, and its successor is made then.
+        is_of
+            && self
+                .since
+                .is_none_or(|since| pod.created >= since.whole_seconds())
     }
 
     /// Why the pod makes its node fail.
