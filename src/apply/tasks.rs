@@ -1,11 +1,20 @@
 //! The creates and deletes of a plan by node: which of them are carried out, and in which order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     model::Str,
     plan::{ActionPhase, Create, Delete, Plan},
 };
+
+/// What a pod is made from: the revision's hash, and the number of the rule of its node's class.
+pub(super) type Kind = (Str, Option<usize>);
+
+/// The kind of this pod.
+pub(super) fn kind(create: &Create) -> Kind {
+    let rule = create.resources.as_ref().map(|rule| rule.number);
+    (create.revision.clone(), rule)
+}
 
 /// The create and the deletes of one node.
 #[derive(Default)]
@@ -39,7 +48,10 @@ pub(super) struct Batch<'p> {
     tasks: VecDeque<Task<'p>>,
     is_cut: bool,
     creating: bool,
+    /// Of these nothing more is created.
+    denied: BTreeSet<Kind>,
     deleting: bool,
+    evicting: bool,
 }
 
 impl<'p> Batch<'p> {
@@ -74,7 +86,9 @@ impl<'p> Batch<'p> {
             is_cut: tasks.len() < all,
             tasks,
             creating: true,
+            denied: BTreeSet::new(),
             deleting: true,
+            evicting: true,
         }
     }
 
@@ -103,6 +117,20 @@ impl<'p> Batch<'p> {
         self.creating = false;
     }
 
+    /// Nothing more of this kind is created. Pods of another revision or class may be accepted.
+    pub fn end_creates_of(&mut self, kind: Kind) {
+        self.denied.insert(kind);
+    }
+
+    fn creates(&self, create: &Create) -> bool {
+        self.creating && (self.denied.is_empty() || !self.denied.contains(&kind(create)))
+    }
+
+    /// Nothing more is evicted.
+    pub fn end_evictions(&mut self) {
+        self.evicting = false;
+    }
+
     /// Nothing more is deleted.
     pub fn end_deletes(&mut self) {
         self.deleting = false;
@@ -118,14 +146,18 @@ impl<'p> Batch<'p> {
     pub fn next(&mut self) -> Option<Task<'p>> {
         loop {
             let mut task = self.tasks.pop_front()?;
-            if task.is_successor() && !(self.creating && self.deleting) {
+            let creates = task.create.is_some_and(|create| self.creates(create));
+            if task.is_successor() && !(creates && self.deleting) {
                 continue;
             }
-            if !self.creating {
+            if !creates {
                 task.create = None;
             }
             if !self.deleting {
                 task.deletes.clear();
+            }
+            if !self.evicting {
+                task.deletes.retain(|delete| !delete.by.evicts());
             }
             if task.create.is_some() || !task.deletes.is_empty() {
                 return Some(task);
