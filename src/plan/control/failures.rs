@@ -34,7 +34,8 @@ impl<'s> Rules<'s> {
                 let judge = Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
                 let way = self.way_back(snapshot);
-                failing = failing.with_way(match way {
+                let is_forgiven = self.approval_is_new(history, current, now);
+                failing = failing.with_approval(is_forgiven).with_way(match way {
                     Some(_) => Way::Back,
                     None if self.has_lost => Way::Lost,
                     None => Way::None,
@@ -92,6 +93,13 @@ impl<'s> Rules<'s> {
     /// no record.
     fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
         current.approved.as_deref().filter(|a| a.at <= now)
+    }
+
+    /// Whether the key `approve` asks for an approval that is not recorded yet.
+    fn approval_is_new(&self, history: &History, current: &'s Revision, now: Time) -> bool {
+        let asked = self.control.and_then(|control| control.approve.as_ref());
+        let known = self.approved(current, now);
+        asked == Some(&history.current.hash) && known.is_none_or(|approved| approved.withdrawn)
     }
 
     /// What is to be recorded on the current revision of the time of `deadline`. It begins anew
