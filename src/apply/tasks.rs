@@ -46,6 +46,8 @@ impl<'p> Task<'p> {
 /// The tasks of some phases of a plan, one a node, by node name.
 pub(super) struct Batch<'p> {
     tasks: VecDeque<Task<'p>>,
+    /// What the burst left out.
+    rest: VecDeque<Task<'p>>,
     is_cut: bool,
     creating: bool,
     /// Of these nothing more is created.
@@ -68,23 +70,22 @@ impl<'p> Batch<'p> {
                 .deletes
                 .push(delete);
         }
-        let all = by_node.len();
+        let mut tasks: VecDeque<Task<'_>> = by_node.into_values().collect();
         let (mut creates, mut deletes) = (0, 0);
-        let tasks: VecDeque<Task<'_>> = by_node
-            .into_values()
-            .take_while(|task| {
-                creates += usize::from(task.create.is_some());
-                deletes += task.deletes.len();
-                // The first task is always taken, however many pods are on that node.
-                creates.max(deletes) <= burst
-                    || burst > 0
-                        && creates + deletes
-                            == usize::from(task.create.is_some()) + task.deletes.len()
-            })
-            .collect();
+        let fits = |task: &Task<'_>| {
+            creates += usize::from(task.create.is_some());
+            deletes += task.deletes.len();
+            // The first task is always taken, however many pods are on that node.
+            creates.max(deletes) <= burst
+                || burst > 0
+                    && creates + deletes == usize::from(task.create.is_some()) + task.deletes.len()
+        };
+        let count = tasks.iter().map(fits).take_while(|fits| *fits).count();
+        let rest = tasks.split_off(count);
         Batch {
-            is_cut: tasks.len() < all,
+            is_cut: !rest.is_empty(),
             tasks,
+            rest,
             creating: true,
             denied: BTreeSet::new(),
             deleting: true,
@@ -139,6 +140,17 @@ impl<'p> Batch<'p> {
     /// Nothing more is done.
     pub fn clear(&mut self) {
         self.tasks.clear();
+        self.rest.clear();
+    }
+
+    /// A task is left out because its kind is denied: one of another kind takes its place, so that
+    /// many nodes of one class use up no burst that others need.
+    fn take_another(&mut self) {
+        while let Some(task) = self.rest.pop_front() {
+            if task.create.is_some_and(|create| self.creates(create)) {
+                return self.tasks.push_back(task);
+            }
+        }
     }
 
     /// The next task, without what has ended. A successor and the delete of its predecessor stay
@@ -147,6 +159,9 @@ impl<'p> Batch<'p> {
         loop {
             let mut task = self.tasks.pop_front()?;
             let creates = task.create.is_some_and(|create| self.creates(create));
+            if task.create.is_some() && !creates && self.creating {
+                self.take_another();
+            }
             if task.is_successor() && !(creates && self.deleting) {
                 continue;
             }
