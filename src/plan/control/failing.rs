@@ -68,8 +68,8 @@ impl Failing {
         self.past.clone().filter(|_| pauses)
     }
 
-    /// Says whether what fails now is forgiven with this plan. It pauses until that is recorded, and
-    /// is no verdict: of one with the same time nobody could say which came first.
+    /// Says whether what fails now is forgiven with this plan. It pauses until that is recorded,
+    /// and is no verdict: of one with the same time nobody could say which came first.
     pub fn with_approval(self, is_forgiven: bool) -> Failing {
         Failing {
             is_forgiven,
