@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{DaemonSet, Placement, Str, Template},
+    model::{DaemonSet, Placement, Template},
     plan::{Create, Plan, tolerations},
     wire::{containers, manifest::PodManifest},
 };
 
-/// The revision's hash, and the number of the rule of the nodes' class.
-type Kind = (Str, Option<usize>);
+use super::tasks::{Kind, kind};
 
 /// What pods are made from.
 pub struct Manifests(BTreeMap<Kind, PodManifest>);
@@ -43,11 +42,6 @@ impl Manifests {
     pub fn of(&self, create: &Create) -> Option<&PodManifest> {
         self.0.get(&kind(create))
     }
-}
-
-fn kind(create: &Create) -> Kind {
-    let rule = create.resources.as_ref().map(|rule| rule.number);
-    (create.revision.clone(), rule)
 }
 
 fn of_current(

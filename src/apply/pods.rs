@@ -1,7 +1,9 @@
 //! Creates and deletes of one plan, together, through one window.
 //!
-//! The first create that is refused ends the creates of the plan, because the others would meet the
-//! same quota or webhook; the first delete that is refused ends the deletes. A successor and the
+//! The first create that is refused ends the creates of its kind, because the others would meet the
+//! same quota or webhook; the first delete that is refused ends the deletes, and the first eviction
+//! the evictions. Kinds are revisions and classes of nodes: what is wrong with one of them keeps no
+//! other from its pods. A successor and the
 //! pod that it replaces are one task: the old pod is deleted only when the new one exists or was
 //! denied.
 
@@ -21,7 +23,7 @@ use super::{
     manifests::Manifests,
     observer::Presence,
     outcome::{Failure, Outcome},
-    tasks::{Batch, Task},
+    tasks::{Batch, Kind as PodKind, Task, kind},
     window::Window,
 };
 
@@ -47,12 +49,16 @@ pub(super) enum NotDeleted {
     Unallowed,
     /// The delete was refused, or what became of it is not known.
     Failed(Failure),
+    /// The same of an eviction. Deletes may be granted all the same, and upkeep waits for none.
+    NotEvicted(Failure),
 }
 
 /// The parts of a task that did not happen, with the reason.
 #[derive(Default)]
 struct Undone {
     create: Option<NotCreated>,
+    /// What the pod of `create` is made from.
+    kind: Option<PodKind>,
     deletes: Vec<NotDeleted>,
 }
 
@@ -61,12 +67,21 @@ impl Undone {
         self.create.is_none() && self.deletes.is_empty()
     }
 
-    /// Whether the other creates of the plan would meet the same refusal.
-    fn ends_creates(&self) -> bool {
+    /// Whether a create was refused for a reason other than its name.
+    fn creates_refused(&self) -> bool {
         match &self.create {
             None | Some(NotCreated::PlanAgain | NotCreated::HolderUnknown(_)) => false,
             Some(NotCreated::NamespaceTerminating) => true,
             Some(NotCreated::Denied(_) | NotCreated::Failed(_)) => true,
+        }
+    }
+
+    /// Ends the creates of the plan that would meet the same refusal.
+    fn end_creates(&self, batch: &mut Batch<'_>) {
+        match (&self.create, &self.kind) {
+            (Some(NotCreated::Denied(_)), Some(kind)) => batch.end_creates_of(kind.clone()),
+            _ if self.creates_refused() => batch.end_creates(),
+            _ => {}
         }
     }
 
@@ -81,6 +96,12 @@ impl Undone {
     /// Whether the other deletes of the plan would meet the same refusal.
     fn ends_deletes(&self) -> bool {
         let failed = |d: &NotDeleted| matches!(d, NotDeleted::Failed(_));
+        self.deletes.iter().any(failed)
+    }
+
+    /// The same of evictions.
+    fn ends_evictions(&self) -> bool {
+        let failed = |d: &NotDeleted| matches!(d, NotDeleted::NotEvicted(_));
         self.deletes.iter().any(failed)
     }
 
@@ -105,7 +126,7 @@ impl Undone {
         });
         let deletes = self.deletes.into_iter().filter_map(|d| match d {
             NotDeleted::PlanAgain | NotDeleted::Unallowed => None,
-            NotDeleted::Failed(f) => Some(f),
+            NotDeleted::Failed(f) | NotDeleted::NotEvicted(f) => Some(f),
         });
         create.into_iter().chain(deletes)
     }
@@ -177,15 +198,16 @@ impl CarryOut {
             let Some(undone) = under_way.next().await else {
                 return completion;
             };
-            if undone.ends_creates() {
-                batch.end_creates();
-                outcome.creates_refused = true;
-            }
+            undone.end_creates(&mut batch);
+            outcome.creates_refused |= undone.creates_refused();
             if let Some(words) = undone.denial() {
                 outcome.denial = Some(words);
             }
             if undone.ends_deletes() {
                 batch.end_deletes();
+            }
+            if undone.ends_evictions() {
+                batch.end_evictions();
             }
             if !undone.is_empty() {
                 completion = Completion::Incomplete;
@@ -222,6 +244,7 @@ impl CarryOut {
         }
         if let Some(create) = task.create {
             undone.create = self.create(job, create, manifests).await.err();
+            undone.kind = undone.create.is_some().then(|| kind(create));
             let may_delete = matches!(undone.create, None | Some(NotCreated::Denied(_)));
             if successor && !may_delete {
                 return undone;
@@ -380,7 +403,11 @@ impl CarryOut {
                 self.say(job.ds, EventType::Warning, "FailedDelete", message);
                 let verb = delete.by.as_str();
                 let what = format!("{verb} pod {key} on node {}", delete.node);
-                Err(NotDeleted::Failed(Failure::new(what, error)))
+                let failure = Failure::new(what, error);
+                Err(match delete.by {
+                    DeleteBy::Delete => NotDeleted::Failed(failure),
+                    DeleteBy::Eviction => NotDeleted::NotEvicted(failure),
+                })
             }
         }
     }

@@ -1,11 +1,20 @@
 //! The creates and deletes of a plan by node: which of them are carried out, and in which order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     model::Str,
     plan::{ActionPhase, Create, Delete, Plan},
 };
+
+/// What a pod is made from: the revision's hash, and the number of the rule of its node's class.
+pub(super) type Kind = (Str, Option<usize>);
+
+/// The kind of this pod.
+pub(super) fn kind(create: &Create) -> Kind {
+    let rule = create.resources.as_ref().map(|rule| rule.number);
+    (create.revision.clone(), rule)
+}
 
 /// The create and the deletes of one node.
 #[derive(Default)]
@@ -37,9 +46,14 @@ impl<'p> Task<'p> {
 /// The tasks of some phases of a plan, one a node, by node name.
 pub(super) struct Batch<'p> {
     tasks: VecDeque<Task<'p>>,
+    /// What the burst left out.
+    rest: VecDeque<Task<'p>>,
     is_cut: bool,
     creating: bool,
+    /// Of these nothing more is created.
+    denied: BTreeSet<Kind>,
     deleting: bool,
+    evicting: bool,
 }
 
 impl<'p> Batch<'p> {
@@ -56,25 +70,26 @@ impl<'p> Batch<'p> {
                 .deletes
                 .push(delete);
         }
-        let all = by_node.len();
+        let mut tasks: VecDeque<Task<'_>> = by_node.into_values().collect();
         let (mut creates, mut deletes) = (0, 0);
-        let tasks: VecDeque<Task<'_>> = by_node
-            .into_values()
-            .take_while(|task| {
-                creates += usize::from(task.create.is_some());
-                deletes += task.deletes.len();
-                // The first task is always taken, however many pods are on that node.
-                creates.max(deletes) <= burst
-                    || burst > 0
-                        && creates + deletes
-                            == usize::from(task.create.is_some()) + task.deletes.len()
-            })
-            .collect();
+        let fits = |task: &Task<'_>| {
+            creates += usize::from(task.create.is_some());
+            deletes += task.deletes.len();
+            // The first task is always taken, however many pods are on that node.
+            creates.max(deletes) <= burst
+                || burst > 0
+                    && creates + deletes == usize::from(task.create.is_some()) + task.deletes.len()
+        };
+        let count = tasks.iter().map(fits).take_while(|fits| *fits).count();
+        let rest = tasks.split_off(count);
         Batch {
-            is_cut: tasks.len() < all,
+            is_cut: !rest.is_empty(),
             tasks,
+            rest,
             creating: true,
+            denied: BTreeSet::new(),
             deleting: true,
+            evicting: true,
         }
     }
 
@@ -103,6 +118,20 @@ impl<'p> Batch<'p> {
         self.creating = false;
     }
 
+    /// Nothing more of this kind is created. Pods of another revision or class may be accepted.
+    pub fn end_creates_of(&mut self, kind: Kind) {
+        self.denied.insert(kind);
+    }
+
+    fn creates(&self, create: &Create) -> bool {
+        self.creating && (self.denied.is_empty() || !self.denied.contains(&kind(create)))
+    }
+
+    /// Nothing more is evicted.
+    pub fn end_evictions(&mut self) {
+        self.evicting = false;
+    }
+
     /// Nothing more is deleted.
     pub fn end_deletes(&mut self) {
         self.deleting = false;
@@ -111,6 +140,17 @@ impl<'p> Batch<'p> {
     /// Nothing more is done.
     pub fn clear(&mut self) {
         self.tasks.clear();
+        self.rest.clear();
+    }
+
+    /// A task is left out because its kind is denied: one of another kind takes its place, so that
+    /// many nodes of one class use up no burst that others need.
+    fn take_another(&mut self) {
+        while let Some(task) = self.rest.pop_front() {
+            if task.create.is_some_and(|create| self.creates(create)) {
+                return self.tasks.push_back(task);
+            }
+        }
     }
 
     /// The next task, without what has ended. A successor and the delete of its predecessor stay
@@ -118,14 +158,21 @@ impl<'p> Batch<'p> {
     pub fn next(&mut self) -> Option<Task<'p>> {
         loop {
             let mut task = self.tasks.pop_front()?;
-            if task.is_successor() && !(self.creating && self.deleting) {
+            let creates = task.create.is_some_and(|create| self.creates(create));
+            if task.create.is_some() && !creates && self.creating {
+                self.take_another();
+            }
+            if task.is_successor() && !(creates && self.deleting) {
                 continue;
             }
-            if !self.creating {
+            if !creates {
                 task.create = None;
             }
             if !self.deleting {
                 task.deletes.clear();
+            }
+            if !self.evicting {
+                task.deletes.retain(|delete| !delete.by.evicts());
             }
             if task.create.is_some() || !task.deletes.is_empty() {
                 return Some(task);

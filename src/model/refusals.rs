@@ -41,6 +41,11 @@ pub struct Refusal {
 pub struct Refusals(BTreeMap<Uid, Refusal>);
 
 impl Refusals {
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The refusal for this pod.
     pub fn of(&self, pod: &Uid) -> Option<&Refusal> {
         self.0.get(pod)

@@ -26,6 +26,26 @@ pub fn was_refused(facts: &Facts<'_, '_>, pod: &Pod) -> bool {
     refusal(facts, &pod.uid).is_some()
 }
 
+/// On these nodes the rollout waits for its turn. A refused eviction that would be tried again is
+/// held all the same: what it says must not come and go with the budget.
+pub fn hold_later(facts: &Facts<'_, '_>, nodes: &[Str], draft: &mut Draft) {
+    // Nearly all plans leave here.
+    if !facts.evicts() || facts.snapshot.evictions_refused.is_empty() {
+        return;
+    }
+    for name in nodes {
+        let Some(id) = facts.snapshot.nodes.id(name) else {
+            continue;
+        };
+        for pod in facts.visible(id).filter(|pod| pod.is_live()) {
+            let refusal = refusal(facts, &pod.uid).filter(|refusal| refusal.until <= facts.now);
+            if let Some(refusal) = refusal {
+                draft.holds.on_node(hold(name, &pod.name, refusal));
+            }
+        }
+    }
+}
+
 /// Evictions that were refused are tried again, and held until one is accepted.
 pub fn hold_tried(facts: &Facts<'_, '_>, draft: &mut Draft) {
     for delete in draft.deletes.iter().filter(|delete| delete.by.evicts()) {

@@ -151,3 +151,12 @@ fn nodes_that_may_fail_let_the_stage_go_on_and_with_none_left_it_pauses() {
     let plan = plan_of(9_000, &after, &keys("pause,tolerate=1"), pods());
     assert!(past(&plan).is_some(), "there is no stage that could go on");
 }
+
+#[test]
+fn a_pause_by_the_deadline_is_not_recorded_where_a_node_that_may_fail_does() {
+    let crashes = json!({"status": {"containerStatuses": [{"name": "c", "restartCount": 9}]}});
+    let pods = vec![stuck("a").with(crashes), stuck("b"), old("c")];
+    let plan = plan_of(9_000, &[], &[("on-failure", "pause,tolerate=1")], pods);
+    assert!(past(&plan).is_some());
+    assert_eq!(plan.revision_ops.set_failed, None);
+}

@@ -341,3 +341,23 @@ fn a_newer_pod_that_went_long_ago_does_not_name_the_next_one() {
     };
     assert_eq!(name(true), name(false));
 }
+
+#[test]
+fn an_approval_that_comes_with_the_failure_forgives_it() {
+    for action in ["pause", "rollback"] {
+        let set = set(&[("on-failure", action), ("approve", NEW)]);
+        let fails = restarted(new("b", 900).created(900), 9);
+        let objects = [current(&set), stable()];
+        let objects = objects
+            .into_iter()
+            .chain(nodes("a b"))
+            .chain([old("a"), fails]);
+        let plan = plan_of(set, objects);
+        assert!(plan.revision_ops.set_approved.is_some());
+        // One of the same time would not be lifted by it.
+        assert_eq!(plan.revision_ops.set_failed, None, "{action}");
+        assert_eq!(gone(&plan), NONE, "not before it is recorded");
+        let told = |reason| plan.events.iter().any(|e| e.reason == reason);
+        assert!(!told("RollbackStarted"), "{action}");
+    }
+}

@@ -16,7 +16,7 @@ use super::rollout::{respec, rolling, script};
 use super::world::*;
 
 /// The keys, and values of each. An empty value stands for the hash of the newest revision.
-const KEYS: [(&str, &[&str]); 8] = [
+const KEYS: [(&str, &[&str]); 10] = [
     ("hold", &["rollout", "all", "off", "rolout"]),
     (
         "canary",
@@ -44,6 +44,18 @@ const KEYS: [(&str, &[&str]); 8] = [
     (
         "budget",
         &["strict", "bad-nodes=40%", "strict,bad-nodes=1", "off"],
+    ),
+    ("replace-by", &["eviction", "eviction", "off", "evict"]),
+    (
+        "resources",
+        &[
+            r#"[{"nodes":"pool=0","containers":{"c":{"limits":{"memory":"300Mi"}}}}]"#,
+            r#"[{"nodes":"pool=0","containers":{"c":{"requests":{"cpu":"20m"},"limits":{"memory":"200Mi"}}}},{"nodes":"!none","containers":{}}]"#,
+            r#"[{"nodes":"!none","containers":{"c":{"limits":{"memory":"5Mi"}},"other":{"limits":{"cpu":"1"}}}}]"#,
+            r#"[{"nodes":"!none","containers":{}}]"#,
+            "[]",
+            "off",
+        ],
     ),
 ];
 
@@ -82,6 +94,14 @@ impl Chaos {
             1 | 2 => rolling(budget, 0),
             _ => rolling(0, budget),
         };
+        let resources = chaos.one_of(&[
+            "",
+            r#"{"requests":{"cpu":"10m","memory":"10Mi"},"limits":{"memory":"400Mi"}}"#,
+        ]);
+        if !resources.is_empty() {
+            let resources: Value = serde_json::from_str(resources).expect("JSON");
+            set["spec"]["template"]["spec"]["containers"][0]["resources"] = resources;
+        }
         set["spec"]["minReadySeconds"] = chaos.one_of(&[0, 0, 3]).into();
         set["spec"]["revisionHistoryLimit"] = chaos.one_of(&[0, 1, 10]).into();
         chaos.server.add("daemonsets", set);
@@ -211,6 +231,75 @@ impl Chaos {
         }
     }
 
+    /// A disruption budget comes, goes, or allows more or less.
+    fn turn_budget(&mut self) {
+        let allowed = self.one_of(&[0, 0, 1, 2]);
+        let always = self.one_of(&["AlwaysAllow", "IfHealthyBudget"]);
+        let spec = json!({"minAvailable": 1, "unhealthyPodEvictionPolicy": always,
+                          "selector": {"matchLabels": {"app": "web"}}});
+        let status = json!({"observedGeneration": 9, "disruptionsAllowed": allowed,
+                            "desiredHealthy": 2, "currentHealthy": self.one_of(&[1, 2])});
+        self.lift_budget();
+        if self.dice.random_bool(0.7) {
+            let budget = json!({"metadata": {"name": "p"}, "spec": spec, "status": status});
+            self.server.put("poddisruptionbudgets", budget);
+        }
+    }
+
+    fn lift_budget(&self) {
+        if !self.server.all("poddisruptionbudgets").is_empty() {
+            self.server.remove("poddisruptionbudgets", "p");
+        }
+    }
+
+    /// A node is of another class.
+    fn relabel_node(&mut self) {
+        let name = format!("n{}", self.dice.random_range(0..self.nodes));
+        let pool = self.one_of(&["0", "1"]);
+        let labels = json!({"metadata": {"labels": {"pool": pool}}});
+        self.server.edit("nodes", &name, labels);
+    }
+
+    /// Nobody does anything for two hours. Whatever the keys hold, in the second one nothing is
+    /// made or restarted, and nothing is written again and again.
+    async fn rest(&mut self, seed: u64) {
+        self.mend_pods();
+        // Pods of bad versions go on crashing, and the counts with them.
+        let is_bad = |pod: &Value| {
+            let script = &pod["metadata"]["annotations"];
+            let mut what = ["crash-after", "pull-fails-after"].iter();
+            what.any(|what| !script[format!("{PREFIX}{what}")].is_null())
+        };
+        seconds(3_600).await;
+        let before = self.server.requests(|_| true).len();
+        let is_bad = self.server.all("pods").iter().any(is_bad);
+        seconds(3_600).await;
+        let all = self.server.requests(|_| true);
+        let since = &all[before..];
+        let count = |of: &dyn Fn(&Entry) -> bool| since.iter().filter(|c| of(c)).count();
+        let set = self.server.get("daemonsets", "web");
+        let said = format!(
+            "seed {seed}: {} {}",
+            set["metadata"]["annotations"], set["status"]
+        );
+        let pods = count(&|c| c.is("POST", "/pods") && c.code == 201);
+        let deletes = count(&|c| c.is_delete() && c.is_for("DELETE", "pods"));
+        let writes = count(&|c| c.is("PATCH", "/status") && c.is_for("PATCH", "daemonsets"));
+        let revisions = count(&|c| c.is_for("PATCH", "controllerrevisions"));
+        let resizes = count(&|c| c.is("PATCH", "/resize"));
+        let evictions = count(&|c| c.is("POST", "/eviction"));
+        let counts = (pods, deletes, revisions, resizes);
+        println!("seed {seed}: {counts:?} {writes} {evictions} bad {is_bad}");
+        if !is_bad {
+            assert_eq!(counts, (0, 0, 0, 0), "{said}");
+            assert!(writes <= 2, "{writes} writes, {said}");
+        }
+        assert!(
+            evictions <= 14 * self.nodes,
+            "{evictions} evictions, {said}"
+        );
+    }
+
     async fn crash(&mut self) {
         let names: Vec<&str> = self.controllers.keys().copied().collect();
         let who = self.one_of(&names);
@@ -223,7 +312,9 @@ impl Chaos {
     }
 
     async fn turn(&mut self) {
-        match self.dice.random_range(0..16) {
+        match self.dice.random_range(0..20) {
+            16 | 17 => self.turn_budget(),
+            18 => self.relabel_node(),
             0..5 => self.set_key(),
             5 | 6 => self.change(),
             7 => {
@@ -242,11 +333,14 @@ impl Chaos {
 }
 
 /// Returns how many pods of any revision but the newest were made while a key was there.
-async fn seed(seed: u64) -> usize {
+async fn seed(seed: u64, rests: bool) -> usize {
     let mut chaos = Chaos::new(seed);
     seconds(5).await;
     for _ in 0..30 {
         chaos.turn().await;
+    }
+    if rests {
+        chaos.rest(seed).await;
     }
     let older = older_pods(&chaos.server);
     let keys: serde_json::Map<String, Value> = KEYS
@@ -256,6 +350,7 @@ async fn seed(seed: u64) -> usize {
     chaos.annotate(&keys.into());
     let rolling = json!({"updateStrategy": rolling(2, 0)});
     respec(&chaos.server, rolling);
+    chaos.lift_budget();
     chaos.mend_pods();
     chaos.change_to("4", None, None);
     let server = &chaos.server;
@@ -287,7 +382,7 @@ fn older_pods(server: &World) -> usize {
 async fn with_random_keys_the_promises_hold_and_what_is_held_ends_with_its_keys() {
     let mut older = 0;
     for n in 0..8 {
-        older += seed(n).await;
+        older += seed(n, false).await;
     }
     assert!(older > 4, "only {older} pods came back as they were");
 }
@@ -297,6 +392,9 @@ async fn with_random_keys_the_promises_hold_and_what_is_held_ends_with_its_keys(
 #[ignore = "as many seeds as one likes"]
 async fn more_seeds() {
     for n in seeds("8-100") {
-        println!("seed {n}: {} pods came back as they were", seed(n).await);
+        println!(
+            "seed {n}: {} pods came back as they were",
+            seed(n, true).await
+        );
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::rollout::set_key;
 use super::world::*;
 
 fn quota() -> Act {
@@ -167,4 +168,25 @@ async fn every_refusal_of_a_pod_is_told_in_the_api_servers_words_and_tried_with_
         server.assert_covered(10);
         server.at_rest().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_class_of_more_nodes_than_the_burst_keeps_the_others_from_nothing() {
+    let server = world(300);
+    let mut names: Vec<String> = (0..300).map(|n| format!("n{n}")).collect();
+    names.sort();
+    for name in &names[..260] {
+        let labels = json!({"metadata": {"labels": {"pool": "edge"}}});
+        server.edit("nodes", name, labels);
+    }
+    let rules = r#"[{"nodes":"pool=edge","containers":{"c":{"limits":{"memory":"5000Mi"}}}}]"#;
+    set_key(&server, "resources", rules);
+    let too_large =
+        |c: &Entry| c.is("POST", "/pods") && String::from_utf8_lossy(&c.body).contains("5000Mi");
+    server.rule(usize::MAX, too_large, quota());
+    let _running = start(&server, "a");
+    seconds(30).await;
+    assert_eq!(server.all("pods").len(), 40);
+    let refused = server.posts().iter().filter(|p| p.code == 403).count();
+    assert!(refused <= 12, "{refused}");
 }

@@ -270,3 +270,72 @@ async fn an_eviction_whose_answer_is_lost_is_not_sent_twice() {
         server.at_rest().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_eviction_that_fails_keeps_no_failed_pod_from_its_successor() {
+    let (server, _running) = evicting(4, rolling(1, 0)).await;
+    set_key(&server, "budget", "strict");
+    let label = |node: &str, value: Value| {
+        let labels = json!({"metadata": {"labels": {"agent": value}}});
+        server.edit("nodes", node, labels);
+    };
+    for node in ["n0", "n1", "n2", "n3"] {
+        label(node, json!("yes"));
+    }
+    let selector = json!({"template": {"spec": {"nodeSelector": {"agent": "yes"}}}});
+    respec(&server, selector);
+    seconds(120).await;
+    let refusal = ApiStatus::new(403, "Forbidden", "cannot create resource \"pods/eviction\"");
+    server.rule(
+        usize::MAX,
+        |c| c.is("POST", "/eviction"),
+        Act::Refuse(refusal),
+    );
+    // The pod on n0 has to leave, as the budget allows.
+    label("n0", Value::Null);
+    seconds(10).await;
+    let on = |node: &str| {
+        let mut live = server.all("pods").into_iter().filter(is_live);
+        live.find(|p| target(p) == node)
+    };
+    let pod = on("n2").expect("a pod");
+    let name = pod["metadata"]["name"].as_str().expect("a name");
+    server.edit("pods", name, json!({"status": {"phase": "Failed"}}));
+    seconds(60).await;
+    assert!(on("n0").is_some() && on("n2").is_some());
+    server.clear_rules();
+    seconds(600).await;
+    assert!(on("n0").is_none());
+    server.at_rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_pod_can_never_go_does_not_come_and_go_while_others_go_on() {
+    let (server, _running) = evicting(8, rolling(1, 0)).await;
+    let pods = server.all("pods").into_iter();
+    let pod = pods.into_iter().find(|p| target(p) == "n1").expect("a pod");
+    let name = pod["metadata"]["name"].as_str().expect("a name");
+    let labels = json!({"metadata": {"labels": {"guard": "yes"}}});
+    server.edit("pods", name, labels);
+    for name in ["p", "q"] {
+        let guard = ("guard", "yes");
+        budget(
+            &server,
+            name,
+            guard,
+            json!({"minAvailable": 1}),
+            allowing(9),
+        );
+    }
+    change_to(&server, "2", "13s");
+    let mut seen = Vec::new();
+    for _ in 0..200 {
+        seconds(1).await;
+        let stalled = condition(&server, "Stalled").is_some();
+        if seen.last() != Some(&stalled) {
+            seen.push(stalled);
+        }
+    }
+    assert_eq!(nodes_of(&server, "2"), all_but("n1", 8));
+    assert_eq!(seen, [false, true]);
+}

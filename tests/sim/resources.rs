@@ -188,3 +188,45 @@ async fn an_api_server_without_resizes_is_asked_once_for_all() {
     assert_ne!(pods(&server)["n0"].0, name["n0"].0);
     assert!(running.is_running());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_class_whose_pods_are_refused_keeps_no_other_node_from_its_pod() {
+    let (server, running) = served().await;
+    let refusal = ApiStatus::new(
+        403,
+        "Forbidden",
+        "maximum memory usage per Container is 1Gi",
+    );
+    let too_large =
+        |c: &Entry| c.is("POST", "/pods") && String::from_utf8_lossy(&c.body).contains("5000Mi");
+    server.rule(usize::MAX, too_large, Act::Refuse(refusal));
+    server.rule(
+        usize::MAX,
+        resizes,
+        Act::Refuse(ApiStatus::new(403, "Forbidden", "too large")),
+    );
+    set_key(&server, "resources", rules("5000Mi"));
+    seconds(5).await;
+    for node in ["n0", "n3"] {
+        let gone = server.all("pods").into_iter().find(|p| target(p) == node);
+        let name = &gone.expect("a pod")["metadata"]["name"];
+        server.ask_to_delete("pods", name.as_str().expect("a name"));
+    }
+    seconds(120).await;
+    let there: Vec<String> = pods(&server).into_keys().collect();
+    assert_eq!(there, ["n1", "n2", "n3"], "n0 is of the class, n3 is not");
+    // It costs no more than one refusal each time.
+    let tries = server
+        .requests(|c| c.is("POST", "/pods") && c.code == 403)
+        .len();
+    seconds(600).await;
+    let more = server
+        .requests(|c| c.is("POST", "/pods") && c.code == 403)
+        .len()
+        - tries;
+    assert!((1..=10).contains(&more), "{more}");
+    server.clear_rules();
+    set_key(&server, "resources", Value::Null);
+    server.at_rest().await;
+    assert!(running.is_running());
+}

@@ -77,3 +77,33 @@ async fn an_approval_tries_it_again() {
     assert_eq!(nodes_of(&server, "1").len(), 6);
     server.at_rest().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rolled_out_without_the_key_after_its_verdict_is_not_taken_back() {
+    let (server, running) = covered(6, rolling(2, 0)).await;
+    set_key(&server, "on-failure", "rollback");
+    seconds(5).await;
+    for n in 0..6 {
+        script(&server, &format!("n{n}"), "pull-fails-after", "0s".into());
+    }
+    change(&server, "2");
+    seconds(120).await;
+    let failed = verdict(&server);
+    assert!(failed.is_string());
+    // The image is there now, and somebody rolls it out without the key.
+    for n in 0..6 {
+        script(&server, &format!("n{n}"), "pull-fails-after", Value::Null);
+    }
+    set_key(&server, "on-failure", Value::Null);
+    seconds(300).await;
+    assert_rolled(&server, 6, "2");
+    let pods = server.pods_ever();
+    running.kill();
+    let _second = start(&server, "b");
+    set_key(&server, "on-failure", "rollback");
+    seconds(600).await;
+    assert_rolled(&server, 6, "2");
+    assert_eq!(server.pods_ever(), pods, "nothing is restarted");
+    assert_eq!(condition(&server, "Progressing"), is("True", "Complete"));
+    server.at_rest().await;
+}

@@ -42,6 +42,8 @@ pub struct Failing {
     way: Way,
     /// The deadline is over.
     pub(super) past: Option<PastDeadline>,
+    /// The current revision is approved with this plan, so what fails now is forgiven.
+    is_forgiven: bool,
     pub(super) action: FailureAction,
     pub(super) tolerated: usize,
     /// Those that fail: why, and when the pod was created that fails.
@@ -64,6 +66,15 @@ impl Failing {
     pub fn past(&self) -> Option<PastDeadline> {
         let pauses = self.action != FailureAction::Continue;
         self.past.clone().filter(|_| pauses)
+    }
+
+    /// Says whether what fails now is forgiven with this plan. It pauses until that is recorded,
+    /// and is no verdict: of one with the same time nobody could say which came first.
+    pub fn with_approval(self, is_forgiven: bool) -> Failing {
+        Failing {
+            is_forgiven,
+            ..self
+        }
     }
 
     /// Says where nodes would go back to.
@@ -155,10 +166,18 @@ impl Failing {
             });
         }
         let is_lost = self.action == FailureAction::Rollback && self.way == Way::Lost;
-        if self.action == FailureAction::Continue || is_lost || self.paused.is_some() {
+        if self.action == FailureAction::Continue
+            || is_lost
+            || self.is_forgiven
+            || self.paused.is_some()
+        {
             return None;
         }
-        let past = self.past().filter(|_| self.goes_back());
+        // Then the late nodes are among those that fail.
+        let past = self.past();
+        if past.is_some() && !self.goes_back() {
+            return None;
+        }
         let past = past.map(|past| FailureCause {
             node: past.node.clone(),
             why: past.why().into(),

@@ -1,9 +1,11 @@
 //! What is judged of the current revision while it is rolled out, and what is to be recorded of it:
 //! an approval, the time of the deadline, a verdict.
 
-use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Snapshot, Time};
+use crate::model::{
+    Approved, Clock, Control, Failed, FailureAction, Pod, Revision, Snapshot, Time,
+};
 
-use crate::plan::revisions::{History, RevisionRef};
+use crate::plan::revisions::{self, History, RevisionRef};
 
 use super::{
     Known, Rules,
@@ -13,6 +15,23 @@ use super::{
     judge::Judge,
     rollback,
 };
+
+impl Known<'_, '_> {
+    /// Whether the current revision was rolled out to all nodes by somebody else after a verdict of
+    /// this time, as without the keys: every live pod is of it, and some were made since. A
+    /// rollback makes none.
+    fn is_overtaken(&self, at: Time) -> bool {
+        let current = &self.history.current.hash;
+        let nodes = self.snapshot.nodes.iter();
+        let pods = nodes.flat_map(|(id, _)| self.by_node.on(id).iter().copied());
+        let mut newest = None;
+        let is_current = |pod: &Pod| {
+            newest = newest.max(Some(pod.created));
+            revisions::hash_of(pod, self.history) == Some(current)
+        };
+        pods.filter(|pod| pod.is_live()).all(is_current) && newest.is_some_and(|made| made > at)
+    }
+}
 
 impl<'s> Rules<'s> {
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
@@ -34,7 +53,8 @@ impl<'s> Rules<'s> {
                 let judge = Judge::new(snapshot, history, approved, now);
                 let mut failing = judge.find(on_failure, by_node, exempt);
                 let way = self.way_back(snapshot);
-                failing = failing.with_way(match way {
+                let is_forgiven = self.approval_is_new(history, current, now);
+                failing = failing.with_approval(is_forgiven).with_way(match way {
                     Some(_) => Way::Back,
                     None if self.has_lost => Way::Lost,
                     None => Way::None,
@@ -43,7 +63,9 @@ impl<'s> Rules<'s> {
                 let failed = failed.filter(|failed| rollback::stands(failed, approved, now));
                 if let Some(failed) = failed {
                     let is_back = on_failure.action == FailureAction::Rollback;
-                    if is_back && (way.is_some() || self.has_lost) {
+                    let is_overtaken =
+                        is_back && failing.pause().is_none() && known.is_overtaken(failed.at);
+                    if is_back && (way.is_some() || self.has_lost) && !is_overtaken {
                         let way = way.filter(|to| known.is_going_back(to.hash));
                         let back = way.map_or_else(Failing::default, |to| {
                             let judge = judge.of_older(to.hash, to.verdicts, None);
@@ -52,7 +74,9 @@ impl<'s> Rules<'s> {
                         failing.go_back(failed, back);
                         return failing;
                     }
-                    failing.remember(failed);
+                    if !is_overtaken {
+                        failing.remember(failed);
+                    }
                 }
                 let deadline = self.control.and_then(|control| control.deadline);
                 if let Some(deadline) = deadline {
@@ -92,6 +116,13 @@ impl<'s> Rules<'s> {
     /// no record.
     fn approved(&self, current: &'s Revision, now: Time) -> Option<&'s Approved> {
         current.approved.as_deref().filter(|a| a.at <= now)
+    }
+
+    /// Whether the key `approve` asks for an approval that is not recorded yet.
+    fn approval_is_new(&self, history: &History, current: &'s Revision, now: Time) -> bool {
+        let asked = self.control.and_then(|control| control.approve.as_ref());
+        let known = self.approved(current, now);
+        asked == Some(&history.current.hash) && known.is_none_or(|approved| approved.withdrawn)
     }
 
     /// What is to be recorded on the current revision of the time of `deadline`. It begins anew

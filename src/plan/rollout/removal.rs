@@ -62,6 +62,7 @@ pub fn limit(
     let held = removals.split_off(room.min(removals.len()));
     let nodes: Vec<Str> = held.iter().map(|delete| delete.node.clone()).collect();
     draft.holds.in_turn(HoldRule::RemovalBudget, &nodes);
+    eviction::hold_later(facts, &nodes, draft);
     draft.deletes.extend(removals);
     let ids = nodes
         .iter()

@@ -74,6 +74,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     next.extend(later);
     let rule = gate.rule(HoldRule::MaxUnavailable);
     draft.holds.in_turn(rule, &next);
+    eviction::hold_later(census.facts, &next, draft);
     rollout.next = next;
     for candidate in due {
         delete(

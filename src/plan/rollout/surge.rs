@@ -117,6 +117,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     let spare = gates::too_few_available(available, wanted);
     let (now, later) = gates::split(misplaced, spare);
     draft.holds.in_turn(HoldRule::TooFewAvailable, &later);
+    eviction::hold_later(facts, &later, draft);
     for candidate in now {
         delete(census, &candidate, DeleteCause::Misplaced, draft, rollout);
     }
@@ -127,6 +128,7 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     next.extend(later);
     let rule = gate.rule(HoldRule::MaxSurge);
     draft.holds.in_turn(rule, &next);
+    eviction::hold_later(facts, &next, draft);
     rollout.next = next;
     let taken: HashSet<NodeId> = draft.creates.iter().map(|c| c.node_id).collect();
     let due = due.into_iter().map(|c| (c, CreateCause::OldUnavailable));
