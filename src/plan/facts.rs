@@ -8,7 +8,7 @@ use crate::model::{
 
 use super::{
     by_node::ByNode,
-    control::{assign::Assignment, exempt::Exempt, resources::Classes},
+    control::{assign::Assignment, classes::Classes, exempt::Exempt},
     leaving::LeavingNodes,
     names,
     revisions::{self, History},

@@ -6,7 +6,7 @@ use super::{
     control::{
         exempt::{BadNode, TooMany},
         failure::{AutoPause, PastDeadline},
-        resources::ResizeHeld,
+        resize_held::ResizeHeld,
         rollback::RolledBack,
     },
     leaving::Leaving,

@@ -55,9 +55,10 @@ use crate::model::{Snapshot, Time};
 use by_node::ByNode;
 use control::{
     Gate, Known, LastBake, Rules,
+    classes::Classes,
     conditions::{self, Missing, Said},
     exempt::Exempt,
-    resources::{self, Classes},
+    resize,
     standing::Progressed,
     transitions,
 };
@@ -126,7 +127,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         rules.hold(gate, &facts, &mut draft);
         release_stages = rules.release_stages(gate, &history);
     }
-    resources::plan(&facts, rules.is_held(), &mut draft);
+    resize::plan(&facts, rules.is_held(), &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     eviction::hold_tried(&facts, &mut draft);

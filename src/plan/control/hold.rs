@@ -13,7 +13,7 @@ use crate::plan::{
     holds::NodeHold,
 };
 
-use super::{Gate, resources, stages::Stage};
+use super::{Gate, classes, stages::Stage};
 
 /// The rule that holds the rollout; None where nothing does.
 pub fn rule(ds: &DaemonSet) -> Option<HoldRule> {
@@ -34,7 +34,7 @@ const WORDS: usize = 600;
 fn words(ds: &DaemonSet) -> Option<String> {
     let control = ds.control.as_deref()?;
     let unread = control.invalid.iter().map(ToString::to_string);
-    let all: Vec<String> = unread.chain(resources::conflicts(ds)).collect();
+    let all: Vec<String> = unread.chain(classes::conflicts(ds)).collect();
     let mut words = String::new();
     let mut named = 0;
     for next in all.iter().take(NAMED) {

@@ -8,6 +8,7 @@
 pub mod assign;
 mod bake;
 mod canary;
+pub mod classes;
 pub mod conditions;
 mod deadline;
 pub mod digest;
@@ -18,7 +19,8 @@ mod failures;
 pub mod hold;
 mod judge;
 pub mod pause;
-pub mod resources;
+pub mod resize;
+pub mod resize_held;
 pub mod rollback;
 pub mod stable;
 pub mod stages;

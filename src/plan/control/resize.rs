@@ -1,4 +1,4 @@
-//! `resources`: which class a node is of, what its pods are made with, and which pods are resized.
+//! `resources`: which pods are resized in place, because their node's class has other resources.
 //!
 //! A resize is no replacement: the pod, its containers and its revision stay. What the API server
 //! or the kubelet could do only by restarting a container, or not at all, waits until the pod is
@@ -11,172 +11,21 @@ use std::{
 };
 
 use crate::model::{
-    Amounts, BackoffKey, BackoffKind, ContainerKind, ContainerResources, DaemonSet, Node, NodeId,
-    Pod, Resized, ResourceClass, ResourceRule, Revision, Snapshot, Str, Template,
-    TemplateContainer, resources,
+    Amounts, BackoffKey, BackoffKind, ContainerKind, Node, NodeId, Pod, Resized, ResourceClass,
+    ResourceRule, Str, Template, TemplateContainer, resources,
 };
 
 use crate::plan::{
-    action::Resize,
-    draft::Draft,
-    facts::Facts,
-    hold::HoldRule,
-    holds::NodeHold,
-    revisions::{self, History},
+    action::Resize, draft::Draft, facts::Facts, hold::HoldRule, holds::NodeHold, revisions,
 };
 
-/// At most so many containers are named that a template does not have.
-const NAMED: usize = 5;
+use super::{
+    classes::{Classes, with, without_container},
+    resize_held::ResizeHeld,
+};
 
 /// The resources that a resize may change, by the rules of the API server.
 const IN_PLACE: [&str; 2] = ["cpu", "memory"];
-
-/// Why a pod keeps the resources that it has, although its node's class has others.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum ResizeHeld {
-    /// The key `hold` says so, or a key cannot be read.
-    Held,
-    /// A change would restart this container, by its `resizePolicy`.
-    Restarts(Str),
-    /// This container runs only when the pod starts.
-    AtStart(Str),
-    /// No pod changes its amount of this resource while it runs.
-    NotInPlace(Str),
-    /// No request or limit of this container can be taken away while it runs.
-    Removed(Str),
-    /// The pod's quality of service would become another one.
-    QosClass,
-    /// What the pod was made with is not known: its revision is gone or cannot be read, or somebody
-    /// has edited its annotation.
-    NotKnown,
-    /// The class does not go with the pod's revision: more would be requested than the limit.
-    Conflict,
-    /// The API server refused the last try, and a backoff runs.
-    Refused,
-}
-
-impl ResizeHeld {
-    /// Why, as a phrase.
-    pub fn describe(&self) -> String {
-        match self {
-            ResizeHeld::Held => "the rollout is held".into(),
-            ResizeHeld::Restarts(name) => format!("a resize would restart the container {name}"),
-            ResizeHeld::AtStart(name) => format!("the container {name} has ended"),
-            ResizeHeld::NotInPlace(name) => format!("{name} cannot change while a pod runs"),
-            ResizeHeld::Removed(name) => format!(
-                "a request or limit of the container {name} cannot be taken away while it runs"
-            ),
-            ResizeHeld::QosClass => "its QoS class would change".into(),
-            ResizeHeld::NotKnown => "what it was made with is not known".into(),
-            ResizeHeld::Conflict => {
-                "its revision would request more than the limit that they set".into()
-            }
-            ResizeHeld::Refused => "the API server refused the last resize".into(),
-        }
-    }
-
-    /// What ends it, as a phrase after "until".
-    pub fn until_what(&self) -> &'static str {
-        match self {
-            ResizeHeld::Held => "the rollout is no longer held",
-            ResizeHeld::Refused => "the backoff ends",
-            _ => "the pod is replaced, or the rules give it what it has",
-        }
-    }
-}
-
-/// The classes of nodes that a DaemonSet's rules make.
-#[derive(Debug, Default)]
-pub struct Classes<'s> {
-    rules: &'s [Arc<ResourceRule>],
-    /// By the hash of their pods.
-    templates: BTreeMap<&'s Str, &'s Template>,
-    /// Rules, by number, that do not go with the template of a revision.
-    unusable: BTreeSet<(usize, &'s Str)>,
-}
-
-impl<'s> Classes<'s> {
-    /// Sorts out the rules. `old` are the revisions but the current one.
-    pub fn find<'a: 's>(
-        snapshot: &Snapshot<'a>,
-        history: &'s History,
-        old: &'s [(&Revision, Str)],
-    ) -> Classes<'s> {
-        let ds = snapshot.daemon_set;
-        let rules = rules(ds);
-        if rules.is_empty() {
-            return Classes::default();
-        }
-        let placed = |(revision, hash): &'s (&Revision, Str)| {
-            Some((hash, &**snapshot.placed(revision)?.template))
-        };
-        let mut templates: BTreeMap<&Str, &Template> = old.iter().filter_map(placed).collect();
-        templates.insert(&history.current.hash, &ds.template);
-        let mut unusable = BTreeSet::new();
-        for (hash, template) in &templates {
-            let clash = rules
-                .iter()
-                .filter(|rule| conflict(rule, template).is_some());
-            unusable.extend(clash.map(|rule| (rule.number, *hash)));
-        }
-        Classes {
-            rules,
-            templates,
-            unusable,
-        }
-    }
-
-    /// The first rule that matches the node.
-    fn of(&self, node: &Node) -> Option<&'s Arc<ResourceRule>> {
-        self.rules.iter().find(|rule| rule.matches(&node.labels))
-    }
-
-    /// The rule by which a new pod of the revision with this hash is made; None where that is the
-    /// template alone.
-    pub fn of_new(&self, node: &Node, hash: &Str) -> Option<&'s Arc<ResourceRule>> {
-        let rule = self.of(node)?;
-        let applies = rule.mark.is_some() && !self.unusable.contains(&(rule.number, hash));
-        applies.then_some(rule)
-    }
-}
-
-fn rules(ds: &DaemonSet) -> &[Arc<ResourceRule>] {
-    let control = ds.control.as_deref();
-    control.map_or(&[], |control| &control.resources)
-}
-
-/// What a container has by its template and what its class gives to it.
-fn with(container: &TemplateContainer, class: &ResourceClass) -> ContainerResources {
-    let own = &container.resources;
-    match class.containers.get(&container.name) {
-        Some(of_class) => of_class.over(own).completed(),
-        None => own.clone().completed(),
-    }
-}
-
-/// Why the rule does not go with the template.
-fn conflict(rule: &ResourceRule, template: &Template) -> Option<String> {
-    let given = template
-        .containers
-        .iter()
-        .filter(|c| rule.class.containers.contains_key(&c.name));
-    let mut clash = given.filter_map(|container| {
-        let excess = with(container, &rule.class).excess()?;
-        Some(format!("the container {} {excess}", container.name))
-    });
-    clash.next()
-}
-
-/// The rules that do not go with the DaemonSet's own template, in words.
-pub fn conflicts(ds: &DaemonSet) -> impl Iterator<Item = String> {
-    rules(ds).iter().filter_map(|rule| {
-        let why = conflict(rule, &ds.template)?;
-        Some(format!(
-            "annotation {}: by {rule} and the template {why}",
-            resources::MARK
-        ))
-    })
-}
 
 /// Adds the resizes, and what is said of the rules, to the draft, which has all else already. Where
 /// the rollout is `held` nothing is resized.
@@ -395,24 +244,4 @@ fn qos_class(template: &Template, class: &ResourceClass) -> QosClass {
         (true, true) => QosClass::Guaranteed,
         (true, false) => QosClass::Burstable,
     }
-}
-
-/// The containers that rules name and the template does not have, in words.
-fn without_container(rules: &[Arc<ResourceRule>], template: &Template) -> Option<String> {
-    let has = |name: &Str| template.containers.iter().any(|c| c.name == *name);
-    let mut missing = Vec::new();
-    for rule in rules {
-        let names = rule.class.containers.keys().filter(|name| !has(name));
-        missing.extend(names.map(|name| format!("{name} of {rule}")));
-    }
-    if missing.is_empty() {
-        return None;
-    }
-    let more = missing.len().saturating_sub(NAMED);
-    missing.truncate(NAMED);
-    let words = missing.join(", ");
-    Some(match more {
-        0 => words,
-        more => format!("{words}, and {more} more"),
-    })
 }
