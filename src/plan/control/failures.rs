@@ -3,7 +3,10 @@
 
 use crate::model::{Approved, Clock, Control, Failed, FailureAction, Revision, Snapshot, Time};
 
-use crate::plan::revisions::{History, RevisionRef};
+use crate::plan::{
+    hold::HoldRule,
+    revisions::{History, RevisionRef},
+};
 
 use super::{
     Known, Rules,
@@ -11,8 +14,25 @@ use super::{
     deadline,
     failing::{Failing, Way},
     judge::Judge,
-    rollback,
+    rollback::{self, RolledBack},
 };
+
+impl Failing {
+    /// The rule by which the rollout has failed, whatever else holds it.
+    pub fn rule(&self, now: Time) -> Option<HoldRule> {
+        if let Some(failed) = &self.verdict {
+            return Some(match self.back_pause() {
+                Some(pause) => HoldRule::RollbackPaused(pause),
+                None => HoldRule::RolledBack(failed.into()),
+            });
+        }
+        if let Some(failed) = self.taken_back(now) {
+            return Some(HoldRule::RolledBack(RolledBack::from(&failed)));
+        }
+        let past = self.past().map(HoldRule::ProgressDeadlineExceeded);
+        past.or_else(|| self.pause().map(HoldRule::AutoPaused))
+    }
+}
 
 impl<'s> Rules<'s> {
     /// The nodes that fail with the current revision. It is judged while it is rolled out, from the
