@@ -235,7 +235,8 @@ async fn present(
         (.., why) => Err(CommandError::Refused(format!(
             "DaemonSet {} is left alone: {}",
             object.key,
-            why.as_ref().map_or_else(|| "no plan".to_owned(), ToString::to_string)
+            why.as_ref()
+                .map_or_else(|| "no plan".to_owned(), ToString::to_string)
         ))),
     }
 }
