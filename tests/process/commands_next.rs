@@ -233,7 +233,7 @@ fn explain_says_of_a_node_that_it_fails_and_the_overview_that_the_rollout_is_sta
 
 #[test]
 fn a_value_of_several_lines_is_shown_on_one() {
-    let rules = "[\n  {\"nodes\": \"pool=edge\",\n   \"containers\": {}}\n]\n";
+    let rules = "[\n  {\"nodes\": \"pool=edge\",\n   \"containers\": {}}\n]";
     let cluster = Cluster::updating(json!({ "daemonset-controller.io/resources": rules }));
     let line = r#"[ {"nodes": "pool=edge", "containers": {}} ]"#;
     for (command, start) in [
