@@ -1,11 +1,14 @@
 //! What `status` says a person can do after a failure, in a hold, and where the API server refuses
 //! evictions: each step is right when it is typed in.
 
+use std::fs;
+
 use daemonset_controller::{model::Labels, plan::control::digest};
 use serde_json::{Value, json};
 
 use crate::commands_failing::{container, crashes, fail, go_back, record, rolled_out};
 use crate::commands_status::valid;
+use crate::plan_run::validate_as;
 use crate::simulated::{AGENT, Cluster, REVISIONS};
 
 /// The status, its exit code, and its steps: `command: what`, or `what` alone.
@@ -224,6 +227,18 @@ fn explain_says_of_a_node_that_it_fails_and_the_overview_that_the_rollout_is_sta
     let said = "Fails       container c is in CrashLoopBackOff\n";
     assert!(of("node-a").contains(said), "{}", of("node-a"));
     assert!(!of("node-b").contains("Fails"), "{}", of("node-b"));
+    let args = ["explain", "logging/agent", "--all", "-o", "json"];
+    let all: Value = serde_json::from_str(&cluster.run(&args).stdout).unwrap();
+    let schema = fs::read_to_string("docs/explain.schema.json").unwrap();
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap();
+    schema.validate(&all).expect("as the schema says");
+    assert_eq!(
+        all["nodes"][0]["fails"],
+        "container c is in CrashLoopBackOff"
+    );
+    let overview = cluster.run(&["plan", "-A", "-o", "json"]).stdout;
+    let overview = validate_as("/$defs/overview", &overview);
+    assert_eq!(overview[0]["stalled"], "AutoPaused");
     let all = cluster.run(&["plan", "-A"]).stdout;
     assert!(
         all.contains("stalled: AutoPaused; rollout: 2 nodes with"),

@@ -289,12 +289,11 @@ fn waiting(snapshot: &Snapshot<'_>, detailed: &DetailedPlan, now: Time) -> Vec<G
 /// The note about a rollout that is held, and would not go on without the hold either.
 fn beneath(detailed: &DetailedPlan) -> Option<String> {
     let rule = detailed.failed.as_ref()?;
-    let is_held = |progress: &Progress| match progress {
-        Progress::Paused(HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation) => true,
-        _ => false,
-    };
-    let standing = detailed.plan.standing.as_ref();
-    let is_held = standing.is_some_and(|standing| is_held(&standing.progress));
+    let standing = detailed.plan.standing.as_ref()?;
+    let is_held = matches!(
+        standing.progress,
+        Progress::Paused(HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation)
+    );
     is_held.then(|| {
         format!(
             "the rollout has failed as well ({}): {}",
