@@ -81,8 +81,10 @@ pub enum Command {
     /// Approve the revision that waits for it, so that all nodes follow the canary
     ///
     /// Sets the annotation daemonset-controller.io/approve to the revision's hash, with your own
-    /// rights. Exit code 0: it is approved; 1: nothing waits, or the hash is not that of the
-    /// present template; 3: wrong input; 4: the cluster cannot be asked, or refuses.
+    /// rights. After a failure that came later than an approval it removes that one first, and
+    /// waits until the controller has recorded it. Exit code 0: it is approved; 1: nothing waits,
+    /// the hash is not that of the present template, or no controller recorded it; 3: wrong input;
+    /// 4: the cluster cannot be asked, or refuses.
     Approve(ApproveArgs),
     /// List the revisions of a DaemonSet: how they stand, and how many pods each has
     ///

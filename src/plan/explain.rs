@@ -10,7 +10,9 @@ use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 use super::{
     action::{Create, Delete, Resize},
     by_node::ByNode,
-    claims, eligibility,
+    claims,
+    control::failure::NodeFailure,
+    eligibility,
     holds::NodeHold,
     obstacles::{self, Obstacle},
     pod_state::{self, Described},
@@ -102,6 +104,8 @@ pub struct NodeExplanation {
     pub holds: Vec<NodeHold>,
     /// Why the node counts against a rollout's budget.
     pub block: Option<NodeBlock>,
+    /// Why the node fails with the revision that is rolled out, or back.
+    pub failure: Option<NodeFailure>,
     /// The cause that comes first.
     pub cause: Cause,
 }
@@ -118,6 +122,7 @@ pub struct Explainer<'s, 'a> {
     resizes: BTreeMap<&'s str, Vec<&'s Resize>>,
     holds: BTreeMap<&'s str, Vec<&'s NodeHold>>,
     blocks: BTreeMap<&'s str, &'s NodeBlock>,
+    failing: BTreeMap<&'s str, &'s NodeFailure>,
 }
 
 impl<'s, 'a> Explainer<'s, 'a> {
@@ -160,6 +165,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
             resizes,
             holds,
             blocks: detailed.blocks.iter().map(|b| (&*b.node, b)).collect(),
+            failing: detailed.failing.iter().map(|f| (&*f.node, f)).collect(),
         })
     }
 
@@ -229,6 +235,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
             resizes: resizes.iter().map(|r| (*r).clone()).collect(),
             holds: holds.iter().map(|h| (*h).clone()).collect(),
             block: block.cloned(),
+            failure: self.failing.get(&**name).map(|f| (*f).clone()),
             cause,
         }
     }

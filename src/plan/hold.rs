@@ -253,7 +253,8 @@ impl HoldRule {
             HoldRule::AllHeldByAnnotation => "no pod is created or deleted: the key \
                                               daemonset-controller.io/hold says so"
                 .into(),
-            HoldRule::AutoPaused(pause) | HoldRule::RollbackPaused(pause) => pause.message(),
+            HoldRule::AutoPaused(pause) => pause.message(),
+            HoldRule::RollbackPaused(pause) => pause.message_back(),
             HoldRule::RolledBack(back) => back.message(),
             HoldRule::ProgressDeadlineExceeded(past) => past.message(),
             HoldRule::Canary => {
@@ -387,7 +388,8 @@ impl HoldRule {
             }
             HoldRule::RolledBack(_) => "somebody approves it, or the template changes",
             HoldRule::AutoPaused(_) | HoldRule::RollbackPaused(_) => {
-                "somebody approves the revision, as many nodes may fail, or the template changes"
+                "somebody approves the revision, on-failure tolerates as many, or the template \
+                 changes"
             }
             HoldRule::ProgressDeadlineExceeded(_) => {
                 "another node has an available pod of it, or somebody approves the revision"
@@ -400,7 +402,8 @@ impl HoldRule {
             HoldRule::StageNotRecorded => "it is recorded",
             HoldRule::NoCanaryNode => "a node has these labels, or the key is changed",
             HoldRule::PinnedRevisionMissing => {
-                "the rollout goes on, or that revision is there again"
+                "that revision is there again, the template changes, or what holds the rollout or \
+                 takes it back ends: by resume, approve, or on-failure: pause"
             }
             HoldRule::TooManyBadNodes(_) => "fewer nodes are, or the annotation allows more",
             HoldRule::NodeExempt(why) => why.until_what(),

@@ -213,6 +213,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         holds: each_hold,
         blocks: blockers.each(),
         failing: failing.each(snapshot),
+        failed: failing.rule(now),
         older,
     }
 }

@@ -117,6 +117,8 @@ pub struct DetailedPlan {
     pub blocks: Vec<NodeBlock>,
     /// Every node that fails with the revision that is rolled out, or back.
     pub failing: Vec<NodeFailure>,
+    /// The rule by which the rollout has failed, also where something else holds it.
+    pub failed: Option<HoldRule>,
     /// The nodes that are to have an older revision.
     pub older: BTreeMap<NodeId, OlderRevision>,
 }
@@ -129,6 +131,7 @@ impl DetailedPlan {
             holds: Vec::new(),
             blocks: Vec::new(),
             failing: Vec::new(),
+            failed: None,
             older: BTreeMap::new(),
         }
     }

@@ -58,7 +58,7 @@ fn a_canary_then_zones_then_a_failure_that_stops_in_its_zone_then_a_rollback() {
             "CrashLoopBackOff on ",
             "of zone b, all 5 of zone c",
             "AutoPaused holds ",
-            "until somebody approves the revision, as many nodes may fail, or the template changes",
+            "until somebody approves the revision, on-failure tolerates as many, or the template changes",
             "daemonset-controller.io/on-failure=rollback",
             "of an older revision, and not available",
             "RollbackStarted: ",

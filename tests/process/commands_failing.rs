@@ -10,7 +10,7 @@ const WHY: &str = "container c is in CrashLoopBackOff";
 const PODS: &str = "/api/v1/namespaces/logging/pods";
 
 /// The middle of a rollout that began, with this `on-failure`.
-fn rolled_out(on_failure: &str) -> Cluster {
+pub fn rolled_out(on_failure: &str) -> Cluster {
     let cluster = Cluster::updating(json!({ "daemonset-controller.io/on-failure": on_failure }));
     // Another node has the new template too.
     let set = cluster.agent();
@@ -23,7 +23,7 @@ fn rolled_out(on_failure: &str) -> Cluster {
 }
 
 /// The controller has recorded this on the new revision.
-fn record(cluster: &Cluster, state: Value) {
+pub fn record(cluster: &Cluster, state: Value) {
     let state = state.as_object().unwrap().iter();
     let state = state.map(|(key, value)| (format!("state.daemonset-controller.io/{key}"), value));
     let annotations: serde_json::Map<String, Value> =
@@ -33,7 +33,7 @@ fn record(cluster: &Cluster, state: Value) {
 }
 
 /// The container of this node's pod has this state.
-fn container(cluster: &Cluster, node: &str, state: Value, restarts: u32) {
+pub fn container(cluster: &Cluster, node: &str, state: Value, restarts: u32) {
     let ready = json!([{ "type": "Ready", "status": "False", "lastTransitionTime": "2026-05-01T06:00:01Z" }]);
     let container = json!([{
         "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": restarts,
@@ -45,14 +45,14 @@ fn container(cluster: &Cluster, node: &str, state: Value, restarts: u32) {
 }
 
 /// The controller has found that the new revision failed.
-fn fail(cluster: &Cluster) {
+pub fn fail(cluster: &Cluster) {
     let verdict =
         json!({ "failed": true, "when": "2026-05-01T06:30:00Z", "node": "node-a", "why": WHY });
     record(cluster, json!({ "verdict": verdict.to_string() }));
 }
 
 /// These nodes went back.
-fn go_back(cluster: &Cluster, nodes: &[&str]) {
+pub fn go_back(cluster: &Cluster, nodes: &[&str]) {
     let set = cluster.agent();
     let now = json!({ "gracePeriodSeconds": 0 });
     for node in nodes {
@@ -62,7 +62,8 @@ fn go_back(cluster: &Cluster, nodes: &[&str]) {
     }
 }
 
-fn crashes() -> Value {
+/// The state of a container that crashes.
+pub fn crashes() -> Value {
     json!({ "waiting": { "reason": "CrashLoopBackOff" } })
 }
 

@@ -188,6 +188,16 @@ fn a_failure_on_the_way_back_pauses() {
     let plan = back(restarted(old("a").created(30).ready(30), 3));
     assert_eq!(standing(&plan), ("RollbackPaused", Some("RollbackPaused")));
     assert_eq!(gone(&plan), NONE);
+    // It is about the stable revision.
+    let said =
+        "no further pod goes back: a node failed with the stable revision, first a: container ";
+    let stalled = plan.standing.as_ref().and_then(|s| s.stalled.as_ref());
+    let message = stalled.expect("a rule").message();
+    assert!(message.starts_with(said), "{message}");
+    let told = plan.events.iter().find(|e| e.reason == "RolloutFailed");
+    let told = &told.expect("an event").message;
+    let event = format!("The way back from revision web-new is paused: {message}");
+    assert_eq!(*told, event);
     // It is recorded as well, and stays whatever the pod does then.
     let (_, failed) = plan.revision_ops.set_failed.expect("a verdict");
     let cause = failed.back.clone().expect("a cause");

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{Snapshot, Time, Verdict},
     plan::{
-        self, ActionPhase, DetailedPlan, eligibility,
+        self, ActionPhase, DetailedPlan, NodeFailure, eligibility,
         explain::{Cause, Explainer, NodeExplanation, PodExplanation},
     },
 };
@@ -83,6 +83,9 @@ pub struct NodeReport {
     /// Why the node counts against the budget of a rollout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<BlockReport>,
+    /// Why the node fails with the revision that is rolled out, or back, as a phrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fails: Option<String>,
     /// The cause that comes first.
     pub cause: CauseReport,
     /// What happens next, and when.
@@ -218,6 +221,7 @@ impl From<&NodeExplanation> for NodeReport {
                 .collect(),
             holds: e.holds.iter().map(reasons::node_hold).collect(),
             block: e.block.as_ref().map(reasons::block),
+            fails: e.failure.as_ref().map(NodeFailure::describe),
             cause: cause(e),
             next: next::of(e),
         }

@@ -92,6 +92,9 @@ fn render_node(out: &mut String, node: &NodeReport) {
     };
     line(out, "Eligible", &eligible);
     line(out, "Assigned", &format!("revision {}", node.revision));
+    if let Some(fails) = &node.fails {
+        line(out, "Fails", fails);
+    }
     line(out, "Next", &node.next);
     let obstacles: Vec<String> = node
         .obstacles

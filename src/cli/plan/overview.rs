@@ -110,12 +110,25 @@ fn revision(of: &RevisionSummary) -> String {
     }
 }
 
-/// A sentence, or several: why it is left alone, how far a rollout is, how the status changes.
+/// A sentence, or several: why it is left alone or stalled, how many pods are resized, how far a
+/// rollout is, how the status changes.
 fn remark(plan: &Overview) -> String {
-    let Summary { old, status, .. } = &plan.summary;
+    let Summary {
+        old,
+        resize,
+        status,
+        ..
+    } = &plan.summary;
     let mut parts = Vec::new();
     if let Some(why) = &plan.left_alone {
         parts.push(format!("left alone: {}", why.message));
+    }
+    if let Some(rule) = &plan.stalled {
+        parts.push(format!("stalled: {rule}"));
+    }
+    if *resize > 0 {
+        let pods = if *resize == 1 { "pod" } else { "pods" };
+        parts.push(format!("resize {resize} {pods}"));
     }
     if *old > 0 {
         let nodes = if *old == 1 { "node" } else { "nodes" };

@@ -101,6 +101,9 @@ pub struct Overview {
     /// As in [`Report::revision`], without the difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<RevisionReport>,
+    /// Why its rollout does not go on unless a person acts, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<String>,
     /// As in [`Report::summary`].
     pub summary: Summary,
     /// As in [`Report::notes`].

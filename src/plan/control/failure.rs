@@ -70,6 +70,17 @@ pub struct NodeFailure {
     pub is_back: bool,
 }
 
+impl NodeFailure {
+    /// What is the matter, as a phrase.
+    pub fn describe(&self) -> String {
+        let why = self.failure.describe();
+        match self.is_back {
+            true => format!("with the stable revision, {why}"),
+            false => why,
+        }
+    }
+}
+
 /// More nodes fail than are tolerated, and the rollout is paused.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct AutoPause {
@@ -88,27 +99,31 @@ pub struct AutoPause {
 impl AutoPause {
     /// What is not done, and why.
     pub fn message(&self) -> String {
-        let AutoPause {
-            stage,
-            node,
-            why,
-            tolerated,
-            is_first,
-        } = self;
-        let stage = stage.as_ref();
+        let stage = self.stage.as_ref();
         let stage = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
-        let few = match tolerated {
-            0 => "a node failed".to_owned(),
-            few => format!("more than {few} nodes failed"),
-        };
-        let node = node.as_ref();
-        let node = node.map_or_else(String::new, |node| format!(", first {node}"));
-        let no_way = if *is_first {
+        let no_way = if self.is_first {
             "; there is no stable revision to go back to"
         } else {
             ""
         };
-        format!("no pod is replaced by one of another revision: {few}{stage}{node}: {why}{no_way}")
+        let why = self.why_with(&stage);
+        format!("no pod is replaced by one of another revision: {why}{no_way}")
+    }
+
+    /// The same where nodes were on their way back.
+    pub fn message_back(&self) -> String {
+        let why = self.why_with(" with the stable revision");
+        format!("no further pod goes back: {why}")
+    }
+
+    fn why_with(&self, what: &str) -> String {
+        let few = match self.tolerated {
+            0 => "a node failed".to_owned(),
+            few => format!("more than {few} nodes failed"),
+        };
+        let node = self.node.as_ref();
+        let node = node.map_or_else(String::new, |node| format!(", first {node}"));
+        format!("{few}{what}{node}: {}", self.why)
     }
 }
 

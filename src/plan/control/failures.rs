@@ -5,7 +5,10 @@ use crate::model::{
     Approved, Clock, Control, Failed, FailureAction, Pod, Revision, Snapshot, Time,
 };
 
-use crate::plan::revisions::{self, History, RevisionRef};
+use crate::plan::{
+    hold::HoldRule,
+    revisions::{self, History, RevisionRef},
+};
 
 use super::{
     Known, Rules,
@@ -13,7 +16,7 @@ use super::{
     deadline,
     failing::{Failing, Way},
     judge::Judge,
-    rollback,
+    rollback::{self, RolledBack},
 };
 
 impl Known<'_, '_> {
@@ -30,6 +33,23 @@ impl Known<'_, '_> {
             revisions::hash_of(pod, self.history) == Some(current)
         };
         pods.filter(|pod| pod.is_live()).all(is_current) && newest.is_some_and(|made| made > at)
+    }
+}
+
+impl Failing {
+    /// The rule by which the rollout has failed, whatever else holds it.
+    pub fn rule(&self, now: Time) -> Option<HoldRule> {
+        if let Some(failed) = &self.verdict {
+            return Some(match self.back_pause() {
+                Some(pause) => HoldRule::RollbackPaused(pause),
+                None => HoldRule::RolledBack(failed.into()),
+            });
+        }
+        if let Some(failed) = self.taken_back(now) {
+            return Some(HoldRule::RolledBack(RolledBack::from(&failed)));
+        }
+        let past = self.past().map(HoldRule::ProgressDeadlineExceeded);
+        past.or_else(|| self.pause().map(HoldRule::AutoPaused))
     }
 }
 

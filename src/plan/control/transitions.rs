@@ -160,11 +160,13 @@ pub fn failed(ds: &DaemonSet, history: &History, standing: &Standing) -> Option<
         return None;
     }
     let is_told = told(ds).is_some_and(|c| &*c.reason == standing.progress.as_str());
-    let message = format!(
-        "The rollout of revision {} is paused: {}",
-        history.current.name,
-        rule.message()
-    );
+    let (name, why) = (&history.current.name, rule.message());
+    let message = match rule {
+        HoldRule::RollbackPaused(_) => {
+            format!("The way back from revision {name} is paused: {why}")
+        }
+        _ => format!("The rollout of revision {name} is paused: {why}"),
+    };
     (!is_told).then(|| warning(ROLLOUT_FAILED, message))
 }
 

@@ -4,6 +4,7 @@ pub mod follow;
 pub mod next;
 pub mod report;
 pub mod text;
+pub mod told;
 pub mod view;
 
 use std::{io::IsTerminal, ops::ControlFlow, process::ExitCode};

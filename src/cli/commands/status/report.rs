@@ -18,7 +18,10 @@ use crate::{
     plan::{self, DetailedPlan, HoldRule, NodeFailure, Progress, Standing},
 };
 
-use super::next::{self, Step};
+use super::{
+    next::{self, Step},
+    told,
+};
 
 /// The stage of a DaemonSet for which nothing is done.
 pub const LEFT_ALONE: &str = "LeftAlone";
@@ -131,8 +134,12 @@ impl Status {
         now: Time,
         program: &str,
     ) -> (Status, Option<Time>) {
-        let detailed = plan::in_detail(snapshot, now);
+        let mut detailed = plan::in_detail(snapshot, now);
         let ds = snapshot.daemon_set;
+        // Without control such a condition is somebody else's.
+        let standing = detailed.plan.standing.as_mut();
+        let standing = standing.filter(|_| ds.control.is_some());
+        let is_told = standing.is_some_and(|standing| told::take_in(object, standing));
         let plan = &detailed.plan;
         let standing = plan.standing.as_ref();
         let (stage, message, until) = match standing {
@@ -165,7 +172,7 @@ impl Status {
             keys_read: keys::are_read(object),
             failing: failing(&detailed.failing),
             waiting: waiting(snapshot, &detailed, now),
-            next: next::steps(&detailed, &object.key, program),
+            next: next::steps(snapshot, &detailed, now, &object.key, program),
             notes: notes::about(ds, plan)
                 .into_iter()
                 .chain(other_approval(
@@ -173,6 +180,8 @@ impl Status {
                     &plan.standing,
                     plan.revision.as_ref().map(|r| &r.hash),
                 ))
+                .chain(is_told.then(|| told::NOTE.to_owned()))
+                .chain(beneath(&detailed))
                 .chain(keys::unexplained(object, ds.control.as_deref()).map(|s| keys::note(&s)))
                 .collect(),
         };
@@ -245,16 +254,10 @@ fn left_alone(detailed: &DetailedPlan) -> (&'static str, String, Option<Time>) {
 
 /// The nodes that fail, by why.
 fn failing(each: &[NodeFailure]) -> Vec<GroupReport> {
-    let cause = |failed: &NodeFailure| {
-        let why = failed.failure.describe();
-        CauseReport {
-            kind: FAILS.to_owned(),
-            reason: failed.failure.as_str().to_owned(),
-            message: match failed.is_back {
-                true => format!("with the stable revision, {why}"),
-                false => why,
-            },
-        }
+    let cause = |failed: &NodeFailure| CauseReport {
+        kind: FAILS.to_owned(),
+        reason: failed.failure.as_str().to_owned(),
+        message: failed.describe(),
     };
     let causes: Vec<CauseReport> = each.iter().map(cause).collect();
     let by_cause = causes
@@ -281,6 +284,23 @@ fn waiting(snapshot: &Snapshot<'_>, detailed: &DetailedPlan, now: Time) -> Vec<G
     let waits = ["Create", "Delete", "Held", "NotAvailable"];
     groups.retain(|group| waits.contains(&&*group.cause.kind));
     groups
+}
+
+/// The note about a rollout that is held, and would not go on without the hold either.
+fn beneath(detailed: &DetailedPlan) -> Option<String> {
+    let rule = detailed.failed.as_ref()?;
+    let standing = detailed.plan.standing.as_ref()?;
+    let is_held = matches!(
+        standing.progress,
+        Progress::Paused(HoldRule::HeldByAnnotation | HoldRule::AllHeldByAnnotation)
+    );
+    is_held.then(|| {
+        format!(
+            "the rollout has failed as well ({}): {}",
+            rule.as_str(),
+            rule.message()
+        )
+    })
 }
 
 /// The note about an approval of another revision, where one is waited for.

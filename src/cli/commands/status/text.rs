@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::{
     explain::text::{line as field, render_groups, section},
-    plan::report::ObjectName,
+    plan::{report::ObjectName, text::control::one_line},
 };
 
 use super::report::{CountsReport, State, Status};
@@ -117,7 +117,9 @@ fn counts(counts: CountsReport) -> String {
 
 fn keys(status: &Status, longest: usize) -> String {
     let keys = status.keys.iter();
-    let keys: Vec<String> = keys.map(|(key, value)| format!("{key}={value}")).collect();
+    let keys: Vec<String> = keys
+        .map(|(key, value)| format!("{key}={}", one_line(value)))
+        .collect();
     let keys = if keys.is_empty() {
         "none".to_owned()
     } else {

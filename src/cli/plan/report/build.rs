@@ -100,6 +100,7 @@ impl Overview {
             now: now.to_string(),
             left_alone: left_alone(plan),
             revision: revision(plan),
+            stalled: stalled(plan),
             summary: Summary::new(ds, plan),
             notes: notes.texts,
             defaults: notes.defaults,
@@ -134,6 +135,11 @@ impl Summary {
             },
         }
     }
+}
+
+fn stalled(plan: &Plan) -> Option<String> {
+    let rule = plan.standing.as_ref()?.stalled.as_ref()?;
+    Some(rule.as_str().to_owned())
 }
 
 /// The fields that differ, by their names in the API.

@@ -33,8 +33,16 @@ fn excluded(nodes: &ExcludedNodesReport) -> String {
 }
 
 fn shown(value: &str) -> String {
+    let value = one_line(value);
     match value.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
+        None => value,
     }
+}
+
+/// The value on one line: that of `resources` often has several, whose breaks mean nothing.
+pub fn one_line(value: &str) -> String {
+    let lines = value.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join(" ")
 }
