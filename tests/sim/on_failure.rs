@@ -83,20 +83,20 @@ async fn a_crash_loop_pauses_is_approved_and_pauses_again() {
     script(&server, "n5", "pull-fails-after", json!("0s"));
     // Each run lasts ten seconds, so the pods become available again and again.
     change_with(&server, "2", &[("crash-after", "10s")]);
-    seconds(900).await;
+    seconds(300).await;
     let paused = || condition(&server, "Progressing") == is("False", "AutoPaused");
     assert_eq!(touched(&server, "2").len(), 2);
     assert!(paused());
     running.kill();
     let _second = start(&server, "b");
-    seconds(600).await;
+    seconds(300).await;
     assert_eq!(touched(&server, "2").len(), 2, "it was not forgotten");
     set_key(&server, "approve", hash_of_newest(&server));
     seconds(5).await;
     assert_eq!(touched(&server, "2").len(), 6, "it goes on");
     assert!(!paused());
     // They go on crashing.
-    seconds(900).await;
+    seconds(300).await;
     assert!(paused());
     // The same annotation once more is another approval.
     set_key(&server, "approve", Value::Null);
@@ -105,12 +105,12 @@ async fn a_crash_loop_pauses_is_approved_and_pauses_again() {
     set_key(&server, "approve", hash_of_newest(&server));
     seconds(5).await;
     assert!(!paused());
-    seconds(600).await;
+    seconds(300).await;
     assert!(paused());
     // A good template needs nobody.
     script(&server, "n5", "pull-fails-after", Value::Null);
     change_with(&server, "3", &[]);
-    seconds(1_500).await;
+    seconds(900).await;
     assert_rolled(&server, 6, "3");
 }
 
