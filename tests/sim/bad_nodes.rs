@@ -118,6 +118,46 @@ async fn without_the_key_dead_nodes_use_up_the_budget() {
     }
 }
 
+/// The nodes that the second version takes down, each soon after it runs there.
+async fn killed(server: &World, for_seconds: u64) -> BTreeSet<String> {
+    let mut dead = BTreeSet::new();
+    for _ in 0..for_seconds {
+        seconds(1).await;
+        let pods = server.all("pods").into_iter();
+        let runs = |pod: &Value| pod["status"]["phase"] == "Running" && is_live(pod);
+        for pod in pods.filter(runs) {
+            let node = target(&pod).to_owned();
+            let new = pod["metadata"]["annotations"]["v"] == "2";
+            if new && dead.insert(node.clone()) {
+                // In another second than that in which it was created.
+                seconds(1).await;
+                goes_down(server, &node).await;
+            }
+        }
+    }
+    dead
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_288_nodes_a_new_version_that_takes_its_node_down_reaches_one() {
+    let (server, _running) = covered(288, rolling(14, 0)).await;
+    budget(&server, "bad-nodes");
+    set_key(&server, "canary", "1");
+    seconds(2).await;
+    change_to(&server, "2", "1s");
+    assert_eq!(killed(&server, 60).await.len(), 1);
+    assert_eq!(gone_from(&server).len(), 1);
+    assert_eq!(nodes_of(&server, "1").len(), 287);
+    let set = server.get("daemonsets", "web");
+    let conditions = set["status"]["conditions"].as_array().expect("conditions");
+    let stalled = conditions.iter().find(|c| c["type"] == "Stalled");
+    let stalled = stalled.expect("it is said");
+    assert_eq!(stalled["reason"], "AutoPaused");
+    let why = stalled["message"].as_str().expect("a message");
+    assert!(why.contains("the node is not ready"), "{why}");
+    server.at_rest().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_new_version_that_takes_its_nodes_down_stops_within_the_budget() {
     for value in ["bad-nodes", "strict,bad-nodes"] {
@@ -128,21 +168,7 @@ async fn a_new_version_that_takes_its_nodes_down_stops_within_the_budget() {
         }
         seconds(60).await;
         change_to(&server, "2", "never");
-        let mut dead = BTreeSet::new();
-        for _ in 0..300 {
-            seconds(1).await;
-            let pods = server.all("pods").into_iter();
-            let runs = |pod: &Value| pod["status"]["phase"] == "Running" && is_live(pod);
-            for pod in pods.filter(runs) {
-                let node = target(&pod).to_owned();
-                let new = pod["metadata"]["annotations"]["v"] == "2";
-                if new && dead.insert(node.clone()) {
-                    // In another second than that in which it was created.
-                    seconds(1).await;
-                    goes_down(&server, &node).await;
-                }
-            }
-        }
+        let dead = killed(&server, 300).await;
         assert_eq!(dead.len(), 3, "{value}: {dead:?}");
         assert_eq!(gone_from(&server).len(), 3, "{value}");
         assert_eq!(nodes_of(&server, "1").len(), 27, "{value}");
