@@ -264,6 +264,12 @@ impl Cache {
         })
     }
 
+    /// How many pods of the DaemonSet were refused an eviction.
+    pub fn evictions_refused(&self, daemon_set: &Key) -> usize {
+        let entry = self.daemon_sets.get(daemon_set);
+        entry.map_or(0, |entry| entry.evictions_refused.len())
+    }
+
     /// The eviction of a pod failed for another reason.
     pub fn eviction_failed(&mut self, daemon_set: &Key, pod: &Uid) {
         if let Some(entry) = self.daemon_sets.get_mut(daemon_set) {

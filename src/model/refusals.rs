@@ -46,6 +46,11 @@ impl Refusals {
         self.0.is_empty()
     }
 
+    /// How many pods were refused.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The refusal for this pod.
     pub fn of(&self, pod: &Uid) -> Option<&Refusal> {
         self.0.get(pod)

@@ -27,9 +27,14 @@ use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
 /// Pods in a page when the pods of one DaemonSet are read.
 const PAGE: u32 = 500;
 
-/// So long after an eviction was refused the next plan lets others go. No growing pause, as each
-/// time other nodes wait; but not at once, because a budget may refuse all of them.
-const AFTER_REFUSAL: Duration = Duration::from_millis(200);
+/// How long after an eviction was refused the next plan lets others go, with so many pods refused
+/// by now. Other nodes wait, so it is short; but a budget may refuse all of them, and then each try
+/// costs a plan over all nodes and is in vain. So the pause grows with what was in vain.
+fn after_refusal(refused: usize) -> Duration {
+    let refused = u32::try_from(refused).unwrap_or(u32::MAX);
+    let pause = Duration::from_millis(5).saturating_mul(refused);
+    pause.clamp(Duration::from_millis(200), Duration::from_secs(30))
+}
 
 /// Syncs DaemonSets; shared by all workers.
 pub struct Syncer {
@@ -136,7 +141,8 @@ impl Syncer {
             self.shared.cache().creates_carried_out(key, denied, now);
         }
         if outcome.evictions_refused {
-            let at = Instant::now() + AFTER_REFUSAL;
+            let refused = self.shared.cache().evictions_refused(key);
+            let at = Instant::now() + after_refusal(refused);
             self.shared.queue.add_at(key.clone(), at);
         }
         let mut failures = outcome.failures;
@@ -434,5 +440,19 @@ impl Syncer {
         } else {
             tracing::debug!(daemonset = %key, "{first}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_after_a_refusal_grows_with_what_was_in_vain() {
+        let pauses = [0, 1, 40, 100, 1_500, 65_000, usize::MAX].map(after_refusal);
+        assert_eq!(
+            pauses.map(|pause| pause.as_millis()),
+            [200, 200, 200, 500, 7_500, 30_000, 30_000]
+        );
     }
 }
