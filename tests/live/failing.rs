@@ -105,6 +105,18 @@ pub async fn nodes_of(lab: &Lab, image: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Waits until the pods of these nodes are the ones that are on their way out.
+pub async fn until_leaving(lab: &Lab, nodes: &BTreeSet<String>) {
+    let what = "it goes back, and waits for these nodes";
+    lab.until(what, 2 * SOON, async || {
+        let leaving = lab.pods().await.into_iter();
+        let leaving = leaving.filter(|pod| pod.metadata.deletion_timestamp.is_some());
+        let leaving: BTreeSet<String> = leaving.map(|pod| node_of(&pod)).collect();
+        same(&leaving, nodes)
+    })
+    .await;
+}
+
 /// The UIDs of the pods that stay, by node.
 pub async fn uids(lab: &Lab) -> BTreeMap<String, String> {
     let pods = staying(lab).await.into_iter();
@@ -310,17 +322,7 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     annotate(&lab, &["on-failure=rollback"]).await;
     script(&lab, LATER, &[("crash-after", json!("1ms"))]).await;
     let kept = [lab.node_name(1), lab.node_name(2)];
-    lab.until(
-        "it goes back, and waits for two nodes",
-        2 * SOON,
-        async || {
-            let leaving = lab.pods().await.into_iter();
-            let leaving = leaving.filter(|pod| pod.metadata.deletion_timestamp.is_some());
-            let leaving: BTreeSet<String> = leaving.map(|pod| node_of(&pod)).collect();
-            same(leaving, kept.clone().into())
-        },
-    )
-    .await;
+    until_leaving(&lab, &kept.into()).await;
     until_told(&lab, "RollbackStarted", 1).await;
     let leader = until_holder_is(&lab, |holder| !holder.is_empty()).await;
     replicas[0].kill();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Lab, SOON, node_of, same};
+use crate::cluster::{Lab, SOON, same};
 use crate::controller::{Controller, built_in};
 use crate::failing::*;
 use crate::referee::Referee;
@@ -63,17 +63,7 @@ async fn a_rollback_goes_on_after_the_built_in_controller_and_replaces_nothing_t
     }
     script(&lab, NODES, &[("crash-after", json!("1ms"))]).await;
     let kept = BTreeSet::from([lab.node_name(1), lab.node_name(2)]);
-    lab.until(
-        "it goes back, and waits for two nodes",
-        2 * SOON,
-        async || {
-            let leaving = lab.pods().await.into_iter();
-            let leaving = leaving.filter(|pod| pod.metadata.deletion_timestamp.is_some());
-            let leaving: BTreeSet<String> = leaving.map(|pod| node_of(&pod)).collect();
-            same(leaving, kept.clone())
-        },
-    )
-    .await;
+    until_leaving(&lab, &kept).await;
     end(ours).await;
 
     // The built-in controller has no budget left, and knows only the spec.

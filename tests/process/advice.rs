@@ -1,21 +1,12 @@
 //! Advice of `plan`: each reason where it holds, and only there.
 
-use std::{
-    env,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::{io::Write, process::Stdio};
 
 use serde_json::{Value, json};
 
 /// What `plan` prints for these objects.
 fn plan(objects: &[Value], more: &[&str]) -> String {
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
+    let mut run = crate::binary::alone();
     let mut child = run
         .args(["plan", "-f", "-", "--now", "2026-11-20T06:00:00Z"])
         .args(more)

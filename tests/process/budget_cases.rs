@@ -1,7 +1,7 @@
 //! `plan` on inputs on which the built-in controller's budget lets people down: its decision by
 //! default, and what the key `budget` makes of it.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{env, fs, path::Path};
 
 use serde_json::Value;
 
@@ -25,15 +25,8 @@ fn plan(case: &str, budget: Option<&str>) -> Value {
     let name = format!("{case}-{}.yaml", budget.unwrap_or("none"));
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&file, text).expect("a file");
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
+    let mut run = crate::binary::alone();
     let output = run
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
         .args(["plan", "-o", "json", "--now", "2026-11-20T06:00:00Z", "-f"])
         .arg(file)
         .output()

@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// A flag's environment variable, default (empty where there is none) and short form.
@@ -24,12 +23,7 @@ fn readme() -> String {
 }
 
 fn ours(args: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::binary::alone();
     let output = command.args(args).current_dir(root()).output().unwrap();
     assert!(
         output.status.success(),

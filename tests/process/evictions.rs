@@ -1,7 +1,7 @@
 //! `replace-by: eviction` in what `plan` and `explain` print: how a pod goes, in text and by the
 //! schemas.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{env, fs, path::Path};
 
 use serde_json::Value;
 
@@ -25,17 +25,8 @@ fn case(annotation: Option<&str>) -> std::path::PathBuf {
 
 /// What a command prints about the case.
 fn printed(command: &[&str], annotation: Option<&str>) -> String {
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
-    let run = run
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig");
-    let run = run
-        .args(command)
+    let mut run = crate::binary::alone();
+    run.args(command)
         .args(["--now", "2026-11-20T06:00:00Z", "-f"]);
     let output = run.arg(case(annotation)).output().expect("it starts");
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,7 +1,7 @@
 //! `plan` and `explain` on nodes that are about to go: by default as the built-in controller, which
 //! makes pods there again and again, and none with the feature gate or the option.
 
-use std::{env, path::Path, process::Command};
+use std::{env, path::Path};
 
 use serde_json::Value;
 
@@ -14,15 +14,8 @@ const TAKEN: &str = "control-autoscaler-takes-node";
 fn run(case: &str, args: &[&str], variables: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = root.join(format!("tests/data/cases/{case}.yaml"));
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
+    let mut run = crate::binary::alone();
     let output = run
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
         .envs(variables.iter().copied())
         .args(args)
         .args(["--now", "2026-11-20T06:00:00Z", "-f"])

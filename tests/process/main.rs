@@ -8,6 +8,7 @@ mod openmetrics;
 mod same;
 
 mod advice;
+mod binary;
 mod budget_cases;
 mod chart;
 mod commands_again;

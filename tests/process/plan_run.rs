@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use serde_json::{Value, json};
@@ -45,15 +45,8 @@ pub fn run_command(
     variables: &[(&str, &str)],
 ) -> Answer {
     let name = command;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::binary::alone();
     let mut child = command
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
         .envs(variables.iter().copied())
         .current_dir(data())
         .arg(name)

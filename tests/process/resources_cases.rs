@@ -1,7 +1,7 @@
 //! `plan` and `explain` of a DaemonSet with the key `resources`: what is made by which rule, and
 //! what is resized.
 
-use std::{env, path::Path, process::Command};
+use std::{env, path::Path};
 
 use serde_json::{Value, json};
 
@@ -9,15 +9,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a command says of the cluster in `tests/data/resources.yaml`.
 fn run(args: &[&str]) -> String {
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
+    let mut run = crate::binary::alone();
     let output = run
-        .env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
         .args(args)
         .args(["--now", "2026-11-20T06:00:00Z", "-d", "logging/agent", "-f"])
         .arg(Path::new(ROOT).join("tests/data/resources.yaml"))

@@ -226,14 +226,8 @@ impl Cluster {
 
     /// A command of the binary, under this path, with the cluster's kubeconfig.
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = crate::binary::of(program);
         command
-            .env_remove("RUST_LOG")
             .env("KUBECONFIG", self.config())
             .env("NO_PROXY", "*")
             .stdin(Stdio::null())

@@ -1,11 +1,7 @@
 //! Why something is not done: `plan` and `explain` on inputs that people were puzzled by, each with
 //! what is right. The real binary is run on files of `tests/data/cases`.
 
-use std::{
-    env, fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{env, fs, path::Path, process::Output};
 
 use serde_json::{Value, json};
 
@@ -14,15 +10,8 @@ const NOW: &str = "2026-11-20T06:00:00Z";
 
 fn run(command: &str, case: &str, more: &[&str]) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut run = Command::new(env!("CARGO_BIN_EXE_daemonset-controller"));
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("DAEMONSET_CONTROLLER_") {
-            run.env_remove(name);
-        }
-    }
-    run.env_remove("RUST_LOG")
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
-        .args([command, "-f"])
+    let mut run = crate::binary::alone();
+    run.args([command, "-f"])
         .arg(root.join(format!("tests/data/cases/{case}.yaml")))
         .args(["--now", NOW])
         .args(more)
