@@ -1,6 +1,8 @@
 //! What is judged of the current revision while it is rolled out, and what is to be recorded of it:
 //! an approval, the time of the deadline, a verdict.
 
+use std::time::Duration;
+
 use crate::model::{
     Approved, Clock, Control, Failed, FailureAction, Pod, Revision, Snapshot, Time,
 };
@@ -67,61 +69,71 @@ impl<'s> Rules<'s> {
         } = *known;
         let on_failure = self.control.and_then(Control::failures);
         let current = self.current.filter(|current| current.started.is_some());
-        match (on_failure, current) {
-            (Some(on_failure), Some(current)) if self.current_completed.is_none() => {
-                let approved = self.approved(current, now);
-                let judge = Judge::new(snapshot, history, approved, now);
-                let mut failing = judge.find(on_failure, by_node, exempt);
-                let way = self.way_back(snapshot);
-                let is_forgiven = self.approval_is_new(history, current, now);
-                failing = failing.with_approval(is_forgiven).with_way(match way {
-                    Some(_) => Way::Back,
-                    None if self.has_lost => Way::Lost,
-                    None => Way::None,
-                });
-                let failed = current.failed.as_deref();
-                let failed = failed.filter(|failed| rollback::stands(failed, approved, now));
-                if let Some(failed) = failed {
-                    let is_back = on_failure.action == FailureAction::Rollback;
-                    let is_overtaken =
-                        is_back && failing.pause().is_none() && known.is_overtaken(failed.at);
-                    if is_back && (way.is_some() || self.has_lost) && !is_overtaken {
-                        let way = way.filter(|to| known.is_going_back(to.hash));
-                        let back = way.map_or_else(Failing::default, |to| {
-                            let judge = judge.of_older(to.hash, to.verdicts, None);
-                            judge.since(failed.at).find(on_failure, by_node, exempt)
-                        });
-                        failing.go_back(failed, back);
-                        return failing;
-                    }
-                    if !is_overtaken {
-                        failing.remember(failed);
-                    }
-                }
-                let deadline = self.control.and_then(|control| control.deadline);
-                if let Some(deadline) = deadline {
-                    let mut assignment =
-                        known.keep(self.stable(), self.gone(&known.history.current.hash));
-                    let facts = self.stages(known, &failing);
-                    let stage = self.control.zip(facts);
-                    let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
-                    let watch = deadline::Watch {
-                        snapshot,
-                        history,
-                        by_node,
-                        exempt,
-                        current,
-                        approved,
-                        stage: stage.as_ref(),
-                        is_held: self.held.is_some(),
-                        now,
-                    };
-                    watch.judge(deadline, &mut failing);
-                }
-                failing
-            }
-            _ => Failing::default(),
+        let (Some(on_failure), Some(current)) = (on_failure, current) else {
+            return Failing::default();
+        };
+        if self.current_completed.is_some() {
+            return Failing::default();
         }
+        let approved = self.approved(current, now);
+        let judge = Judge::new(snapshot, history, approved, now);
+        let mut failing = judge.find(on_failure, by_node, exempt);
+        let way = self.way_back(snapshot);
+        let is_forgiven = self.approval_is_new(history, current, now);
+        failing = failing.with_approval(is_forgiven).with_way(match way {
+            Some(_) => Way::Back,
+            None if self.has_lost => Way::Lost,
+            None => Way::None,
+        });
+        let failed = current.failed.as_deref();
+        let failed = failed.filter(|failed| rollback::stands(failed, approved, now));
+        if let Some(failed) = failed {
+            let is_back = on_failure.action == FailureAction::Rollback;
+            let is_overtaken =
+                is_back && failing.pause().is_none() && known.is_overtaken(failed.at);
+            if is_back && (way.is_some() || self.has_lost) && !is_overtaken {
+                let way = way.filter(|to| known.is_going_back(to.hash));
+                let back = way.map_or_else(Failing::default, |to| {
+                    let judge = judge.of_older(to.hash, to.verdicts, None);
+                    judge.since(failed.at).find(on_failure, by_node, exempt)
+                });
+                failing.go_back(failed, back);
+                return failing;
+            }
+            if !is_overtaken {
+                failing.remember(failed);
+            }
+        }
+        if let Some(deadline) = self.control.and_then(|control| control.deadline) {
+            self.watch(known, current, deadline, &mut failing);
+        }
+        failing
+    }
+
+    /// Judges the time of `deadline`.
+    fn watch<'a: 's>(
+        &self,
+        known: &Known<'s, 'a>,
+        current: &'s Revision,
+        deadline: Duration,
+        failing: &mut Failing,
+    ) {
+        let mut assignment = known.keep(self.stable(), self.gone(&known.history.current.hash));
+        let facts = self.stages(known, failing);
+        let stage = self.control.zip(facts);
+        let stage = stage.and_then(|(c, facts)| facts.assign(c, &mut assignment));
+        let watch = deadline::Watch {
+            snapshot: known.snapshot,
+            history: known.history,
+            by_node: known.by_node,
+            exempt: known.exempt,
+            current,
+            approved: self.approved(current, known.now),
+            stage: stage.as_ref(),
+            is_held: self.held.is_some(),
+            now: known.now,
+        };
+        watch.judge(deadline, failing);
     }
 
     /// What nodes go back to where the current revision fails: the stable one. None where there is

@@ -227,8 +227,11 @@ impl<'s> Rules<'s> {
         failing: &Failing,
     ) -> Option<(Assignment<'s>, Gate)> {
         let control = self.control?;
-        let taken_back = failing.taken_back(known.now);
-        let has_failed = failing.verdict.is_some() || taken_back.is_some();
+        let failed = failing.rule(known.now);
+        let has_failed = matches!(
+            failed,
+            Some(HoldRule::RollbackPaused(_) | HoldRule::RolledBack(_))
+        );
         let keep = || match self.way_back(known.snapshot) {
             _ if !has_failed => known.keep(self.stable(), self.gone(&known.history.current.hash)),
             Some(_) => known.keep(self.stable(), Gone::Failed),
@@ -243,34 +246,26 @@ impl<'s> Rules<'s> {
         let facts = self.stages(known, failing);
         let mut assignment = keep();
         let stage = facts.and_then(|facts| facts.assign(control, &mut assignment));
-        if let Some(failed) = &failing.verdict {
-            if let Some(pause) = failing.back_pause() {
-                return Some((keep(), Gate::Held(HoldRule::RollbackPaused(pause))));
+        match failed {
+            None => Some((assignment, Gate::Stage(stage?))),
+            // Once that is recorded.
+            Some(rule @ HoldRule::RolledBack(_)) if failing.verdict.is_some() => {
+                let Some(stable) = self.way_back(known.snapshot) else {
+                    return Some((keep(), Gate::Held(HoldRule::PinnedRevisionMissing)));
+                };
+                let mut assignment = keep();
+                assignment.assign_all(stable.hash);
+                Some((assignment, Gate::Back(rule)))
             }
-            let Some(stable) = self.way_back(known.snapshot) else {
-                return Some((keep(), Gate::Held(HoldRule::PinnedRevisionMissing)));
-            };
-            let mut assignment = keep();
-            assignment.assign_all(stable.hash);
-            let rule = HoldRule::RolledBack(failed.into());
-            return Some((assignment, Gate::Back(rule)));
+            Some(HoldRule::AutoPaused(pause)) => {
+                let pause = AutoPause {
+                    stage: stage.map(|stage| stage.name),
+                    ..pause
+                };
+                Some((keep(), Gate::Held(HoldRule::AutoPaused(pause))))
+            }
+            Some(rule) => Some((keep(), Gate::Held(rule))),
         }
-        if let Some(failed) = taken_back {
-            let rule = HoldRule::RolledBack((&failed).into());
-            return Some((keep(), Gate::Held(rule)));
-        }
-        if let Some(past) = failing.past() {
-            let rule = HoldRule::ProgressDeadlineExceeded(past);
-            return Some((keep(), Gate::Held(rule)));
-        }
-        if let Some(pause) = failing.pause() {
-            let pause = AutoPause {
-                stage: stage.map(|stage| stage.name),
-                ..pause
-            };
-            return Some((keep(), Gate::Held(HoldRule::AutoPaused(pause))));
-        }
-        Some((assignment, Gate::Stage(stage?)))
     }
 
     /// What stages are made and judged by. None where there is no stable revision, and so no stage.
