@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::late::{self, Late, LateWrites};
 use super::log::Entry;
 use super::resource::Resource;
 use super::status::ApiStatus;
@@ -27,6 +28,8 @@ pub enum Act {
     /// It is carried out after this time, even if its client is gone, and never answered: the
     /// request was held up in the network.
     Strand(Duration),
+    /// It takes effect late, even if its client is gone.
+    TakeEffectLate(Late),
     /// It is carried out at once, and answered after this time.
     Late(Duration),
 }
@@ -53,6 +56,7 @@ pub enum Gate {
 #[derive(Default)]
 pub struct Faults {
     rules: Vec<Rule>,
+    late: Option<(late::Dice, Matches)>,
     gates: BTreeMap<(Arc<str>, &'static str), Gate>,
     /// For each cut: the plural, and whether watches end with 410. A watch ends at the first cut
     /// after its beginning.
@@ -74,12 +78,26 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// The fault of this request, whose rule it uses up; None if no rule applies.
+    /// The fault of this request, whose rule it uses up; None if it meets none.
     pub fn act(&mut self, entry: &Entry) -> Option<Act> {
         let mut rules = self.rules.iter_mut().rev();
-        let rule = rules.find(|r| r.left > 0 && (r.matches)(entry))?;
-        rule.left -= 1;
-        Some(rule.act.clone())
+        if let Some(rule) = rules.find(|r| r.left > 0 && (r.matches)(entry)) {
+            rule.left -= 1;
+            return Some(rule.act.clone());
+        }
+        let (dice, matches) = self.late.as_mut()?;
+        let is_meant = entry.is_write() && matches(entry);
+        is_meant.then(|| dice.throw()).flatten().map(Act::TakeEffectLate)
+    }
+
+    /// From now on a share of the writes that match, and meet no rule, takes effect late.
+    pub fn late_writes(&mut self, options: LateWrites, matches: Matches) {
+        self.late = Some((late::Dice::new(options), matches));
+    }
+
+    /// No further write is late. Those that are under way still take effect.
+    pub fn end_late_writes(&mut self) {
+        self.late = None;
     }
 
     /// Holds up the client's watches of this resource, or (None) no longer.

@@ -23,6 +23,7 @@ mod form;
 mod gated;
 mod grace;
 pub mod http;
+pub mod late;
 pub mod log;
 mod options;
 pub mod patch;

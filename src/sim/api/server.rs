@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::core::Moment;
 use super::dispatch::{self, Request};
 use super::faults::{Act, Gate, Matches};
+use super::late::{Late, LateWrites, Told};
 use super::log::Entry;
 use super::path::{self, Query};
 use super::resource::{self, Resource};
@@ -177,6 +178,23 @@ impl ApiServer {
         self.shared.with(|state| state.faults.clear_rules());
     }
 
+    /// From now on a share of the writes that match takes effect late, whatever becomes of their
+    /// senders. Rules take precedence.
+    pub fn late_writes(
+        &self,
+        options: LateWrites,
+        matches: impl Fn(&Entry) -> bool + Send + 'static,
+    ) {
+        let matches: Matches = Box::new(matches);
+        self.shared
+            .with(|state| state.faults.late_writes(options, matches));
+    }
+
+    /// No further write is late. Those that are under way still take effect.
+    pub fn end_late_writes(&self) {
+        self.shared.with(|state| state.faults.end_late_writes());
+    }
+
     /// Holds up the client's watches of this resource, or (None) no longer.
     pub fn gate(&self, client: &str, resource: &Resource, gate: Option<Gate>) {
         let at = self.elapsed();
@@ -235,6 +253,14 @@ impl ApiServer {
     /// Answers a request of a client.
     pub async fn serve(&self, client: Arc<str>, incoming: Incoming) -> Reply {
         let (number, act) = self.note(client.clone(), &incoming);
+        let late = match &act {
+            Some(Act::Strand(time)) => Some(Late::on_the_way(*time)),
+            Some(Act::TakeEffectLate(late)) => Some(*late),
+            _ => None,
+        };
+        if let Some(late) = late {
+            return self.answer_late(client, incoming, number, late).await;
+        }
         sleep(LATENCY).await;
         let mut late = Duration::ZERO;
         let mut lost = false;
@@ -246,17 +272,9 @@ impl ApiServer {
                 return self.refuse(number, &status, Some(seconds));
             }
             Some(Act::Delay(time)) => sleep(time).await,
-            Some(Act::Strand(time)) => {
-                let server = self.clone();
-                tokio::spawn(async move {
-                    sleep(time).await;
-                    server.answer(client, incoming, number);
-                });
-                return std::future::pending().await;
-            }
             Some(Act::Late(time)) => late = time,
             Some(Act::Lose) => lost = true,
-            None => {}
+            Some(Act::Strand(_) | Act::TakeEffectLate(_)) | None => {}
         }
         let reply = self.answer(client, incoming, number);
         sleep(late).await;
@@ -270,6 +288,36 @@ impl ApiServer {
         };
         self.ended(number, code);
         reply
+    }
+
+    /// The request is on its own from the moment at which it was sent, so that it outlives a sender
+    /// that dies at once.
+    async fn answer_late(
+        &self,
+        client: Arc<str>,
+        incoming: Incoming,
+        number: usize,
+        late: Late,
+    ) -> Reply {
+        if let Some(after) = late.effect(&Query::parse(&incoming.query)) {
+            let server = self.clone();
+            tokio::spawn(async move {
+                sleep(LATENCY + after).await;
+                server.answer(client, incoming, number);
+            });
+        }
+        match late.told {
+            Told::Nothing => std::future::pending().await,
+            Told::Cut(after) => {
+                sleep(LATENCY + after).await;
+                Reply::Broken
+            }
+            Told::TimedOut(after) => {
+                sleep(LATENCY + after).await;
+                let text = "request did not complete within requested timeout";
+                self.refuse(number, &ApiStatus::new(504, "Timeout", text), None)
+            }
+        }
     }
 
     fn refuse(&self, number: usize, status: &ApiStatus, retry_after: Option<u64>) -> Reply {
