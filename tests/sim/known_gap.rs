@@ -1,5 +1,6 @@
-//! The known gap of S1 (`docs/design.md`, "Known gap") is open: each test here says that the checker
-//! sees two live pods on a node. Whoever closes the gap turns these tests.
+//! The known gap of S1 (`docs/design.md`, "Known gap") is open: the tests that say so in their
+//! names end with two live pods on a node, which the checker sees. Whoever closes the gap turns
+//! them.
 
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ fn uid_of_live(server: &World) -> String {
     pod["metadata"]["uid"].as_str().expect("a UID").to_owned()
 }
 
-/// The connection fails, and the controller makes the pod by another request. The first one is still
-/// under way.
+/// The connection fails, and the controller makes the pod by another request. The first one is
+/// still under way.
 #[tokio::test(start_paused = true)]
 async fn the_gap_is_open_a_create_that_outlives_the_pod_of_its_name_makes_a_second_pod() {
     let server = world(1);

@@ -105,7 +105,7 @@ impl Dice {
             return None;
         }
         let (least, most) = (options.least.as_secs_f64(), options.most.as_secs_f64());
-        let share: f64 = self.random.random();
+        let share = self.random.random_range(0.0..1.0);
         let delay = Duration::from_secs_f64(least * (most / least).powf(share));
         let hears = self.random.random_range(Duration::ZERO..=delay.min(HEARS));
         let told = match self.random.random_range(0..3) {
