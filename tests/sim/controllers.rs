@@ -33,12 +33,6 @@ pub fn replica(world: &World, name: &'static str) -> Controller {
     world.cluster.borrow_mut().replica(name)
 }
 
-/// One that works only while it leads, with options of its own.
-pub fn replica_with(world: &World, name: &'static str, options: ControllerOptions) -> Controller {
-    world.controllers.borrow_mut().insert(name);
-    world.cluster.borrow_mut().replica_with(name, options)
-}
-
 /// The names that a POST asked for, or the last segment of any other request's path.
 pub fn names(requests: &[Entry]) -> Vec<String> {
     let name = |c: &Entry| match c.json()["metadata"]["name"].as_str() {

@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
-use daemonset_controller::model::Settings;
-use daemonset_controller::runtime::run::ControllerOptions;
 use daemonset_controller::sim::api::late::{Late, Told};
 use daemonset_controller::sim::api::resource::PODS;
-use daemonset_controller::sim::cluster::Cluster;
 use serde_json::json;
 
 use super::late_writes::{FreedBy, Search, history};
@@ -64,68 +61,6 @@ async fn the_gap_is_open_a_create_that_outlives_the_pod_of_its_name_makes_a_seco
     // The second one does not stay.
     server.assert_covered(1);
     assert!(running.is_running());
-}
-
-/// The late create of the test above finds its name held.
-#[tokio::test(start_paused = true)]
-async fn a_pod_that_ended_and_stays_a_while_keeps_its_name_from_the_late_create() {
-    let server = world(1);
-    server.kubelet();
-    let late = Late {
-        told: Told::Cut(Duration::ZERO),
-        ..Late::on_the_way(Duration::from_secs(20))
-    };
-    server.rule(1, |c| c.is("POST", "/pods"), Act::TakeEffectLate(late));
-    let settings = Settings {
-        keep_ended: Duration::from_secs(60),
-        ..Settings::default()
-    };
-    let options = ControllerOptions {
-        settings,
-        ..Cluster::options()
-    };
-    let _running = start_with(&server, "a", options);
-    seconds(5).await;
-    let first = name(&["n0", ""]);
-    server.edit("pods", &first, json!({"status": ready("Failed")}));
-    seconds(2).await;
-    server.assert_covered(1);
-    seconds(40).await;
-    assert_eq!(server.all("pods").len(), 2, "it is still there");
-    seconds(40).await;
-    assert_eq!(server.all("pods").len(), 1, "and goes in the end");
-    assert_eq!(
-        server.posts().len(),
-        3,
-        "the late one, its repetition, the successor"
-    );
-    server.at_rest().await;
-    server.assert_covered(1);
-}
-
-/// The server holds the create up for longer than it says.
-#[tokio::test(start_paused = true)]
-async fn a_late_create_that_states_a_timeout_is_dropped_where_the_server_held_it_up() {
-    let server = world(1);
-    server.kubelet();
-    let late = Late {
-        on_the_way: Duration::ZERO,
-        in_server: Duration::from_secs(20),
-        told: Told::Cut(Duration::ZERO),
-    };
-    server.rule(1, |c| c.is("POST", "/pods"), Act::TakeEffectLate(late));
-    let options = ControllerOptions {
-        drop_writes_after: Some(Duration::from_secs(5)),
-        ..Cluster::options()
-    };
-    let _running = start_with(&server, "a", options);
-    seconds(5).await;
-    let first = name(&["n0", ""]);
-    server.edit("pods", &first, json!({"status": ready("Failed")}));
-    seconds(30).await;
-    assert!(server.posts().iter().all(|c| c.query == "timeout=5s"));
-    server.at_rest().await;
-    server.assert_covered(1);
 }
 
 /// Half a second is enough where a pod comes, ends and is taken away in it.

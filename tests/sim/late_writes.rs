@@ -8,11 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use daemonset_controller::model::Settings;
-use daemonset_controller::runtime::run::ControllerOptions;
 use daemonset_controller::sim::api::late::LateWrites;
 use daemonset_controller::sim::api::store::Change;
-use daemonset_controller::sim::cluster::Cluster;
 use daemonset_controller::sim::promises::Violation;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -47,10 +44,6 @@ pub struct Search {
     pub per_mille: u32,
     /// How many of a thousand late writes are held up in the server, and not on the way.
     pub in_server_per_mille: u32,
-    /// The time after which the API server drops writes of controllers.
-    pub drop_after: Option<Duration>,
-    /// How long a pod that ended stays at least, from its creation.
-    pub keep_ended: Duration,
 }
 
 impl Search {
@@ -61,19 +54,6 @@ impl Search {
             turns: 60,
             per_mille: 50,
             in_server_per_mille: 500,
-            drop_after: None,
-            keep_ended: Duration::ZERO,
-        }
-    }
-
-    fn options(self) -> ControllerOptions {
-        ControllerOptions {
-            drop_writes_after: self.drop_after,
-            settings: Settings {
-                keep_ended: self.keep_ended,
-                ..Settings::default()
-            },
-            ..Cluster::options()
         }
     }
 
@@ -156,10 +136,9 @@ impl History {
     }
 
     fn start(&mut self, who: &'static str) {
-        let options = self.search.options();
         let controller = match self.search.who() {
-            Who::Election => replica_with(&self.server, who, options),
-            Who::Restarts | Who::Two => start_with(&self.server, who, options),
+            Who::Election => replica(&self.server, who),
+            Who::Restarts | Who::Two => start(&self.server, who),
         };
         self.controllers.insert(who, controller);
     }
@@ -346,10 +325,6 @@ async fn search() {
             turns: number("SIM_TURNS", usual.turns as u32) as usize,
             per_mille: number("SIM_LATE", usual.per_mille),
             in_server_per_mille: number("SIM_IN_SERVER", usual.in_server_per_mille),
-            drop_after: Some(number("SIM_DROP", 0))
-                .filter(|s| *s > 0)
-                .map(|s| Duration::from_secs(s.into())),
-            keep_ended: Duration::from_secs(number("SIM_KEEP", 0).into()),
             ..usual
         };
         let outcome = history(search).await;
