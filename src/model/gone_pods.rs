@@ -4,17 +4,24 @@
 //! Two controllers whose caches differ by a moment must post the same name for a node. One may
 //! still see a pod that is gone for the other, and be about to derive its successor's name from it.
 //! So a pod that is gone goes on deciding the next name until another pod is seen on the node, or
-//! for [`REMEMBERED`]. Nothing else about names is remembered. A controller that starts while a
-//! node is empty waits until all others have forgotten the pod.
+//! for [`REMEMBERED`]. Then one controller may still remember it while another does not. So no pod
+//! is made whose name depends on that, until all have forgotten it ([`FORGOTTEN`]). Nothing else
+//! about names is remembered. A controller that starts while a node is empty waits until all others
+//! have forgotten the pod.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Pod, Str, Time, Uid, revision::HASH_LABEL};
 
-/// The time for which a gone pod is remembered. The caches of two controllers do not differ by
-/// more, or one of them has just started and makes no pods yet.
+/// The time for which a gone pod decides the next name. The caches of two controllers do not differ
+/// by more, or one of them has just started and makes no pods yet.
 pub const REMEMBERED: Duration = Duration::from_secs(2);
+
+/// The time after which a gone pod decides nothing. A create that was planned while it did has
+/// taken effect by then, and its pod is seen, unless that took longer than the time from
+/// [`REMEMBERED`] to here.
+pub const FORGOTTEN: Duration = Duration::from_secs(4);
 
 /// A pod that is gone.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +43,7 @@ pub struct GonePod {
 /// For one DaemonSet: node name to its last pods there.
 ///
 /// Kubernetes' times have whole seconds, so several pods may be equally new. A plan orders them by
-/// their names.
+/// their names. An older one counts when the newer ones are forgotten.
 #[derive(Default, Debug)]
 pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 
@@ -52,19 +59,17 @@ impl GonePods {
         // A newer one that went long before this one, as in a surge that was taken back, says
         // nothing any more of what the node had last.
         known.retain(|p| {
-            let is_recent = p.created == pod.created || p.gone + REMEMBERED > now;
+            let is_recent = p.created == pod.created || p.gone + FORGOTTEN > now;
             p.created >= pod.created && p.uid != pod.uid && is_recent
         });
-        if known.iter().all(|p| p.created == pod.created) {
-            known.push(GonePod {
-                created: pod.created,
-                uid: pod.uid.clone(),
-                name: pod.name.clone(),
-                revision: pod.labels.get_shared(HASH_LABEL).cloned(),
-                ended: pod.ended,
-                gone: now,
-            });
-        }
+        known.push(GonePod {
+            created: pod.created,
+            uid: pod.uid.clone(),
+            name: pod.name.clone(),
+            revision: pod.labels.get_shared(HASH_LABEL).cloned(),
+            ended: pod.ended,
+            gone: now,
+        });
     }
 
     /// The pod is on this node: older pods no longer matter.

@@ -52,8 +52,8 @@ impl Draft {
     }
 
     /// Creates a pod on the node, unless the node is leaving, others took the last ones there away,
-    /// the pod's name is taken, or a pod of this DaemonSet without a readable node may be meant for
-    /// the node.
+    /// the pod's name is taken or not settled, or a pod of this DaemonSet without a readable node
+    /// may be meant for the node.
     pub fn create(
         &mut self,
         facts: &Facts<'_, '_>,
@@ -73,7 +73,16 @@ impl Draft {
         }
         let here = facts.by_node.on(id);
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);
-        let base = names::base(facts.ds(), &node.name, here, gone_pods, facts.now);
+        let base = match names::next(facts.ds(), &node.name, here, gone_pods, facts.now) {
+            names::Next::Name(name) => name,
+            names::Next::NotSettled(until) => {
+                self.wake(until);
+                return self.hold(NodeHold {
+                    until: Some(until),
+                    ..NodeHold::new(&node.name, HoldRule::NameNotSettled)
+                });
+            }
+        };
         // A pod of ours that has the name and is about to be gone is waited for.
         let holder = (facts.snapshot.find_pod)(&base)
             .filter(|p| p.controller.is(&facts.ds().uid))

@@ -104,6 +104,9 @@ pub enum HoldRule {
     DeletePending,
     /// The name of the next pod is held by a pod that is about to be gone.
     NameInUse,
+    /// The name of the next pod would follow from the last one, which is gone, and other
+    /// controllers may have forgotten that.
+    NameNotSettled,
     /// A pod of this DaemonSet whose node cannot be read may be meant for this node.
     PodWithoutNode,
     /// A pod on the node could not be decoded: the node is left as it is.
@@ -155,6 +158,7 @@ impl HoldRule {
             HoldRule::PodTerminating => "PodTerminating",
             HoldRule::DeletePending => "DeletePending",
             HoldRule::NameInUse => "NameInUse",
+            HoldRule::NameNotSettled => "NameNotSettled",
             HoldRule::PodWithoutNode => "PodWithoutNode",
             HoldRule::UnreadablePod => "UnreadablePod",
             HoldRule::NodeGone => "NodeGone",
@@ -364,6 +368,9 @@ impl HoldRule {
             HoldRule::NameInUse => {
                 "no new pod yet: a pod that is about to be gone holds its name".into()
             }
+            HoldRule::NameNotSettled => "no new pod yet: the last one went some seconds ago, and \
+                                         another controller may name the next one after it"
+                .into(),
             HoldRule::PodWithoutNode => "no new pod: a pod of this DaemonSet whose node cannot be \
                                          read may be meant for this node"
                 .into(),
@@ -428,6 +435,7 @@ impl HoldRule {
             HoldRule::PodTerminating => "the pod is terminal or gone",
             HoldRule::DeletePending => "the API server tells what became of the delete",
             HoldRule::NameInUse => "that pod is gone",
+            HoldRule::NameNotSettled => "every controller has forgotten that pod",
             HoldRule::PodWithoutNode => "that pod is gone or its node can be read",
             HoldRule::UnreadablePod => "that pod is gone or this build can decode it",
             HoldRule::NodeGone => "the pod garbage collector deletes them",

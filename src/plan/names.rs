@@ -1,10 +1,11 @@
 //! Names that are derived only from what the API holds, so that whoever plans for the same state
 //! posts the same name (`docs/design.md`, "Names").
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use crate::model::{
-    Controller, DaemonSet, GonePod, NodeId, Nodes, Pod, Str, Time, Uid, gone_pods::REMEMBERED,
+    Controller, DaemonSet, GonePod, NodeId, Nodes, Pod, Str, Time, Uid,
+    gone_pods::{FORGOTTEN, REMEMBERED},
     snapshot::FindPod,
 };
 
@@ -109,6 +110,32 @@ struct Last<'a> {
     used_up: bool,
 }
 
+/// The name for the next pod on a node.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Next {
+    /// Every controller that plans for this state gives it this name.
+    Name(Str),
+    /// It would follow from a pod that is gone, and other controllers may have forgotten that pod.
+    /// At this time all have.
+    NotSettled(Time),
+}
+
+/// The name for the next pod on a node: that of [`base`], unless a gone pod is about to be
+/// forgotten and that changes the name. `here` are all pods of the DaemonSet on the node,
+/// `gone_pods` its last ones there.
+pub fn next(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Next {
+    let name = base(ds, node, here, gone_pods, REMEMBERED, now);
+    let about_to_be_forgotten = gone_pods
+        .iter()
+        .filter(|p| p.gone + REMEMBERED <= now)
+        .map(|p| p.gone + FORGOTTEN)
+        .filter(|at| *at > now);
+    match about_to_be_forgotten.min() {
+        Some(at) if base(ds, node, here, gone_pods, FORGOTTEN, now) != name => Next::NotSettled(at),
+        _ => Next::Name(name),
+    }
+}
+
 /// The name for the next pod on a node, by the newest that is there (`here`: all of the
 /// DaemonSet's, any phase) or was there last:
 ///
@@ -118,10 +145,19 @@ struct Last<'a> {
 ///   node's first name. One that is about to be gone is as good as gone: whoever sees it gone must
 ///   post the same name.
 ///
+/// Pods that are gone count for the time `remembered`.
+///
 /// While surging a pod is followed by another while it is there still: an old one by the new one,
 /// one on its way out by the next. So it is followed by that same one when it is gone, however it
 /// went: each pod has a name of its own.
-pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Str {
+fn base(
+    ds: &DaemonSet,
+    node: &str,
+    here: &[&Pod],
+    gone_pods: &[GonePod],
+    remembered: Duration,
+    now: Time,
+) -> Str {
     let surging = ds.update_strategy.allows_surge();
     let expected_gone_by = |p: &Pod| p.expected_gone_by().is_some_and(|end| end > now);
     let here = here.iter().map(|p| Last {
@@ -130,7 +166,7 @@ pub fn base(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], no
         name: &p.name,
         used_up: surging || !expected_gone_by(p),
     });
-    let gone_pods = gone_pods.iter().filter(|d| d.gone + REMEMBERED > now);
+    let gone_pods = gone_pods.iter().filter(|d| d.gone + remembered > now);
     let gone_pods = gone_pods.map(|d| Last {
         created: d.created,
         uid: &d.uid,

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     apply::client::Api,
-    model::{Kind, Version, gone_pods::REMEMBERED},
+    model::{Kind, Version, gone_pods::FORGOTTEN},
 };
 
 use super::{lease::Standing, list_watch::Page, shared::Shared};
@@ -36,7 +36,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// not which name another controller would give to the next pod there (docs/design.md, "Names"). If
 /// another controller is active, within this time its pod appears, or it has forgotten the last
 /// pod, too. A controller that was halted knows no more than one that starts.
-pub const SETTLE: Duration = REMEMBERED;
+pub const SETTLE: Duration = FORGOTTEN;
 
 /// The list of a kind, as the check of its freshness needs it.
 pub struct KindList {

@@ -187,13 +187,14 @@ fn a_pod_with_a_longer_name_of_the_former_form_stays_and_its_successor_has_a_sho
     assert_eq!(long_plan(&mut cluster).creates[0].pod_name, first);
 }
 
+fn surging() -> Object {
+    daemon_set().with(json!({"spec": {"updateStrategy": {
+        "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+    }}}))
+}
+
 #[test]
 fn while_surging_the_next_name_is_the_same_whether_the_pod_is_there_on_its_way_out_or_gone() {
-    let surging = || {
-        daemon_set().with(json!({"spec": {"updateStrategy": {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
-        }}}))
-    };
     let first = plan_of([node("a")]).creates[0].pod_name.clone();
     for old in [true, false] {
         let current = pod(&first).on("a").ready(100);
@@ -218,4 +219,57 @@ fn while_surging_the_next_name_is_the_same_whether_the_pod_is_there_on_its_way_o
         assert_eq!(names.len(), 1, "old: {old}: {names:?}");
         assert_ne!(names[0], first);
     }
+}
+
+/// A node whose only pod went so many seconds ago.
+fn emptied(ds: Object, seconds: u64) -> Cluster {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let there = pod(&first).on("a").ready(100);
+    let mut cluster = Cluster::new(ds, [node("a"), there.clone()]);
+    cluster.cache.deleted(Kind::Pod, &there.raw());
+    cluster.now = later(seconds);
+    cluster
+}
+
+/// One controller may have planned while it remembered the pod, and another when it no longer did.
+#[test]
+fn while_a_pod_is_about_to_be_forgotten_none_is_made_whose_name_depends_on_it() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let after_it = next_name(&mut emptied(surging(), 0));
+    assert_ne!(after_it, first);
+    assert_eq!(next_name(&mut emptied(surging(), 1)), after_it);
+    for seconds in [2, 3] {
+        let plan = emptied(surging(), seconds).plan();
+        assert_eq!(creates(&plan), NONE, "{seconds} s");
+        assert_eq!(plan.wake_at, Some(later(4)), "{seconds} s");
+        assert_eq!(plan.holds[0].rule.as_str(), "NameNotSettled");
+        assert_eq!(plan.holds[0].until, Some(later(4)));
+    }
+    assert_eq!(next_name(&mut emptied(surging(), 4)), first);
+}
+
+#[test]
+fn a_pod_about_to_be_forgotten_that_changes_no_name_holds_nothing() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    for seconds in 0..6 {
+        assert_eq!(next_name(&mut emptied(daemon_set(), seconds)), first);
+    }
+}
+
+/// An older pod that goes after the newer one is what another controller may still see.
+#[test]
+fn a_pod_that_goes_after_a_newer_one_decides_when_the_newer_one_is_forgotten() {
+    let mut cluster = emptied(surging(), 0);
+    let old = pod("old").on("a").ready(200).hash(OLD);
+    cluster.put(&old);
+    let after_new = next_name(&mut cluster);
+    cluster.cache.tick(later(3));
+    cluster.cache.deleted(Kind::Pod, &old.raw());
+    cluster.now = later(3);
+    assert_eq!(creates(&cluster.plan()), NONE);
+    cluster.now = later(4);
+    let after_old = next_name(&mut cluster);
+    assert_ne!(after_old, after_new);
+    let mut sees_old = Cluster::new(surging(), [node("a"), old]);
+    assert_eq!(next_name(&mut sees_old), after_old);
 }

@@ -108,6 +108,36 @@ async fn a_controller_that_started_while_a_node_was_empty_names_its_pod_as_one_t
     server.at_rest().await;
 }
 
+/// One of two controllers sees a moment later that the last pod is gone, and forgets it a moment
+/// later. In between the node may have a pod again.
+#[tokio::test(start_paused = true)]
+async fn controllers_that_forget_the_last_pod_at_different_moments_make_one_pod() {
+    for after in (1600..=4600).step_by(100) {
+        let server = world(1);
+        let surging =
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
+        server.edit(
+            "daemonsets",
+            "web",
+            json!({"spec": {"updateStrategy": surging}}),
+        );
+        server.kubelet();
+        let _running = [start(&server, "a"), start(&server, "b")];
+        seconds(10).await;
+        let lag = Gate::Lag(Duration::from_millis(300));
+        server.gate("b", resource("pods"), Some(lag));
+        server.edit("nodes", "n0", away(true));
+        while !server.all("pods").is_empty() {
+            millis(1).await;
+        }
+        millis(after).await;
+        server.edit("nodes", "n0", away(false));
+        seconds(10).await;
+        server.at_rest().await;
+        server.assert_covered(1);
+    }
+}
+
 /// A delete that is answered with 404 says that the pod is gone, and not whether it had ended
 /// before.
 #[tokio::test(start_paused = true)]
