@@ -61,6 +61,8 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             backoff: s.backoff,
             creates_denied: s.creates_denied,
             evictions_refused: s.evictions_refused,
+            unsettled: s.unsettled,
+            tenure: s.tenure,
             settings: s.settings,
         };
         plan::plan(&fresh, now)

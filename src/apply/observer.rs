@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::model::{BackoffChange, Key, Kind, Uid, Unallowed};
+use crate::model::{BackoffChange, Key, Kind, Str, Uid, Unallowed};
 
 use super::action::Action;
 
@@ -35,6 +35,8 @@ pub trait Observer: Send + Sync {
     fn acted(&self, action: Action);
     /// An attempt that a backoff counts is made.
     fn attempt(&self, change: &BackoffChange);
+    /// It is not known what became of a create of a pod of this name for this node.
+    fn create_unsettled(&self, daemon_set: &Key, node: &Str, name: &Str);
     /// A disruption budget did not allow that this pod of the DaemonSet is evicted, and the API
     /// server may have said for how long to wait. Returns whether that is the first time for this
     /// pod.

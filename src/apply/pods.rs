@@ -229,7 +229,7 @@ impl CarryOut {
         let successor = task.is_successor();
         let node = task.node();
         // Attempts and events of the decision are about pods that are deleted.
-        if !task.deletes.is_empty() {
+        if successor || !task.deletes.is_empty() {
             for change in job.plan.backoff.iter().filter(|k| Some(&k.node) == node) {
                 self.observer.attempt(change);
             }
@@ -295,6 +295,10 @@ impl CarryOut {
             Err(e) if e.is_namespace_terminating() => Err(NotCreated::NamespaceTerminating),
             Err(ApiError::Dropped) => Err(NotCreated::PlanAgain),
             Err(error) => {
+                if error.outcome_unknown() {
+                    let (node, name) = (&create.node, &create.pod_name);
+                    self.observer.create_unsettled(job.key, node, name);
+                }
                 self.say(
                     job.ds,
                     EventType::Warning,

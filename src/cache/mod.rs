@@ -8,24 +8,22 @@ mod defaults;
 mod dirty;
 mod feed;
 mod ledger;
+mod outcomes;
 mod pod_reads;
 mod pods;
 mod revisions;
 mod short_lived;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use appeared::AppearedPod;
 pub use ledger::Ticket;
 
 use crate::{
     model::{
-        Backoff, BackoffChange, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner,
-        Key, Kind, Node, NodeHealth, Nodes, Pod, Refusals, Revision, RolloutDefaults, Settings,
-        Snapshot, Str, Time, Uid, Unallowed, Verdicts, Version,
+        Backoff, Controller, DaemonSet, Denial, FeatureGates, GonePods, Interner, Key, Kind, Node,
+        NodeHealth, Nodes, Pod, Refusals, Revision, RolloutDefaults, Settings, Snapshot, Str,
+        Tenure, Time, Uid, UnsettledCreates, Verdicts, Version,
     },
     plan::eligibility::Eligibility,
 };
@@ -51,6 +49,8 @@ struct Entry {
     creates_denied: Option<Denial>,
     /// Its pods whose eviction was refused.
     evictions_refused: Refusals,
+    /// Creates of its pods whose outcome is not known.
+    unsettled: UnsettledCreates,
     /// UID of a revision to its template and verdicts; empty without rollout control.
     placed: BTreeMap<Uid, Placed>,
     /// Whether its pods have been read consistently since it is known (see
@@ -81,6 +81,7 @@ pub struct Cache {
     appeared: AppearedPods,
     young: YoungPods,
     dirty: BTreeSet<Key>,
+    tenure: Tenure,
     now: Time,
 }
 
@@ -235,60 +236,11 @@ impl Cache {
             backoff: &self.backoff,
             creates_denied: entry.creates_denied.as_ref(),
             evictions_refused: &entry.evictions_refused,
+            unsettled: &entry.unsettled,
+            tenure: self.tenure,
             settings,
         };
         Some(f(&snapshot))
-    }
-
-    /// A plan's creates were carried out: with the API server's words where it denied one.
-    pub fn creates_carried_out(&mut self, key: &Key, denied: Option<Str>, now: Time) {
-        if let Some(entry) = self.daemon_sets.get_mut(key) {
-            let since = entry.creates_denied.as_ref().map_or(now, |d| d.since);
-            entry.creates_denied = denied.map(|message| Denial { since, message });
-        }
-    }
-
-    /// The eviction of a pod was refused. Returns whether that is the first time for this pod.
-    pub fn eviction_refused(
-        &mut self,
-        daemon_set: &Key,
-        pod: &Uid,
-        why: Unallowed,
-        at_least: Option<Duration>,
-        now: Time,
-    ) -> bool {
-        let entry = self.daemon_sets.get_mut(daemon_set);
-        entry.is_some_and(|entry| {
-            let refusals = &mut entry.evictions_refused;
-            refusals.refused(pod, why, at_least, now)
-        })
-    }
-
-    /// How many pods of the DaemonSet were refused an eviction.
-    pub fn evictions_refused(&self, daemon_set: &Key) -> usize {
-        let entry = self.daemon_sets.get(daemon_set);
-        entry.map_or(0, |entry| entry.evictions_refused.len())
-    }
-
-    /// The eviction of a pod failed for another reason.
-    pub fn eviction_failed(&mut self, daemon_set: &Key, pod: &Uid) {
-        if let Some(entry) = self.daemon_sets.get_mut(daemon_set) {
-            entry.evictions_refused.forget(pod);
-        }
-    }
-
-    /// Records the attempts of a plan in the backoffs.
-    pub fn attempt(&mut self, changes: &[BackoffChange], now: Time) {
-        for key in changes {
-            self.backoff.attempt(key.clone(), now);
-        }
-    }
-
-    /// A delete of this pod is about to be sent: the pod counts as terminating until an answer, a
-    /// watch event or a read settles it. False when the pod is not in the cache.
-    pub fn delete_pending(&mut self, key: &Key, uid: &Uid) -> bool {
-        self.young.asked_to_go(uid);
-        self.pods.delete_pending(key, uid)
     }
 
     /// The DaemonSet's pods whose delete is in flight, or has an outcome that is not known.
@@ -370,6 +322,7 @@ impl Cache {
                     gone_pods: GonePods::default(),
                     creates_denied: None,
                     evictions_refused: Refusals::default(),
+                    unsettled: UnsettledCreates::default(),
                     placed: BTreeMap::new(),
                     pods_read: read_at_start,
                     daemon_set,
@@ -411,6 +364,7 @@ impl Cache {
         self.nodes.remove(name);
         for entry in self.daemon_sets.values_mut() {
             entry.gone_pods.forget(name);
+            entry.unsettled.forget(name);
         }
     }
 

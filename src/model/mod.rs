@@ -46,6 +46,7 @@ pub mod snapshot;
 pub mod taint;
 pub mod template;
 pub mod time;
+pub mod unsettled;
 
 use std::{fmt, sync::Arc};
 
@@ -81,6 +82,7 @@ pub use snapshot::{Denial, FeatureGates, PlacedRevision, Placement, Settings, Sn
 pub use taint::{Effect, Taint, Toleration, TolerationEntry};
 pub use template::{NodeAffinity, Template, Term};
 pub use time::Time;
+pub use unsettled::{Tenure, UnsettledCreates};
 
 /// A shared, immutable text.
 pub type Str = Arc<str>;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Refusals, Revision, Str, Template, Time, Uid,
-    Verdicts,
+    Backoff, DaemonSet, GonePods, Kind, Nodes, Pod, Refusals, Revision, Str, Template, Tenure,
+    Time, Uid, UnsettledCreates, Verdicts,
 };
 
 /// Who binds a pod to its node.
@@ -102,6 +102,10 @@ pub struct Snapshot<'a> {
     pub creates_denied: Option<&'a Denial>,
     /// Its pods whose eviction was refused; none in a process that has evicted nothing yet.
     pub evictions_refused: &'a Refusals,
+    /// Creates of its pods whose outcome is not known.
+    pub unsettled: &'a UnsettledCreates,
+    /// What is known of creates that other processes sent.
+    pub tenure: Tenure,
     /// What the operator chose.
     pub settings: Settings,
 }
@@ -135,6 +139,8 @@ impl<'a> Snapshot<'a> {
             backoff: self.backoff,
             creates_denied: self.creates_denied,
             evictions_refused: self.evictions_refused,
+            unsettled: self.unsettled,
+            tenure: self.tenure,
             settings: self.settings,
         })
     }

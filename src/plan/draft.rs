@@ -10,7 +10,7 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
-    names, short_lived,
+    late_creates, names, short_lived,
 };
 
 /// A pod is not created: the draft has a hold that says why.
@@ -73,7 +73,11 @@ impl Draft {
         }
         let here = facts.by_node.on(id);
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);
-        let base = match names::next(facts.ds(), &node.name, here, gone_pods, facts.now) {
+        let next = match late_creates::free_name(facts, node) {
+            Some(name) => names::Next::Name(name),
+            None => names::next(facts.ds(), &node.name, here, gone_pods, facts.now),
+        };
+        let base = match next {
             names::Next::Name(name) => name,
             names::Next::NotSettled(until) => {
                 self.wake(until);

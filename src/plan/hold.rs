@@ -96,6 +96,8 @@ pub enum HoldRule {
     /// The last pods stopped matching the selector soon after they were created, and a backoff
     /// runs.
     ReleasedPodBackoff,
+    /// The pod ended and has its successor, and stays: a create of its name may still be under way.
+    CreateUnsettled,
     /// Several pods failed on the node: one goes at a time.
     OneFailedPodAtATime,
     /// The node's pod is terminating; the next one is created when it is terminal or gone.
@@ -154,6 +156,7 @@ impl HoldRule {
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
             HoldRule::DeletedPodBackoff => "DeletedPodBackoff",
             HoldRule::ReleasedPodBackoff => "ReleasedPodBackoff",
+            HoldRule::CreateUnsettled => "CreateUnsettled",
             HoldRule::OneFailedPodAtATime => "OneFailedPodAtATime",
             HoldRule::PodTerminating => "PodTerminating",
             HoldRule::DeletePending => "DeletePending",
@@ -358,6 +361,11 @@ impl HoldRule {
             HoldRule::ReleasedPodBackoff => "no new pod yet: the last ones stopped matching the \
                                              selector soon after their creation, and a backoff runs"
                 .into(),
+            HoldRule::CreateUnsettled => {
+                "an ended pod is not deleted yet: a create of its name may \
+                                          still be under way, and would find the name free"
+                    .into()
+            }
             HoldRule::OneFailedPodAtATime => {
                 "a failed pod is not deleted yet: of several on a node one goes at a time".into()
             }
@@ -431,6 +439,7 @@ impl HoldRule {
             | HoldRule::FinishedPodBackoff
             | HoldRule::DeletedPodBackoff
             | HoldRule::ReleasedPodBackoff => "the backoff ends",
+            HoldRule::CreateUnsettled => "no create of its name can be under way any more",
             HoldRule::OneFailedPodAtATime => "the failed pod before it is gone",
             HoldRule::PodTerminating => "the pod is terminal or gone",
             HoldRule::DeletePending => "the API server tells what became of the delete",

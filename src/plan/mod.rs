@@ -17,6 +17,7 @@ pub mod explain;
 pub mod facts;
 pub mod hold;
 pub mod holds;
+pub mod late_creates;
 pub mod leaving;
 pub mod left_alone;
 pub mod names;

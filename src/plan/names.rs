@@ -86,7 +86,7 @@ pub fn of_pod(ds: &DaemonSet, node: &str, newest: Option<&Uid>) -> Str {
 }
 
 /// Whether a name has the form that names have here.
-fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
+pub fn has_our_form(ds: &DaemonSet, name: &str) -> bool {
     has_form(&ds.name, name, BASE, SUFFIX)
 }
 

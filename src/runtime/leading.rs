@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     apply::client::Api,
-    model::{Kind, Version, gone_pods::FORGOTTEN},
+    model::{Kind, Tenure, Version, gone_pods::FORGOTTEN, unsettled::LATEST},
 };
 
 use super::{lease::Standing, list_watch::Page, shared::Shared};
@@ -105,10 +105,23 @@ impl Leading {
             };
             self.shared.monitor.set_leader(true);
             tracing::info!("started syncing");
-            self.shared.begin(pods);
+            self.shared.begin(pods, self.tenure());
             lost(self.standing.clone(), since).await;
             self.shared.end();
             self.shared.monitor.set_leader(false);
+        }
+    }
+
+    /// What is known of creates that other processes sent.
+    fn tenure(&self) -> Tenure {
+        let Some(standing) = &self.standing else {
+            return Tenure::default();
+        };
+        // All of them were sent before now.
+        let seized = standing.borrow().seized.filter(|at| at.elapsed() < LATEST);
+        Tenure {
+            elected: true,
+            seized: seized.map(|_| (self.shared.clock)()),
         }
     }
 

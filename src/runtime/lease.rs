@@ -74,6 +74,8 @@ pub struct Standing {
     pub leading_since: Option<Instant>,
     /// `spec.holderIdentity` of the Lease, as far as it is known; None where nobody holds it.
     pub holder: Option<String>,
+    /// When this process last acquired the Lease from a holder that had not released it.
+    pub seized: Option<Instant>,
 }
 
 /// One replica in the election.
@@ -174,6 +176,7 @@ impl Candidate {
         let standing = Standing {
             leading_since,
             holder,
+            seized: self.election.seized(),
         };
         if standing == before {
             return;

@@ -19,7 +19,7 @@ use crate::{
         },
     },
     cache::{AppearedPod, Cache},
-    model::{BackoffChange, Key, Kind, RolloutDefaults, Uid, Unallowed, Version},
+    model::{BackoffChange, Key, Kind, RolloutDefaults, Str, Tenure, Uid, Unallowed, Version},
     plan::names,
     wire::DecodeError,
 };
@@ -101,10 +101,14 @@ impl Shared {
     }
 
     /// This process may sync: all DaemonSets are queued. Pods that appear with a version later than
-    /// `pods`, and later than everything seen so far, may be foreign.
-    pub fn begin(&self, pods: Version) {
+    /// `pods`, and later than everything seen so far, may be foreign. `tenure` is what is known of
+    /// creates that others sent.
+    pub fn begin(&self, pods: Version, tenure: Tenure) {
         let seen = self.positions.borrow()[Kind::Pod as usize].seen;
-        self.cache().report_appeared(Some(seen.max(pods)));
+        let mut cache = self.cache();
+        cache.report_appeared(Some(seen.max(pods)));
+        cache.begin_tenure(tenure);
+        drop(cache);
         self.gate.lead(true);
         self.resume();
     }
@@ -255,6 +259,11 @@ impl Observer for Shared {
     fn attempt(&self, change: &BackoffChange) {
         let now = (self.clock)();
         self.cache().attempt(std::slice::from_ref(change), now);
+    }
+
+    fn create_unsettled(&self, daemon_set: &Key, node: &Str, name: &Str) {
+        let now = (self.clock)();
+        self.cache().create_unsettled(daemon_set, node, name, now);
     }
 
     fn eviction_refused(

@@ -27,6 +27,7 @@ mod exempt;
 mod failing_edges;
 mod hold;
 mod keyed;
+mod late_creates;
 mod leaving;
 mod names;
 mod obstacles;

@@ -8,6 +8,7 @@ use crate::plan::{
     facts::Facts,
     hold::HoldRule,
     holds::NodeHold,
+    late_creates, names,
 };
 
 /// An event with what it is ordered by: its node and its pod.
@@ -51,7 +52,7 @@ pub fn sort_out<'a>(
     facts: &Facts<'_, 'a>,
     id: NodeId,
     node: &Node,
-    visible: impl Iterator<Item = &'a Pod>,
+    visible: impl Iterator<Item = &'a Pod> + Clone,
     draft: &mut Draft,
     events: &mut Vec<PodEvent>,
 ) -> Found<'a> {
@@ -66,9 +67,16 @@ pub fn sort_out<'a>(
     let leaving = facts.leaving.reason(id);
     let mut failed: Vec<&Pod> = Vec::new();
     let mut succeeded: Vec<&Pod> = Vec::new();
-    for pod in visible {
+    for pod in visible.clone() {
+        let is_followed = |pod: &Pod| {
+            visible
+                .clone()
+                .any(|other| follows(facts, node, other, pod))
+        };
         match pod.phase {
             _ if pod.terminating => found.terminating = Some(pod),
+            PodPhase::Failed | PodPhase::Succeeded
+                if is_followed(pod) && stays(facts, node, pod, draft) => {}
             PodPhase::Failed if leaving.is_some_and(|why| why.is_told_by(pod)) => {
                 found.sign = Some(pod);
             }
@@ -136,10 +144,32 @@ fn replace(
     for pod in now {
         let (cause, because, event) = found_terminal(facts, node, ended, pod);
         found.replaced = Some(because);
-        events.push((node.name.clone(), pod.name.clone(), event));
-        draft.delete(pod, &node.name, ActionPhase::Manage, cause);
+        if !stays(facts, node, pod, draft) {
+            events.push((node.name.clone(), pod.name.clone(), event));
+            draft.delete(pod, &node.name, ActionPhase::Manage, cause);
+        }
     }
     draft.backoff.push(key);
+}
+
+/// Whether one pod came after the other. Kubernetes' times have whole seconds.
+fn follows(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, ended: &Pod) -> bool {
+    let is_next = || *pod.name == *names::of_pod(facts.ds(), &node.name, Some(&ended.uid));
+    pod.created > ended.created || pod.created == ended.created && is_next()
+}
+
+/// Whether an ended pod stays although it has or gets a successor. Then there is a hold.
+fn stays(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, draft: &mut Draft) -> bool {
+    let Some(end) = late_creates::stays_until(facts, node, pod) else {
+        return false;
+    };
+    draft.wake(end);
+    draft.holds.on_node(NodeHold {
+        pod: Some(pod.name.clone()),
+        until: Some(end),
+        ..NodeHold::new(&node.name, HoldRule::CreateUnsettled)
+    });
+    true
 }
 
 /// Why the pod is deleted, why its successor is created, and the event, in upstream's words.

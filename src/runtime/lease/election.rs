@@ -76,6 +76,8 @@ pub struct Election {
     not_before: Option<Instant>,
     /// When the request began that last made or kept us the leader.
     renewed: Option<Instant>,
+    /// When we last acquired the Lease from a holder that had not released it.
+    seized: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -98,6 +100,7 @@ impl Election {
             since: now,
             not_before: None,
             renewed: None,
+            seized: None,
         }
     }
 
@@ -124,6 +127,12 @@ impl Election {
     pub fn leads_until(&self, now: Instant) -> Option<Instant> {
         let until = self.renewed? + self.timing.renew_deadline;
         (now < until).then_some(until)
+    }
+
+    /// When we last acquired the Lease from a holder that had not released it; None where we never
+    /// did.
+    pub fn seized(&self) -> Option<Instant> {
+        self.seized
     }
 
     /// What to do now.
@@ -193,6 +202,10 @@ impl Election {
 
     /// Our write, which began at `begun`, was answered with this Lease: we are the leader.
     pub fn won(&mut self, begun: Instant, lease: Lease, now: Instant) {
+        let former = self.holder();
+        if former.is_some_and(|former| former != self.identity) {
+            self.seized = Some(now);
+        }
         self.known = LeaseState::Present(lease);
         self.since = now;
         self.not_before = None;
@@ -249,6 +262,23 @@ mod tests {
         assert_eq!(us.next(t), Next::WaitUntil(t + 2 * SECOND));
         us.lost_a_race();
         assert_eq!(us.next(t + 2 * SECOND), Next::Read);
+    }
+
+    #[test]
+    fn a_lease_is_seized_from_a_holder_that_did_not_release_it() {
+        for (before, seized) in [("other", true), ("", false), ("us", false)] {
+            let (mut us, t) = us();
+            us.read(lease(1, before), t);
+            us.won(t + SECOND, lease(2, "us"), t + SECOND);
+            assert_eq!(us.seized(), seized.then_some(t + SECOND), "{before}");
+            // Nor do renewals change that.
+            us.won(t + 3 * SECOND, lease(3, "us"), t + 3 * SECOND);
+            assert_eq!(us.seized(), seized.then_some(t + SECOND), "{before}");
+        }
+        let (mut us, t) = us();
+        us.absent(t);
+        us.won(t, lease(1, "us"), t);
+        assert_eq!(us.seized(), None);
     }
 
     #[test]

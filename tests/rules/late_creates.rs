@@ -1,0 +1,105 @@
+//! Creates that may still be under way: what keeps them from making a second pod.
+
+use crate::support::*;
+use daemonset_controller::model::{Str, Tenure};
+
+/// Seconds for which a create may be under way.
+const LATEST: u64 = 125;
+
+fn first_name() -> Str {
+    let mut cluster = Cluster::new(daemon_set(), [node("a")]);
+    cluster.plan().creates[0].pod_name.clone()
+}
+
+/// A node whose pod of the first name failed; that pod is so many seconds old.
+fn failed(age: i64) -> Cluster {
+    let pod = pod(&first_name()).on("a").created(age).phase("Failed");
+    Cluster::new(daemon_set(), [node("a"), pod])
+}
+
+/// Makes the pods that a plan creates.
+fn make(cluster: &mut Cluster) {
+    for create in cluster.plan().creates {
+        cluster.put(&pod(&create.pod_name).on("a").created(0).ready(0));
+    }
+}
+
+fn seized(elected: bool) -> Tenure {
+    Tenure {
+        elected,
+        seized: Some(now()),
+    }
+}
+
+#[test]
+fn an_ended_pod_is_replaced_and_stays_while_a_create_of_its_name_may_be_under_way() {
+    let mut cluster = failed(9);
+    cluster
+        .cache
+        .create_unsettled(&key(), &"a".into(), &first_name(), now());
+    let plan = cluster.plan();
+    assert_eq!(creates(&plan), ["successor a PodFailed"]);
+    assert!(plan.deletes.is_empty());
+    assert!(plan.events.is_empty(), "it is told when the pod is deleted");
+    make(&mut cluster);
+    for after in [0, LATEST - 1] {
+        cluster.now = later(after);
+        let plan = cluster.plan();
+        assert!(plan.is_settled(), "{after} s");
+        assert_eq!(plan.holds[0].rule.as_str(), "CreateUnsettled");
+        assert_eq!(plan.holds[0].until, Some(later(LATEST)));
+        assert_eq!(plan.wake_at, Some(later(LATEST)));
+    }
+    cluster.now = later(LATEST);
+    let plan = cluster.plan();
+    let expected = format!("manage {} PodFailed", first_name());
+    assert_eq!(deletes(&plan), [expected]);
+    assert!(plan.creates.is_empty());
+}
+
+#[test]
+fn a_pod_of_another_name_or_node_goes_at_once() {
+    for (on, name) in [("a", "web-other"), ("b", &first_name())] {
+        let mut cluster = failed(9);
+        cluster
+            .cache
+            .create_unsettled(&key(), &on.into(), &name.into(), now());
+        assert_eq!(deletes(&cluster.plan()).len(), 1, "{on} {name}");
+    }
+}
+
+/// The former leader sent its creates before it was followed, and before their pod was there.
+#[test]
+fn after_a_leader_that_did_not_release_its_lease_ended_pods_stay_for_as_long() {
+    for (age, until) in [(100, Some(LATEST - 100)), (0, Some(LATEST)), (LATEST, None)] {
+        let mut cluster = failed(age.try_into().expect("a small number"));
+        cluster.cache.begin_tenure(seized(true));
+        make(&mut cluster);
+        let plan = cluster.plan();
+        assert_eq!(plan.deletes.is_empty(), until.is_some(), "{age} s");
+        assert_eq!(plan.wake_at, until.map(later), "{age} s");
+    }
+    // No controller of ours creates pods of such names.
+    let others = pod("web-x7k2p").on("a").created(9).phase("Failed");
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), others]);
+    cluster.cache.begin_tenure(seized(true));
+    assert_eq!(deletes(&cluster.plan()).len(), 1);
+}
+
+#[test]
+fn a_free_name_of_which_a_create_may_be_under_way_is_used_again_where_only_a_leader_makes_pods() {
+    for (elected, name) in [(true, "web-late"), (false, &*first_name())] {
+        let mut cluster = Cluster::new(daemon_set(), [node("a")]);
+        let tenure = Tenure {
+            elected,
+            seized: None,
+        };
+        cluster.cache.begin_tenure(tenure);
+        cluster
+            .cache
+            .create_unsettled(&key(), &"a".into(), &"web-late".into(), now());
+        assert_eq!(*cluster.plan().creates[0].pod_name, *name);
+        cluster.now = later(LATEST);
+        assert_eq!(cluster.plan().creates[0].pod_name, first_name());
+    }
+}
