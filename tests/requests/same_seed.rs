@@ -42,7 +42,7 @@ fn busy(seed: u64) -> String {
         let mut controllers = vec![cluster.controller("a"), cluster.controller("b")];
         let server = cluster.server.clone();
         let refuse = |code, reason| Act::Refuse(ApiStatus::new(code, reason, "no"));
-        for turn in 0..24 {
+        for turn in 0..40 {
             let nth = dice.random_range(0..6);
             let node = format!("{}/n{nth}", NODES.path(""));
             let pods = server.pods();
