@@ -12,6 +12,7 @@ mod lenient;
 pub mod manifest;
 pub mod node;
 mod partial;
+pub mod place;
 pub mod pod;
 mod pod_detail;
 pub mod protobuf;
