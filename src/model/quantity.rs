@@ -297,9 +297,18 @@ mod tests {
 
     #[test]
     fn exponents_at_the_end_of_their_range() {
-        for text in ["10e2147483647", "1e2147483647", "1e-2147483648", "0.1e-2147483648", "1e2147483648"] {
+        for text in [
+            "10e2147483647",
+            "1e2147483647",
+            "1e-2147483648",
+            "0.1e-2147483648",
+            "1e2147483648",
+        ] {
             let _ = (canonical(text), canonical_resource(text));
-            let small = text.contains('-').then_some(1).filter(|_| !text.starts_with("0.1"));
+            let small = text
+                .contains('-')
+                .then_some(1)
+                .filter(|_| !text.starts_with("0.1"));
             assert_eq!(super::billionths(text), small, "{text}");
         }
         assert_eq!(canonical("10e2147483647"), None);

@@ -100,11 +100,7 @@ fn write_value(text: &str, depth: usize, out: &mut String) -> serde_json::Result
     match text.as_bytes().first() {
         Some(b'{') => {
             let object: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-            write_object(
-                object.iter().map(|(k, v)| (k.as_str(), *v)),
-                depth,
-                out,
-            )?;
+            write_object(object.iter().map(|(k, v)| (k.as_str(), *v)), depth, out)?;
         }
         Some(b'[') => {
             let array: Vec<&RawValue> = serde_json::from_str(text)?;

@@ -13,7 +13,8 @@ use crate::model::{
 
 use super::{
     DecodeError, canonical, conditions, containers,
-    place, partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    place,
     raw::RawObject,
     status::StatusObject,
 };
@@ -153,7 +154,11 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
     // The template comes first: its errors say where they are.
     let template = template(spec.template, interner).map_err(fail_inside)?;
     let (data, without) = canonical::revision_data(spec.template).map_err(|e| {
-        DecodeError::new("DaemonSet", format_args!("spec.template: {}", place::words(&e)), raw)
+        DecodeError::new(
+            "DaemonSet",
+            format_args!("spec.template: {}", place::words(&e)),
+            raw,
+        )
     })?;
     let data = Str::from(data);
     let status = object.status.unwrap_or_default();

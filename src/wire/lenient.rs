@@ -69,7 +69,7 @@ impl DecodeError {
         };
         Box::new(DecodeError {
             kind,
-            why: cut(why.to_string()),
+            why: shortened(why.to_string(), SHOWN),
             namespace: text("namespace"),
             name: text("name"),
             uid: text("uid").map(Uid),
@@ -95,14 +95,15 @@ fn node(spec: &RawValue) -> Option<Str> {
     }
 }
 
-/// The beginning and the end of a long text: the field, and what was expected in its place.
-fn cut(why: String) -> String {
-    if why.len() <= SHOWN {
-        return why;
+/// The beginning and the end of an error that is longer than so many bytes: the field, and what is
+/// needed in it. Between them stands the value, of any length.
+pub fn shortened(error: String, most: usize) -> String {
+    if error.len() <= most {
+        return error;
     }
-    let first = why.floor_char_boundary(SHOWN * 2 / 3);
-    let last = why.ceil_char_boundary(why.len() - SHOWN / 3);
-    format!("{}…{}", &why[..first], &why[last..])
+    let first = error.floor_char_boundary(most * 2 / 3);
+    let last = error.ceil_char_boundary(error.len() - most / 3);
+    format!("{}…{}", &error[..first], &error[last..])
 }
 
 #[cfg(test)]

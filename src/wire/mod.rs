@@ -21,4 +21,4 @@ pub mod revision;
 mod status;
 
 pub use identity::{Identity, identity};
-pub use lenient::DecodeError;
+pub use lenient::{DecodeError, shortened};

@@ -146,7 +146,9 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             name: metadata.name.0.as_ref().into(),
             uid: metadata.uid(),
             version: metadata.version(),
-            created: metadata.created().map_err(of("metadata.creationTimestamp"))?,
+            created: metadata
+                .created()
+                .map_err(of("metadata.creationTimestamp"))?,
             controller: metadata.controller(),
             labels: metadata.labels(interner),
             resources: metadata.annotation(MARK).map(|text| interner.text(text)),
