@@ -11,19 +11,36 @@ use std::{collections::BTreeMap, fmt::Write};
 use serde::de::Error;
 use serde_json::value::RawValue;
 
-use super::place::MAX_DEPTH;
+use super::place::{self, MAX_DEPTH};
 
 /// The canonical form of any JSON value. Fails where it is nested deeper than [`MAX_DEPTH`].
 pub fn canonical(raw: &RawValue) -> serde_json::Result<String> {
+    check_depth(raw)?;
     let mut out = String::with_capacity(raw.get().len());
     write_value(raw.get().trim(), 0, &mut out)?;
     Ok(out)
+}
+
+/// A longer text is refused before its levels are opened one by one, each of which reads all that
+/// is inside.
+const LONG: usize = 64 << 10;
+
+fn check_depth(json: &RawValue) -> serde_json::Result<()> {
+    match json.get().len() > LONG && place::depth(json.get()) > MAX_DEPTH {
+        true => Err(too_deep()),
+        false => Ok(()),
+    }
+}
+
+fn too_deep() -> serde_json::Error {
+    serde_json::Error::custom(format_args!("it is nested deeper than {MAX_DEPTH} levels"))
 }
 
 /// The `data` of a revision of this template, and the same without a `creationTimestamp: null` in
 /// the template's metadata (None where there is none). Fails where the template is no JSON object, or
 /// nested deeper than [`MAX_DEPTH`].
 pub fn revision_data(template: &RawValue) -> serde_json::Result<(String, Option<String>)> {
+    check_depth(template)?;
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(template.get())?;
     let with = render_template(&object, false)?;
     let without = match object.get("metadata") {
@@ -93,9 +110,7 @@ fn render_template(
 
 fn write_value(text: &str, depth: usize, out: &mut String) -> serde_json::Result<()> {
     if depth >= MAX_DEPTH && text.starts_with(['{', '[']) {
-        return Err(serde_json::Error::custom(format_args!(
-            "it is nested deeper than {MAX_DEPTH} levels"
-        )));
+        return Err(too_deep());
     }
     match text.as_bytes().first() {
         Some(b'{') => {
@@ -233,7 +248,7 @@ mod tests {
         assert!(canonical(&nested(MAX_DEPTH)).is_ok());
         for levels in [MAX_DEPTH + 1, 1_000_000] {
             let error = canonical(&nested(levels)).unwrap_err().to_string();
-            assert_eq!(error, "it is nested deeper than 128 levels");
+            assert_eq!(error, "it is nested deeper than 64 levels");
         }
         // The data of a template that is read is read too.
         let template = |levels: usize| {

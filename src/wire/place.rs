@@ -3,9 +3,10 @@
 use serde_json::error::Category;
 
 /// The deepest nesting of a template, or of the data of a revision, that is read. What reads them
-/// calls itself for each level. The API server takes 10,000 levels in a revision's data, which no
+/// calls itself for each level, and reads what is inside once for each. A template has about 15.
+/// The API server takes 10,000 levels in a revision's data, which no
 /// thread's stack would hold.
-pub const MAX_DEPTH: usize = 128;
+pub const MAX_DEPTH: usize = 64;
 
 /// One level of nesting, as far as it has been read.
 enum Level<'a> {

@@ -68,7 +68,7 @@ fn a_revision_that_is_nested_too_deeply_is_unreadable_and_no_stack_overflows() {
     });
     assert_eq!(
         error,
-        "ControllerRevision default/web-old could not be decoded: data: it is nested deeper than 128 \
+        "ControllerRevision default/web-old could not be decoded: data: it is nested deeper than 64 \
          levels"
     );
     assert_eq!(creates, 0);
