@@ -43,8 +43,8 @@ impl SyntaxError {
     }
 }
 
-/// What is said of JSON that is nested deeper than YAML may be. What reads it later calls itself for
-/// each level.
+/// What is said of JSON that is nested deeper than YAML may be. What reads it later calls itself
+/// for each level.
 fn too_deep(json: &RawValue) -> Option<String> {
     (place::depth(json.get()) > yaml::MAX_DEPTH).then(|| yaml::TOO_DEEP.to_owned())
 }

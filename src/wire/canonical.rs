@@ -37,8 +37,8 @@ fn too_deep() -> serde_json::Error {
 }
 
 /// The `data` of a revision of this template, and the same without a `creationTimestamp: null` in
-/// the template's metadata (None where there is none). Fails where the template is no JSON object, or
-/// nested deeper than [`MAX_DEPTH`].
+/// the template's metadata (None where there is none). Fails where the template is no JSON object,
+/// or nested deeper than [`MAX_DEPTH`].
 pub fn revision_data(template: &RawValue) -> serde_json::Result<(String, Option<String>)> {
     check_depth(template)?;
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(template.get())?;

@@ -1,6 +1,6 @@
-//! The limits of `docs/limits.md`: what is within them is read, what is beyond them is an error that
-//! says so, and the worst that they allow costs little. The times are a hundred times what is
-//! needed: they tell linear from quadratic.
+//! The limits of `docs/limits.md`: what is within them is read, what is beyond them is an error
+//! that says so, and the worst that they allow costs little. The time that each has tells linear
+//! from quadratic, on a slow machine too.
 
 use std::{
     sync::mpsc,

@@ -1,5 +1,6 @@
-//! Every decoder keeps its promises on any input (`tests/support/robust`): on recorded input that was
-//! damaged, and on input that is made up. The fuzzers of `fuzz/` look further with the same checks.
+//! Every decoder keeps its promises on any input (`tests/support/robust`): on recorded input that
+//! was damaged, and on input that is made up. The fuzzers of `fuzz/` look further with the same
+//! checks.
 //!
 //! `PROPTEST_CASES` tries more of them, and `WRITE_CORPUS=DIR` writes what they begin with, for
 //! `fuzz/corpus.sh`.

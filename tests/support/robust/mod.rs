@@ -1,5 +1,6 @@
-//! What every decoder promises of any input whatever: it does not panic, it ends, an error has an end
-//! and says where it is, what is printed decodes to the same, and what is bad hides nothing good.
+//! What every decoder promises of any input whatever: it does not panic, it ends, an error has an
+//! end and says where it is, what is printed decodes to the same, and what is bad hides nothing
+//! good.
 //!
 //! The fuzzers of `fuzz/` give bytes to these functions, and so do the tests of
 //! `tests/invariants/robust.rs`, which mutate recorded objects. None takes a time that grows faster
