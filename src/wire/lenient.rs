@@ -101,8 +101,11 @@ pub fn shortened(error: String, most: usize) -> String {
     if error.len() <= most {
         return error;
     }
-    let first = error.floor_char_boundary(most * 2 / 3);
-    let last = error.ceil_char_boundary(error.len() - most / 3);
+    let (first, last) = (most * 2 / 3, error.len() - most / 3);
+    let is_boundary = |at: &usize| error.is_char_boundary(*at);
+    let first = (0..=first).rev().find(is_boundary).unwrap_or(0);
+    let last = (last..error.len()).find(is_boundary);
+    let last = last.unwrap_or(error.len());
     format!("{}…{}", &error[..first], &error[last..])
 }
 
