@@ -10,6 +10,7 @@ use std::{borrow::Cow, ops::Range};
 use serde_json::value::RawValue;
 
 use super::yaml::{self, Converted, Repeated};
+use crate::wire::place;
 
 /// A document of a file: its number, from 1, and its JSON text. Empty ones are left out.
 #[derive(Debug)]
@@ -42,6 +43,12 @@ impl SyntaxError {
     }
 }
 
+/// What is said of JSON that is nested deeper than YAML may be. What reads it later calls itself
+/// for each level.
+fn too_deep(json: &RawValue) -> Option<String> {
+    (place::depth(json.get()) > yaml::MAX_DEPTH).then(|| yaml::TOO_DEEP.to_owned())
+}
+
 /// Splits a file's text and converts what is YAML.
 pub fn split(text: &str) -> Result<Vec<Text<'_>>, SyntaxError> {
     let from = match text.starts_with('\u{feff}') {
@@ -70,10 +77,19 @@ fn split_json<'a>(
         match values.next() {
             None => return Ok(()),
             Some(Ok(json)) => {
+                let number = documents.len() + 1;
+                if let Some(message) = too_deep(json) {
+                    let line = lines(&whole[..from + end]) + 1;
+                    return Err(SyntaxError {
+                        number,
+                        line,
+                        message,
+                    });
+                }
                 end = values.byte_offset();
                 let range = from + end - json.get().len()..from + end;
                 documents.push(Text {
-                    number: documents.len() + 1,
+                    number,
                     json: Cow::Borrowed(json),
                     range,
                     repeated: Vec::new(),
@@ -184,6 +200,14 @@ fn convert(chunk: &str, number: usize, line: usize) -> Result<Option<Json<'_>>, 
     if chunk.trim_start().starts_with('{')
         && let Ok(json) = serde_json::from_str::<&RawValue>(chunk)
     {
+        if let Some(message) = too_deep(json) {
+            let line = line + 1;
+            return Err(SyntaxError {
+                number,
+                line,
+                message,
+            });
+        }
         return Ok(Some((Cow::Borrowed(json), Vec::new())));
     }
     // kubectl reads by lines, and gives the last one the end that it may lack.

@@ -13,6 +13,7 @@ mod source;
 
 use std::{
     fmt,
+    fs::File,
     io::{self, Read},
     path::Path,
     sync::Arc,
@@ -25,6 +26,9 @@ use encoding::Decoded;
 pub use error::FileError;
 pub use hints::kustomization_in;
 use source::Source;
+
+/// The most bytes of a file. All of it is held in memory, several times over.
+pub const LONGEST: u64 = 1 << 30;
 
 /// How standard input is named in messages.
 pub const STDIN: &str = "standard input";
@@ -103,13 +107,11 @@ pub fn read<P: AsRef<Path>>(
         let path = path.as_ref();
         if path == Path::new("-") {
             let stdin = stdin.take().ok_or(FileError::StdinTwice)?;
-            let mut bytes = Vec::new();
-            let read = stdin.read_to_end(&mut bytes).map(|_| bytes);
-            add_file(STDIN, read, &mut contents)?;
+            add_file(STDIN, whole(stdin, LONGEST), &mut contents)?;
             continue;
         }
         for file in paths::files(path, recursive)? {
-            let bytes = std::fs::read(&file);
+            let bytes = File::open(&file).and_then(|file| whole(file, LONGEST));
             add_file(&file.display().to_string(), bytes, &mut contents)?;
         }
     }
@@ -125,6 +127,18 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, FileError> {
     };
     add_text(file, decoded, &mut contents)?;
     Ok(contents.documents)
+}
+
+/// All bytes, where there are no more than `most`.
+fn whole(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let why =
+            format!("it is longer than {most} bytes; the objects around one DaemonSet are enough");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
 }
 
 fn add_file(
@@ -212,4 +226,16 @@ fn repeated(origin: &Origin, part: &Text<'_>) -> Option<String> {
          is a `---` missing?",
         before.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_given_up() {
+        assert_eq!(whole(io::repeat(7).take(9), 9).unwrap(), [7; 9]);
+        let error = whole(io::repeat(7), 9).unwrap_err().to_string();
+        assert!(error.starts_with("it is longer than 9 bytes; "), "{error}");
+    }
 }

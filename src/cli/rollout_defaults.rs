@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 use crate::{
     model::{
         Control, DefaultRule, ExcludeNodes, Existing, LabelSelector, NamePattern, RolloutDefaults,
-        Str, control::PREFIX,
+        Str,
+        control::{LONGEST, PREFIX},
     },
     runtime::rollout_defaults::DefaultsFile,
+    wire::shortened,
 };
 
 use super::{documents, yaml};
@@ -28,6 +30,9 @@ const OFF: &str = "off";
 
 /// The most bytes of a file: as many as a ConfigMap can have.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// The most bytes of an error, which quotes the value.
+const SHOWN: usize = 800;
 
 /// A mistake in a rule.
 struct Mistake {
@@ -81,6 +86,10 @@ fn bytes(file: &Path) -> Result<Vec<u8>, String> {
 
 /// Reads the text of a file. One without content has no rules.
 pub fn parse(text: &[u8]) -> Result<RolloutDefaults, String> {
+    parse_whole(text).map_err(|why| shortened(why, SHOWN))
+}
+
+fn parse_whole(text: &[u8]) -> Result<RolloutDefaults, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
     let documents = documents::split(text);
     let documents = documents.map_err(|e| format!("line {}: {}", e.line, e.message))?;
@@ -270,6 +279,9 @@ fn exclude_nodes(fields: &Map<String, Value>) -> Result<Option<ExcludeNodes>, Mi
             "it has no meaning with excludeNodes: off".to_owned(),
         ),
         Some(OFF) => Ok(Some(ExcludeNodes::Off)),
+        Some(text) if text.len() > LONGEST => {
+            mistake(field, "a selector of at most 16 KiB is needed".to_owned())
+        }
         Some(text) => match LabelSelector::parse(text) {
             // What selects everything was hardly meant.
             Ok(selector) if selector == LabelSelector::default() => mistake(

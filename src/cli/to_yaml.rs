@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 use super::scalar::{Scalar, resolve};
 use crate::wire::raw::{RawObject, parse_array};
 
+/// A longer key is no key to readers of YAML, unless `?` says so: 1,024 characters with its colon.
+const LONGEST_KEY: usize = 1000;
+
 /// The value as the text of one YAML document, which ends with a line end. Keys are sorted.
 ///
 /// Fails where the text of an object, a list or a string cannot be read as JSON.
@@ -70,7 +73,15 @@ fn map(object: &RawObject, depth: usize, out: &mut String) -> serde_json::Result
         if i > 0 {
             indentation(depth, out);
         }
-        out.push_str(&one_line(key));
+        let written = one_line(key);
+        if written.chars().count() > LONGEST_KEY {
+            out.push_str("? ");
+            out.push_str(&written);
+            out.push('\n');
+            indentation(depth, out);
+        } else {
+            out.push_str(&written);
+        }
         out.push(':');
         match Level::read(value)? {
             Level::Map(object) if !object.is_empty() => {

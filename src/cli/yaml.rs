@@ -62,8 +62,11 @@ pub struct Repeated {
 /// The message for a text that is probably none.
 pub const CONTROL_CHARACTERS: &str = "control characters are not allowed";
 
+/// The message for a text that is nested deeper than [`MAX_DEPTH`].
+pub const TOO_DEEP: &str = "nested too deeply, more than 255 levels";
+
 /// The deepest nesting that is converted, aliases included.
-const MAX_DEPTH: usize = 255;
+pub const MAX_DEPTH: usize = 255;
 
 /// How many nodes aliases may add to a document; a tenth of its own where that is more.
 const MAX_FROM_ALIASES: usize = 400_000;

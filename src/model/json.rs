@@ -1,6 +1,6 @@
 //! JSON that people write into annotations, read strictly: a key that is there twice is an error.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -56,8 +56,9 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Json, A::Error> {
         let mut fields: Vec<(String, Json)> = Vec::new();
+        let mut known = BTreeSet::new();
         while let Some((key, value)) = from.next_entry::<String, Json>()? {
-            if fields.iter().any(|(known, _)| *known == key) {
+            if !known.insert(key.clone()) {
                 return Err(A::Error::custom(format!("the key {key} is there twice")));
             }
             fields.push((key, value));

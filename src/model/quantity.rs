@@ -70,7 +70,7 @@ pub fn billionths(text: &str) -> Option<i128> {
     if amount.scale < NANO {
         round_up(&mut amount, NANO);
     }
-    let power = u32::try_from(amount.scale - NANO).ok()?;
+    let power = u32::try_from(amount.scale.checked_sub(NANO)?).ok()?;
     let digits = i128::try_from(amount.digits).ok()?;
     let value = digits.checked_mul(10i128.checked_pow(power)?)?;
     Some(if amount.negative { -value } else { value })
@@ -191,7 +191,7 @@ fn write(amount: Amount) -> Option<String> {
     }
     while digits % 10 == 0 {
         digits /= 10;
-        scale += 1;
+        scale = scale.checked_add(1)?;
     }
     let sign = if negative { "-" } else { "" };
     if format == Format::Binary {
@@ -293,6 +293,25 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn exponents_at_the_end_of_their_range() {
+        for text in [
+            "10e2147483647",
+            "1e2147483647",
+            "1e-2147483648",
+            "0.1e-2147483648",
+            "1e2147483648",
+        ] {
+            let _ = (canonical(text), canonical_resource(text));
+            let small = text
+                .contains('-')
+                .then_some(1)
+                .filter(|_| !text.starts_with("0.1"));
+            assert_eq!(super::billionths(text), small, "{text}");
+        }
+        assert_eq!(canonical("10e2147483647"), None);
     }
 
     proptest::proptest! {

@@ -173,7 +173,8 @@ pub fn history<'a>(
         .max()
         .unwrap_or(0)
         .max(0)
-        + 1;
+        // A number that somebody set may be the last one there is.
+        .saturating_add(1);
     let mut duplicate_hashes = Vec::new();
     let current = match (0..alike.len()).max_by_key(|&i| worth_keeping(alike[i].revision, i)) {
         Some(at) => {
@@ -246,7 +247,8 @@ fn new_revision(
                 create: true,
             };
         }
-        count = Some(count.unwrap_or(0) + 1);
+        // As Go counts, so that it goes on to other names after the last number.
+        count = Some(count.unwrap_or(0).wrapping_add(1));
         ops.collision_count = count;
     }
 }

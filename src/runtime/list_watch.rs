@@ -190,6 +190,10 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 }
                 Err(error) => error,
             },
+            Ok(Ok(Read::TooLong)) => {
+                self.line = Vec::new();
+                self.lost("a line of a watch of more than 64 MiB")
+            }
             Ok(Ok(Read::End)) if watching.settled => {
                 return LoopState::Listed {
                     version: watching.version,
@@ -299,13 +303,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             Ok(WatchEvent::Error(status)) => {
                 return Err(self.source.attempt("watch").failed(&Error::Api(status)));
             }
-            Err(what) => {
-                // The content of the line is lost, and another watch may bring the same line: only
-                // a list helps.
-                let attempt = self.source.attempt("watch");
-                self.retries.report(&attempt.unreadable(what));
-                return Err(attempt.expired());
-            }
+            Err(what) => return Err(self.lost(what)),
         };
         let Some(later) = version_of(object) else {
             return Ok(false);
@@ -315,6 +313,14 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         version.push_str(later);
         self.sink.seen(later);
         Ok(is_news)
+    }
+
+    /// A line cannot be read. Its content is lost, and another watch may bring the same line: only
+    /// a list helps.
+    fn lost(&mut self, what: &str) -> ReadError {
+        let attempt = self.source.attempt("watch");
+        self.retries.report(&attempt.unreadable(what));
+        attempt.expired()
     }
 
     async fn watch_failed(&mut self, version: String, error: ReadError) -> LoopState<S::Stream> {

@@ -8,18 +8,39 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use serde::de::Error;
 use serde_json::value::RawValue;
 
-/// The canonical form of any JSON value.
+use super::place::{self, MAX_DEPTH};
+
+/// The canonical form of any JSON value. Fails where it is nested deeper than [`MAX_DEPTH`].
 pub fn canonical(raw: &RawValue) -> serde_json::Result<String> {
+    check_depth(raw)?;
     let mut out = String::with_capacity(raw.get().len());
-    write_value(raw.get().trim(), &mut out)?;
+    write_value(raw.get().trim(), 0, &mut out)?;
     Ok(out)
 }
 
+/// A longer text is refused before its levels are opened one by one, each of which reads all that
+/// is inside.
+const LONG: usize = 64 << 10;
+
+fn check_depth(json: &RawValue) -> serde_json::Result<()> {
+    match json.get().len() > LONG && place::depth(json.get()) > MAX_DEPTH {
+        true => Err(too_deep()),
+        false => Ok(()),
+    }
+}
+
+fn too_deep() -> serde_json::Error {
+    serde_json::Error::custom(format_args!("it is nested deeper than {MAX_DEPTH} levels"))
+}
+
 /// The `data` of a revision of this template, and the same without a `creationTimestamp: null` in
-/// the template's metadata (None where there is none). Fails where the template is no JSON object.
+/// the template's metadata (None where there is none). Fails where the template is no JSON object,
+/// or nested deeper than [`MAX_DEPTH`].
 pub fn revision_data(template: &RawValue) -> serde_json::Result<(String, Option<String>)> {
+    check_depth(template)?;
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(template.get())?;
     let with = render_template(&object, false)?;
     let without = match object.get("metadata") {
@@ -59,6 +80,9 @@ fn has_null_timestamp(metadata: &RawValue) -> serde_json::Result<bool> {
         .is_some_and(|t| t.get() == "null"))
 }
 
+/// How deep the fields of a template are nested in the `data` of a revision.
+const DEPTH_OF_FIELDS: usize = 3;
+
 fn render_template(
     template: &BTreeMap<String, &RawValue>,
     drop_timestamp: bool,
@@ -74,20 +98,24 @@ fn render_template(
         if drop_timestamp && key == "metadata" {
             let mut metadata: BTreeMap<String, &RawValue> = serde_json::from_str(value.get())?;
             metadata.remove("creationTimestamp");
-            write_object(metadata.iter().map(|(k, v)| (k.as_str(), *v)), &mut out)?;
+            let entries = metadata.iter().map(|(k, v)| (k.as_str(), *v));
+            write_object(entries, DEPTH_OF_FIELDS, &mut out)?;
         } else {
-            write_value(value.get(), &mut out)?;
+            write_value(value.get(), DEPTH_OF_FIELDS, &mut out)?;
         }
     }
     out.push_str("}}}");
     Ok(out)
 }
 
-fn write_value(text: &str, out: &mut String) -> serde_json::Result<()> {
+fn write_value(text: &str, depth: usize, out: &mut String) -> serde_json::Result<()> {
+    if depth >= MAX_DEPTH && text.starts_with(['{', '[']) {
+        return Err(too_deep());
+    }
     match text.as_bytes().first() {
         Some(b'{') => {
             let object: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-            write_object(object.iter().map(|(k, v)| (k.as_str(), *v)), out)?;
+            write_object(object.iter().map(|(k, v)| (k.as_str(), *v)), depth, out)?;
         }
         Some(b'[') => {
             let array: Vec<&RawValue> = serde_json::from_str(text)?;
@@ -96,7 +124,7 @@ fn write_value(text: &str, out: &mut String) -> serde_json::Result<()> {
                 if i > 0 {
                     out.push(',');
                 }
-                write_value(value.get(), out)?;
+                write_value(value.get(), depth + 1, out)?;
             }
             out.push(']');
         }
@@ -109,6 +137,7 @@ fn write_value(text: &str, out: &mut String) -> serde_json::Result<()> {
 
 fn write_object<'a>(
     entries: impl Iterator<Item = (&'a str, &'a RawValue)>,
+    depth: usize,
     out: &mut String,
 ) -> serde_json::Result<()> {
     out.push('{');
@@ -118,7 +147,7 @@ fn write_object<'a>(
         }
         write_string(key, out);
         out.push(':');
-        write_value(value.get(), out)?;
+        write_value(value.get(), depth + 1, out)?;
     }
     out.push('}');
     Ok(())
@@ -211,6 +240,24 @@ mod tests {
             (with, Some(without.clone()))
         );
         assert_eq!(existing_data(&raw(&without)).unwrap(), (without, None));
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_the_limit_is_refused_whatever_the_stack() {
+        let nested = |levels| raw(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(canonical(&nested(MAX_DEPTH)).is_ok());
+        for levels in [MAX_DEPTH + 1, 1_000_000] {
+            let error = canonical(&nested(levels)).unwrap_err().to_string();
+            assert_eq!(error, "it is nested deeper than 64 levels");
+        }
+        // The data of a template that is read is read too.
+        let template = |levels: usize| {
+            let (open, close) = (r#"{"a":"#.repeat(levels), "}".repeat(levels));
+            raw(&format!("{open}1{close}"))
+        };
+        let (data, _) = revision_data(&template(MAX_DEPTH - 2)).unwrap();
+        assert_eq!(existing_data(&raw(&data)).unwrap().0, data);
+        assert!(revision_data(&template(MAX_DEPTH - 1)).is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::model::{
 use super::{
     DecodeError, canonical, conditions, containers,
     partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    place,
     raw::RawObject,
     status::StatusObject,
 };
@@ -142,11 +143,23 @@ struct TolerationObject<'a> {
 /// a value there.) A malformed affinity term or generation annotation is no error, as in upstream.
 /// `control` is what its annotations alone ask for.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<DecodeError>> {
-    let fail = |e: serde_json::Error| DecodeError::new("DaemonSet", e, raw);
+    let fail = |e: serde_json::Error| DecodeError::at("DaemonSet", &e, raw);
     let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let metadata = &object.metadata;
     let spec = &object.spec;
-    let (data, without) = canonical::revision_data(spec.template).map_err(fail)?;
+    let fail_inside = |e: serde_json::Error| {
+        let why = place::said_within("spec.template", &e, spec.template.get());
+        DecodeError::new("DaemonSet", why, raw)
+    };
+    // The template comes first: its errors say where they are.
+    let template = template(spec.template, interner).map_err(fail_inside)?;
+    let (data, without) = canonical::revision_data(spec.template).map_err(|e| {
+        DecodeError::new(
+            "DaemonSet",
+            format_args!("spec.template: {}", place::words(&e)),
+            raw,
+        )
+    })?;
     let data = Str::from(data);
     let status = object.status.unwrap_or_default();
     let annotations = partial::labels(metadata.annotations.as_ref(), interner);
@@ -163,7 +176,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<
         control: Control::read(&annotations, &DefaultsOf::default()),
         annotations,
         selector: selector(spec.selector.as_ref()),
-        template: Arc::new(template(spec.template, interner).map_err(fail)?),
+        template: Arc::new(template),
         revision_data_without_timestamp: without.map_or_else(|| data.clone(), Str::from),
         revision_data: data,
         update_strategy: update_strategy(spec.update_strategy.as_ref()),

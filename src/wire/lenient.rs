@@ -5,7 +5,11 @@ use serde_json::value::RawValue;
 
 use crate::model::{Controller, Str, Uid, Version};
 
-use super::{partial, raw::RawObject};
+use super::{partial, place, raw::RawObject};
+
+/// So many bytes of the decoder's error are kept. It quotes the value that it did not expect, which
+/// may be of any length, and may be a secret.
+const SHOWN: usize = 300;
 
 /// An object did not decode. The error holds the parts that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +34,11 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
+    /// The error of reading `raw` as a whole, with the path of the field.
+    pub fn at(kind: &'static str, why: &serde_json::Error, raw: &RawValue) -> Box<DecodeError> {
+        DecodeError::new(kind, place::said(why, raw.get()), raw)
+    }
+
     /// Reads name, UID, owner, node and version, each by itself. A part that cannot be read stays
     /// unknown.
     pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> Box<DecodeError> {
@@ -60,7 +69,7 @@ impl DecodeError {
         };
         Box::new(DecodeError {
             kind,
-            why: why.to_string(),
+            why: shortened(why.to_string(), SHOWN),
             namespace: text("namespace"),
             name: text("name"),
             uid: text("uid").map(Uid),
@@ -84,6 +93,20 @@ fn node(spec: &RawValue) -> Option<Str> {
             affinity.pinned_to().map(Str::from)
         }
     }
+}
+
+/// The beginning and the end of an error that is longer than so many bytes: the field, and what is
+/// needed in it. Between them stands the value, of any length.
+pub fn shortened(error: String, most: usize) -> String {
+    if error.len() <= most {
+        return error;
+    }
+    let (first, last) = (most * 2 / 3, error.len() - most / 3);
+    let is_boundary = |at: &usize| error.is_char_boundary(*at);
+    let first = (0..=first).rev().find(is_boundary).unwrap_or(0);
+    let last = (last..error.len()).find(is_boundary);
+    let last = last.unwrap_or(error.len());
+    format!("{}…{}", &error[..first], &error[last..])
 }
 
 #[cfg(test)]
@@ -114,5 +137,17 @@ mod tests {
             lenient(r#"{"metadata":{"name":"p"}}"#).controller,
             Controller::None
         );
+    }
+
+    #[test]
+    fn an_error_has_an_end_however_long_the_value_that_it_quotes() {
+        let long = "ä".repeat(1 << 20);
+        let text = format!(r#"{{"metadata":{{"name":"p"}},"spec":{{"nodeName":["{long}"]}}}}"#);
+        let raw = RawValue::from_string(text).unwrap();
+        let why = format!("spec.nodeName: invalid type: string \"{long}\", expected i32");
+        let why = DecodeError::new("Pod", why, &raw).why;
+        assert!(why.len() <= SHOWN + 3, "{} bytes", why.len());
+        assert!(why.starts_with("spec.nodeName: invalid type: string \"ä"));
+        assert!(why.ends_with("ä\", expected i32"));
     }
 }

@@ -12,6 +12,7 @@ mod lenient;
 pub mod manifest;
 pub mod node;
 mod partial;
+pub mod place;
 pub mod pod;
 mod pod_detail;
 pub mod protobuf;
@@ -20,4 +21,4 @@ pub mod revision;
 mod status;
 
 pub use identity::{Identity, identity};
-pub use lenient::DecodeError;
+pub use lenient::{DecodeError, shortened};

@@ -46,7 +46,7 @@ struct TaintObject<'a> {
 /// read.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<DecodeError>> {
     let object: NodeObject<'_> =
-        serde_json::from_str(raw.get()).map_err(|e| DecodeError::new("Node", e, raw))?;
+        serde_json::from_str(raw.get()).map_err(|e| DecodeError::at("Node", &e, raw))?;
     let detail = detail(&object.metadata, object.status);
     let taints = object.spec.and_then(|s| s.taints).unwrap_or_default();
     Ok(Node {

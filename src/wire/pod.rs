@@ -102,7 +102,7 @@ pub struct DecodedPod {
 /// Fails where a field that decides is malformed. [`from_error`] then has what could be read.
 pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box<DecodeError>> {
     let fail = |why: String| DecodeError::new("Pod", why, raw);
-    let object = parse(raw).map_err(|e| fail(e.to_string()))?;
+    let object = parse(raw).map_err(|e| DecodeError::at("Pod", &e, raw))?;
     let metadata = &object.metadata;
     let spec_node = object
         .spec
@@ -125,7 +125,8 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         _ => PodPhase::Active,
     };
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let readiness = readiness(conditions).map_err(fail)?;
+    let of = |field: &'static str| move |why: String| fail(format!("{field}: {why}"));
+    let readiness = readiness(conditions).map_err(of("status.conditions"))?;
     let relevant = metadata.is_daemon_or_orphan();
     let detail = if relevant {
         let explanations = Explanations {
@@ -145,7 +146,9 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             name: metadata.name.0.as_ref().into(),
             uid: metadata.uid(),
             version: metadata.version(),
-            created: metadata.created().map_err(fail)?,
+            created: metadata
+                .created()
+                .map_err(of("metadata.creationTimestamp"))?,
             controller: metadata.controller(),
             labels: metadata.labels(interner),
             resources: metadata.annotation(MARK).map(|text| interner.text(text)),
@@ -159,7 +162,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
                 .as_ref()
                 .map(|t| parse_time(&t.0))
                 .transpose()
-                .map_err(fail)?,
+                .map_err(of("metadata.deletionTimestamp"))?,
             ended: phase.is_terminal() && metadata.deletion_timestamp.is_none(),
             readable: true,
             detail,

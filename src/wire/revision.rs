@@ -10,7 +10,7 @@ use crate::model::{
     control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
 };
 
-use super::{DecodeError, canonical, partial::Metadata};
+use super::{DecodeError, canonical, partial::Metadata, place};
 
 #[derive(Deserialize)]
 struct RevisionObject<'a> {
@@ -26,10 +26,13 @@ pub fn decode(
     raw: &RawValue,
     interner: &mut Interner,
 ) -> Result<(Str, Revision), Box<DecodeError>> {
-    let fail = |e: serde_json::Error| DecodeError::new("ControllerRevision", e, raw);
+    let fail = |e: serde_json::Error| DecodeError::at("ControllerRevision", &e, raw);
     let object: RevisionObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let (data, without) = match object.data {
-        Some(data) => canonical::existing_data(data).map_err(fail)?,
+        Some(data) => canonical::existing_data(data).map_err(|e| {
+            let why = format_args!("data: {}", place::words(&e)).to_string();
+            DecodeError::new("ControllerRevision", why, raw)
+        })?,
         None => ("null".to_owned(), None),
     };
     let data = Str::from(data);

@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/robust/mod.rs"]
+mod robust_support;
+
 mod api;
 mod arbitrary;
 mod closed_loop;
@@ -20,8 +23,10 @@ mod evictions;
 mod failing;
 mod held;
 mod json;
+mod limits;
 mod obstacles;
 mod plans;
 mod resources;
+mod robust;
 mod strict;
 mod yaml_written;

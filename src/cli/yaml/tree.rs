@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use super::{
-    MAX_DEPTH, YamlError,
+    MAX_DEPTH, TOO_DEEP, YamlError,
     scanner::Scanner,
     token::{Token, TokenKind},
 };
@@ -210,7 +210,7 @@ impl<'a> Grammar<'a> {
     /// indentless sequence is one at the column of its key.
     fn node(&mut self, block: bool, indentless: bool) -> Result<Id, YamlError> {
         if self.depth > MAX_DEPTH {
-            return self.fail("nested too deeply");
+            return self.fail(TOO_DEEP);
         }
         self.depth += 1;
         let node = self.node_of_any_depth(block, indentless);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    MAX_BYTES, MAX_DEPTH, MAX_FROM_ALIASES, MERGE, YamlError,
+    MAX_BYTES, MAX_DEPTH, MAX_FROM_ALIASES, MERGE, TOO_DEEP, YamlError,
     tree::{Content, Id, Tree},
 };
 use crate::cli::scalar::{Scalar, resolve, write_json_string};
@@ -157,7 +157,7 @@ impl<'a> Writer<'a> {
     fn count_all(&mut self, id: Id, depth: usize, nodes: usize) -> Result<(), YamlError> {
         self.written += nodes;
         if depth > MAX_DEPTH {
-            return self.fail(id, "nested too deeply");
+            return self.fail(id, TOO_DEEP);
         }
         let own = self.tree.nodes.len();
         if self.written > own + MAX_FROM_ALIASES.max(own / 10) {

@@ -30,6 +30,8 @@ impl Lease {
         }
         let spec = &object["spec"];
         let seconds = spec["leaseDurationSeconds"].as_u64().filter(|s| *s > 0);
+        // The field has 32 bits; any more could be no time that a clock can show.
+        let seconds = seconds.map(|s| s.min(i32::MAX as u64));
         Ok(Lease {
             version,
             holder: spec["holderIdentity"].as_str().unwrap_or("").to_owned(),
@@ -118,6 +120,17 @@ mod tests {
 
     fn at(text: &str) -> Time {
         text.parse().expect("a time")
+    }
+
+    #[test]
+    fn a_duration_of_any_length_is_one_that_a_clock_can_wait_for() {
+        let longest = THEIRS.replace(
+            "\"leaseDurationSeconds\":15",
+            "\"leaseDurationSeconds\":18446744073709551615",
+        );
+        let lease = Lease::read(&longest).expect("a lease");
+        let duration = lease.duration.expect("a duration");
+        assert!(std::time::Instant::now().checked_add(duration).is_some());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The source of lists and watches: the API server, through kube's client, or a script in tests.
 
 use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,11 +33,17 @@ const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
 /// first event after a quiet time is taken at once.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// The longest line of a watch. The API server stores no object of more than a few MiB, which JSON
+/// makes a few times as long.
+pub const LONGEST_LINE: usize = 64 << 20;
+
 /// What was read of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// A whole line is in the buffer.
     Line,
+    /// The line in the buffer goes on beyond [`LONGEST_LINE`].
+    TooLong,
     /// The stream has ended.
     End,
 }
@@ -159,22 +167,23 @@ impl Stream for ApiStream {
     async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
         // A part of a line that was read stays in `line`. The first poll that finds nothing makes
         // the connection read, and the second sees whether there was more.
-        let mut begun = poll!(self.reader.read_until(b'\n', line));
+        let mut begun = poll!(pin!(read_line(&mut *self.reader, line)));
         if begun.is_pending() {
             yield_now().await;
-            begun = poll!(self.reader.read_until(b'\n', line));
+            begun = poll!(pin!(read_line(&mut *self.reader, line)));
         }
         let result = match begun {
             Poll::Ready(result) => result,
             Poll::Pending => {
                 sleep(GATHER).await;
-                self.reader.read_until(b'\n', line).await
+                read_line(&mut *self.reader, line).await
             }
         };
         match result {
             // A rest without an end of line was cut off and means nothing.
-            Ok(_) if line.last() == Some(&b'\n') => Ok(Read::Line),
-            Ok(_) => Ok(Read::End),
+            Ok(()) if line.last() == Some(&b'\n') => Ok(Read::Line),
+            Ok(()) if line.len() > LONGEST_LINE => Ok(Read::TooLong),
+            Ok(()) => Ok(Read::End),
             // A connection that is cut is an ordinary end of a watch. The next request shows
             // whether more is wrong.
             Err(error) => {
@@ -182,6 +191,27 @@ impl Stream for ApiStream {
                 tracing::debug!(error = %self.attempt.failed(&error), "a watch was cut off");
                 Ok(Read::End)
             }
+        }
+    }
+}
+
+/// Appends to `line` up to the end of the line or of the stream, or until it is too long. What has
+/// been taken from the reader is in `line`, so that nothing is lost when this is dropped.
+async fn read_line(
+    reader: &mut (dyn AsyncBufRead + Send + Unpin),
+    line: &mut Vec<u8>,
+) -> io::Result<()> {
+    loop {
+        let piece = reader.fill_buf().await?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(piece.len(), |at| at + 1);
+        line.extend_from_slice(&piece[..taken]);
+        reader.consume_unpin(taken);
+        if end.is_some() || line.len() > LONGEST_LINE {
+            return Ok(());
         }
     }
 }
@@ -325,5 +355,22 @@ mod tests {
         ] {
             assert!(decode_event(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_without_an_end_is_given_up() {
+        let attempt = Attempt {
+            verb: "watch",
+            server: "test".into(),
+            path: "/api/v1/pods".into(),
+        };
+        let endless = futures::io::repeat(b' ');
+        let mut stream = ApiStream {
+            reader: Box::new(futures::io::BufReader::with_capacity(1 << 20, endless)),
+            attempt,
+        };
+        let mut line = Vec::new();
+        assert_eq!(stream.read(&mut line).await, Ok(Read::TooLong));
+        assert!(line.len() <= LONGEST_LINE + (1 << 20));
     }
 }

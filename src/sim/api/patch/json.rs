@@ -12,6 +12,12 @@ use super::say;
 /// A patch with more operations is refused.
 const MOST: usize = 10_000;
 
+/// How many bytes the copies of a patch may have; each copy can double the object.
+const MOST_COPIED: usize = 3 << 20;
+
+/// How deep an object may become by a patch. What drops it calls itself for each level.
+const MAX_DEPTH: usize = 255;
+
 /// Applies all operations of a patch in order. If one fails, the whole patch fails.
 pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
     let bad = |value: &Value, into: &str| {
@@ -45,14 +51,15 @@ pub fn apply(mut document: Value, patch: Value) -> Result<Value> {
         );
         return Err(ApiStatus::new(413, "RequestEntityTooLarge", message));
     }
+    let mut copied = 0;
     for operation in &operations {
-        one(&mut document, operation).ok_or_else(rejected)?;
+        one(&mut document, operation, &mut copied).ok_or_else(rejected)?;
     }
     Ok(document)
 }
 
-/// Applies one operation. None if it cannot be applied.
-fn one(document: &mut Value, operation: &Value) -> Option<()> {
+/// Applies one operation. None if it cannot be applied. `copied` counts the bytes of copies.
+fn one(document: &mut Value, operation: &Value, copied: &mut usize) -> Option<()> {
     let op = operation["op"].as_str()?;
     let path = operation["path"].as_str()?;
     let value = &operation["value"];
@@ -71,8 +78,12 @@ fn one(document: &mut Value, operation: &Value) -> Option<()> {
             Place::find(document, path)?.add(moved)
         }
         "copy" => {
-            let copied = Place::find(document, operation["from"].as_str()?)?.get()?;
-            Place::find(document, path)?.add(copied)
+            let copy = Place::find(document, operation["from"].as_str()?)?.get()?;
+            *copied += copy.to_string().len();
+            if *copied > MOST_COPIED {
+                return None;
+            }
+            Place::find(document, path)?.add(copy)
         }
         "test" if path.is_empty() => (document == value).then_some(()),
         "test" => (Place::find(document, path)?.get()? == *value).then_some(()),
@@ -84,6 +95,8 @@ fn one(document: &mut Value, operation: &Value) -> Option<()> {
 struct Place<'a> {
     container: &'a mut Value,
     key: String,
+    /// How deep the container is nested, from 1.
+    depth: usize,
 }
 
 impl<'a> Place<'a> {
@@ -92,6 +105,7 @@ impl<'a> Place<'a> {
         let (_, path) = path.split_once('/')?;
         let mut keys: Vec<String> = path.split('/').map(unescaped).collect();
         let key = keys.pop()?;
+        let depth = keys.len() + 1;
         let mut container = document;
         for key in keys {
             container = match container {
@@ -103,7 +117,11 @@ impl<'a> Place<'a> {
                 _ => return None,
             };
         }
-        Some(Place { container, key })
+        Some(Place {
+            container,
+            key,
+            depth,
+        })
     }
 
     /// The value, or null if an object does not have it.
@@ -115,7 +133,13 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// None where the value would be nested too deeply here.
+    fn takes(&self, value: &Value) -> Option<()> {
+        (self.depth + depth(value) <= MAX_DEPTH).then_some(())
+    }
+
     fn add(self, value: Value) -> Option<()> {
+        self.takes(&value)?;
         match self.container {
             Value::Object(members) => drop(members.insert(self.key, value)),
             Value::Array(items) if self.key == "-" => items.push(value),
@@ -131,6 +155,7 @@ impl<'a> Place<'a> {
     }
 
     fn replace(self, value: Value) -> Option<()> {
+        self.takes(&value)?;
         match self.container {
             Value::Object(members) => drop(members.insert(self.key, value)),
             Value::Array(items) => {
@@ -151,6 +176,15 @@ impl<'a> Place<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// How deep a value is nested.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -181,4 +215,33 @@ fn unescaped(key: &str) -> String {
         }
     }
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(patch: Value) -> bool {
+        apply(json!({"a": "x", "list": [{}]}), patch).is_err()
+    }
+
+    /// Each copy of the whole into itself doubles it: twenty make a million.
+    #[test]
+    fn copies_have_an_end() {
+        let twice = json!({"op": "copy", "from": "/list", "path": "/list/-"});
+        assert!(!refused(vec![twice.clone(); 5].into()));
+        assert!(refused(vec![twice; 64].into()));
+    }
+
+    #[test]
+    fn what_operations_nest_has_a_deepest_level() {
+        let deeper = |levels: usize| -> Value {
+            let path = |n: usize| format!("/list/0{}", "/k".repeat(n));
+            (1..=levels)
+                .map(|n| json!({"op": "add", "path": path(n), "value": {}}))
+                .collect()
+        };
+        assert!(!refused(deeper(MAX_DEPTH - 3)));
+        assert!(refused(deeper(MAX_DEPTH - 2)));
+    }
 }
