@@ -37,7 +37,7 @@ pub struct GonePod {
 ///
 /// Kubernetes' times have whole seconds, so several pods may be equally new. A plan orders them by
 /// their names.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 
 impl GonePods {

@@ -23,5 +23,6 @@ mod json;
 mod obstacles;
 mod plans;
 mod resources;
+mod scopes;
 mod strict;
 mod yaml_written;
