@@ -89,14 +89,14 @@ struct Memory {
     ticket: Option<Ticket>,
     /// Pods that are known to be gone, and whether a watch said so, as long as that is remembered.
     buried: BTreeMap<Uid, bool>,
+    /// Whether pods must be read before a plan is made, and the deletes that are not settled.
+    must_read: (bool, Vec<Name>),
 }
 
 /// All that controllers ever knew and planned.
 pub struct Controllers {
     pub texts: Texts,
     pub nodes: u8,
-    /// Whether it is asked once more, before a create is sent, if a pod came to its node.
-    pub asks_again: bool,
     planner: Planner,
     known: Vec<Memory>,
     numbers: HashMap<String, Known>,
@@ -110,7 +110,6 @@ impl Controllers {
         Controllers {
             texts,
             nodes,
-            asks_again: true,
             planner,
             known: Vec::new(),
             numbers: HashMap::new(),
@@ -151,6 +150,7 @@ impl Controllers {
             clock: server.clock,
             ticket: None,
             buried: BTreeMap::new(),
+            must_read: Default::default(),
         })
     }
 
@@ -215,6 +215,7 @@ impl Controllers {
             clock,
             ticket,
             buried,
+            must_read: Default::default(),
         });
         self.told.insert((known, news), after);
         after
@@ -246,6 +247,13 @@ impl Controllers {
             format!("{gone:?} {:?} {revisions:?} {version:?}", s.backoff)
         });
         text += &rest.expect("the DaemonSet is there");
+        let pending = cache.pending_deletes(&key());
+        let names = self.texts.names();
+        let name = |key: &Key| names.iter().position(|n| **n == *key.name);
+        let pending = pending.iter().filter_map(|(key, _)| name(key));
+        let pending = pending.map(|at| Name::try_from(at).expect("few names"));
+        let due = cache.needs_pod_read(&key(), time(memory.clock));
+        memory.must_read = (due, pending.collect());
         let next = Known::try_from(self.known.len()).expect("not that many");
         let number = *self.numbers.entry(text).or_insert(next);
         if number == next {
@@ -255,15 +263,8 @@ impl Controllers {
     }
 
     /// Whether pods must be read before a plan is made, and the deletes that are not settled.
-    pub fn must_read(&self, known: Known) -> (bool, Vec<Name>) {
-        let memory = &self.known[known as usize];
-        let pending = memory.cache.pending_deletes(&key());
-        let names = self.texts.names();
-        let name = |key: &Key| names.iter().position(|n| **n == *key.name);
-        let pending = pending.iter().filter_map(|(key, _)| name(key));
-        let pending = pending.map(|at| Name::try_from(at).expect("few names"));
-        let due = memory.cache.needs_pod_read(&key(), time(memory.clock));
-        (due, pending.collect())
+    pub fn must_read(&self, known: Known) -> &(bool, Vec<Name>) {
+        &self.known[known as usize].must_read
     }
 
     /// The life of the pod of this name that is known.
@@ -279,7 +280,7 @@ impl Controllers {
         cache.has_other_pod(&key(), &node_name(node), seen)
     }
 
-    /// Whether an available pod other than this one is known on the node.
+    /// The plan of this number.
     pub fn planned(&self, plan: PlanNumber) -> Rc<Planned> {
         self.plans[plan as usize].clone()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 
 use super::controller::{Ask, Controllers};
 use super::scope::Scope;
@@ -38,22 +38,20 @@ impl Violation {
     }
 }
 
-fn hash(state: &State) -> u128 {
-    let with = |salt: u64| {
+/// 128 bits that stand for a state. They are the same for two states that differ only in which
+/// controller is which.
+fn mark(state: &State) -> u128 {
+    let mut bytes = state.bytes(false);
+    if state.runners.len() > 1 {
+        bytes = bytes.min(state.bytes(true));
+    }
+    let with = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, state).hash(&mut hasher);
+        hasher.write(&[salt]);
+        hasher.write(&bytes);
         u128::from(hasher.finish())
     };
     with(1) << 64 | with(2)
-}
-
-/// The same for two states that differ only in which controller is which.
-fn mark(state: &State) -> u128 {
-    let own = hash(state);
-    if state.runners.len() < 2 {
-        return own;
-    }
-    own.min(hash(&state.mirrored()))
 }
 
 /// Explores a scope; at most so many states.

@@ -33,10 +33,9 @@ pub struct Scope {
     /// that its plan did not know of, and those since. Then no step of time passes while a request
     /// or an event is under way. None: any number, and time passes at any moment.
     pub late: Option<u8>,
+    /// Whether an answer arrives at once when its request takes effect.
+    pub prompt: bool,
     pub planner: Planner,
-    /// Mutants: no second look before a create, and deletes without the version that was seen.
-    pub looks_once: bool,
-    pub blind_deletes: bool,
 }
 
 impl Scope {
@@ -56,9 +55,8 @@ impl Scope {
             losses: 0,
             clock: 3,
             late: Some(3),
+            prompt: false,
             planner: |snapshot, now, _| plan::plan(snapshot, now),
-            looks_once: false,
-            blind_deletes: false,
         }
     }
 
@@ -88,7 +86,6 @@ impl Scope {
             clock: 0,
         };
         let mut all = Controllers::new(texts, self.nodes, self.planner);
-        all.asks_again = !self.looks_once;
         if self.covered {
             let known = all.listed(&server);
             let plan = all.plan(known, 0);
@@ -144,7 +141,7 @@ impl Scope {
             }
             Ask::Delete { name, life, version, node } => {
                 let pod = server.pods.get(&name).copied()?;
-                let is_meant = pod.life == life && (self.blind_deletes || pod.version == version);
+                let is_meant = pod.life == life && pod.version == version;
                 if !is_meant || !pod.is_available() {
                     return None;
                 }

@@ -108,7 +108,7 @@ fn second(clock: u8) -> String {
     Time::from_secs(time(clock).timestamp().as_second()).to_string()
 }
 
-/// The DaemonSet's template of this number.
+/// The name of a node.
 pub fn node_name(node: u8) -> String {
     format!("n{node}")
 }

@@ -1,5 +1,7 @@
 //! A state of a small scope, and the steps that it allows.
 
+use std::hash::{Hash, Hasher};
+
 use daemonset_controller::model::Kind;
 
 use super::controller::{Ask, Controllers, Known, News, PlanNumber};
@@ -79,6 +81,19 @@ pub struct State {
     pub left: Left,
 }
 
+/// Collects what is hashed.
+struct Bytes(Vec<u8>);
+
+impl Hasher for Bytes {
+    fn finish(&self) -> u64 {
+        unreachable!("the bytes are taken")
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     Deliver(usize, Kind),
@@ -108,19 +123,35 @@ impl Step {
 }
 
 impl State {
-    /// Another controller may be called by the number of this one.
-    pub fn mirrored(&self) -> State {
-        let mut other = self.clone();
-        other.runners.reverse();
-        let last = other.runners.len() - 1;
-        for request in &mut other.net {
-            request.from = last - request.from;
+    /// The state as bytes, with the controllers in another order where `turned`.
+    pub fn bytes(&self, turned: bool) -> Vec<u8> {
+        let last = self.runners.len() - 1;
+        let number = |i: usize| if turned { last - i } else { i } as u8;
+        let mut bytes = Bytes(Vec::with_capacity(256));
+        self.server.hash(&mut bytes);
+        let left = &self.left;
+        bytes.0.extend([left.fails, left.deletes, left.crashes, left.losses, left.edits]);
+        for i in 0..=last {
+            let runner = &self.runners[usize::from(number(i))];
+            (runner.known, runner.plans_from, &runner.sync).hash(&mut bytes);
+            for queue in &runner.queues {
+                bytes.0.push(queue.len() as u8);
+                for Queued { told, by } in queue {
+                    bytes.0.extend(told.json.to_ne_bytes());
+                    bytes.0.extend([u8::from(told.gone), by.map_or(9, number)]);
+                }
+            }
         }
-        for queued in other.runners.iter_mut().flat_map(|r| &mut r.queues).flatten() {
-            queued.by = queued.by.map(|by| last - by);
+        let mut net: Vec<Vec<u8>> = Vec::new();
+        for request in &self.net {
+            let mut one = Bytes(Vec::with_capacity(32));
+            (request.ask, request.heard, request.plan, request.call, request.late).hash(&mut one);
+            one.0.push(number(request.from));
+            net.push(one.0);
         }
-        other.sort();
-        other
+        net.sort_unstable();
+        net.iter().for_each(|one| bytes.0.extend(one));
+        bytes.0
     }
 
     fn sort(&mut self) {
@@ -194,8 +225,11 @@ impl State {
     /// Whether this controller has something to do.
     fn plans(&self, i: usize, known: Known, all: &mut Controllers) -> bool {
         let (due, pending) = all.must_read(known);
+        if *due || !pending.is_empty() {
+            return true;
+        }
         let plan = all.plan(known, i);
-        due || !pending.is_empty() || !all.planned(plan).calls.is_empty()
+        !all.planned(plan).calls.is_empty()
     }
 
     /// Whether time may pass: no request and no event is so late, unless the scope says so.
@@ -220,6 +254,7 @@ impl State {
     pub fn after(&self, step: Step, scope: &Scope, all: &mut Controllers) -> (State, Option<String>) {
         let mut next = self.clone();
         let broken = next.take(step, scope, all);
+        next.pass_by(all);
         next.sort();
         (next, broken)
     }
@@ -296,6 +331,21 @@ impl State {
     pub(super) fn tell(&mut self, i: usize, news: News, all: &mut Controllers) {
         let runner = &mut self.runners[i];
         runner.known = runner.known.map(|known| all.tell(known, news));
+    }
+
+    /// Watches deliver what tells a controller nothing, such as its own writes once they were
+    /// answered. Nothing can tell whether that was sooner or later.
+    fn pass_by(&mut self, all: &mut Controllers) {
+        for runner in &mut self.runners {
+            let Some(known) = runner.known else { continue };
+            for queue in &mut runner.queues {
+                while let Some(queued) = queue.first()
+                    && all.tell(known, News::Watch(queued.told)) == known
+                {
+                    queue.remove(0);
+                }
+            }
+        }
     }
 
     /// A write goes to all watches.
@@ -386,7 +436,7 @@ impl State {
             }
             Ask::Delete { name, life, version, .. } => match server.pods.get(&name) {
                 None => (Answer::Gone, None),
-                Some(p) if p.life != life || p.version != version && !scope.blind_deletes => {
+                Some(p) if p.life != life || p.version != version => {
                     (Answer::Conflict, None)
                 }
                 Some(_) => {
@@ -406,6 +456,9 @@ impl State {
         if request.heard {
             let sync = self.runners[request.from].sync.as_mut();
             sync.expect("it waits").answer = Some(answer);
+            if scope.prompt {
+                self.hear(request.from, all);
+            }
         }
         self.expire(scope, all);
         broken

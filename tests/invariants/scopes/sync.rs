@@ -10,7 +10,7 @@ impl State {
     /// A sync begins: what is not settled is read, a plan is made, and its first request is sent.
     pub(super) fn plan(&mut self, i: usize, all: &mut Controllers) {
         self.tell(i, News::Begin, all);
-        let (due, pending) = all.must_read(self.runners[i].known.expect("it runs"));
+        let (due, pending) = all.must_read(self.runners[i].known.expect("it runs")).clone();
         for name in pending {
             self.read_back(i, name, all);
         }
@@ -54,7 +54,7 @@ impl State {
             self.tell(i, News::Attempt(sync.plan, sync.call), all);
         }
         match call.ask {
-            Ask::Create { node, .. } if all.asks_again && all.has_other_pod(known, node, &call.seen) => {
+            Ask::Create { node, .. } if all.has_other_pod(known, node, &call.seen) => {
                 return self.skip(i, true, all);
             }
             Ask::Delete { name, life, .. } => {

@@ -1,0 +1,264 @@
+//! Small scopes with all of the real code: every request at which a controller may die, times every
+//! place in the history at which the watch of its successor may stand still, for each kind.
+//!
+//! A cell is one cluster of two nodes, from its beginning to its rest. `cargo test` runs one cell
+//! for each request; all of them are an ignored test. `tests/invariants/scopes` has every order of
+//! events, with less code.
+
+use std::time::{Duration, Instant};
+
+use daemonset_controller::sim::cluster::Part;
+use serde_json::{Value, json};
+
+use super::on_failure::change_with;
+use super::rollout::*;
+use super::rollout_crashes::{Death, counts};
+use super::world::*;
+
+const NODES: usize = 2;
+
+/// What happens to the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scene {
+    Install,
+    Roll,
+    Surge,
+    FailedPod,
+    DeletedPod,
+    NodeBack,
+    Canary,
+    Undo,
+    RolledBack,
+}
+
+const SCENES: [Scene; 9] = [
+    Scene::Install,
+    Scene::Roll,
+    Scene::Surge,
+    Scene::FailedPod,
+    Scene::DeletedPod,
+    Scene::NodeBack,
+    Scene::Canary,
+    Scene::Undo,
+    Scene::RolledBack,
+];
+
+/// Who goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Successor {
+    /// One that starts then.
+    New,
+    /// One that has worked beside it.
+    Other,
+    /// The replica that stands by.
+    Standby,
+}
+
+const SUCCESSORS: [Successor; 3] = [Successor::New, Successor::Other, Successor::Standby];
+
+/// Controller `a` dies at its `nth` request; the watch of this kind of its successor stands still
+/// after so many writes.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    scene: Scene,
+    successor: Successor,
+    death: Death,
+    nth: usize,
+    kind: &'static str,
+    prefix: usize,
+}
+
+/// For how long the watch stands still after the death.
+const STILL: Duration = Duration::from_millis(1_500);
+
+impl Cell {
+    fn strategy(self) -> Value {
+        match self.scene {
+            Scene::Surge => rolling(0, 1),
+            _ => rolling(1, 0),
+        }
+    }
+
+    fn keys(self) -> &'static [(&'static str, &'static str)] {
+        match self.scene {
+            Scene::Canary => &[("canary", "1"), ("bake", "2s")],
+            Scene::RolledBack => &[("on-failure", "rollback")],
+            _ => &[],
+        }
+    }
+
+    async fn happen(self, server: &World) {
+        match self.scene {
+            Scene::Install => server.add("daemonsets", daemon_set("default", "web")),
+            Scene::Roll | Scene::Surge | Scene::Canary => change_to(server, "2", "200ms"),
+            Scene::FailedPod => {
+                let status = json!({"status": ready("Failed")});
+                server.edit("pods", &name(&["n0", ""]), status);
+            }
+            Scene::DeletedPod => server.ask_to_delete("pods", &name(&["n0", ""])),
+            Scene::NodeBack => {
+                server.remove("nodes", "n0");
+                millis(300).await;
+                server.add("nodes", node("n0"));
+            }
+            Scene::Undo => {
+                change_to(server, "2", "200ms");
+                millis(300).await;
+                change_to(server, "1", "200ms");
+            }
+            Scene::RolledBack => change_with(server, "2", &[("crash-after", "1s")]),
+        }
+    }
+
+    fn begin(self, server: &World, who: &'static str) -> Controller {
+        match self.successor {
+            Successor::Standby => replica(server, who),
+            _ => start(server, who),
+        }
+    }
+
+    fn stand_still(self, server: &World, gate: Option<Gate>) {
+        server.gate("b", resource(self.kind), gate);
+    }
+
+    /// Runs it. None where `a` sends fewer requests; else whether a write was held back.
+    async fn run(self) -> Option<bool> {
+        let server = world(NODES);
+        if self.scene == Scene::Install {
+            server.remove("daemonsets", "web");
+        } else {
+            respec(&server, json!({"updateStrategy": self.strategy()}));
+            change_to(&server, "1", "200ms");
+        }
+        for (key, value) in self.keys() {
+            set_key(&server, key, *value);
+        }
+        server.kubelet();
+        server.switch(Part::PodGarbageCollector, true);
+        let a = self.begin(&server, "a");
+        seconds(1).await;
+        let mut b = (self.successor != Successor::New).then(|| self.begin(&server, "b"));
+        seconds(7).await;
+        let begun = server.requests_so_far();
+        self.death.await_at(&server, self.nth);
+        let gate = Some(Gate::After(self.prefix));
+        if b.is_some() {
+            self.stand_still(&server, gate);
+        }
+        let dies = async {
+            let mut seen = begun;
+            for _ in 0..=self.nth {
+                let next = server.next_request(seen, Duration::from_secs(6), counts).await?;
+                seen = next.number + 1;
+            }
+            if self.death == Death::After {
+                millis(1).await; // done, and the answer is under way
+            }
+            Some(())
+        };
+        let (_, died) = tokio::join!(self.happen(&server), dies);
+        died?;
+        a.kill();
+        server.clear_rules();
+        if b.is_none() {
+            b = Some(self.begin(&server, "b"));
+            self.stand_still(&server, gate);
+        }
+        tokio::time::sleep(STILL).await;
+        if self.successor == Successor::Standby {
+            seconds(20).await;
+        }
+        let held = server.gate_of("b", resource(self.kind)) == Some(Gate::Shut);
+        self.stand_still(&server, None);
+        seconds(20).await;
+        server.at_rest().await;
+        server.assert_covered(NODES);
+        assert!(b.is_some_and(|b| b.is_running()));
+        Some(held)
+    }
+}
+
+/// Runs the cells of a scene: for each request the ones that `next` chooses, which is told the
+/// number of the request, the kind and the prefix.
+async fn all(
+    scene: Scene,
+    successor: Successor,
+    death: Death,
+    wanted: impl Fn(usize, usize, usize) -> bool,
+) -> usize {
+    let mut cells = 0;
+    for nth in 0.. {
+        let mut has_one = true;
+        for (k, kind) in KINDS.into_iter().enumerate() {
+            for prefix in 0.. {
+                if !wanted(nth, k, prefix) {
+                    if prefix > 40 {
+                        break;
+                    }
+                    continue;
+                }
+                let cell = Cell {
+                    scene,
+                    successor,
+                    death,
+                    nth,
+                    kind,
+                    prefix,
+                };
+                if std::env::var("SCOPES_TELL").is_ok() {
+                    println!("{cell:?}");
+                }
+                match cell.run().await {
+                    None => has_one = false,
+                    Some(held) => {
+                        cells += 1;
+                        if held {
+                            continue;
+                        }
+                    }
+                }
+                break;
+            }
+        }
+        if !has_one {
+            break;
+        }
+    }
+    cells
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_request_with_a_successor_that_is_behind_keeps_the_promises() {
+    let begun = Instant::now();
+    let mut cells = 0;
+    for (s, scene) in SCENES.into_iter().enumerate() {
+        for (n, successor) in SUCCESSORS.into_iter().enumerate() {
+            let death = [Death::Before, Death::After][(s + n) % 2];
+            // Pods most often.
+            let wanted = |nth: usize, k: usize, prefix: usize| {
+                let turn = nth + s + n;
+                k == [3, 2, 3, 0, 3, 1][turn % 6] && prefix == turn / 3 % 4
+            };
+            cells += all(scene, successor, death, wanted).await;
+        }
+    }
+    println!("{cells} cells, {:.1?}", begun.elapsed());
+}
+
+/// `cargo test --test sim -- --ignored --nocapture scopes::`
+#[tokio::test(start_paused = true)]
+#[ignore = "thousands of clusters"]
+async fn every_crash_times_every_prefix() {
+    let begun = Instant::now();
+    let mut sum = 0;
+    for scene in SCENES {
+        for successor in SUCCESSORS {
+            for death in [Death::Before, Death::After] {
+                let cells = all(scene, successor, death, |_, _, _| true).await;
+                println!("{scene:?} {successor:?} {death:?}: {cells} cells, {:.1?}", begun.elapsed());
+                sum += cells;
+            }
+        }
+    }
+    println!("{sum} cells in all");
+}
