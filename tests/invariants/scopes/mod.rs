@@ -93,8 +93,8 @@ fn small_scopes_keep_all_promises_in_every_order() {
         Scope {
             edits: vec![1],
             surges: true,
-            fails: 1,
-            ..one("one: a surge, a pod fails")
+            losses: 1,
+            ..one("one: a surge, an answer is lost")
         },
         Scope {
             fails: 1,
@@ -147,10 +147,25 @@ fn larger_scopes_keep_all_promises_in_every_order() {
             ..one("one: a rollout of two nodes and back")
         },
         Scope {
+            edits: vec![1, 2],
+            nodes: 3,
+            ..one("one: two rollouts of three nodes")
+        },
+        Scope {
+            edits: vec![1],
+            surges: true,
+            fails: 1,
+            ..one("one: a surge, a pod fails")
+        },
+        Scope {
             edits: vec![1, 0],
             surges: true,
             crashes: 1,
             ..one("one: a surge and back, a crash")
+        },
+        Scope {
+            deletes: 2,
+            ..two("two: two pods are deleted")
         },
         Scope {
             fails: 1,
