@@ -121,6 +121,30 @@ impl Cell {
         server.gate("b", resource(self.kind), gate);
     }
 
+    /// As [`World::at_rest`], in less time: nothing is left that anybody backs off from for long.
+    async fn rest(self, server: &World) {
+        server.stop_faults();
+        let names: Vec<&str> = server.controllers.borrow().iter().copied().collect();
+        let mut wrong = Vec::new();
+        for _ in 0..10 {
+            seconds(30).await;
+            let quiet = Duration::from_secs(10);
+            wrong = server.cluster.borrow().unsettled(&names, quiet);
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        if !wrong.is_empty() {
+            println!("{self:?}");
+        }
+        report(&wrong);
+        let broken = server.cluster.borrow().violations(&names);
+        if !broken.is_empty() {
+            println!("{self:?}");
+        }
+        report(&broken);
+    }
+
     /// Runs it. None where `a` sends fewer requests; else whether a write was held back.
     async fn run(self) -> Option<bool> {
         let server = world(NODES);
@@ -128,7 +152,9 @@ impl Cell {
             server.remove("daemonsets", "web");
         } else {
             respec(&server, json!({"updateStrategy": self.strategy()}));
-            change_to(&server, "1", "200ms");
+            // A node that fails does so before it is ready.
+            let is_failing = self.scene == Scene::RolledBack;
+            change_to(&server, "1", if is_failing { "2s" } else { "200ms" });
         }
         for (key, value) in self.keys() {
             set_key(&server, key, *value);
@@ -170,8 +196,7 @@ impl Cell {
         }
         let held = server.gate_of("b", resource(self.kind)) == Some(Gate::Shut);
         self.stand_still(&server, None);
-        seconds(20).await;
-        server.at_rest().await;
+        self.rest(&server).await;
         server.assert_covered(NODES);
         assert!(b.is_some_and(|b| b.is_running()));
         Some(held)
