@@ -2,8 +2,8 @@
 //! place in the history at which the watch of its successor may stand still, for each kind.
 //!
 //! A cell is one cluster of two nodes, from its beginning to its rest. `cargo test` runs one cell
-//! for each request; all of them are an ignored test. `tests/invariants/scopes` has every order of
-//! events, with less code.
+//! for every second request; all of them are an ignored test. `tests/invariants/scopes` has every
+//! order of events, with less code.
 
 use std::time::{Duration, Instant};
 
@@ -181,7 +181,9 @@ impl Cell {
         let dies = async {
             let mut seen = begun;
             for _ in 0..=self.nth {
-                let next = server.next_request(seen, Duration::from_secs(6), counts).await?;
+                let next = server
+                    .next_request(seen, Duration::from_secs(6), counts)
+                    .await?;
                 seen = next.number + 1;
             }
             if self.death == Death::After {
@@ -207,17 +209,18 @@ impl Cell {
     }
 }
 
-/// Runs the cells of a scene that are wanted, by the number of the request, the kind and the prefix:
-/// until `a` sends no such request, and until nothing is held back. Returns how many there were,
+/// Runs the cells of a scene that are wanted, of these requests, by the request, the kind and the
+/// prefix: until `a` sends no such request, and until nothing is held back. Returns how many there were,
 /// and in how many something was held back.
 async fn all(
     scene: Scene,
     successor: Successor,
     death: Death,
+    requests: impl Iterator<Item = usize>,
     wanted: impl Fn(usize, usize, usize) -> bool,
 ) -> (usize, usize) {
     let (mut cells, mut behind) = (0, 0);
-    for nth in 0.. {
+    for nth in requests {
         let mut has_one = true;
         for (k, kind) in KINDS.into_iter().enumerate() {
             for prefix in 0.. {
@@ -267,15 +270,22 @@ async fn a_crash_at_any_request_with_a_successor_that_is_behind_keeps_the_promis
         let death = [Death::Before, Death::After][s % 2];
         // Pods most often.
         let wanted = |nth: usize, k: usize, prefix: usize| {
-            let turn = nth + s;
+            let turn = nth / 2 + s;
             k == [3, 2, 3, 0, 3, 1][turn % 6] && prefix == turn / 3 % 4
         };
-        let ran = all(scene, successor, death, wanted).await;
+        let requests = (s % 2..).step_by(2);
+        let ran = all(scene, successor, death, requests, wanted).await;
         cells += ran.0;
         behind += ran.1;
     }
-    println!("{cells} cells, in {behind} of them behind, {:.1?}", begun.elapsed());
-    assert!(cells >= 60 && behind >= 30, "only {cells} cells, {behind} behind");
+    println!(
+        "{cells} cells, in {behind} of them behind, {:.1?}",
+        begun.elapsed()
+    );
+    assert!(
+        cells >= 30 && behind >= 15,
+        "only {cells} cells, {behind} behind"
+    );
 }
 
 /// `cargo test --test sim -- --ignored --nocapture scopes::`
@@ -287,9 +297,11 @@ async fn every_crash_times_every_prefix() {
     for death in [Death::After, Death::Before] {
         for successor in SUCCESSORS {
             for scene in SCENES {
-                let (cells, behind) = all(scene, successor, death, |_, _, _| true).await;
+                let (cells, behind) = all(scene, successor, death, 0.., |_, _, _| true).await;
                 let so_far = begun.elapsed();
-                println!("{scene:?} {successor:?} {death:?}: {cells} cells, {behind} behind, {so_far:.1?}");
+                println!(
+                    "{scene:?} {successor:?} {death:?}: {cells} cells, {behind} behind, {so_far:.1?}"
+                );
                 sum += cells;
             }
         }

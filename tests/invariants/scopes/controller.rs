@@ -29,9 +29,22 @@ pub type Planner = fn(&Snapshot<'_>, Time, usize) -> Plan;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Ask {
     MakeRevision(u8),
-    Renumber { template: u8, number: u8, version: u8 },
-    Create { name: Name, node: u8, template: u8 },
-    Delete { name: Name, life: u8, version: u8, node: u8 },
+    Renumber {
+        template: u8,
+        number: u8,
+        version: u8,
+    },
+    Create {
+        name: Name,
+        node: u8,
+        template: u8,
+    },
+    Delete {
+        name: Name,
+        life: u8,
+        version: u8,
+        node: u8,
+    },
 }
 
 impl Ask {
@@ -348,7 +361,10 @@ impl Controllers {
             let wanted = |phase| (phase == ActionPhase::Rollout) == of_rollout;
             for node in 0..self.nodes {
                 let name = node_name(node);
-                let create = plan.creates.iter().find(|c| wanted(c.phase) && *c.node == *name);
+                let create = plan
+                    .creates
+                    .iter()
+                    .find(|c| wanted(c.phase) && *c.node == *name);
                 if let Some(create) = create {
                     let ask = Ask::Create {
                         name: self.texts.name(&create.pod_name),

@@ -33,7 +33,9 @@ pub struct Violation {
 impl Violation {
     pub fn told(&self) -> String {
         let lines = self.history.iter().enumerate();
-        let lines: Vec<String> = lines.map(|(n, line)| format!("{:3}. {line}", n + 1)).collect();
+        let lines: Vec<String> = lines
+            .map(|(n, line)| format!("{:3}. {line}", n + 1))
+            .collect();
         format!("{}\n{}", self.what, lines.join("\n"))
     }
 }
@@ -141,7 +143,12 @@ fn stuck(states: usize, free: &mut [(u32, u32)], ends: &[u32]) -> Option<u32> {
     u32::try_from(first).ok()
 }
 
-fn history(scope: &Scope, parents: &[Option<(u32, Step)>], at: u32, last: Option<Step>) -> Vec<String> {
+fn history(
+    scope: &Scope,
+    parents: &[Option<(u32, Step)>],
+    at: u32,
+    last: Option<Step>,
+) -> Vec<String> {
     let mut steps: Vec<Step> = last.into_iter().collect();
     let mut number = at;
     while let Some((parent, step)) = parents[number as usize] {
@@ -163,10 +170,24 @@ fn ask(ask: Ask, all: &Controllers) -> String {
     let name = |n: Name| all.texts.name_of(n);
     match ask {
         Ask::MakeRevision(template) => format!("make the revision of template {template}"),
-        Ask::Renumber { template, number, .. } => format!("number the revision of template {template} {number}"),
-        Ask::Create { name: n, node, template } => format!("create {} on n{node} of template {template}", name(n)),
-        Ask::Delete { name: n, life, version, node } => {
-            format!("delete {} (life {life}, version {version}) on n{node}", name(n))
+        Ask::Renumber {
+            template, number, ..
+        } => format!("number the revision of template {template} {number}"),
+        Ask::Create {
+            name: n,
+            node,
+            template,
+        } => format!("create {} on n{node} of template {template}", name(n)),
+        Ask::Delete {
+            name: n,
+            life,
+            version,
+            node,
+        } => {
+            format!(
+                "delete {} (life {life}, version {version}) on n{node}",
+                name(n)
+            )
         }
     }
 }
@@ -176,7 +197,10 @@ fn say(before: &State, after: &State, step: Step, all: &Controllers) -> String {
     let who = |i: usize| ["A", "B", "C"][i];
     let name = |n: Name| all.texts.name_of(n);
     let sent = |i: usize| {
-        let sync = after.runners[i].sync.as_ref().filter(|s| s.answer.is_none());
+        let sync = after.runners[i]
+            .sync
+            .as_ref()
+            .filter(|s| s.answer.is_none());
         sync.map_or("has nothing to send".to_owned(), |sync| {
             let call = &all.planned(sync.plan).calls[usize::from(sync.call)];
             format!("sends: {}", ask(call.ask, all))
@@ -187,14 +211,27 @@ fn say(before: &State, after: &State, step: Step, all: &Controllers) -> String {
             let told = before.runners[i].queues[kind as usize][0].told;
             let raw = all.texts.json(told.json);
             let identity = daemonset_controller::wire::identity(raw).expect("readable");
-            let what = if told.gone { "is gone" } else { "is in another state" };
+            let what = if told.gone {
+                "is gone"
+            } else {
+                "is in another state"
+            };
             let version = identity.version.0;
-            format!("{} hears that {} {} {what} (version {version})", who(i), kind.as_str(), identity.key.name)
+            format!(
+                "{} hears that {} {} {what} (version {version})",
+                who(i),
+                kind.as_str(),
+                identity.key.name
+            )
         }
         Step::Plan(i) => format!("{} plans and {}", who(i), sent(i)),
         Step::Effect(at) => {
             let request = &before.net[at];
-            let from = if request.heard { "" } else { ", whose sender hears no answer" };
+            let from = if request.heard {
+                ""
+            } else {
+                ", whose sender hears no answer"
+            };
             let text = ask(request.ask, all);
             let sync = after.runners[request.from].sync.as_ref();
             let answer = sync.filter(|_| request.heard).and_then(|s| s.answer);
@@ -202,14 +239,22 @@ fn say(before: &State, after: &State, step: Step, all: &Controllers) -> String {
                 Some(Answer::Stored(..)) | None => "done".to_owned(),
                 Some(other) => format!("{other:?}"),
             };
-            format!("the request of {} takes effect{from}: {text}: {answer}", who(request.from))
+            format!(
+                "the request of {} takes effect{from}: {text}: {answer}",
+                who(request.from)
+            )
         }
         Step::Answer(i) => format!("{} reads the answer and {}", who(i), sent(i)),
         Step::Start(i) => format!("{} starts and lists", who(i)),
         Step::Crash(i, true) => format!("{} dies; what it sent is on its way", who(i)),
         Step::Crash(i, false) => format!("{} dies, and its request is lost", who(i)),
-        Step::GiveUp(i, true) => format!("{} hears no answer to its request, which stays on its way", who(i)),
-        Step::GiveUp(i, false) => format!("{} hears no answer to its request, which is lost", who(i)),
+        Step::GiveUp(i, true) => format!(
+            "{} hears no answer to its request, which stays on its way",
+            who(i)
+        ),
+        Step::GiveUp(i, false) => {
+            format!("{} hears no answer to its request, which is lost", who(i))
+        }
         Step::Ready(n) => format!("{} becomes ready", name(n)),
         Step::Finish(n) => format!("{} has ended and is gone", name(n)),
         Step::Clock => "three seconds pass".to_owned(),

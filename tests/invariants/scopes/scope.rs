@@ -73,14 +73,22 @@ impl Scope {
         let mut texts = Texts::default();
         texts.daemon_set = Some(self.daemon_set());
         for number in 0..3 {
-            let ds = self.daemon_set().with(json!({"spec": {"template": template(number)}}));
+            let ds = self
+                .daemon_set()
+                .with(json!({"spec": {"template": template(number)}}));
             let plan = Cluster::bare(ds, []).plan();
-            texts.hashes.push(plan.revision.expect("a revision").hash.to_string());
+            texts
+                .hashes
+                .push(plan.revision.expect("a revision").hash.to_string());
         }
         let mut server = Server {
             pods: Default::default(),
             used: Default::default(),
-            revisions: vec![Revision { template: 0, number: 1, version: 1 }],
+            revisions: vec![Revision {
+                template: 0,
+                number: 1,
+                version: 1,
+            }],
             template: 0,
             changes: 0,
             clock: 0,
@@ -90,10 +98,26 @@ impl Scope {
             let known = all.listed(&server);
             let plan = all.plan(known, 0);
             for call in &all.planned(plan).calls {
-                let Ask::Create { name, node, template } = call.ask else { continue };
+                let Ask::Create {
+                    name,
+                    node,
+                    template,
+                } = call.ask
+                else {
+                    continue;
+                };
                 let (life, version, created) = (0, 0, 0);
                 let (phase, asked) = (Phase::Ready, None);
-                let pod = Pod { name, life, version, node, template, phase, created, asked };
+                let pod = Pod {
+                    name,
+                    life,
+                    version,
+                    node,
+                    template,
+                    phase,
+                    created,
+                    asked,
+                };
                 server.put(pod, &mut all.texts);
             }
         }
@@ -113,7 +137,15 @@ impl Scope {
         };
         let runners = vec![runner; self.controllers];
         let net = Vec::new();
-        (State { server, runners, net, left }, all)
+        (
+            State {
+                server,
+                runners,
+                net,
+                left,
+            },
+            all,
+        )
     }
 
     /// What a request breaks that takes effect now.
@@ -122,11 +154,16 @@ impl Scope {
         let texts = &all.texts;
         match request.ask {
             Ask::MakeRevision(template) => {
-                let was = template == 0 || self.edits[..usize::from(server.changes)].contains(&template);
+                let was =
+                    template == 0 || self.edits[..usize::from(server.changes)].contains(&template);
                 (!was).then(|| format!("S4: no template has the revision {template}"))
             }
             Ask::Renumber { .. } => None,
-            Ask::Create { name, node, template } => {
+            Ask::Create {
+                name,
+                node,
+                template,
+            } => {
                 if server.pods.contains_key(&name) {
                     return None;
                 }
@@ -136,10 +173,19 @@ impl Scope {
                 (live.len() > most || same).then(|| {
                     let names = live.iter().map(|p| texts.name_of(p.name));
                     let names: Vec<&str> = names.collect();
-                    format!("S1: {} joins {} on n{node}", texts.name_of(name), names.join(", "))
+                    format!(
+                        "S1: {} joins {} on n{node}",
+                        texts.name_of(name),
+                        names.join(", ")
+                    )
                 })
             }
-            Ask::Delete { name, life, version, node } => {
+            Ask::Delete {
+                name,
+                life,
+                version,
+                node,
+            } => {
                 let pod = server.pods.get(&name).copied()?;
                 let is_meant = pod.life == life && pod.version == version;
                 if !is_meant || !pod.is_available() {
@@ -147,7 +193,9 @@ impl Scope {
                 }
                 // Others that are available on the node, or were as far as the plan knew.
                 let here = &planned.available[usize::from(node)];
-                let others = server.on(node).filter(|p| p.name != name && p.is_available());
+                let others = server
+                    .on(node)
+                    .filter(|p| p.name != name && p.is_available());
                 let others: Vec<&Pod> = others.collect();
                 let of = |t: u8| t == planned.template;
                 let as_good = others.iter().any(|p| of(p.template));
@@ -165,13 +213,22 @@ impl Scope {
                     return None;
                 }
                 let before = &planned.calls[..usize::from(request.call)];
-                let own = |n: u8| before.iter().any(|c| matches!(c.ask, Ask::Delete { node, .. } if node == n));
+                let own = |n: u8| {
+                    before
+                        .iter()
+                        .any(|c| matches!(c.ask, Ask::Delete { node, .. } if node == n))
+                };
                 let empty = |n: &u8| !server.on(*n).any(Pod::is_available);
                 let was_known = |n: &u8| planned.available[usize::from(*n)].is_empty() || own(*n);
-                let down: Vec<u8> = (0..self.nodes).filter(|n| *n != node && empty(n) && was_known(n)).collect();
+                let down: Vec<u8> = (0..self.nodes)
+                    .filter(|n| *n != node && empty(n) && was_known(n))
+                    .collect();
                 let budget = usize::from(!self.surges);
                 (down.len() >= budget).then(|| {
-                    format!("S2: {} goes while nodes {down:?} have no available pod", texts.name_of(name))
+                    format!(
+                        "S2: {} goes while nodes {down:?} have no available pod",
+                        texts.name_of(name)
+                    )
                 })
             }
         }

@@ -130,7 +130,13 @@ impl State {
         let mut bytes = Bytes(Vec::with_capacity(256));
         self.server.hash(&mut bytes);
         let left = &self.left;
-        bytes.0.extend([left.fails, left.deletes, left.crashes, left.losses, left.edits]);
+        bytes.0.extend([
+            left.fails,
+            left.deletes,
+            left.crashes,
+            left.losses,
+            left.edits,
+        ]);
         for i in 0..=last {
             let runner = &self.runners[usize::from(number(i))];
             (runner.known, runner.plans_from, &runner.sync).hash(&mut bytes);
@@ -145,7 +151,14 @@ impl State {
         let mut net: Vec<Vec<u8>> = Vec::new();
         for request in &self.net {
             let mut one = Bytes(Vec::with_capacity(32));
-            (request.ask, request.heard, request.plan, request.call, request.late).hash(&mut one);
+            (
+                request.ask,
+                request.heard,
+                request.plan,
+                request.call,
+                request.late,
+            )
+                .hash(&mut one);
             one.0.push(number(request.from));
             net.push(one.0);
         }
@@ -251,7 +264,12 @@ impl State {
     }
 
     /// The state after a step, and what it breaks.
-    pub fn after(&self, step: Step, scope: &Scope, all: &mut Controllers) -> (State, Option<String>) {
+    pub fn after(
+        &self,
+        step: Step,
+        scope: &Scope,
+        all: &mut Controllers,
+    ) -> (State, Option<String>) {
         let mut next = self.clone();
         let broken = next.take(step, scope, all);
         next.pass_by(all);
@@ -313,7 +331,12 @@ impl State {
                 server.changes += 1;
                 let json = all.texts.daemon_set(server.template, server.changes);
                 let (kind, gone, node) = (Kind::DaemonSet, false, None);
-                let told = Told { kind, gone, json, node };
+                let told = Told {
+                    kind,
+                    gone,
+                    json,
+                    node,
+                };
                 self.spread(told, None, scope);
             }
             Step::Clock => {
@@ -388,7 +411,12 @@ impl State {
     fn expire(&mut self, scope: &Scope, all: &mut Controllers) {
         let Some(most) = scope.late else { return };
         let is_late = |r: &Request| r.late > most;
-        let waiting: Vec<usize> = self.net.iter().filter(|r| is_late(r) && r.heard).map(|r| r.from).collect();
+        let waiting: Vec<usize> = self
+            .net
+            .iter()
+            .filter(|r| is_late(r) && r.heard)
+            .map(|r| r.from)
+            .collect();
         self.net.retain(|r| !is_late(r));
         for i in waiting {
             self.give_up(i, all);
@@ -409,16 +437,28 @@ impl State {
                 } else {
                     let number = server.revisions.iter().map(|r| r.number).max();
                     let number = number.unwrap_or(0) + 1;
-                    let made = Revision { template, number, version: 1 };
+                    let made = Revision {
+                        template,
+                        number,
+                        version: 1,
+                    };
                     let told = server.put_revision(made, texts);
                     (Answer::Stored(Kind::Revision, told.json), Some(told))
                 }
             }
-            Ask::Renumber { template, number, version } => {
+            Ask::Renumber {
+                template,
+                number,
+                version,
+            } => {
                 let known = server.revisions.iter().find(|r| r.template == template);
                 match known.copied() {
                     Some(r) if r.version == version => {
-                        let made = Revision { number, version: version + 1, ..r };
+                        let made = Revision {
+                            number,
+                            version: version + 1,
+                            ..r
+                        };
                         let told = server.put_revision(made, texts);
                         (Answer::Stored(Kind::Revision, told.json), Some(told))
                     }
@@ -426,19 +466,35 @@ impl State {
                 }
             }
             Ask::Create { name, .. } if server.pods.contains_key(&name) => (Answer::Exists, None),
-            Ask::Create { name, node, template } => {
+            Ask::Create {
+                name,
+                node,
+                template,
+            } => {
                 let life = server.used.get(&name).map_or(0, |(life, _)| life + 1);
                 let (version, created) = (0, server.clock);
                 let (phase, asked) = (Phase::Pending, None);
-                let pod = Pod { name, life, version, node, template, phase, created, asked };
+                let pod = Pod {
+                    name,
+                    life,
+                    version,
+                    node,
+                    template,
+                    phase,
+                    created,
+                    asked,
+                };
                 let told = server.put(pod, texts);
                 (Answer::Stored(Kind::Pod, told.json), Some(told))
             }
-            Ask::Delete { name, life, version, .. } => match server.pods.get(&name) {
+            Ask::Delete {
+                name,
+                life,
+                version,
+                ..
+            } => match server.pods.get(&name) {
                 None => (Answer::Gone, None),
-                Some(p) if p.life != life || p.version != version => {
-                    (Answer::Conflict, None)
-                }
+                Some(p) if p.life != life || p.version != version => (Answer::Conflict, None),
                 Some(_) => {
                     let told = server.ask_to_go(name, texts);
                     let answer = if told.gone {

@@ -10,7 +10,9 @@ impl State {
     /// A sync begins: what is not settled is read, a plan is made, and its first request is sent.
     pub(super) fn plan(&mut self, i: usize, all: &mut Controllers) {
         self.tell(i, News::Begin, all);
-        let (due, pending) = all.must_read(self.runners[i].known.expect("it runs")).clone();
+        let (due, pending) = all
+            .must_read(self.runners[i].known.expect("it runs"))
+            .clone();
         for name in pending {
             self.read_back(i, name, all);
         }
@@ -83,7 +85,12 @@ impl State {
         sync.failed |= failed;
         sync.call += 1;
         let planned = all.planned(sync.plan);
-        let depends = |at: u8| planned.calls.get(usize::from(at)).is_some_and(|c| c.after_create);
+        let depends = |at: u8| {
+            planned
+                .calls
+                .get(usize::from(at))
+                .is_some_and(|c| c.after_create)
+        };
         while failed && depends(sync.call) {
             sync.call += 1;
         }
@@ -117,7 +124,11 @@ impl State {
                 self.read_back(i, name, all);
             }
             (Ask::MakeRevision(template) | Ask::Renumber { template, .. }, answer) => {
-                let known = self.server.revisions.iter().find(|r| r.template == template);
+                let known = self
+                    .server
+                    .revisions
+                    .iter()
+                    .find(|r| r.template == template);
                 if let Some(revision) = known {
                     let json = all.texts.revision(&revision.clone());
                     self.tell(i, News::Answer(Kind::Revision, json), all);
