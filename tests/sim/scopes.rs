@@ -210,8 +210,8 @@ impl Cell {
 }
 
 /// Runs the cells of a scene that are wanted, of these requests, by the request, the kind and the
-/// prefix: until `a` sends no such request, and until nothing is held back. Returns how many there were,
-/// and in how many something was held back.
+/// prefix: until `a` sends no such request, and until nothing is held back. Returns how many there
+/// were, and in how many something was held back.
 async fn all(
     scene: Scene,
     successor: Successor,

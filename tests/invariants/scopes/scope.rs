@@ -29,8 +29,8 @@ pub struct Scope {
     pub losses: u8,
     /// How many steps of time there are.
     pub clock: u8,
-    /// How many writes to the pods of its node a request may have missed when it takes effect: those
-    /// that its plan did not know of, and those since. Then no step of time passes while a request
+    /// How many writes to the pods of its node a request may have missed when it takes effect:
+    /// those that its plan did not know of, and those since. Then no time passes while a request
     /// or an event is under way. None: any number, and time passes at any moment.
     pub late: Option<u8>,
     /// Whether an answer arrives at once when its request takes effect.
