@@ -14,7 +14,7 @@ pub struct AppearedPod {
 }
 
 /// The pods that appeared since they were last taken.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct AppearedPods {
     /// Only pods of a later version count; None while nobody wants to know.
     after: Option<Version>,

@@ -10,7 +10,7 @@ use crate::model::{Key, Uid, Version};
 pub struct Ticket(u64);
 
 /// The requests in flight.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Requests {
     next: u64,
     under_way: BTreeSet<Ticket>,
@@ -39,7 +39,7 @@ impl Requests {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Tombstone {
     born: Ticket,
     /// Whether lists and watches have caught up with the deletion.
@@ -47,7 +47,7 @@ struct Tombstone {
 }
 
 /// What is known of the versions of one kind, besides the objects themselves.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Ledger {
     tombstones: HashMap<Uid, Tombstone>,
     /// Set while a list is being read.
@@ -56,14 +56,14 @@ pub struct Ledger {
     last_list: Option<Completed>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Completed {
     version: Version,
     /// Requests that begin later are answered with nothing older than the list.
     ticket: Ticket,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listing {
     ticket: Ticket,
     seen: HashSet<Key>,

@@ -37,7 +37,7 @@ use revisions::Placed;
 use short_lived::YoungPods;
 
 /// A DaemonSet and what is remembered for its plans.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     daemon_set: DaemonSet,
     eligibility: Eligibility,
@@ -59,7 +59,7 @@ struct Entry {
 }
 
 /// The state of the cluster, as far as it has been fed in.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Cache {
     interner: Interner,
     settings: Settings,

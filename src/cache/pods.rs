@@ -25,7 +25,7 @@ impl Owner {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     key: Key,
     pod: Pod,
@@ -39,7 +39,7 @@ struct Row {
 }
 
 /// All pods that may concern a DaemonSet.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Pods {
     rows: Vec<Option<Row>>,
     free: Vec<u32>,

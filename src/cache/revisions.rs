@@ -11,7 +11,7 @@ use crate::{
 use super::Cache;
 
 /// A revision's template and the verdicts for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Placed {
     eligibility: Eligibility,
     verdicts: Verdicts,

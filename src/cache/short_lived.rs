@@ -13,7 +13,7 @@ use crate::model::{BackoffKey, BackoffKind, Pod, Str, Time, Uid, backoff::SHORT_
 use super::{Cache, dirty::matches};
 
 /// The pods that appeared a moment ago.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct YoungPods {
     pods: HashMap<Uid, Young>,
     /// The same, oldest first; some are gone by now.

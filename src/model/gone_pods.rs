@@ -44,7 +44,7 @@ pub struct GonePod {
 ///
 /// Kubernetes' times have whole seconds, so several pods may be equally new. A plan orders them by
 /// their names. An older one counts when the newer ones are forgotten.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 
 impl GonePods {

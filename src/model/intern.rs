@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Labels, Str};
 
 /// Hands out shared texts; ten thousand daemon pods of one revision share one label set.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Interner {
     texts: HashSet<Str>,
     labels: HashSet<Labels>,

@@ -37,7 +37,7 @@ impl NodeId {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     name: Str,
     node: Option<Node>,
@@ -49,7 +49,7 @@ struct Slot {
 }
 
 /// All nodes, and the names of nodes that are gone while pods still point at them.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Nodes {
     slots: Vec<Slot>,
     by_name: HashMap<Str, NodeId>,

@@ -16,7 +16,7 @@ pub const LATEST: Duration = Duration::from_secs(125);
 
 /// For one DaemonSet: node name to the names of pods for it whose create was sent by this process
 /// and has an unknown outcome, each with the time until which it may take effect.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct UnsettledCreates(HashMap<Str, Vec<(Str, Time)>>);
 
 impl UnsettledCreates {

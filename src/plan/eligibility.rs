@@ -14,7 +14,7 @@ use crate::model::{
 use super::tolerations;
 
 /// A template with its effective tolerations, prepared to be matched against many nodes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Eligibility {
     template: Arc<Template>,
     tolerations: Vec<Toleration>,

@@ -28,5 +28,6 @@ mod obstacles;
 mod plans;
 mod resources;
 mod robust;
+mod scopes;
 mod strict;
 mod yaml_written;

@@ -78,3 +78,27 @@ async fn an_own_revision_is_known_before_the_watch_tells_of_it() {
     assert_eq!(codes(&posts), [201, 201]);
     server.at_rest().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_stands_still_after_one_more_write_hides_what_follows_it() {
+    let server = world(2);
+    server.kubelet();
+    let _running = start(&server, "a");
+    seconds(10).await;
+    server.gate("a", &PODS, Some(Gate::After(1)));
+    let fail = |node| {
+        let status = json!({"status": ready("Failed")});
+        server.edit("pods", &name(&[node, ""]), status);
+    };
+    fail("n0");
+    seconds(5).await;
+    server.assert_covered(2);
+    assert_eq!(server.gate_of("a", &PODS), Some(Gate::Shut));
+    fail("n1");
+    seconds(5).await;
+    assert_eq!(server.covered().len(), 1, "it does not know");
+    server.gate("a", &PODS, None);
+    seconds(5).await;
+    server.assert_covered(2);
+    server.at_rest().await;
+}

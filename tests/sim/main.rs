@@ -56,6 +56,7 @@ mod rollout_ready;
 mod rollout_stuck;
 mod rollout_surge;
 mod rollout_two;
+mod scopes;
 mod seeds;
 mod short_lived;
 mod status;

@@ -22,7 +22,7 @@ pub enum Death {
 }
 
 /// A request of the controller that is of its plans.
-fn counts(c: &Entry) -> bool {
+pub fn counts(c: &Entry) -> bool {
     &*c.client == "a" && !c.is_upkeep() && !c.is_for(&c.method, "events")
 }
 

@@ -80,7 +80,8 @@ impl Replay {
             _ if self.open == 0 => return,
             Some(Gate::Shut) => return,
             Some(Gate::Lag(lag)) => now.saturating_sub(lag),
-            None => now,
+            // It is shut, and marked so, at the first write that it does not deliver.
+            Some(Gate::After(_)) | None => now,
         };
         self.known = self.known.max(told);
     }

@@ -50,6 +50,8 @@ pub enum Gate {
     Lag(Duration),
     /// They deliver nothing.
     Shut,
+    /// They deliver so many more writes, and then nothing.
+    After(usize),
 }
 
 /// All faults that are in force.

@@ -205,6 +205,13 @@ impl ApiServer {
         self.shared.notify();
     }
 
+    /// How the client's watches of this resource are held up.
+    pub fn gate_of(&self, client: &str, resource: &Resource) -> Option<Gate> {
+        let client = Arc::from(client);
+        let state = self.shared.lock();
+        state.faults.gate_of(&client, resource)
+    }
+
     /// Ends all open watches of this resource.
     pub fn end_watches(&self, resource: &Resource) {
         self.shared.with(|state| state.faults.cut(resource, false));

@@ -281,7 +281,20 @@ impl Watch {
                 return None;
             };
             let mut later = None;
+            let mut left = match gate {
+                Some(Gate::After(left)) => left,
+                _ => usize::MAX,
+            };
             for write in writes {
+                if left == 0 {
+                    let at = write.at.saturating_sub(Duration::from_nanos(1));
+                    let (client, resource) = (&self.client, self.target.resource);
+                    let shut = Some(Gate::Shut);
+                    state.faults.gate(client, resource, shut);
+                    state.deliveries.gate(client, resource, shut, at);
+                    break;
+                }
+                left -= 1;
                 if write.at + lag > elapsed {
                     later = Some(Instant::now() + (write.at + lag - elapsed));
                     break;
@@ -290,6 +303,10 @@ impl Watch {
                 if let Some(event) = self.event(write) {
                     self.ready.push(event);
                 }
+            }
+            if matches!(gate, Some(Gate::After(_))) && left > 0 {
+                let gate = Some(Gate::After(left));
+                state.faults.gate(&self.client, self.target.resource, gate);
             }
             if writes.is_empty() && gate.is_none() {
                 // The version of a bookmark is that of the whole store.
