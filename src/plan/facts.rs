@@ -37,6 +37,8 @@ pub struct Facts<'s, 'a> {
     pub leaving: LeavingNodes,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
+    /// Whether a pod has our scheduling gate.
+    pub gated: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
     pub named: HashSet<NodeId>,
     /// The deprecated template generation as its label is written.
@@ -72,7 +74,8 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             back: None,
             classes: Classes::default(),
             template_generation: ds.template_generation.map(|g| g.to_string()),
-            surging: ds.update_strategy.allows_surge(),
+            surging: ds.update_strategy.allows_surge() && !ds.is_exclusive(),
+            gated: pods.iter().any(|pod| pod.gated),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
         }
     }
