@@ -114,7 +114,7 @@ impl CarryOut {
         mut settling: Settling,
     ) -> Result<(), NotSettled> {
         if let Some(pod) = settling.blocked_by() {
-            tracing::debug!(daemonset = %job.key, node = &**node, pod = &**pod, "may still run; no pod beside it is started");
+            tracing::debug!(daemonset = %job.key, node = &**node, pod = &*pod.name, "may still run; no pod beside it is started");
             return Err(NotSettled::PlanAgain);
         }
         while let Some(step) = settling.next() {

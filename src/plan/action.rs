@@ -280,6 +280,12 @@ pub struct Ungate {
     pub node: Str,
 }
 
+impl Ungate {
+    /// Why, for people.
+    pub const WHY: &'static str = "its gate is removed once a read shows that no other pod of the \
+                                   node may run";
+}
+
 /// A pod whose containers get the resources of its node's class while they run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resize {

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{DaemonSet, Pod, Str};
+use crate::model::{DaemonSet, Pod};
 
 use super::action::PodRef;
 
@@ -40,7 +40,7 @@ pub enum Answer {
 /// The requests for the pods of one node that follow from one read, one after another.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Settling<P = PodRef> {
-    blocked_by: Option<Str>,
+    blocked_by: Option<P>,
     steps: VecDeque<Step<P>>,
 }
 
@@ -52,7 +52,7 @@ impl Settling {
         let mut blocked_by = None;
         for pod in pods {
             if pod.may_run() {
-                blocked_by = Some(pod.name.clone());
+                blocked_by = Some(PodRef::from(pod));
             } else if pod.gated && pod.is_live() {
                 waiting.push(pod);
             }
@@ -70,9 +70,26 @@ impl Settling {
 }
 
 impl<P> Settling<P> {
-    /// The name of a pod that may run, because of which all others wait.
-    pub fn blocked_by(&self) -> Option<&Str> {
+    /// A pod that may run, because of which all others wait.
+    pub fn blocked_by(&self) -> Option<&P> {
         self.blocked_by.as_ref()
+    }
+
+    /// The requests that are left, in their order.
+    pub fn steps(&self) -> &VecDeque<Step<P>> {
+        &self.steps
+    }
+
+    /// The same with other words for pods.
+    pub fn map<Q>(self, word: impl Fn(P) -> Q) -> Settling<Q> {
+        let step = |step| match step {
+            Step::Delete(pod) => Step::Delete(word(pod)),
+            Step::Ungate(pod) => Step::Ungate(word(pod)),
+        };
+        Settling {
+            steps: self.steps.into_iter().map(step).collect(),
+            blocked_by: self.blocked_by.map(&word),
+        }
     }
 
     /// The next request; None where there is none.
