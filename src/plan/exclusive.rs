@@ -69,6 +69,18 @@ impl Settling {
     }
 }
 
+impl Settling {
+    /// All pods that have our gate go. Whoever gives up the DaemonSet asks for it, where another
+    /// pod may still run.
+    pub fn give_way<'p>(pods: impl IntoIterator<Item = &'p Pod>) -> Settling {
+        let gated = pods.into_iter().filter(|pod| pod.gated && pod.is_live());
+        Settling {
+            blocked_by: None,
+            steps: gated.map(|pod| Step::Delete(pod.into())).collect(),
+        }
+    }
+}
+
 impl<P> Settling<P> {
     /// A pod that may run, because of which all others wait.
     pub fn blocked_by(&self) -> Option<&P> {

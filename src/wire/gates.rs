@@ -38,3 +38,40 @@ pub fn with_gate(template: &Template) -> serde_json::Result<Template> {
         ..template.clone()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{model::Interner, wire::daemon_set};
+
+    #[test]
+    fn our_gate_comes_once_and_after_those_of_the_template() {
+        let ours = json!({"name": EXCLUSIVE_GATE});
+        let other = json!({"name": "example.com/a"});
+        for (had, wanted) in [
+            (Value::Null, json!([ours])),
+            (json!([]), json!([ours])),
+            (json!([other]), json!([other, ours])),
+            (json!([ours, other]), json!([ours, other])),
+        ] {
+            let object = json!({
+                "metadata": {"name": "web", "namespace": "x", "uid": "u"},
+                "spec": {
+                    "selector": {"matchLabels": {"app": "web"}},
+                    "template": {
+                        "metadata": {"labels": {"app": "web"}},
+                        "spec": {"schedulingGates": had, "future": 1.50},
+                    },
+                },
+            });
+            let raw = to_raw_value(&object).unwrap();
+            let ds = daemon_set::decode(&raw, &mut Interner::default()).unwrap();
+            let template = with_gate(&ds.template).unwrap();
+            let template: Value = serde_json::from_str(&template.raw).unwrap();
+            assert_eq!(template["spec"]["schedulingGates"], wanted);
+            assert_eq!(template["spec"]["future"], object["spec"]["template"]["spec"]["future"]);
+        }
+    }
+}

@@ -34,6 +34,7 @@ mod deployed;
 mod door;
 mod eviction;
 mod explain;
+mod exclusive;
 mod failing;
 mod failing_back;
 mod hold;
