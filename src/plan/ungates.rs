@@ -22,7 +22,7 @@ pub fn plan(facts: &Facts<'_, '_>, draft: &mut Draft) {
             continue;
         };
         let here = facts.by_node.on(id);
-        let another = here.iter().any(|pod| pod.may_run());
+        let another = facts.stray || here.iter().any(|pod| pod.may_run());
         let waiting = here.iter().filter(|pod| pod.gated && pod.is_live());
         for pod in waiting {
             if draft.deletes.iter().any(|d| d.pod.uid == pod.uid) {

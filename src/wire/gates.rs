@@ -71,7 +71,10 @@ mod tests {
             let template = with_gate(&ds.template).unwrap();
             let template: Value = serde_json::from_str(&template.raw).unwrap();
             assert_eq!(template["spec"]["schedulingGates"], wanted);
-            assert_eq!(template["spec"]["future"], object["spec"]["template"]["spec"]["future"]);
+            assert_eq!(
+                template["spec"]["future"],
+                object["spec"]["template"]["spec"]["future"]
+            );
         }
     }
 }

@@ -157,7 +157,9 @@ async fn roll(name: &str, key: bool) -> Cost {
                 let of_pods = entry.object_ref.resource == "pods" && entry.verb != "watch";
                 if of_pods {
                     let code = entry.response_status.code;
-                    *counts.entry(format!("{} {code}", entry.kind())).or_default() += 1;
+                    *counts
+                        .entry(format!("{} {code}", entry.kind()))
+                        .or_default() += 1;
                 }
             }
         }
@@ -178,8 +180,15 @@ async fn roll(name: &str, key: bool) -> Cost {
     }
     requests.retain(|_, count| *count > 0);
     for pod in lab.pods().await {
-        let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.clone());
-        assert!(gates.is_none_or(|gates| gates.is_empty()), "{}", name_of(&pod));
+        let gates = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.scheduling_gates.clone());
+        assert!(
+            gates.is_none_or(|gates| gates.is_empty()),
+            "{}",
+            name_of(&pod)
+        );
     }
     referee.finish().await.expect_clean(NODES * 5);
     Cost { time, requests }
@@ -192,7 +201,11 @@ async fn two_controllers_roll_twelve_nodes_and_it_costs_a_read_a_batch_and_a_pat
     println!("without: {without:?}\nwith: {with:?}");
     let count = |cost: &Cost, kind: &str| cost.requests.get(kind).copied().unwrap_or(0);
     assert_eq!(count(&without, "patch pods 200"), 0);
-    assert_eq!(count(&with, "patch pods 200"), NODES, "each loses its gate once");
+    assert_eq!(
+        count(&with, "patch pods 200"),
+        NODES,
+        "each loses its gate once"
+    );
     assert_eq!(count(&with, "create pods 201"), NODES, "{with:?}");
     assert!(with.time < without.time * 3 + Duration::from_secs(5));
 }

@@ -33,7 +33,11 @@ fn ungates(plan: &Plan) -> Vec<&str> {
 
 #[test]
 fn a_pod_is_created_with_the_gate_only_where_the_key_says_so() {
-    for (keys, is_gated) in [(&KEY[..], true), (&[("exclusive", "off")], false), (&[], false)] {
+    for (keys, is_gated) in [
+        (&KEY[..], true),
+        (&[("exclusive", "off")], false),
+        (&[], false),
+    ] {
         let plan = plan(set(keys), [node("a")]);
         let all: Vec<bool> = plan.creates.iter().map(|create| create.gated).collect();
         assert_eq!(all, [is_gated], "{keys:?}");
@@ -59,19 +63,40 @@ fn beside_a_pod_that_may_run_it_waits_or_goes() {
     assert_eq!((ungates(&plan).len(), deletes(&plan)), (0, vec![]));
     assert_eq!(holds(&plan), ["PodGated a"]);
     let plan = beside(pod("old").on("a").ready(100));
-    assert_eq!((ungates(&plan).len(), deletes(&plan)), (0, vec!["manage new Duplicate".to_owned()]));
+    assert_eq!(
+        (ungates(&plan).len(), deletes(&plan)),
+        (0, vec!["manage new Duplicate".to_owned()])
+    );
     // One that is not scheduled yet may run too, also where it is younger.
     let plan = beside(pod("young").pinned(&["a"]).created(1));
-    assert_eq!((ungates(&plan).len(), deletes(&plan)), (0, vec!["manage new Duplicate".to_owned()]));
+    assert_eq!(
+        (ungates(&plan).len(), deletes(&plan)),
+        (0, vec!["manage new Duplicate".to_owned()])
+    );
+    // One that is pinned nowhere may come to any node.
+    let plan = beside(pod("stray"));
+    assert_eq!(ungates(&plan).len(), 0);
+    assert!(
+        holds(&plan).contains(&"PodGated a".to_owned()),
+        "{:?}",
+        holds(&plan)
+    );
     let plan = beside(pod("over").on("a").phase("Failed").terminating());
     assert_eq!(ungates(&plan), ["new"], "what is over never runs again");
 }
 
 #[test]
 fn of_two_gated_pods_the_oldest_stays() {
-    let two = [node("a"), waiting("b", "a").created(5), waiting("c", "a").created(9)];
+    let two = [
+        node("a"),
+        waiting("b", "a").created(5),
+        waiting("c", "a").created(9),
+    ];
     let plan = plan(set(&KEY), two);
-    assert_eq!((ungates(&plan), deletes(&plan)), (vec!["c"], vec!["manage b Duplicate".to_owned()]));
+    assert_eq!(
+        (ungates(&plan), deletes(&plan)),
+        (vec!["c"], vec!["manage b Duplicate".to_owned()])
+    );
 }
 
 #[test]
@@ -79,7 +104,11 @@ fn while_all_is_held_no_gate_goes() {
     let keys = [("exclusive", "true"), ("hold", "all")];
     let plan = plan(set(&keys), [node("a"), waiting("new", "a")]);
     assert_eq!(ungates(&plan).len(), 0);
-    assert!(holds(&plan).contains(&"AllHeldByAnnotation a".to_owned()), "{:?}", holds(&plan));
+    assert!(
+        holds(&plan).contains(&"AllHeldByAnnotation a".to_owned()),
+        "{:?}",
+        holds(&plan)
+    );
 }
 
 #[test]
@@ -113,13 +142,21 @@ fn steps(settling: &Settling) -> Vec<String> {
 
 #[test]
 fn a_read_says_which_rivals_go_before_the_gate() {
-    let three = [waiting("b", "a"), waiting("a", "a"), waiting("c", "a").created(1)];
+    let three = [
+        waiting("b", "a"),
+        waiting("a", "a"),
+        waiting("c", "a").created(1),
+    ];
     let mut settling = Settling::new(&read(&three));
     assert_eq!(steps(&settling), ["delete b", "delete c", "ungate a"]);
     settling.answered(Answer::Done);
     assert_eq!(steps(&settling), ["delete c", "ungate a"]);
     settling.answered(Answer::NotDone);
-    assert_eq!(steps(&settling), [""; 0], "nothing follows what was not done");
+    assert_eq!(
+        steps(&settling),
+        [""; 0],
+        "nothing follows what was not done"
+    );
 }
 
 #[test]

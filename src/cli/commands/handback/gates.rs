@@ -22,10 +22,7 @@ use super::ATTEMPTS;
 type Places = BTreeMap<(Str, Str, Str), Vec<Pod>>;
 
 /// Removes the gates. Says what was done.
-pub async fn remove(
-    cluster: &Cluster,
-    scope: Option<&str>,
-) -> Result<Vec<String>, CommandError> {
+pub async fn remove(cluster: &Cluster, scope: Option<&str>) -> Result<Vec<String>, CommandError> {
     let mut told = Vec::new();
     for _ in 0..ATTEMPTS {
         let places = places(&cluster.list(Kind::Pod, scope, None).await?);
