@@ -1,4 +1,5 @@
-//! `exclusive` in what `plan`, `explain` and `handback` print: gated pods, and what becomes of them.
+//! `exclusive` in what `plan`, `explain` and `handback` print: gated pods, and what becomes of
+//! them.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! S9: a node has at most one pod of a DaemonSet with the key `exclusive` that could run. A pod that
-//! terminates runs on until it has ended, and one that has our gate cannot run.
+//! S9: a node has at most one pod of a DaemonSet with the key `exclusive` that could run. A pod
+//! that terminates runs on until it has ended, and one that has our gate cannot run.
 //!
 //! It is judged at each write of a controller, from the time when the DaemonSet has the key. Pods
 //! that people make or adopt are theirs.

@@ -1,5 +1,5 @@
-//! The fields of a pod that may be changed. Left out: what else may change while a pod has scheduling
-//! gates, such as its node selector.
+//! The fields of a pod that may be changed. Left out: what else may change while a pod has
+//! scheduling gates, such as its node selector.
 
 use serde_json::Value;
 
