@@ -429,7 +429,6 @@ fn the_same_in_larger_scopes() {
 
 /// Nodes have nothing in common but the read.
 #[test]
-#[ignore = "takes a minute"]
 fn the_same_on_two_nodes() {
     let states = assert_holds(scope(2, 3, 0));
     println!("{states} states, and no two pods of a node could run in any");
