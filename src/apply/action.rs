@@ -23,6 +23,8 @@ pub enum Action {
     Relabel,
     /// A pod got the resources of its node's class while it runs.
     Resize,
+    /// A pod lost its scheduling gate.
+    Ungate,
     /// A revision was created for a new template.
     CreateRevision,
     /// A revision equal to the current one was deleted.
@@ -66,6 +68,7 @@ impl Action {
             Action::Release,
             Action::Relabel,
             Action::Resize,
+            Action::Ungate,
             Action::CreateRevision,
             Action::DeleteDuplicateRevision,
             Action::DeleteOldRevision,
@@ -97,6 +100,7 @@ impl Action {
             Action::Release => "release",
             Action::Relabel => "relabel",
             Action::Resize => "resize",
+            Action::Ungate => "ungate",
             Action::CreateRevision => "create_revision",
             Action::DeleteDuplicateRevision | Action::DeleteOldRevision => "delete_revision",
             Action::AdoptRevision => "adopt_revision",
@@ -121,6 +125,7 @@ impl Action {
             Action::Release | Action::ReleaseRevision => "NoLongerMatches",
             Action::Relabel | Action::DeleteDuplicateRevision => "DuplicateRevision",
             Action::Resize => "NodeClass",
+            Action::Ungate => "Exclusive",
             Action::CreateRevision => "NewTemplate",
             Action::DeleteOldRevision => "HistoryLimit",
             Action::LabelRevision => "LabelMissing",

@@ -130,6 +130,7 @@ impl CarryOut {
         outcome.revision_known = true;
         self.claims(job).await?;
         self.pods(job, outcome).await;
+        self.gates(job, outcome).await;
         self.resizes(job, outcome).await;
         if outcome.failures.is_empty() {
             self.delete_old_revisions(job, outcome).await?;

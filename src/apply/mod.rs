@@ -10,6 +10,7 @@ pub mod client;
 pub mod event_correlator;
 pub mod events;
 mod evictions;
+mod gates;
 pub mod lru;
 pub mod manifests;
 pub mod observer;

@@ -38,6 +38,8 @@ pub struct Outcome {
     pub creates_refused: bool,
     /// Disruption budgets did not allow some evictions: others may go in their turn.
     pub evictions_refused: bool,
+    /// Pods were created with our scheduling gate.
+    pub gated: bool,
     /// The API server's words where it denied a create.
     pub denial: Option<String>,
 }

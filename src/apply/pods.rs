@@ -60,6 +60,8 @@ struct Undone {
     /// What the pod of `create` is made from.
     kind: Option<PodKind>,
     deletes: Vec<NotDeleted>,
+    /// A pod was created with our scheduling gate.
+    gated: bool,
 }
 
 impl Undone {
@@ -212,6 +214,7 @@ impl CarryOut {
             if !undone.is_empty() {
                 completion = Completion::Incomplete;
             }
+            outcome.gated |= undone.gated;
             outcome.again |= undone.asks_for_another_plan();
             outcome.evictions_refused |= undone.is_unallowed();
             let failed = outcome.failures.len();
@@ -245,6 +248,7 @@ impl CarryOut {
         if let Some(create) = task.create {
             undone.create = self.create(job, create, manifests).await.err();
             undone.kind = undone.create.is_some().then(|| kind(create));
+            undone.gated = create.gated && undone.create.is_none();
             let may_delete = matches!(undone.create, None | Some(NotCreated::Denied(_)));
             if successor && !may_delete {
                 return undone;
@@ -335,7 +339,7 @@ impl CarryOut {
         NotCreated::PlanAgain
     }
 
-    async fn delete(&self, job: &Job<'_>, delete: &Delete) -> Result<(), NotDeleted> {
+    pub(super) async fn delete(&self, job: &Job<'_>, delete: &Delete) -> Result<(), NotDeleted> {
         let key = job.sibling(&delete.pod.name);
         let uid = &delete.pod.uid;
         if self.observer.delete_pending(&key, uid) == Presence::Gone {

@@ -68,6 +68,9 @@ const CANARY: &str = "canary";
 /// The key `deadline`.
 const DEADLINE: &str = "deadline";
 
+/// The key `exclusive`.
+const EXCLUSIVE: &str = "exclusive";
+
 /// The key `hold`.
 const HOLD: &str = "hold";
 
@@ -100,6 +103,8 @@ pub struct Control {
     pub strict_budget: bool,
     /// `deadline`: for so long a rollout may make no progress.
     pub deadline: Option<Duration>,
+    /// `exclusive: true`: a node never has two pods that could run, whatever is late.
+    pub exclusive: bool,
     /// `hold`: what is not done for the time being.
     pub hold: Option<HoldScope>,
     /// `on-failure`: what is done about nodes that fail.
@@ -286,6 +291,8 @@ impl Control {
                 Some(deadline) => return self.deadline = Some(deadline),
                 None => Some("a duration over 0 as 10m or 1h30m, or off"),
             },
+            (EXCLUSIVE, "true") => return self.exclusive = true,
+            (EXCLUSIVE, _) => Some("true or off"),
             (HOLD, "rollout") => return self.hold = Some(HoldScope::Rollout),
             (HOLD, "all") => return self.hold = Some(HoldScope::All),
             (HOLD, _) => Some("rollout, all or off"),
@@ -327,6 +334,7 @@ fn is_known(key: &str) -> bool {
             | BUDGET
             | CANARY
             | DEADLINE
+            | EXCLUSIVE
             | HOLD
             | ON_FAILURE
             | ORDER

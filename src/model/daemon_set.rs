@@ -142,6 +142,12 @@ impl DaemonSet {
         control.is_some_and(|control| control.bad_nodes.is_some())
     }
 
+    /// Whether the key `exclusive` is there: its pods are created with a scheduling gate.
+    pub fn is_exclusive(&self) -> bool {
+        let control = self.control.as_deref();
+        control.is_some_and(|control| control.exclusive)
+    }
+
     /// The nodes that the cluster defaults exclude.
     pub fn exclusions(&self) -> Arc<[Exclusion]> {
         let control = self.control.as_ref();

@@ -68,7 +68,7 @@ pub use node::{Node, NodeId, Nodes, Verdict, Verdicts};
 pub use node_detail::NodeDetail;
 pub use node_health::{LeavingSigns, NodeHealth};
 pub use order::{Group, Order};
-pub use pod::{Controller, Pod, PodPhase, Readiness};
+pub use pod::{Controller, EXCLUSIVE_GATE, Pod, PodPhase, Readiness};
 pub use pod_detail::{PodDetail, Restarts, Termination, Unscheduled, WaitingContainer};
 pub use refusals::{Refusal, Refusals, Unallowed};
 pub use resources::{

@@ -52,6 +52,9 @@ impl Controller {
     }
 }
 
+/// The scheduling gate that the pods of a DaemonSet with the key `exclusive` are created with.
+pub const EXCLUSIVE_GATE: &str = "daemonset-controller.io/exclusive";
+
 /// A pod: what decisions are made from, and what explains it. Its namespace is known from the
 /// context: it is that of the DaemonSet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +79,8 @@ pub struct Pod {
     pub node: Option<NodeId>,
     /// `spec.nodeName` is set.
     pub scheduled: bool,
+    /// `spec.schedulingGates` has [`EXCLUSIVE_GATE`]: it has never run, and nobody may start it.
+    pub gated: bool,
     /// `status.phase`, as far as it decides.
     pub phase: PodPhase,
     /// The condition `Ready`, as far as it decides.
@@ -101,6 +106,12 @@ impl Pod {
     /// while the DaemonSet surges.
     pub fn is_live(&self) -> bool {
         !self.terminating && !self.phase.is_terminal()
+    }
+
+    /// Whether a container of it may run, now or later: it is not over, and it has not our gate. A
+    /// pod that terminates runs on until it has ended.
+    pub fn may_run(&self) -> bool {
+        !self.gated && !self.phase.is_terminal()
     }
 
     /// Terminal and terminating: only a finalizer or the kubelet keeps it, and decisions ignore it.
@@ -163,11 +174,12 @@ impl Pod {
     }
 
     /// Upstream's order, the oldest pod first: scheduled before unscheduled, then by
-    /// creationTimestamp, then by name.
+    /// creationTimestamp, then by name. A pod that has our gate still comes after one that has not.
     pub fn oldest_first(&self, other: &Pod) -> Ordering {
         other
             .scheduled
             .cmp(&self.scheduled)
+            .then(self.gated.cmp(&other.gated))
             .then(self.created.cmp(&other.created))
             .then_with(|| self.name.cmp(&other.name))
     }

@@ -247,6 +247,8 @@ pub struct Create {
     pub cause: CreateCause,
     /// The rule of the key `resources` that it is made by; None where that is the template alone.
     pub resources: Option<Arc<ResourceRule>>,
+    /// Whether it gets our scheduling gate: the key `exclusive`.
+    pub gated: bool,
     /// The pods on the node that were reckoned with. Where another one is there by the time the
     /// request is sent, it is not.
     pub seen: Vec<Uid>,
@@ -266,6 +268,22 @@ pub struct Delete {
     pub cause: DeleteCause,
     /// By which request.
     pub by: DeleteBy,
+}
+
+/// A pod whose scheduling gate is to be removed, once a read has shown that no other pod of its
+/// node may run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ungate {
+    /// The pod.
+    pub pod: PodRef,
+    /// The name of the node that it is pinned to.
+    pub node: Str,
+}
+
+impl Ungate {
+    /// Why, for people.
+    pub const WHY: &'static str = "its gate is removed once a read shows that no other pod of the \
+                                   node may run";
 }
 
 /// A pod whose containers get the resources of its node's class while they run.

@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
 
 use super::{
-    action::{ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, Resize},
+    action::{
+        ActionPhase, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, Resize, Ungate,
+    },
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
@@ -24,6 +26,8 @@ pub struct Draft {
     pub creates: Vec<Create>,
     /// Pods to resize.
     pub resizes: Vec<Resize>,
+    /// Pods whose gate is to be removed.
+    pub ungates: Vec<Ungate>,
     /// Pods to delete.
     pub deletes: Vec<Delete>,
     /// Events of the decision.
@@ -117,6 +121,7 @@ impl Draft {
                 .classes
                 .of_new(node, facts.targets.of(id).hash)
                 .cloned(),
+            gated: facts.ds().is_exclusive(),
             seen,
         });
         Ok(())
@@ -179,6 +184,10 @@ impl Draft {
     pub fn sort(&mut self) {
         self.creates.sort_by(|a, b| a.node.cmp(&b.node));
         self.resizes.sort_by(|a, b| {
+            let node = a.node.cmp(&b.node);
+            node.then_with(|| a.pod.name.cmp(&b.pod.name))
+        });
+        self.ungates.sort_by(|a, b| {
             let node = a.node.cmp(&b.node);
             node.then_with(|| a.pod.name.cmp(&b.pod.name))
         });

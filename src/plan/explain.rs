@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::model::{NodeId, Pod, Snapshot, Str, Time, Verdict};
 
 use super::{
-    action::{Create, Delete, Resize},
+    action::{Create, Delete, Resize, Ungate},
     by_node::ByNode,
     claims,
     control::failure::NodeFailure,
@@ -41,6 +41,8 @@ pub enum Cause {
     Delete(&'static str),
     /// The plan resizes a pod.
     Resize,
+    /// The plan removes the scheduling gate of a pod.
+    Ungate,
     /// A rule holds something: [`super::HoldRule`] in one word.
     Held(&'static str),
     /// The node counts as unavailable, and nothing is done about it but to wait.
@@ -60,6 +62,7 @@ impl Cause {
             Cause::Create(_) => "Create",
             Cause::Delete(_) => "Delete",
             Cause::Resize => "Resize",
+            Cause::Ungate => "Ungate",
             Cause::Held(_) => "Held",
             Cause::NotAvailable(_) => "NotAvailable",
             Cause::NotEligible(_) => "NotEligible",
@@ -76,7 +79,7 @@ impl Cause {
             | Cause::Held(why)
             | Cause::NotEligible(why) => why,
             Cause::NotAvailable(reason) => reason.as_str(),
-            Cause::Resize | Cause::UpToDate | Cause::Nothing => "",
+            Cause::Resize | Cause::Ungate | Cause::UpToDate | Cause::Nothing => "",
         }
     }
 }
@@ -100,6 +103,8 @@ pub struct NodeExplanation {
     pub deletes: Vec<Delete>,
     /// The pods that are resized.
     pub resizes: Vec<Resize>,
+    /// The pods whose scheduling gate is removed.
+    pub ungates: Vec<Ungate>,
     /// What is held on the node.
     pub holds: Vec<NodeHold>,
     /// Why the node counts against a rollout's budget.
@@ -202,6 +207,8 @@ impl<'s, 'a> Explainer<'s, 'a> {
         let create = self.creates.get(&**name).copied();
         let deletes = self.deletes.get(&**name).map_or(&[][..], Vec::as_slice);
         let resizes = self.resizes.get(&**name).map_or(&[][..], Vec::as_slice);
+        let ungates = self.detailed.plan.ungates.iter();
+        let ungates: Vec<Ungate> = ungates.filter(|u| u.node == *name).cloned().collect();
         let holds = self.holds.get(&**name).map_or(&[][..], Vec::as_slice);
         let block = self.blocks.get(&**name).copied();
         let cause = if let Some(create) = create {
@@ -210,6 +217,8 @@ impl<'s, 'a> Explainer<'s, 'a> {
             Cause::Delete(delete.cause.as_str())
         } else if !resizes.is_empty() {
             Cause::Resize
+        } else if !ungates.is_empty() {
+            Cause::Ungate
         } else if let Some(hold) = holds.first() {
             Cause::Held(hold.rule.as_str())
         } else if let Some(block) = block {
@@ -233,6 +242,7 @@ impl<'s, 'a> Explainer<'s, 'a> {
             create: create.cloned(),
             deletes: deletes.iter().map(|d| (*d).clone()).collect(),
             resizes: resizes.iter().map(|r| (*r).clone()).collect(),
+            ungates,
             holds: holds.iter().map(|h| (*h).clone()).collect(),
             block: block.cloned(),
             failure: self.failing.get(&**name).map(|f| (*f).clone()),

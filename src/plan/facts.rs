@@ -37,6 +37,10 @@ pub struct Facts<'s, 'a> {
     pub leaving: LeavingNodes,
     /// Whether a node may have a second pod during a rollout.
     pub surging: bool,
+    /// Whether a pod has our scheduling gate.
+    pub gated: bool,
+    /// Whether a pod that may run has no readable node, so that it may be on any.
+    pub stray: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
     pub named: HashSet<NodeId>,
     /// The deprecated template generation as its label is written.
@@ -72,7 +76,9 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             back: None,
             classes: Classes::default(),
             template_generation: ds.template_generation.map(|g| g.to_string()),
-            surging: ds.update_strategy.allows_surge(),
+            surging: ds.update_strategy.allows_surge() && !ds.is_exclusive(),
+            gated: pods.iter().any(|pod| pod.gated),
+            stray: pods.iter().any(|pod| pod.node.is_none() && pod.may_run()),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
         }
     }

@@ -84,6 +84,8 @@ pub enum HoldRule {
     NoSuchContainer(Str),
     /// `resources`: the pod has not the resources of its node's class, and keeps what it has.
     ResizeHeld(ResizeHeld),
+    /// `exclusive`: the pod keeps its scheduling gate while another pod of the node may run.
+    PodGated,
     /// The node is about to go: nothing is created there, and what runs there is left alone.
     NodeLeaving(Leaving),
     /// The pod failed, and its backoff runs.
@@ -151,6 +153,7 @@ impl HoldRule {
             HoldRule::RemovalBudget => "RemovalBudget",
             HoldRule::NoSuchContainer(_) => "NoSuchContainer",
             HoldRule::ResizeHeld(_) => "ResizeHeld",
+            HoldRule::PodGated => "PodGated",
             HoldRule::NodeLeaving(_) => "NodeLeaving",
             HoldRule::FailedPodBackoff => "FailedPodBackoff",
             HoldRule::FinishedPodBackoff => "FinishedPodBackoff",
@@ -183,6 +186,7 @@ impl HoldRule {
                     | HoldRule::DisruptionBudgetUnusable(_)
                     | HoldRule::NoSuchContainer(_)
                     | HoldRule::ResizeHeld(_)
+                    | HoldRule::PodGated
             )
     }
 
@@ -343,6 +347,9 @@ impl HoldRule {
                  has for the node: {}",
                 why.describe()
             ),
+            HoldRule::PodGated => "the pod is not started: another pod of the node may still run, \
+                                   and daemonset-controller.io/exclusive allows one"
+                .into(),
             HoldRule::NodeLeaving(why) => format!(
                 "no pod is created on the node, and what runs there is left alone: {}",
                 why.describe()
@@ -434,6 +441,7 @@ impl HoldRule {
             HoldRule::RemovalBudget => "another node's pod is available or gone",
             HoldRule::NoSuchContainer(_) => "the template has them, or the rules do not",
             HoldRule::ResizeHeld(why) => why.until_what(),
+            HoldRule::PodGated => "that pod has ended or is gone",
             HoldRule::NodeLeaving(why) => why.until_what(),
             HoldRule::FailedPodBackoff
             | HoldRule::FinishedPodBackoff

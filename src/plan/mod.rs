@@ -13,6 +13,7 @@ pub mod control;
 pub mod draft;
 pub mod eligibility;
 mod eviction;
+pub mod exclusive;
 pub mod explain;
 pub mod facts;
 pub mod hold;
@@ -30,12 +31,13 @@ pub mod short_lived;
 pub mod status;
 pub mod target;
 pub mod tolerations;
+mod ungates;
 pub mod upkeep;
 pub mod whole;
 
 pub use action::{
     ActionPhase, Claims, Create, CreateCause, Delete, DeleteBy, DeleteCause, Event, EventType,
-    PodRef, Relabel, Resize,
+    PodRef, Relabel, Resize, Ungate,
 };
 pub use control::{
     failure::{Failure, NodeFailure},
@@ -129,6 +131,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         release_stages = rules.release_stages(gate, &history);
     }
     resize::plan(&facts, rules.is_held(), &mut draft);
+    ungates::plan(&facts, &mut draft);
     draft.sort();
     draft.hold_denied(snapshot.creates_denied);
     eviction::hold_tried(&facts, &mut draft);
@@ -199,6 +202,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         older_templates,
         deletes: draft.deletes,
         resizes: draft.resizes,
+        ungates: draft.ungates,
         status: Some(status),
         conditions,
         rollout,

@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 use super::{
-    action::{Claims, Create, Delete, Event, Relabel, Resize},
+    action::{Claims, Create, Delete, Event, Relabel, Resize, Ungate},
     control::{
         failure::NodeFailure,
         standing::{Progress, Standing},
@@ -41,6 +41,8 @@ pub struct Plan {
     pub deletes: Vec<Delete>,
     /// Pods to resize, by node name, then pod name.
     pub resizes: Vec<Resize>,
+    /// Pods whose scheduling gate is to be removed, by node name, then pod name.
+    pub ungates: Vec<Ungate>,
     /// The status that the snapshot calls for (before any action of this plan).
     pub status: Option<DaemonSetStatus>,
     /// The conditions as they are to be stored; None where they are, and without rollout control.
@@ -81,6 +83,7 @@ impl Plan {
             && self.creates.is_empty()
             && self.deletes.is_empty()
             && self.resizes.is_empty()
+            && self.ungates.is_empty()
             && self.revision_ops == RevisionOps::default()
             && self.revision.as_ref().is_none_or(|r| !r.create)
     }

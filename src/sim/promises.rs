@@ -9,6 +9,7 @@ mod at_rest;
 mod budget;
 mod conditions;
 mod deletes;
+mod exclusive;
 mod facts;
 mod failing;
 mod gates;
@@ -55,7 +56,7 @@ pub struct Check<'a> {
 /// A promise that was broken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// `S1` to `S5`, `S8`, `C1` or `L1`.
+    /// `S1` to `S5`, `S8`, `S9`, `C1` or `L1`.
     pub promise: &'static str,
     /// The resourceVersion of the write that broke it.
     pub version: u64,
@@ -93,6 +94,7 @@ const SHOWN: usize = 300;
 fn of_history() -> Vec<Box<dyn Promise>> {
     vec![
         Box::<one_pod::OnePod>::default(),
+        Box::<exclusive::Exclusive>::default(),
         Box::<budget::Budget>::default(),
         Box::<deletes::Deletes>::default(),
         Box::<revisions::Revisions>::default(),

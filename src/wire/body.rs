@@ -247,6 +247,34 @@ pub fn optional_annotation(uid: &Uid, version: Version, key: &str, value: Option
     })
 }
 
+/// A strategic merge patch that removes one scheduling gate of the pod with this UID, in this
+/// version. Other gates stay.
+pub fn without_gate(uid: &Uid, version: Version, name: &str) -> String {
+    #[derive(Serialize)]
+    struct Gate<'a> {
+        #[serde(rename = "$patch")]
+        patch: &'a str,
+        name: &'a str,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec<'a> {
+        scheduling_gates: [Gate<'a>; 1],
+    }
+    #[derive(Serialize)]
+    struct Patch<'a> {
+        metadata: Seen<'a>,
+        spec: Spec<'a>,
+    }
+    let patch = "delete";
+    render(&Patch {
+        metadata: Seen::new(uid, Some(version)),
+        spec: Spec {
+            scheduling_gates: [Gate { patch, name }],
+        },
+    })
+}
+
 /// A strategic merge patch of the resources of some containers, for the subresource `resize`. What
 /// is not named stays.
 pub fn resize(uid: &Uid, version: Version, containers: &[Resized]) -> String {

@@ -7,6 +7,7 @@ pub mod canonical;
 mod conditions;
 pub mod containers;
 pub mod daemon_set;
+pub mod gates;
 mod identity;
 mod lenient;
 pub mod manifest;

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK};
+use crate::model::{
+    EXCLUSIVE_GATE, Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK,
+};
 
 use super::{
     DecodeError,
@@ -30,6 +32,14 @@ struct Spec<'a> {
     node_name: Option<Text<'a>>,
     #[serde(borrow)]
     affinity: Option<Affinity<'a>>,
+    #[serde(borrow)]
+    scheduling_gates: Option<Vec<SchedulingGate<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct SchedulingGate<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +128,13 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
         (None, Some(affinity)) => affinity.pinned_to().map(|n| interner.text(n)),
         (None, None) => None,
     };
+    let gates = object.spec.as_ref();
+    let gates = gates.and_then(|spec| spec.scheduling_gates.as_deref());
+    let is_ours = |gate: &SchedulingGate<'_>| {
+        let name = gate.name.as_ref();
+        name.is_some_and(|name| name.0 == EXCLUSIVE_GATE)
+    };
+    let gated = gates.unwrap_or_default().iter().any(is_ours);
     let status = object.status.unwrap_or_default();
     let phase = match status.phase.as_ref().map(|p| &*p.0) {
         Some("Failed") => PodPhase::Failed,
@@ -154,6 +171,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             resources: metadata.annotation(MARK).map(|text| interner.text(text)),
             node: None,
             scheduled: spec_node.is_some(),
+            gated,
             phase,
             readiness,
             terminating: metadata.deletion_timestamp.is_some(),
@@ -187,6 +205,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             resources: None,
             node: None,
             scheduled: false,
+            gated: false,
             phase: PodPhase::Active,
             readiness: Readiness::NotReady,
             terminating: false,

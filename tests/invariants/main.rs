@@ -20,6 +20,7 @@ mod differences;
 mod equal_revisions;
 mod every_reason;
 mod evictions;
+mod exclusive;
 mod failing;
 mod held;
 mod json;

@@ -197,7 +197,7 @@ async fn the_door_refuses_what_the_controller_cannot_read_and_nothing_else() {
             .await
             .expect_err("it is not known");
         let right = format!(
-            "annotation {PREFIX}{name}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources"
+            "annotation {PREFIX}{name}: this version does not know the key; it knows approve, bake, budget, canary, deadline, exclusive, hold, on-failure, order, replace-by and resources"
         );
         assert!(said.ends_with(&right), "{said}");
     }

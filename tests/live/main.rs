@@ -33,6 +33,7 @@ mod denied;
 mod deployed;
 mod door;
 mod eviction;
+mod exclusive;
 mod explain;
 mod failing;
 mod failing_back;

@@ -331,12 +331,16 @@ impl PodView {
             .owner_references
             .iter()
             .find(|owner| owner.controller);
+        // One with the gate of the key `exclusive` cannot run.
+        let gates = self.spec["schedulingGates"].as_array();
+        let is_ours = |gate: &Value| gate["name"] == "daemonset-controller.io/exclusive";
+        let gated = gates.is_some_and(|gates| gates.iter().any(is_ours));
         Fact {
             uid: self.metadata.uid.clone(),
             name: self.metadata.name.clone(),
             owner: owner.map(|owner| owner.uid.clone()),
             node: target(&self.spec),
-            live: self.metadata.deletion_timestamp.is_none() && !terminal,
+            live: self.metadata.deletion_timestamp.is_none() && !terminal && !gated,
             revision: self
                 .metadata
                 .labels

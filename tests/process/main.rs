@@ -20,6 +20,7 @@ mod commands_write;
 mod docs;
 mod endpoints;
 mod evictions;
+mod exclusive_cases;
 mod explain_contract;
 mod files;
 mod leaving_cases;

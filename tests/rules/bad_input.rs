@@ -122,7 +122,7 @@ fn every_malformed_value_holds_the_rollout_with_its_key_and_what_would_be_right(
     for key in texts(&table["unknown"]) {
         let words = held_words(&plan_with(&[(key, "all")]));
         let right = format!(
-            "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources"
+            "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, exclusive, hold, on-failure, order, replace-by and resources"
         );
         assert_eq!(words, right);
     }

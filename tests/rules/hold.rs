@@ -204,7 +204,7 @@ fn what_cannot_be_read_holds_the_rollout_and_says_what_would_be_right() {
         (
             "daemonset-controller.io/holt",
             "all",
-            "this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources",
+            "this version does not know the key; it knows approve, bake, budget, canary, deadline, exclusive, hold, on-failure, order, replace-by and resources",
         ),
     ];
     for (key, value, right) in wrong {

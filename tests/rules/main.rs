@@ -23,6 +23,7 @@ mod dirty_bad_nodes;
 mod dirty_leaving;
 mod eligibility;
 mod equal_revisions;
+mod exclusive;
 mod exempt;
 mod failing_edges;
 mod hold;

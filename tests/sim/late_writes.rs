@@ -44,6 +44,8 @@ pub struct Search {
     pub per_mille: u32,
     /// How many of a thousand late writes are held up in the server, and not on the way.
     pub in_server_per_mille: u32,
+    /// Whether the DaemonSet has the key `exclusive`.
+    pub exclusive: bool,
 }
 
 impl Search {
@@ -54,6 +56,7 @@ impl Search {
             turns: 60,
             per_mille: 50,
             in_server_per_mille: 500,
+            exclusive: false,
         }
     }
 
@@ -113,7 +116,11 @@ impl History {
     fn new(search: Search) -> History {
         let server = seeded(search.seed);
         (0..NODES).for_each(|n| server.add("nodes", node(&format!("n{n}"))));
-        server.add("daemonsets", daemon_set("default", "web"));
+        let mut web = daemon_set("default", "web");
+        if search.exclusive {
+            web["metadata"]["annotations"] = json!({"daemonset-controller.io/exclusive": "true"});
+        }
+        server.add("daemonsets", web);
         server.kubelet();
         let late = LateWrites {
             seed: search.seed,
@@ -256,8 +263,9 @@ impl History {
     fn outcome(&self) -> Outcome {
         let names: Vec<&str> = NAMES.to_vec();
         let broken = self.server.cluster.borrow().violations(&names);
-        let (doubles, others): (Vec<_>, Vec<_>) =
-            broken.into_iter().partition(|v| v.promise == "S1");
+        let (doubles, others): (Vec<_>, Vec<_>) = broken
+            .into_iter()
+            .partition(|v| ["S1", "S9"].contains(&v.promise));
         let log = self.server.log();
         let doubles = doubles.into_iter().map(|v| {
             let name = self.server.read(|store| {
@@ -325,6 +333,7 @@ async fn search() {
             turns: number("SIM_TURNS", usual.turns as u32) as usize,
             per_mille: number("SIM_LATE", usual.per_mille),
             in_server_per_mille: number("SIM_IN_SERVER", usual.in_server_per_mille),
+            exclusive: std::env::var("SIM_EXCLUSIVE").is_ok(),
             ..usual
         };
         let outcome = history(search).await;

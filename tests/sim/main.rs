@@ -19,6 +19,8 @@ mod defaults;
 mod deletes;
 mod denied;
 mod election;
+mod exclusive;
+mod exclusive_crashes;
 mod failing_edges;
 mod fair;
 mod faults;

@@ -17,12 +17,14 @@ use crate::{
         },
         rollout_defaults,
     },
-    model::{FeatureGates, Key, Kind, RolloutDefaults},
+    model::{EXCLUSIVE_GATE, FeatureGates, Key, Kind, RolloutDefaults},
+    plan::PodRef,
     runtime::{
         client::{self, Clients},
         list_watch::{ApiSource, Page, Resource, Source},
         read_error::undecodable,
     },
+    wire::body,
 };
 
 use super::{
@@ -228,6 +230,42 @@ impl Cluster {
             Ok(_) => Ok(Some(())),
             Err(error) if error.is_conflict() || error.is_not_found() || is_another(&error) => {
                 Ok(None)
+            }
+            Err(error) => Err(call.failed(&error)),
+        }
+    }
+
+    /// Deletes a pod in this version. Whether it is gone, or about to go.
+    pub async fn delete_pod(&self, key: &Key, pod: &PodRef) -> Result<bool, CommandError> {
+        let body = body::delete(&pod.uid, Some(pod.version));
+        let call = self.call(
+            Verb::Delete,
+            Kind::Pod,
+            Some(&key.namespace),
+            Some(&key.name),
+        );
+        match self.api.delete(&paths::pod(key), body).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) if error.is_conflict() => Ok(false),
+            Err(error) => Err(call.failed(&error)),
+        }
+    }
+
+    /// Removes our scheduling gate from a pod in this version. Whether that was done.
+    pub async fn ungate_pod(&self, key: &Key, pod: &PodRef) -> Result<bool, CommandError> {
+        let body = body::without_gate(&pod.uid, pod.version, EXCLUSIVE_GATE);
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", paths::pod(key));
+        let call = self.call(
+            Verb::Patch,
+            Kind::Pod,
+            Some(&key.namespace),
+            Some(&key.name),
+        );
+        match self.api.patch(&path, PatchType::StrategicMerge, body).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_conflict() || error.is_not_found() || is_another(&error) => {
+                Ok(false)
             }
             Err(error) => Err(call.failed(&error)),
         }

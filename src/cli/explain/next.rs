@@ -21,6 +21,13 @@ pub fn of(e: &NodeExplanation) -> String {
             let names: Vec<&str> = e.resizes.iter().map(|r| &*r.pod.name).collect();
             format!("the pod stays and is resized now: {}", names.join(", "))
         }
+        Cause::Ungate => {
+            let names: Vec<&str> = e.ungates.iter().map(|u| &*u.pod.name).collect();
+            format!(
+                "the pod loses its scheduling gate now: {}",
+                names.join(", ")
+            )
+        }
         Cause::Held(_) => e.holds.first().map(held).unwrap_or_default(),
         Cause::NotAvailable(reason) => match (reason, e.block.as_ref().and_then(|b| b.until)) {
             (BlockReason::Pod(PodState::Terminating), _) => {

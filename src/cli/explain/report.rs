@@ -114,11 +114,11 @@ pub struct PodReport {
     pub until: Option<String>,
 }
 
-/// A pod that the plan creates, deletes or resizes.
+/// A pod that the plan creates, deletes, resizes or ungates.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActionReport {
-    /// `create`, `delete`, `evict` or `resize`.
+    /// `create`, `delete`, `evict`, `resize` or `ungate`.
     pub action: String,
     /// `metadata.name` of the pod.
     pub pod: String,
@@ -218,6 +218,7 @@ impl From<&NodeExplanation> for NodeReport {
             actions: creates
                 .chain(e.deletes.iter().map(delete))
                 .chain(e.resizes.iter().map(resize))
+                .chain(e.ungates.iter().map(ungate))
                 .collect(),
             holds: e.holds.iter().map(reasons::node_hold).collect(),
             block: e.block.as_ref().map(reasons::block),
@@ -274,12 +275,23 @@ fn resize(r: &plan::Resize) -> ActionReport {
     }
 }
 
+fn ungate(u: &plan::Ungate) -> ActionReport {
+    ActionReport {
+        action: "ungate".to_owned(),
+        pod: u.pod.name.to_string(),
+        phase: ActionPhase::Manage.as_str().to_owned(),
+        cause: "Exclusive".to_owned(),
+        message: plan::Ungate::WHY.to_owned(),
+    }
+}
+
 /// The first cause in words.
 fn cause(e: &NodeExplanation) -> CauseReport {
     let message = match &e.cause {
         Cause::Create(_) => e.create.as_ref().map(|c| c.cause.describe().to_owned()),
         Cause::Delete(_) => e.deletes.first().map(|d| d.cause.describe().to_owned()),
         Cause::Resize => e.resizes.first().map(plan::Resize::describe),
+        Cause::Ungate => Some(plan::Ungate::WHY.to_owned()),
         Cause::Held(_) => e.holds.first().map(|h| h.rule.message()),
         Cause::NotAvailable(reason) => Some(match &e.block {
             Some(block) => reasons::block(block).message,

@@ -110,12 +110,13 @@ fn revision(of: &RevisionSummary) -> String {
     }
 }
 
-/// A sentence, or several: why it is left alone or stalled, how many pods are resized, how far a
-/// rollout is, how the status changes.
+/// A sentence, or several: why it is left alone or stalled, how many pods are resized and ungated,
+/// how far a rollout is, how the status changes.
 fn remark(plan: &Overview) -> String {
     let Summary {
         old,
         resize,
+        ungate,
         status,
         ..
     } = &plan.summary;
@@ -129,6 +130,10 @@ fn remark(plan: &Overview) -> String {
     if *resize > 0 {
         let pods = if *resize == 1 { "pod" } else { "pods" };
         parts.push(format!("resize {resize} {pods}"));
+    }
+    if *ungate > 0 {
+        let pods = if *ungate == 1 { "pod" } else { "pods" };
+        parts.push(format!("ungate {ungate} {pods}"));
     }
     if *old > 0 {
         let nodes = if *old == 1 { "node" } else { "nodes" };

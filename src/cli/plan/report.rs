@@ -63,6 +63,9 @@ pub struct Report {
     /// Pods to resize, by node and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resize: Vec<ResizeReport>,
+    /// Pods whose scheduling gate is removed, by node and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ungate: Vec<UngateReport>,
     /// How the rolling update stands, where there are older pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutReport>,
@@ -85,6 +88,16 @@ pub struct Report {
     pub defaults: Vec<String>,
     /// What the cluster takes and what would be better otherwise; empty with `--no-advice`.
     pub advice: Vec<Advice>,
+}
+
+/// A pod whose scheduling gate is removed: the key `exclusive`.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UngateReport {
+    /// Its name.
+    pub pod: String,
+    /// The node that it is pinned to.
+    pub node: String,
 }
 
 /// A plan in short: an element of what `-A -o json` prints. Its fields are those of [`Report`].
@@ -127,6 +140,9 @@ pub struct Summary {
     /// Pods whose containers get other resources.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resize: usize,
+    /// Pods whose scheduling gate is removed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ungate: usize,
     /// Pods that get another hash label.
     pub relabel: usize,
     /// Pods that become ours.

@@ -7,8 +7,8 @@ use crate::model::Str;
 use super::PREFIX;
 
 /// The keys that this build knows, as an error lists them.
-const KNOWN: &str =
-    "approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources";
+const KNOWN: &str = "approve, bake, budget, canary, deadline, exclusive, hold, on-failure, \
+                     order, replace-by and resources";
 
 /// So many bytes of a key and of a value are shown. Holds, events and logs quote them, and an
 /// annotation may have 256 KiB.

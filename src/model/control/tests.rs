@@ -247,7 +247,7 @@ fn what_is_wrong_is_said_in_full() {
         assert_eq!(
             said(key, "all"),
             format!(
-                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, hold, on-failure, order, replace-by and resources"
+                "annotation daemonset-controller.io/{key}: this version does not know the key; it knows approve, bake, budget, canary, deadline, exclusive, hold, on-failure, order, replace-by and resources"
             )
         );
     }

@@ -8,6 +8,7 @@ use crate::model::{DaemonSet, HoldScope, NodeId, Str};
 use crate::plan::{
     action::{ActionPhase, DeleteCause, Event, EventType},
     draft::Draft,
+    exclusive,
     facts::Facts,
     hold::HoldRule,
     holds::NodeHold,
@@ -34,7 +35,11 @@ const WORDS: usize = 600;
 fn words(ds: &DaemonSet) -> Option<String> {
     let control = ds.control.as_deref()?;
     let unread = control.invalid.iter().map(ToString::to_string);
-    let all: Vec<String> = unread.chain(classes::conflicts(ds)).collect();
+    let contradiction = exclusive::contradiction(ds).map(str::to_owned);
+    let all: Vec<String> = unread
+        .chain(contradiction)
+        .chain(classes::conflicts(ds))
+        .collect();
     let mut words = String::new();
     let mut named = 0;
     for next in all.iter().take(NAMED) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, value::to_raw_value};
 
-use crate::model::{DaemonSet, FeatureGates, Interner, Node, Verdict};
+use crate::model::{DaemonSet, EXCLUSIVE_GATE, FeatureGates, Interner, Node, Verdict};
 use crate::plan::eligibility::Eligibility;
 use crate::wire;
 
@@ -64,6 +64,12 @@ pub fn is_live(pod: &Value) -> bool {
     !is_terminating(pod) && !is_terminal(pod)
 }
 
+/// Whether it has the scheduling gate of the key `exclusive`, and so has never run.
+pub fn is_gated(pod: &Value) -> bool {
+    let gates = pod["spec"]["schedulingGates"].as_array();
+    gates.is_some_and(|gates| gates.iter().any(|gate| gate["name"] == EXCLUSIVE_GATE))
+}
+
 /// `lastTransitionTime` of its Ready condition; None unless that is true.
 pub fn ready_since(pod: &Value) -> Option<&str> {
     let conditions = pod["status"]["conditions"].as_array();
@@ -87,13 +93,15 @@ pub fn hash(object: &Value) -> &str {
     hash.unwrap_or("")
 }
 
-/// Upstream's order of age: scheduled pods first, then by creation, then by name.
-pub fn age(pod: &Value) -> (bool, &str, &str) {
+/// Upstream's order of age: scheduled pods first, then by creation, then by name. Pods that have
+/// our gate come after those that have not.
+pub fn age(pod: &Value) -> (bool, bool, &str, &str) {
     let scheduled = pod["spec"]["nodeName"]
         .as_str()
         .is_some_and(|n| !n.is_empty());
     (
         !scheduled,
+        is_gated(pod),
         text(pod, "creationTimestamp"),
         text(pod, "name"),
     )

@@ -1,5 +1,7 @@
 //! S1: at most one live pod of a DaemonSet on a node; two of different revisions while surging.
 //!
+//! A pod that has the gate of the key `exclusive` does not count: S9 is about those.
+//!
 //! It is judged at each create by a controller. People may also give a pod a DaemonSet's owner
 //! reference, and an orphan may be adopted on a node that has a pod already: the duplicate is then
 //! deleted by S3's rule.
@@ -8,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::facts::{self, hash, is_live, owner, said, target, text};
+use super::facts::{self, hash, is_gated, is_live, owner, said, target, text};
 use super::past::Past;
 use super::promise::Promise;
 use super::step::Step;
@@ -49,7 +51,8 @@ impl Promise for OnePod {
             place.remove(text(before, "uid"));
         }
         let pod = &write.object;
-        if write.change == Change::Deleted || !is_live(pod) || owner(pod).is_empty() {
+        let counts = is_live(pod) && !is_gated(pod);
+        if write.change == Change::Deleted || !counts || owner(pod).is_empty() {
             return Vec::new();
         }
         let here = self.places.entry(place(pod)).or_default();

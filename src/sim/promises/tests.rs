@@ -2,6 +2,7 @@
 
 mod budget;
 mod conditions;
+mod exclusive;
 mod gates;
 mod revisions;
 
@@ -97,11 +98,8 @@ impl Story {
     }
 
     fn created(mut self, pod: Value) -> Story {
-        self.put(
-            &PODS,
-            pod,
-            Some(("us", "POST", "/api/v1/namespaces/d/pods")),
-        );
+        let by = ("us", "POST", "/api/v1/namespaces/d/pods");
+        self.put(&PODS, pod, Some(by));
         self
     }
 

@@ -4,6 +4,7 @@
 //! The built-in controller does not know our keys, and goes on with every rollout that they hold.
 //! It also never removes a condition that it does not know.
 
+mod gates;
 pub mod lease;
 pub mod ours;
 pub mod report;
@@ -57,7 +58,8 @@ async fn answer(args: &HandbackArgs) -> Result<u8, CommandError> {
         });
     }
     let mut conditions = objects.iter().map(ours::conditions);
-    if recorded.is_empty() && conditions.all(|(ours, _)| ours.is_empty()) {
+    let has_gated = handback.daemon_sets.iter().any(|d| !d.gated.is_empty());
+    if recorded.is_empty() && !has_gated && conditions.all(|(ours, _)| ours.is_empty()) {
         return Ok(0);
     }
     let (namespace, name) = args.lease();
@@ -71,6 +73,11 @@ async fn answer(args: &HandbackArgs) -> Result<u8, CommandError> {
         return Err(CommandError::Refused(
             "nothing was removed: --yes removes it".to_owned(),
         ));
+    }
+    if has_gated {
+        for removed in gates::remove(&cluster, scope).await? {
+            tell(args, Some(removed));
+        }
     }
     for object in objects {
         tell(args, remove_conditions(&cluster, object).await?);

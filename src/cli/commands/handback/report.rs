@@ -57,6 +57,9 @@ pub struct DaemonSetReport {
     pub conditions: Vec<String>,
     /// The ControllerRevisions from which state is removed.
     pub recorded: Vec<String>,
+    /// The pods that have our scheduling gate, which nobody else removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gated: Vec<String>,
 }
 
 /// Pods that the built-in controller would create and delete at once.
@@ -118,13 +121,25 @@ impl DaemonSetReport {
             old: old(&without),
             conditions: conditions.into_iter().map(str::to_owned).collect(),
             recorded: mine.map(|r| r.key.name.to_string()).collect(),
+            gated: gated(snapshot),
         }
     }
 
     /// Whether our rules hold something of it, or we wrote something for it.
     pub fn is_concerned(&self) -> bool {
-        self.rolls_out || !self.conditions.is_empty() || !self.recorded.is_empty()
+        let wrote = !self.conditions.is_empty() || !self.recorded.is_empty();
+        self.rolls_out || wrote || !self.gated.is_empty()
     }
+}
+
+/// The pods of the DaemonSet that have our scheduling gate, by name.
+fn gated(snapshot: &Snapshot<'_>) -> Vec<String> {
+    let uid = &snapshot.daemon_set.uid;
+    let pods = snapshot.pods.iter();
+    let gated = pods.filter(|pod| pod.gated && pod.controller.is(uid));
+    let mut names: Vec<String> = gated.map(|pod| pod.name.to_string()).collect();
+    names.sort();
+    names
 }
 
 /// Whether pods are created or deleted otherwise, now or when the budget allows it.
@@ -134,6 +149,7 @@ fn differ(with: &Plan, without: &Plan) -> bool {
         let all = plan.creates.iter().cloned();
         all.map(|create| Create {
             resources: None,
+            gated: false,
             ..create
         })
         .collect()

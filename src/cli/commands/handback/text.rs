@@ -59,6 +59,14 @@ pub fn render(handback: &Handback) -> String {
             counted(handback.recorded_revisions, "ControllerRevision")
         );
     }
+    let gated: usize = handback.daemon_sets.iter().map(|d| d.gated.len()).sum();
+    if gated > 0 {
+        let _ = writeln!(
+            out,
+            "\nTo be removed: the scheduling gate of {}, which the built-in controller never removes.",
+            counted(gated, "pod")
+        );
+    }
     for note in &handback.notes {
         let _ = writeln!(out, "\nnote: {note}");
     }

@@ -16,7 +16,7 @@ use super::{
     ClaimsReport, ControlReport, CreateReport, DeleteReport, EventReport, Extras, LeftAloneReport,
     NodeReport, ObjectName, Overview, Report, ResizeReport, ResourceRuleReport, ResourcesReport,
     RevisionOpsReport, RevisionReport, RevisionSummary, RolloutReport, StatusChange, StatusCounts,
-    Summary, reasons,
+    Summary, UngateReport, reasons,
 };
 
 impl Report {
@@ -75,6 +75,7 @@ impl Report {
                 .collect::<serde_json::Result<_>>()?,
             delete: plan.deletes.iter().map(delete).collect(),
             resize: plan.resizes.iter().map(resize).collect(),
+            ungate: plan.ungates.iter().map(ungate).collect(),
             rollout: plan
                 .rollout
                 .as_ref()
@@ -117,6 +118,7 @@ impl Summary {
             create: plan.creates.len(),
             delete: plan.deletes.len(),
             resize: plan.resizes.len(),
+            ungate: plan.ungates.len(),
             relabel: plan.relabels.len(),
             adopt: plan.claims.adopt.len(),
             release: plan.claims.release.len(),
@@ -344,6 +346,13 @@ fn resize(r: &plan::Resize) -> ResizeReport {
         node: r.node.to_string(),
         resources: r.rule.as_deref().map(ResourceRuleReport::from),
         containers: r.containers.iter().map(container).collect(),
+    }
+}
+
+fn ungate(u: &plan::Ungate) -> UngateReport {
+    UngateReport {
+        pod: u.pod.name.to_string(),
+        node: u.node.to_string(),
     }
 }
 

@@ -7,7 +7,9 @@ use std::fmt::Write;
 
 use crate::{
     model::{Clock, DaemonSet, DaemonSetStatus, IntOrPercent, Snapshot, Time, UpdateStrategy},
-    plan::{ActionPhase, Create, DeleteCause, Plan, PodRef, eligibility, revisions::RevisionRef},
+    plan::{
+        ActionPhase, Create, DeleteCause, Plan, PodRef, Ungate, eligibility, revisions::RevisionRef,
+    },
 };
 
 use super::{
@@ -158,6 +160,11 @@ fn actions(snapshot: &Snapshot<'_>, plan: &Plan) -> Vec<Row<5>> {
     for r in &plan.resizes {
         let mut row = about("resize", pod(&r.pod), r.describe());
         row[2] = r.node.to_string();
+        rows.push(row);
+    }
+    for u in &plan.ungates {
+        let mut row = about("ungate", pod(&u.pod), Ungate::WHY);
+        row[2] = u.node.to_string();
         rows.push(row);
     }
     rows
@@ -429,6 +436,9 @@ fn summary(snapshot: &Snapshot<'_>, plan: &Plan, report: &Report, now: Time) -> 
     };
     if !plan.resizes.is_empty() {
         let _ = write!(text, ", {} to resize", plan.resizes.len());
+    }
+    if !plan.ungates.is_empty() {
+        let _ = write!(text, ", {} to ungate", plan.ungates.len());
     }
     let eligible = report.nodes.iter().filter(|node| node.should_run).count();
     let all = snapshot.nodes.len();

@@ -1,4 +1,5 @@
-//! The fields of a pod that may be changed. Left out: changes that scheduling gates allow.
+//! The fields of a pod that may be changed. Left out: what else may change while a pod has
+//! scheduling gates, such as its node selector.
 
 use serde_json::Value;
 
@@ -26,6 +27,7 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
         return;
     }
     tolerations(errors, spec, before);
+    scheduling_gates(errors, spec, before);
     if comparable(spec, before) != *before {
         errors.forbidden("spec", FIXED);
     }
@@ -100,6 +102,18 @@ fn tolerations(errors: &mut Errors, spec: &Value, before: &Value) {
         return errors.forbidden("spec.tolerations", why);
     }
     placement::tolerations(errors, spec, "spec");
+}
+
+/// Checks scheduling gates: they may go, and none may come.
+fn scheduling_gates(errors: &mut Errors, spec: &Value, before: &Value) {
+    let had = each(before, "", "schedulingGates");
+    for (path, gate) in each(spec, "spec", "schedulingGates") {
+        let name = text(gate, "name");
+        if !had.iter().any(|(_, gate)| text(gate, "name") == name) {
+            let why = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+            errors.forbidden(format!("{path}.name"), &why);
+        }
+    }
 }
 
 /// The new spec, with everything that may change as it was before.
