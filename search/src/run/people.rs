@@ -1,0 +1,140 @@
+//! What people do to DaemonSets, and to what belongs to them.
+
+use daemonset_controller::model::control;
+use daemonset_controller::sim::api::resource::{
+    CONTROLLER_REVISIONS, DAEMON_SETS, DISRUPTION_BUDGETS,
+};
+use daemonset_controller::sim::kubelets::script::PREFIX;
+use serde_json::{Map, Value, json};
+
+use super::{Runner, SETS, objects, undo::Undo};
+use crate::step::Millis;
+
+/// What makes the pods of a template bad.
+const FLAWS: [&str; 4] = ["crash-after", "pull-fails-after", "ready-after", "fail-after"];
+
+impl Runner<'_> {
+    fn patch_set(&mut self, set: usize, patch: &Value) -> bool {
+        let set = set % self.sets.len();
+        let done = self.cluster.patch(&DAEMON_SETS, "default", SETS[set], patch);
+        if done.is_ok() {
+            json_patch::merge(&mut self.sets[set], patch);
+        }
+        done.is_ok()
+    }
+
+    pub(super) fn spec(&mut self, set: usize, patch: &Value) -> bool {
+        self.patch_set(set, &json!({ "spec": patch }))
+    }
+
+    pub(super) fn template(
+        &mut self,
+        set: usize,
+        version: u32,
+        flaw: Option<(&str, &str)>,
+    ) -> bool {
+        let mut annotations = json!({"v": version.to_string()});
+        for what in FLAWS {
+            let after = flaw.filter(|(flaw, _)| *flaw == what).map(|(_, after)| after);
+            annotations[format!("{PREFIX}{what}")] = json!(after);
+        }
+        self.spec(set, &json!({"template": {"metadata": {"annotations": annotations}}}))
+    }
+
+    pub(super) fn key(&mut self, set: usize, key: &str, value: Option<&str>) -> bool {
+        let value = match value {
+            Some("") => self.newest_hash(set % self.sets.len()),
+            value => json!(value),
+        };
+        let annotations = json!({ (format!("{}{key}", control::PREFIX)): value });
+        self.patch_set(set, &json!({"metadata": {"annotations": annotations}}))
+    }
+
+    fn newest_revision(&self, set: usize) -> Option<Value> {
+        let uid = self.uid(set);
+        let all = self.server.all(&CONTROLLER_REVISIONS).into_iter();
+        let all = all.filter(|revision| objects::owner(revision) == uid);
+        all.max_by_key(|revision| revision["revision"].as_i64())
+    }
+
+    fn newest_hash(&self, set: usize) -> Value {
+        let newest = self.newest_revision(set).unwrap_or_default();
+        newest["metadata"]["labels"]["controller-revision-hash"].clone()
+    }
+
+    pub(super) fn remove_state(&mut self, annotation: &str) -> bool {
+        let Some(newest) = self.newest_revision(0) else {
+            return false;
+        };
+        if newest["metadata"]["annotations"][annotation].is_null() {
+            return false;
+        }
+        let patch = json!({"metadata": {"annotations": {(annotation): null}}});
+        let name = objects::text(&newest, "name");
+        self.cluster.patch(&CONTROLLER_REVISIONS, "default", name, &patch).is_ok()
+    }
+
+    pub(super) fn delete_set(&mut self, set: usize, cascade: &str, back: Millis) -> bool {
+        let set = set % self.sets.len();
+        let options = json!({"propagationPolicy": cascade});
+        let gone = self.cluster.delete(&DAEMON_SETS, "default", SETS[set], &options);
+        if gone.is_ok() {
+            self.later(back, Undo::AddSet(set));
+        }
+        gone.is_ok()
+    }
+
+    /// Makes the DaemonSet again, once the one before is gone.
+    pub(super) fn add_set(&mut self, set: usize) {
+        if self.server.get(&DAEMON_SETS, "default", SETS[set]).is_some() {
+            self.later(1_000, Undo::AddSet(set));
+            return;
+        }
+        let made = self.cluster.create(&DAEMON_SETS, &self.sets[set]);
+        made.unwrap_or_else(|why| panic!("{why}: {}", self.sets[set]));
+    }
+
+    pub(super) fn disruption(&mut self, allowed: u32, lasts: Millis) -> bool {
+        let (version, now) = (self.server.read(|store| store.version()), self.server.now());
+        let budget = json!({
+            "metadata": {
+                "name": "p", "namespace": "default", "uid": format!("p-{version}"),
+                "generation": 1, "creationTimestamp": format!("{now:.0}"),
+            },
+            "spec": {"minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                     "selector": {"matchLabels": {"app": SETS[0]}}},
+            "status": {"observedGeneration": 9, "disruptionsAllowed": allowed,
+                       "desiredHealthy": 2, "currentHealthy": 2},
+        });
+        self.server.meddle(&DISRUPTION_BUDGETS, "default", "p", |_| Some(budget));
+        self.later(lasts, Undo::Disruption);
+        true
+    }
+
+    pub(super) fn end_disruption(&self) {
+        if self.server.get(&DISRUPTION_BUDGETS, "default", "p").is_some() {
+            self.server.meddle(&DISRUPTION_BUDGETS, "default", "p", |_| None);
+        }
+    }
+
+    /// Removes all keys, gives every DaemonSet a template whose pods are well, and has it rolled
+    /// out.
+    pub(super) fn mend_sets(&mut self) {
+        for (set, name) in SETS.iter().enumerate().take(self.sets.len()) {
+            let object = self.server.get(&DAEMON_SETS, "default", name).unwrap_or_default();
+            let annotations = object["metadata"]["annotations"].as_object();
+            let keys = annotations.into_iter().flat_map(Map::keys);
+            let keys = keys.filter(|key| key.starts_with(control::PREFIX));
+            let none: Map<String, Value> = keys.map(|key| (key.clone(), Value::Null)).collect();
+            let rolling = json!({"maxUnavailable": 2, "maxSurge": 0});
+            self.patch_set(set, &json!({
+                "metadata": {"annotations": none},
+                "spec": {
+                    "minReadySeconds": 0,
+                    "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+                },
+            }));
+            self.template(set, 99, None);
+        }
+    }
+}
