@@ -55,7 +55,7 @@ pub fn soak(from: u64, until: Until, scope: &Scope, threads: usize, progress: bo
             let (histories, broken) = (tally.histories, tally.broken.len());
             bar.set_message(format!("{histories} histories, {broken} broke a promise"));
             if let Some(first) = outcome.violations.first() {
-                bar.println(format!("seed {seed}: {first}"));
+                bar.suspend(|| eprintln!("seed {seed}: {first}"));
             }
         }
     };

@@ -17,7 +17,7 @@ use crate::run::{NAMES, objects};
 const AFTER: Duration = Duration::from_secs(5);
 
 /// How many characters of a line are shown.
-const COLUMNS: usize = 180;
+const COLUMNS: usize = 400;
 
 /// The place of a line among others of the same moment, and its text.
 type Line = (Duration, u8, u64, String);
@@ -44,6 +44,14 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
                 lines.push((write.at, 1, write.version, text));
             }
         }
+        for call in state.log.iter().filter(|call| call.is("POST", "/events")) {
+            let event = call.json();
+            let (reason, note) = (event["reason"].as_str(), event["note"].as_str());
+            let note = note.or_else(|| event["message"].as_str());
+            let (reason, note) = (reason.unwrap_or(""), note.unwrap_or(""));
+            let text = format!("-        {:<11} event {reason}: {note}", call.client);
+            lines.push((call.at, 1, 0, text));
+        }
         for call in &state.log {
             let is_meant = call.is_write() && !call.is_upkeep() && !call.is_for(&call.method, "events");
             if is_meant && NAMES.contains(&&*call.client) && !wrote.contains(&call.number) {
@@ -54,6 +62,15 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
     let is_at_rest = broken.iter().any(|v| v.promise == "L1");
     let last = broken.iter().map(|v| v.at).max().filter(|_| !is_at_rest);
     lines.retain(|(at, ..)| last.is_none_or(|last| *at <= last + AFTER));
+    if is_at_rest {
+        let sets = server.all(&DAEMON_SETS);
+        let status = sets.iter().map(|set| format!(
+            "         at rest     {} {}: {}",
+            objects::text(set, "name"), set["metadata"]["annotations"], set["status"]
+        ));
+        let at = server.elapsed();
+        lines.extend(status.map(|text| (at, 3, 0, text)));
+    }
     lines.sort();
     let mut told = String::new();
     for (at, _, _, line) in lines {
