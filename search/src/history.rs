@@ -53,8 +53,8 @@ impl Scope {
     /// Short histories of few nodes, for `cargo test`.
     pub fn short() -> Scope {
         Scope {
-            nodes: 4,
-            steps: 25,
+            nodes: 2,
+            steps: 5,
             ..Scope::usual()
         }
     }

@@ -203,7 +203,7 @@ impl Runner<'_> {
             Event::Template { set, version, flaw } => self.template(*set, *version, *flaw),
             Event::Spec { set, patch } => self.spec(*set, patch),
             Event::Key { set, key, value } => self.key(*set, key, *value),
-            Event::StateRemoved { annotation } => self.remove_state(annotation),
+            Event::StateRemoved { set, nth } => self.remove_state(*set, *nth),
             Event::SetDeleted { set, cascade, back } => self.delete_set(*set, cascade, *back),
             Event::Disruption { allowed, lasts } => self.disruption(*allowed, *lasts),
             Event::Admission { method, how, lasts } => self.admission(method, *how, *lasts),

@@ -241,10 +241,12 @@ pub enum Event {
         /// The value.
         value: Option<&'static str>,
     },
-    /// A state annotation of the newest revision is removed.
+    /// A state annotation is removed from a revision.
     StateRemoved {
-        /// The annotation.
-        annotation: &'static str,
+        /// The DaemonSet.
+        set: usize,
+        /// Which of those that are there, modulo how many.
+        nth: usize,
     },
     /// A DaemonSet is deleted, and made again under its name.
     SetDeleted {
@@ -360,7 +362,9 @@ impl fmt::Display for Event {
                 let value = if value.is_empty() { "<newest hash>" } else { value };
                 write!(f, "set {set}: key {key}={value}")
             }
-            Event::StateRemoved { annotation } => write!(f, "{annotation} removed"),
+            Event::StateRemoved { set, nth } => {
+                write!(f, "set {set}: state annotation {nth} of its revisions removed")
+            }
             Event::SetDeleted { set, cascade, back } => {
                 write!(f, "set {set} is deleted ({cascade}); back after {}", seconds(*back))
             }

@@ -15,7 +15,7 @@ use daemonset_controller_search::soak::{Until, soak};
 use daemonset_controller_search::step::{Event, Step};
 
 /// How many seeds are searched.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 fn log(history: &History) -> String {
     let (_, log) = run_and(history, |server, _| server.log_text());
@@ -33,7 +33,7 @@ fn the_same_seed_gives_the_same_requests_byte_for_byte() {
             assert_eq!(first, again, "seed {}, line {n}", history.seed);
         }
         assert_eq!(first.len(), again.len());
-        assert!(first.lines().count() > 100, "{}", first.lines().count());
+        assert!(first.lines().count() > 50, "{}", first.lines().count());
     }
 }
 
@@ -63,7 +63,7 @@ fn planted() -> History {
     let mut all = (0..).map(|seed| generate::history(seed, &scope));
     all.find_map(|mut history| {
         let at = history.steps[6].at;
-        let event = Event::Planted { node: 2 };
+        let event = Event::Planted { node: 1 };
         let fault = Fault::Planted;
         history.steps.insert(6, Step { at, fault, event });
         (run(&history).broken() == Some("S1")).then_some(history)
@@ -91,7 +91,7 @@ fn late_writes_break_nothing_but_s1_which_is_counted_apart() {
         late_per_mille: 50,
         ..Scope::short()
     };
-    let tally = soak(0, Until::Seed(12), &scope, 2, false);
+    let tally = soak(0, Until::Seed(20), &scope, 2, false);
     assert!(tally.broken.is_empty(), "{:?}", tally.broken);
 }
 

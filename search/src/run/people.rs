@@ -50,27 +50,32 @@ impl Runner<'_> {
         self.patch_set(set, &json!({"metadata": {"annotations": annotations}}))
     }
 
-    fn newest_revision(&self, set: usize) -> Option<Value> {
+    fn revisions(&self, set: usize) -> impl Iterator<Item = Value> {
         let uid = self.uid(set);
         let all = self.server.all(&CONTROLLER_REVISIONS).into_iter();
-        let all = all.filter(|revision| objects::owner(revision) == uid);
-        all.max_by_key(|revision| revision["revision"].as_i64())
+        all.filter(move |revision| objects::owner(revision) == uid)
     }
 
     fn newest_hash(&self, set: usize) -> Value {
-        let newest = self.newest_revision(set).unwrap_or_default();
-        newest["metadata"]["labels"]["controller-revision-hash"].clone()
+        let newest = self.revisions(set).max_by_key(|r| r["revision"].as_i64());
+        newest.unwrap_or_default()["metadata"]["labels"]["controller-revision-hash"].clone()
     }
 
-    pub(super) fn remove_state(&mut self, annotation: &str) -> bool {
-        let Some(newest) = self.newest_revision(0) else {
-            return false;
-        };
-        if newest["metadata"]["annotations"][annotation].is_null() {
+    /// Removes one of the state annotations of the DaemonSet's revisions.
+    pub(super) fn remove_state(&mut self, set: usize, nth: usize) -> bool {
+        let mut there = Vec::new();
+        for revision in self.revisions(set % self.sets.len()) {
+            let annotations = revision["metadata"]["annotations"].as_object();
+            let keys = annotations.into_iter().flat_map(Map::keys);
+            let keys = keys.filter(|key| key.starts_with(control::STATE_PREFIX));
+            let name = objects::text(&revision, "name");
+            there.extend(keys.map(|key| (name.to_owned(), key.clone())));
+        }
+        if there.is_empty() {
             return false;
         }
-        let patch = json!({"metadata": {"annotations": {(annotation): null}}});
-        let name = objects::text(&newest, "name");
+        let (name, key) = &there[nth % there.len()];
+        let patch = json!({"metadata": {"annotations": {(key.clone()): null}}});
         self.cluster.patch(&CONTROLLER_REVISIONS, "default", name, &patch).is_ok()
     }
 
