@@ -67,7 +67,8 @@ struct ScopeArgs {
     /// How many things happen in a history
     #[arg(long, global = true, default_value_t = 200)]
     steps: usize,
-    /// Some writes of controllers take effect late, up to two minutes. S1 then has its known gap, which is counted apart
+    /// Some writes of controllers take effect late, up to two minutes. S1 then has its known gap,
+    /// which is counted apart
     #[arg(long, global = true)]
     late_writes: bool,
     /// Only these kinds of events, separated by commas
@@ -121,7 +122,12 @@ pub fn main() -> ExitCode {
     let threads = cli.threads.unwrap_or_else(cores).max(1);
     let (from, until) = match cli.command {
         Some(Command::Soak { seconds, from }) => {
-            let new = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+            let new = || {
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default()
+                    .as_millis() as u64
+            };
             let from = from.unwrap_or_else(new);
             (from, Until::Time(Duration::from_secs(seconds)))
         }
@@ -161,23 +167,36 @@ fn one(seed: u64, scope: &Scope, shrinks: bool) -> ExitCode {
             promise => outcome.broken() == Some(promise),
         };
         let short = shrink(&history, TRIES, |candidate| still(&run(candidate)));
-        println!("of {} steps {} are left:", history.steps.len(), short.steps.len());
+        println!(
+            "of {} steps {} are left:",
+            history.steps.len(),
+            short.steps.len()
+        );
         tell(&short);
     } else {
         tell(&history);
     }
-    println!("replay it: daemonset-controller-search --seed {seed}{}", same(scope));
+    println!(
+        "replay it: daemonset-controller-search --seed {seed}{}",
+        same(scope)
+    );
     ExitCode::from(u8::from(outcome.broken().is_some()))
 }
 
 /// The options that give this scope.
 fn same(scope: &Scope) -> String {
-    let late = if scope.late_per_mille > 0 { " --late-writes" } else { "" };
+    let late = if scope.late_per_mille > 0 {
+        " --late-writes"
+    } else {
+        ""
+    };
     format!(" --nodes {} --steps {}{late}", scope.nodes, scope.steps)
 }
 
 fn tell(history: &History) {
-    let (outcome, told) = run_and(history, |server, outcome| timeline::tell(history, server, outcome));
+    let (outcome, told) = run_and(history, |server, outcome| {
+        timeline::tell(history, server, outcome)
+    });
     print!("{history}\n{}", told.unwrap_or_default());
     for violation in &outcome.violations {
         println!("{violation}");

@@ -176,11 +176,14 @@ mod tests {
 
     #[test]
     fn each_kind_is_drawn_as_often_as_its_rate_says() {
-        let faults = Faults::none()
-            .with(Fault::Lag, 2)
-            .with(Fault::Template, 1);
+        let faults = Faults::none().with(Fault::Lag, 2).with(Fault::Template, 1);
         let drawn: Vec<_> = (0..4).map(|n| faults.draw(n)).collect();
-        let expected = [Some(Fault::Lag), Some(Fault::Lag), Some(Fault::Template), None];
+        let expected = [
+            Some(Fault::Lag),
+            Some(Fault::Lag),
+            Some(Fault::Template),
+            None,
+        ];
         assert_eq!(drawn, expected);
         assert_eq!(faults.sum(), 3);
         assert_eq!(Faults::none().draw(0), None);

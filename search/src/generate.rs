@@ -19,19 +19,33 @@ const MORE_NODES: usize = 4;
 /// newest revision.
 const KEYS: [(&str, &[&str]); 10] = [
     ("hold", &["rollout", "all", "off"]),
-    ("canary", &["1", "2", "40%", "100%", "pool=0", "pool=none", "off"]),
-    ("order", &["pool", "pool=1>0", "kubernetes.io/hostname", "off"]),
+    (
+        "canary",
+        &["1", "2", "40%", "100%", "pool=0", "pool=none", "off"],
+    ),
+    (
+        "order",
+        &["pool", "pool=1>0", "kubernetes.io/hostname", "off"],
+    ),
     ("bake", &["0s", "5s", "1m", "approval"]),
     ("approve", &["", "0123456789"]),
     ("deadline", &["0s", "3s", "1m", "off"]),
     (
         "on-failure",
         &[
-            "pause", "pause,tolerate=1", "continue", "pause,tolerate=40%", "rollback",
-            "rollback,tolerate=1", "off",
+            "pause",
+            "pause,tolerate=1",
+            "continue",
+            "pause,tolerate=40%",
+            "rollback",
+            "rollback,tolerate=1",
+            "off",
         ],
     ),
-    ("budget", &["strict", "bad-nodes=40%", "strict,bad-nodes=1", "off"]),
+    (
+        "budget",
+        &["strict", "bad-nodes=40%", "strict,bad-nodes=1", "off"],
+    ),
     ("replace-by", &["eviction", "off"]),
     (
         "resources",
@@ -73,12 +87,17 @@ pub fn history(seed: u64, scope: &Scope) -> History {
     ]);
     // How far two may be behind each other is limited by the known gap (docs/design.md).
     (maker.lag, maker.slow) = match maker.controllers {
-        Controllers::One => (maker.one_of(&[0, 300, 9_000]), maker.one_of(&[1, 100, 1_500])),
+        Controllers::One => (
+            maker.one_of(&[0, 300, 9_000]),
+            maker.one_of(&[1, 100, 1_500]),
+        ),
         _ => (maker.one_of(&[0, 100]), maker.one_of(&[1, 100])),
     };
     maker.sets = maker.one_of(&[1, 1, 2]);
     let sets = (0..maker.sets).map(|_| maker.set()).collect();
-    let pools = (0..scope.nodes as usize + MORE_NODES).map(|_| maker.pool()).collect();
+    let pools = (0..scope.nodes as usize + MORE_NODES)
+        .map(|_| maker.pool())
+        .collect();
     let steps = maker.steps(scope);
     History {
         seed,
@@ -117,7 +136,11 @@ impl Maker {
             // The first step goes by turns: a few dozen seeds have all kinds.
             let turn = Fault::ALL[(self.seed % Fault::ALL.len() as u64) as usize];
             let is_turn = steps.is_empty() && scope.faults.rate(turn) > 0;
-            let drawn = if is_turn { Some(turn) } else { scope.faults.draw(number) };
+            let drawn = if is_turn {
+                Some(turn)
+            } else {
+                scope.faults.draw(number)
+            };
             if let Some(fault) = drawn {
                 let event = self.event(fault);
                 steps.push(Step { at, fault, event });
@@ -155,8 +178,7 @@ impl Maker {
     fn set(&mut self) -> Set {
         let mut template = json!({"containers": [{"name": "c", "image": "i"}]});
         if self.dice.random_bool(0.3) {
-            template["containers"][0]["resources"] =
-                json!({"requests": {"cpu": "10m", "memory": "10Mi"}, "limits": {"memory": "400Mi"}});
+            template["containers"][0]["resources"] = json!({"requests": {"cpu": "10m", "memory": "10Mi"}, "limits": {"memory": "400Mi"}});
         }
         if self.dice.random_bool(0.2) {
             template["nodeSelector"] = json!({"pool": "0"});

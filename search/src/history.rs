@@ -129,7 +129,11 @@ impl fmt::Display for History {
             self.nodes,
             self.lag,
             self.slow,
-            if self.late.is_some() { ", late writes" } else { "" },
+            if self.late.is_some() {
+                ", late writes"
+            } else {
+                ""
+            },
         )?;
         for (number, set) in self.sets.iter().enumerate() {
             writeln!(f, "set {number}: {}", set.spec)?;

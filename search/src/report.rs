@@ -27,7 +27,11 @@ pub fn text(tally: &Tally, took: Duration, threads: usize) -> String {
     let controllers: Vec<String> = controllers.map(|(who, n)| format!("{who:?} {n}")).collect();
     let _ = writeln!(text, "controllers: {}", controllers.join(", "));
     let _ = writeln!(text, "events by kind ({} were skipped):", tally.skipped);
-    let kinds: Vec<String> = tally.steps.iter().map(|(f, n)| format!("{f} {n}")).collect();
+    let kinds: Vec<String> = tally
+        .steps
+        .iter()
+        .map(|(f, n)| format!("{f} {n}"))
+        .collect();
     for row in kinds.chunks(5) {
         let _ = writeln!(text, "  {}", row.join(", "));
     }
@@ -38,7 +42,11 @@ pub fn text(tally: &Tally, took: Duration, threads: usize) -> String {
             tally.with_known_gap, tally.known_gap
         );
     }
-    let _ = writeln!(text, "histories that broke a promise: {}", tally.broken.len());
+    let _ = writeln!(
+        text,
+        "histories that broke a promise: {}",
+        tally.broken.len()
+    );
     for broken in tally.broken.values().take(20) {
         let what: String = broken.what.chars().take(300).collect();
         let _ = writeln!(text, "  seed {}: {what}", broken.seed);
@@ -48,9 +56,15 @@ pub fn text(tally: &Tally, took: Duration, threads: usize) -> String {
 
 /// The same as JSON.
 pub fn json(tally: &Tally, took: Duration, threads: usize) -> Value {
-    let steps = tally.steps.iter().map(|(f, n)| (f.name().to_owned(), json!(n)));
+    let steps = tally
+        .steps
+        .iter()
+        .map(|(f, n)| (f.name().to_owned(), json!(n)));
     let steps: serde_json::Map<String, Value> = steps.collect();
-    let gap = tally.known_gap.iter().map(|(by, n)| (format!("{by:?}"), json!(n)));
+    let gap = tally
+        .known_gap
+        .iter()
+        .map(|(by, n)| (format!("{by:?}"), json!(n)));
     let gap: serde_json::Map<String, Value> = gap.collect();
     let broken = tally.broken.values();
     let broken: Vec<Value> = broken

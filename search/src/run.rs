@@ -54,7 +54,9 @@ pub fn run_and<R>(
         })
     });
     let (mut outcome, told) = result.map_or_else(Default::default, |(o, told)| (o, Some(told)));
-    let said = panics.into_iter().map(|said| violation("panic", outcome.elapsed, said));
+    let said = panics
+        .into_iter()
+        .map(|said| violation("panic", outcome.elapsed, said));
     outcome.violations.splice(0..0, said);
     (outcome, told)
 }
@@ -162,7 +164,11 @@ impl Runner<'_> {
             if now >= until {
                 return;
             }
-            let next = self.undo.keys().next().map_or(until, |(at, _)| until.min(*at));
+            let next = self
+                .undo
+                .keys()
+                .next()
+                .map_or(until, |(at, _)| until.min(*at));
             if self.armed.is_empty() {
                 sleep(next - now).await;
             } else {
@@ -181,12 +187,18 @@ impl Runner<'_> {
     /// Begins an event; false if there is nothing to do it to.
     async fn begin(&mut self, event: &Event) -> bool {
         match event {
-            Event::Requests { who, method, trouble, times } => {
-                self.trouble(*who, method, *trouble, *times)
-            }
-            Event::Killed { who, after, takes_effect, back } => {
-                self.arm(*who, *after, *takes_effect, *back)
-            }
+            Event::Requests {
+                who,
+                method,
+                trouble,
+                times,
+            } => self.trouble(*who, method, *trouble, *times),
+            Event::Killed {
+                who,
+                after,
+                takes_effect,
+                back,
+            } => self.arm(*who, *after, *takes_effect, *back),
             Event::Stopped { who, back } => self.stop(*who, *back).await,
             Event::Partitioned { who, lasts } => self.partition(*who, *lasts),
             Event::Lag { who, kind, lag } => self.lag(*who, *kind, *lag),
@@ -195,9 +207,18 @@ impl Runner<'_> {
             Event::NodeAdded { .. } => self.more_nodes(),
             Event::NodeRemoved { node, back } => self.remove_node(*node, *back),
             Event::Pool { node, pool } => self.pool(*node, *pool),
-            Event::Tainted { node, effect, lasts } => self.taint(*node, effect, *lasts),
+            Event::Tainted {
+                node,
+                effect,
+                lasts,
+            } => self.taint(*node, effect, *lasts),
             Event::NotReady { node, lasts } => self.not_ready(*node, *lasts),
-            Event::Script { node, what, after, lasts } => self.script(*node, what, after, *lasts),
+            Event::Script {
+                node,
+                what,
+                after,
+                lasts,
+            } => self.script(*node, what, after, *lasts),
             Event::Pod { set, node, end } => self.pod(*set, *node, *end),
             Event::Planted { node } => self.plant(*node).await,
             Event::Template { set, version, flaw } => self.template(*set, *version, *flaw),

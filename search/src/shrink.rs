@@ -4,8 +4,8 @@
 use crate::history::{Controllers, History};
 use crate::step::Step;
 
-/// The shortest history that was found, for which `fails` still holds, with at most `tries` calls of
-/// it. `fails` must hold for the history itself.
+/// The shortest history that was found, for which `fails` still holds, with at most `tries` calls
+/// of it. `fails` must hold for the history itself.
 pub fn shrink(history: &History, tries: usize, fails: impl FnMut(&History) -> bool) -> History {
     let mut shrinker = Shrinker {
         best: history.clone(),

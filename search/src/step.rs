@@ -311,27 +311,58 @@ fn seconds(time: Millis) -> String {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Requests { who, method, trouble, times } => {
-                write!(f, "the next {times} {method} of {}: {trouble:?}", who.name())
+            Event::Requests {
+                who,
+                method,
+                trouble,
+                times,
+            } => {
+                write!(
+                    f,
+                    "the next {times} {method} of {}: {trouble:?}",
+                    who.name()
+                )
             }
-            Event::Killed { who, after, takes_effect, back } => {
+            Event::Killed {
+                who,
+                after,
+                takes_effect,
+                back,
+            } => {
                 let effect = if *takes_effect { "takes" } else { "takes no" };
                 let (who, back) = (who.name(), seconds(*back));
-                write!(f, "{who} is killed after {after} more calls, the next {effect} effect; back after {back}")
+                write!(
+                    f,
+                    "{who} is killed after {after} more calls, the next {effect} effect; back after {back}"
+                )
             }
             Event::Stopped { who, back } => {
-                write!(f, "{} is asked to end; back after {}", who.name(), seconds(*back))
+                write!(
+                    f,
+                    "{} is asked to end; back after {}",
+                    who.name(),
+                    seconds(*back)
+                )
             }
             Event::Partitioned { who, lasts } => {
                 write!(f, "{} is cut off for {}", who.name(), seconds(*lasts))
             }
             Event::Lag { who, kind, lag } => {
                 let kind = kind.map_or("all kinds".into(), |kind| format!("{kind:?}"));
-                write!(f, "{}'s watches of {kind} lag by {}", who.name(), seconds(*lag))
+                write!(
+                    f,
+                    "{}'s watches of {kind} lag by {}",
+                    who.name(),
+                    seconds(*lag)
+                )
             }
             Event::Silent { who, kind, lasts } => {
                 let lasts = seconds(*lasts);
-                write!(f, "{}'s watches of {kind:?} are silent for {lasts}", who.name())
+                write!(
+                    f,
+                    "{}'s watches of {kind:?} are silent for {lasts}",
+                    who.name()
+                )
             }
             Event::Cut { kind, expired } => {
                 let how = if *expired { " with 410" } else { "" };
@@ -342,14 +373,31 @@ impl fmt::Display for Event {
                 write!(f, "node n{node} is removed; back after {}", seconds(*back))
             }
             Event::Pool { node, pool } => write!(f, "node n{node} is of pool {pool}"),
-            Event::Tainted { node, effect, lasts } => {
-                write!(f, "node n{node} is tainted {effect} for {}", seconds(*lasts))
+            Event::Tainted {
+                node,
+                effect,
+                lasts,
+            } => {
+                write!(
+                    f,
+                    "node n{node} is tainted {effect} for {}",
+                    seconds(*lasts)
+                )
             }
             Event::NotReady { node, lasts } => {
                 write!(f, "node n{node} is not ready for {}", seconds(*lasts))
             }
-            Event::Script { node, what, after, lasts } => {
-                write!(f, "pods of n{node}: {what} {after}, for {}", seconds(*lasts))
+            Event::Script {
+                node,
+                what,
+                after,
+                lasts,
+            } => {
+                write!(
+                    f,
+                    "pods of n{node}: {what} {after}, for {}",
+                    seconds(*lasts)
+                )
             }
             Event::Pod { set, node, end } => write!(f, "pod of set {set} on n{node}: {end:?}"),
             Event::Template { set, version, flaw } => {
@@ -357,22 +405,49 @@ impl fmt::Display for Event {
                 write!(f, "set {set}: template {version}{flaw}")
             }
             Event::Spec { set, patch } => write!(f, "set {set}: {patch}"),
-            Event::Key { set, key, value: None } => write!(f, "set {set}: key {key} removed"),
-            Event::Key { set, key, value: Some(value) } => {
-                let value = if value.is_empty() { "<newest hash>" } else { value };
+            Event::Key {
+                set,
+                key,
+                value: None,
+            } => write!(f, "set {set}: key {key} removed"),
+            Event::Key {
+                set,
+                key,
+                value: Some(value),
+            } => {
+                let value = if value.is_empty() {
+                    "<newest hash>"
+                } else {
+                    value
+                };
                 write!(f, "set {set}: key {key}={value}")
             }
             Event::StateRemoved { set, nth } => {
-                write!(f, "set {set}: state annotation {nth} of its revisions removed")
+                write!(
+                    f,
+                    "set {set}: state annotation {nth} of its revisions removed"
+                )
             }
             Event::SetDeleted { set, cascade, back } => {
-                write!(f, "set {set} is deleted ({cascade}); back after {}", seconds(*back))
+                write!(
+                    f,
+                    "set {set} is deleted ({cascade}); back after {}",
+                    seconds(*back)
+                )
             }
             Event::Disruption { allowed, lasts } => {
-                write!(f, "a disruption budget allows {allowed}, for {}", seconds(*lasts))
+                write!(
+                    f,
+                    "a disruption budget allows {allowed}, for {}",
+                    seconds(*lasts)
+                )
             }
             Event::Admission { method, how, lasts } => {
-                write!(f, "admission of {method} pods: {how:?}, for {}", seconds(*lasts))
+                write!(
+                    f,
+                    "admission of {method} pods: {how:?}, for {}",
+                    seconds(*lasts)
+                )
             }
             Event::PartGone { part, lasts } => {
                 write!(f, "no {} for {}", part.name(), seconds(*lasts))

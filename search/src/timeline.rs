@@ -27,7 +27,12 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
     let mut lines: Vec<Line> = Vec::new();
     for (number, step) in history.steps.iter().enumerate() {
         let at = Duration::from_millis(step.at);
-        lines.push((at, 0, number as u64, format!("         step        {}", step.event)));
+        lines.push((
+            at,
+            0,
+            number as u64,
+            format!("         step        {}", step.event),
+        ));
     }
     let known_gap = outcome.known_gap.iter().map(|(_, violation)| violation);
     let broken: Vec<_> = outcome.violations.iter().chain(known_gap).collect();
@@ -53,7 +58,8 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
             lines.push((call.at, 1, 0, text));
         }
         for call in &state.log {
-            let is_meant = call.is_write() && !call.is_upkeep() && !call.is_for(&call.method, "events");
+            let is_meant =
+                call.is_write() && !call.is_upkeep() && !call.is_for(&call.method, "events");
             if is_meant && NAMES.contains(&&*call.client) && !wrote.contains(&call.number) {
                 lines.push((call.at, 1, 0, of_call(call)));
             }
@@ -64,10 +70,14 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
     lines.retain(|(at, ..)| last.is_none_or(|last| *at <= last + AFTER));
     if is_at_rest {
         let sets = server.all(&DAEMON_SETS);
-        let status = sets.iter().map(|set| format!(
-            "         at rest     {} {}: {}",
-            objects::text(set, "name"), set["metadata"]["annotations"], set["status"]
-        ));
+        let status = sets.iter().map(|set| {
+            format!(
+                "         at rest     {} {}: {}",
+                objects::text(set, "name"),
+                set["metadata"]["annotations"],
+                set["status"]
+            )
+        });
         let at = server.elapsed();
         lines.extend(status.map(|text| (at, 3, 0, text)));
     }
@@ -84,19 +94,37 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
 fn of_write(write: &Write, request: Option<&Entry>) -> String {
     let object = &write.object;
     let (by, how) = request.map_or(("people", String::new()), |call| {
-        let lost = if call.ended.is_none() { ", unanswered" } else { "" };
+        let lost = if call.ended.is_none() {
+            ", unanswered"
+        } else {
+            ""
+        };
         let sent = call.at.as_secs_f64();
-        (&*call.client, format!(" [{}, sent {sent:.3}{lost}]", call.method))
+        (
+            &*call.client,
+            format!(" [{}, sent {sent:.3}{lost}]", call.method),
+        )
     });
-    let mut what = format!("{:?} {} {}", write.change, write.resource.plural, objects::text(object, "name"));
+    let mut what = format!(
+        "{:?} {} {}",
+        write.change,
+        write.resource.plural,
+        objects::text(object, "name")
+    );
     if *write.resource == PODS {
         let phase = object["status"]["phase"].as_str().unwrap_or("");
         let conditions = object["status"]["conditions"].as_array();
         let is_ready = conditions.is_some_and(|all| {
-            all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+            all.iter()
+                .any(|c| c["type"] == "Ready" && c["status"] == "True")
         });
         let hash = object["metadata"]["labels"]["controller-revision-hash"].as_str();
-        let _ = write!(what, " on {} {phase} {}", objects::target(object), hash.unwrap_or(""));
+        let _ = write!(
+            what,
+            " on {} {phase} {}",
+            objects::target(object),
+            hash.unwrap_or("")
+        );
         if is_ready {
             what.push_str(" ready");
         }
@@ -112,10 +140,16 @@ fn of_write(write: &Write, request: Option<&Entry>) -> String {
 
 /// A request that wrote nothing.
 fn of_call(call: &Entry) -> String {
-    let name = call.json()["metadata"]["name"].as_str().unwrap_or("").to_owned();
+    let name = call.json()["metadata"]["name"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
     let code = match (call.ended, call.code) {
         (None, _) => "no answer".to_owned(),
         (Some(_), code) => code.to_string(),
     };
-    format!("-        {:<11} {} {} {name}: {code}", call.client, call.method, call.path)
+    format!(
+        "-        {:<11} {} {} {name}: {code}",
+        call.client, call.method, call.path
+    )
 }

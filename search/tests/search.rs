@@ -98,7 +98,9 @@ fn late_writes_break_nothing_but_s1_which_is_counted_apart() {
 #[test]
 fn a_violation_is_told_with_its_seed_and_timeline_and_the_exit_code_is_1() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daemonset-controller-search"));
-    command.args(["--seeds", "0-1", "--nodes", "2", "--steps", "2", "--only", "planted"]);
+    command.args([
+        "--seeds", "0-1", "--nodes", "2", "--steps", "2", "--only", "planted",
+    ]);
     let output = command.output().expect("it runs");
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{told}");

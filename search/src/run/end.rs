@@ -75,7 +75,10 @@ impl Runner<'_> {
             self.start(who);
         }
         for part in [
-            Part::Scheduler, Part::Kubelets, Part::GarbageCollector, Part::PodGarbageCollector,
+            Part::Scheduler,
+            Part::Kubelets,
+            Part::GarbageCollector,
+            Part::PodGarbageCollector,
         ] {
             self.cluster.switch(part, true);
         }
@@ -91,12 +94,14 @@ impl Runner<'_> {
                 self.later(0, Undo::AddSet(set));
             }
         }
-        self.advance(self.server.elapsed() + Duration::from_secs(1)).await;
+        self.advance(self.server.elapsed() + Duration::from_secs(1))
+            .await;
         for _ in 0..60 {
             if self.undo.is_empty() {
                 break;
             }
-            self.advance(self.server.elapsed() + Duration::from_secs(1)).await;
+            self.advance(self.server.elapsed() + Duration::from_secs(1))
+                .await;
         }
         self.mend_sets();
         self.mend_pods();
@@ -119,7 +124,11 @@ impl Runner<'_> {
         let mut wrong = Vec::new();
         for name in &SETS[..self.sets.len()] {
             let Some(set) = self.server.get(&DAEMON_SETS, "default", name) else {
-                wrong.push(violation("L1", self.server.elapsed(), format!("{name} is not there")));
+                wrong.push(violation(
+                    "L1",
+                    self.server.elapsed(),
+                    format!("{name} is not there"),
+                ));
                 continue;
             };
             let wanted = &set["status"]["desiredNumberScheduled"];
@@ -138,7 +147,9 @@ impl Runner<'_> {
     pub(super) fn look_for_its_end(&mut self, controller: &Controller) {
         if !controller.is_running() {
             let what = "a controller ended by itself";
-            self.outcome.violations.push(violation("panic", self.server.elapsed(), what));
+            self.outcome
+                .violations
+                .push(violation("panic", self.server.elapsed(), what));
         }
     }
 
@@ -155,7 +166,9 @@ impl Runner<'_> {
         let tasks = Handle::current().metrics().num_alive_tasks();
         if tasks > 0 {
             let what = format!("{tasks} tasks are left");
-            self.outcome.violations.push(violation("leak", self.server.elapsed(), what));
+            self.outcome
+                .violations
+                .push(violation("leak", self.server.elapsed(), what));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The known gap of S1 (`docs/design.md`): histories stay away from it, unless writes are late; then
-//! what breaks S1 in that way is told apart.
+//! The known gap of S1 (`docs/design.md`): histories stay away from it, unless writes are late;
+//! then what breaks S1 in that way is told apart.
 
 use std::time::Duration;
 

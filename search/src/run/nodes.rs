@@ -31,7 +31,12 @@ impl Runner<'_> {
     }
 
     fn register(&mut self, number: u32) {
-        let pool = self.history.pools.get(number as usize).copied().unwrap_or(0);
+        let pool = self
+            .history
+            .pools
+            .get(number as usize)
+            .copied()
+            .unwrap_or(0);
         let mut spec = NodeSpec::new(format!("n{number}")).label("pool", &pool.to_string());
         for what in ["ready-after", "terminate-after"] {
             if let Some(after) = usual(number, what).as_str() {
@@ -54,7 +59,9 @@ impl Runner<'_> {
         if !self.is_calm(node) {
             return false;
         }
-        let gone = self.cluster.delete(&NODES, "", &format!("n{node}"), &Value::Null);
+        let gone = self
+            .cluster
+            .delete(&NODES, "", &format!("n{node}"), &Value::Null);
         if gone.is_ok() {
             if back == 0 {
                 self.register(node);
@@ -85,7 +92,8 @@ impl Runner<'_> {
     pub(super) fn taint(&mut self, node: u32, effect: &str, lasts: Millis) -> bool {
         let node = self.node(node);
         let taints = json!([{"key": "away", "value": "yes", "effect": effect}]);
-        let done = self.is_calm(node) && self.patch_node(node, &json!({"spec": {"taints": taints}}));
+        let done =
+            self.is_calm(node) && self.patch_node(node, &json!({"spec": {"taints": taints}}));
         if done {
             let none = json!({"spec": {"taints": null}});
             self.later(lasts, Undo::Node(node, none));
@@ -126,7 +134,11 @@ impl Runner<'_> {
             self.turn_node(node, true);
             let mut annotations = json!({});
             for what in [
-                "crash-after", "pull-fails-after", "ready-after", "fail-after", "succeed-after",
+                "crash-after",
+                "pull-fails-after",
+                "ready-after",
+                "fail-after",
+                "succeed-after",
                 "terminate-after",
             ] {
                 annotations[format!("{PREFIX}{what}")] = usual(node, what);

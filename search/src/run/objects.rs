@@ -34,7 +34,9 @@ pub fn owner(object: &Value) -> &str {
 pub fn target(pod: &Value) -> &str {
     let terms = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution\
                  /nodeSelectorTerms/0/matchFields/0/values/0";
-    let bound = pod["spec"]["nodeName"].as_str().filter(|name| !name.is_empty());
+    let bound = pod["spec"]["nodeName"]
+        .as_str()
+        .filter(|name| !name.is_empty());
     bound.or_else(|| pod.pointer(terms)?.as_str()).unwrap_or("")
 }
 

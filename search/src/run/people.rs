@@ -11,12 +11,19 @@ use super::{Runner, SETS, objects, undo::Undo};
 use crate::step::Millis;
 
 /// What makes the pods of a template bad.
-const FLAWS: [&str; 4] = ["crash-after", "pull-fails-after", "ready-after", "fail-after"];
+const FLAWS: [&str; 4] = [
+    "crash-after",
+    "pull-fails-after",
+    "ready-after",
+    "fail-after",
+];
 
 impl Runner<'_> {
     fn patch_set(&mut self, set: usize, patch: &Value) -> bool {
         let set = set % self.sets.len();
-        let done = self.cluster.patch(&DAEMON_SETS, "default", SETS[set], patch);
+        let done = self
+            .cluster
+            .patch(&DAEMON_SETS, "default", SETS[set], patch);
         if done.is_ok() {
             json_patch::merge(&mut self.sets[set], patch);
         }
@@ -35,10 +42,15 @@ impl Runner<'_> {
     ) -> bool {
         let mut annotations = json!({"v": version.to_string()});
         for what in FLAWS {
-            let after = flaw.filter(|(flaw, _)| *flaw == what).map(|(_, after)| after);
+            let after = flaw
+                .filter(|(flaw, _)| *flaw == what)
+                .map(|(_, after)| after);
             annotations[format!("{PREFIX}{what}")] = json!(after);
         }
-        self.spec(set, &json!({"template": {"metadata": {"annotations": annotations}}}))
+        self.spec(
+            set,
+            &json!({"template": {"metadata": {"annotations": annotations}}}),
+        )
     }
 
     pub(super) fn key(&mut self, set: usize, key: &str, value: Option<&str>) -> bool {
@@ -76,13 +88,17 @@ impl Runner<'_> {
         }
         let (name, key) = &there[nth % there.len()];
         let patch = json!({"metadata": {"annotations": {(key.clone()): null}}});
-        self.cluster.patch(&CONTROLLER_REVISIONS, "default", name, &patch).is_ok()
+        self.cluster
+            .patch(&CONTROLLER_REVISIONS, "default", name, &patch)
+            .is_ok()
     }
 
     pub(super) fn delete_set(&mut self, set: usize, cascade: &str, back: Millis) -> bool {
         let set = set % self.sets.len();
         let options = json!({"propagationPolicy": cascade});
-        let gone = self.cluster.delete(&DAEMON_SETS, "default", SETS[set], &options);
+        let gone = self
+            .cluster
+            .delete(&DAEMON_SETS, "default", SETS[set], &options);
         if gone.is_ok() {
             self.later(back, Undo::AddSet(set));
         }
@@ -91,7 +107,11 @@ impl Runner<'_> {
 
     /// Makes the DaemonSet again, once the one before is gone.
     pub(super) fn add_set(&mut self, set: usize) {
-        if self.server.get(&DAEMON_SETS, "default", SETS[set]).is_some() {
+        if self
+            .server
+            .get(&DAEMON_SETS, "default", SETS[set])
+            .is_some()
+        {
             self.later(1_000, Undo::AddSet(set));
             return;
         }
@@ -111,14 +131,20 @@ impl Runner<'_> {
             "status": {"observedGeneration": 9, "disruptionsAllowed": allowed,
                        "desiredHealthy": 2, "currentHealthy": 2},
         });
-        self.server.meddle(&DISRUPTION_BUDGETS, "default", "p", |_| Some(budget));
+        self.server
+            .meddle(&DISRUPTION_BUDGETS, "default", "p", |_| Some(budget));
         self.later(lasts, Undo::Disruption);
         true
     }
 
     pub(super) fn end_disruption(&self) {
-        if self.server.get(&DISRUPTION_BUDGETS, "default", "p").is_some() {
-            self.server.meddle(&DISRUPTION_BUDGETS, "default", "p", |_| None);
+        if self
+            .server
+            .get(&DISRUPTION_BUDGETS, "default", "p")
+            .is_some()
+        {
+            self.server
+                .meddle(&DISRUPTION_BUDGETS, "default", "p", |_| None);
         }
     }
 
@@ -126,19 +152,25 @@ impl Runner<'_> {
     /// out.
     pub(super) fn mend_sets(&mut self) {
         for (set, name) in SETS.iter().enumerate().take(self.sets.len()) {
-            let object = self.server.get(&DAEMON_SETS, "default", name).unwrap_or_default();
+            let object = self
+                .server
+                .get(&DAEMON_SETS, "default", name)
+                .unwrap_or_default();
             let annotations = object["metadata"]["annotations"].as_object();
             let keys = annotations.into_iter().flat_map(Map::keys);
             let keys = keys.filter(|key| key.starts_with(control::PREFIX));
             let none: Map<String, Value> = keys.map(|key| (key.clone(), Value::Null)).collect();
             let rolling = json!({"maxUnavailable": 2, "maxSurge": 0});
-            self.patch_set(set, &json!({
-                "metadata": {"annotations": none},
-                "spec": {
-                    "minReadySeconds": 0,
-                    "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
-                },
-            }));
+            self.patch_set(
+                set,
+                &json!({
+                    "metadata": {"annotations": none},
+                    "spec": {
+                        "minReadySeconds": 0,
+                        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+                    },
+                }),
+            );
             self.template(set, 99, None);
         }
     }

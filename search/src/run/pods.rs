@@ -30,14 +30,18 @@ impl Runner<'_> {
     pub(super) fn pod(&mut self, set: usize, node: u32, end: End) -> bool {
         let (uid, node) = (self.uid(set % self.sets.len()), self.node(node));
         let name = format!("n{node}");
-        let pod = self.server.read(|store| objects::live_pod(store, &uid, &name));
+        let pod = self
+            .server
+            .read(|store| objects::live_pod(store, &uid, &name));
         let Some(pod) = pod.filter(|_| self.is_calm(node)) else {
             return false;
         };
         // Whoever has missed a pod's coming, its end, its successor and its deletion makes a second
         // one (docs/design.md, "Known gap"): one that not everybody knows of is only deleted.
         let end = match end {
-            End::Fails(_) if self.history.late.is_none() && !self.is_known(&pod) => End::Deleted(true),
+            End::Fails(_) if self.history.late.is_none() && !self.is_known(&pod) => {
+                End::Deleted(true)
+            }
             end => end,
         };
         let path = format!("{}/{}", PODS.path("default"), objects::text(&pod, "name"));
@@ -56,7 +60,8 @@ impl Runner<'_> {
                     "apiVersion": "policy/v1", "kind": "Eviction",
                     "metadata": {"name": objects::text(&pod, "name"), "namespace": "default"},
                 });
-                self.server.perform("POST", &format!("{path}/eviction"), &eviction)
+                self.server
+                    .perform("POST", &format!("{path}/eviction"), &eviction)
             }
             End::LabelStolen => {
                 let labels = json!({"metadata": {"labels": {"app": "stolen"}}});
@@ -73,7 +78,9 @@ impl Runner<'_> {
     /// Posts a second pod of the first DaemonSet to a node, as a controller.
     pub(super) async fn plant(&mut self, node: u32) -> bool {
         let (uid, name) = (self.uid(0), format!("n{}", self.node(node)));
-        let pod = self.server.read(|store| objects::live_pod(store, &uid, &name));
+        let pod = self
+            .server
+            .read(|store| objects::live_pod(store, &uid, &name));
         let Some(pod) = pod else { return false };
         let mut twin = json!({
             "metadata": {"name": format!("planted-{}", self.server.requests_so_far())},

@@ -61,7 +61,12 @@ impl Runner<'_> {
         true
     }
 
-    pub(super) fn admission(&mut self, method: &'static str, how: Admission, lasts: Millis) -> bool {
+    pub(super) fn admission(
+        &mut self,
+        method: &'static str,
+        how: Admission,
+        lasts: Millis,
+    ) -> bool {
         let act = match how {
             Admission::Hangs => Act::Hang,
             Admission::Denies => Act::Refuse(ApiStatus::new(
@@ -77,9 +82,7 @@ impl Runner<'_> {
         };
         let is_on = self.rule_that_ends(lasts);
         let is_meant = move |c: &Entry| {
-            is_on.load(Ordering::Relaxed)
-                && c.is_for(method, "pods")
-                && NAMES.contains(&&*c.client)
+            is_on.load(Ordering::Relaxed) && c.is_for(method, "pods") && NAMES.contains(&&*c.client)
         };
         self.server.rule(usize::MAX, is_meant, act);
         true
@@ -104,7 +107,11 @@ impl Runner<'_> {
             told.fetch_or(is_it, Ordering::Relaxed);
             is_it
         };
-        let act = if takes_effect { Act::Late(FOREVER) } else { Act::Hang };
+        let act = if takes_effect {
+            Act::Late(FOREVER)
+        } else {
+            Act::Hang
+        };
         self.server.rule(1, is_meant, act);
         self.begun += 1;
         let armed = Armed {
@@ -190,7 +197,8 @@ impl Runner<'_> {
     }
 
     pub(super) fn silence(&mut self, who: Who, kind: Kind, lasts: Millis) -> bool {
-        self.server.gate(who.name(), kind.resource(), Some(Gate::Shut));
+        self.server
+            .gate(who.name(), kind.resource(), Some(Gate::Shut));
         self.later(lasts, Undo::Deliver(who, kind));
         true
     }
