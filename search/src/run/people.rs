@@ -148,6 +148,22 @@ impl Runner<'_> {
         }
     }
 
+    /// The template generation of a DaemonSet.
+    fn generation(&self, set: usize) -> i64 {
+        let object = self
+            .server
+            .get(&DAEMON_SETS, "default", SETS[set])
+            .unwrap_or_default();
+        number(&object["metadata"]["annotations"]["deprecated.daemonset.template.generation"])
+    }
+
+    /// The highest template generation that a pod has by its label.
+    fn highest_generation(&self) -> i64 {
+        let pods = self.server.pods().into_iter();
+        let labels = pods.map(|pod| number(&pod["metadata"]["labels"]["pod-template-generation"]));
+        labels.max().unwrap_or(0)
+    }
+
     /// Removes all keys, gives every DaemonSet a template whose pods are well, and has it rolled
     /// out.
     pub(super) fn mend_sets(&mut self) {
@@ -171,7 +187,22 @@ impl Runner<'_> {
                     },
                 }),
             );
-            self.template(set, 99, None);
+            // An orphan that a DaemonSet of this name left behind is of the current revision where
+            // its template generation is the same, whatever its hash says: the built-in
+            // controller's rule. So the last template has a generation that no pod has.
+            for version in 99..200 {
+                self.template(set, version, None);
+                if self.generation(set) > self.highest_generation() {
+                    break;
+                }
+            }
         }
     }
+}
+
+fn number(value: &Value) -> i64 {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
