@@ -141,6 +141,25 @@ impl Maker {
             } else {
                 scope.faults.draw(number)
             };
+            if is_turn && turn == Fault::StateEdited {
+                // There is state only where a template changed under rollout control.
+                let (set, version) = (0, 7);
+                let (key, value) = ("canary", Some("1"));
+                for (fault, event) in [
+                    (Fault::Key, Event::Key { set, key, value }),
+                    (
+                        Fault::Template,
+                        Event::Template {
+                            set,
+                            version,
+                            flaw: None,
+                        },
+                    ),
+                ] {
+                    steps.push(Step { at, fault, event });
+                }
+                at += PAUSE;
+            }
             if let Some(fault) = drawn {
                 let event = self.event(fault);
                 steps.push(Step { at, fault, event });
