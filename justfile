@@ -12,6 +12,14 @@ fmt:
 clippy:
     cargo clippy --all-targets --all-features -- -D warnings
 
+# Search new histories for broken promises, for so many seconds: just soak 180 --late-writes
+soak seconds *args:
+    cargo run --profile search --package daemonset-controller-search -- soak {{seconds}} {{args}}
+
+# One history of the search, told: just replay 17
+replay seed *args:
+    cargo run --profile search --package daemonset-controller-search -- --seed {{seed}} {{args}}
+
 # Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go).
 control-plane:
     tests/control-plane/build.sh

@@ -141,13 +141,19 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The files of all rooms, by their paths below `src`.
+/// Files of the search that take the machine's clock and threads: they live through no history.
+const OUTSIDE: [&str; 2] = ["search/args.rs", "search/soak.rs"];
+
+/// The files of all rooms, by their paths below `src`, and those of the search.
 fn all() -> Vec<(String, String)> {
     let mut found = rust_files("src");
     found.retain(|(path, _)| {
         let room = path.split_once('/').map_or("", |(room, _)| room);
         ROOMS.contains(&room) && !path.ends_with("tests.rs")
     });
+    let search = rust_files("search/src").into_iter();
+    let search = search.map(|(path, text)| (format!("search/{path}"), text));
+    found.extend(search.filter(|(path, _)| !OUTSIDE.contains(&path.as_str())));
     found
 }
 

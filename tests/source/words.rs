@@ -56,10 +56,12 @@ fn the_sources_and_documents_have_the_words_of_the_glossary() {
     for (path, text) in documents {
         offences.extend(check(&path, &text));
     }
-    for (path, text) in rust_files("src") {
-        let path = format!("src/{path}");
-        offences.extend(check(&path, &path));
-        offences.extend(check(&path, &text));
+    for directory in ["src", "search"] {
+        for (path, text) in rust_files(directory) {
+            let path = format!("{directory}/{path}");
+            offences.extend(check(&path, &path));
+            offences.extend(check(&path, &text));
+        }
     }
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
 }

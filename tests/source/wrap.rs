@@ -24,9 +24,9 @@ fn check(path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn comments_of_src_tests_and_benches_wrap_at_a_hundred_columns() {
+fn comments_of_src_tests_benches_and_search_wrap_at_a_hundred_columns() {
     let mut offences = Vec::new();
-    for directory in ["src", "tests", "benches"] {
+    for directory in ["src", "tests", "benches", "search"] {
         let files = rust_files(directory);
         assert!(!files.is_empty(), "{directory} has no Rust files");
         for (path, text) in files {

@@ -142,6 +142,14 @@ fn orphans(object: &Value, read: &DaemonSet, rows: &Rows, wrong: &mut Vec<String
     }
 }
 
+/// Whether it is of the current revision by the deprecated template generation, as for the built-in
+/// controller: so is an orphan that a DaemonSet of the same name left behind at the same number.
+fn is_of_generation(pod: &Value, read: &DaemonSet) -> bool {
+    let label = pod["metadata"]["labels"]["pod-template-generation"].as_str();
+    let generation = read.template_generation.map(|g| g.to_string());
+    label.is_some() && label == generation.as_deref()
+}
+
 impl Counts {
     fn add(
         &mut self,
@@ -160,7 +168,7 @@ impl Counts {
             return;
         }
         self.current += 1;
-        self.updated += i64::from(hash(pod) == current);
+        self.updated += i64::from(hash(pod) == current || is_of_generation(pod, read));
         if let Some(since) = ready_since(pod) {
             self.ready += 1;
             let wait = SignedDuration::from_secs(read.min_ready_seconds.into());
