@@ -54,7 +54,7 @@ async fn own_creates_count_at_once_while_the_watch_is_silent() {
     let server = world(20);
     server.freeze("a", "pods", true);
     let _running = start(&server, "a");
-    seconds(3).await;
+    seconds(5).await;
     server.assert_covered(20);
     let status = server.get("daemonsets", "web")["status"].clone();
     assert_eq!(status["currentNumberScheduled"], 20);
@@ -130,7 +130,7 @@ async fn a_plan_that_has_become_old_begins_nothing_more() {
     let slow = Act::Delay(Duration::from_secs(4));
     server.rule(usize::MAX, |c| c.is("POST", "/pods"), slow);
     let _running = start(&server, "a");
-    seconds(15).await;
+    seconds(17).await;
     (0..100).for_each(|n| server.edit("nodes", &format!("n{n}"), away(true)));
     let before = server.posts().len();
     seconds(5).await;

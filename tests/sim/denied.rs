@@ -131,7 +131,7 @@ async fn a_namespace_whose_calls_hang_delays_no_other() {
         Act::Hang,
     );
     let _running = start(&server, "a");
-    seconds(3).await;
+    seconds(5).await;
     server.assert_covered(30);
     for n in 30..60 {
         seconds(20).await;

@@ -27,7 +27,7 @@ async fn one_daemon_set_whose_creates_hang_or_fail_delays_no_other() {
             |c: &Entry| c.is("POST", "/pods") && c.json()["metadata"]["generateName"] == "bad-";
         server.rule(usize::MAX, bad, act);
         let _running = start(&server, "a");
-        seconds(4).await;
+        seconds(6).await;
         for name in names.into_iter().filter(|n| *n != "bad") {
             let covered = server.covered_by(&format!("ds-{name}"));
             assert_eq!(covered.len(), 12, "{said}: {name}");

@@ -3,7 +3,7 @@
 //! from a seed.
 //!
 //! `SIM_SEEDS=0-1000 cargo test --test sim -- --ignored --nocapture late_writes` prints how many
-//! histories break S1, by kind.
+//! histories break S1, by kind; with `SIM_SHOW=1` each that does, with `SIM_LOG=1` all requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -302,6 +302,9 @@ pub async fn history(search: Search) -> Outcome {
     history.server.stop_faults();
     seconds(LATEST + 40).await;
     assert!(history.controllers.values().all(Controller::is_running));
+    if std::env::var("SIM_LOG").is_ok() {
+        println!("{}", history.server.log_text());
+    }
     history.outcome()
 }
 

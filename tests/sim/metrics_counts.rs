@@ -164,8 +164,8 @@ async fn the_queue_is_counted_as_it_was_used() {
     let slow = Act::Delay(Duration::from_secs(5));
     server.rule(1, |c| c.is("POST", "/controllerrevisions"), slow);
     let a = start(&server, "a");
-    // The first lists are done in no time, then it watches for two seconds.
-    seconds(4).await;
+    // The first lists are done in no time, then it watches for four seconds.
+    seconds(6).await;
     let now = metrics(&a);
     let queue = [("name", "daemonset")];
     let get = |m: &Exposition, name: &str| m.get(&format!("workqueue_{name}"), &queue);

@@ -10,7 +10,7 @@ async fn a_stop_in_the_middle_of_many_creates() {
     let slow = Act::Delay(Duration::from_secs(2));
     server.rule(usize::MAX, |c| c.is("POST", "/pods"), slow);
     let running = start(&server, "a");
-    seconds(11).await;
+    seconds(13).await;
     let (asked, before) = (server.elapsed(), server.posts());
     assert!((20..200).contains(&before.len()), "{}", before.len());
     assert!(before.iter().any(|p| p.ended.is_none()));

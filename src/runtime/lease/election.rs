@@ -78,6 +78,8 @@ pub struct Election {
     renewed: Option<Instant>,
     /// When we last acquired the Lease from a holder that had not released it.
     seized: Option<Instant>,
+    /// Whether we ever were the leader.
+    has_led: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl Election {
             not_before: None,
             renewed: None,
             seized: None,
+            has_led: false,
         }
     }
 
@@ -202,10 +205,12 @@ impl Election {
 
     /// Our write, which began at `begun`, was answered with this Lease: we are the leader.
     pub fn won(&mut self, begun: Instant, lease: Lease, now: Instant) {
-        let former = self.holder();
-        if former.is_some_and(|former| former != self.identity) {
+        // A holder of our identity may be a former process.
+        let is_us = |former: &str| former == self.identity && self.has_led;
+        if self.holder().is_some_and(|former| !is_us(former)) {
             self.seized = Some(now);
         }
+        self.has_led = true;
         self.known = LeaseState::Present(lease);
         self.since = now;
         self.not_before = None;
@@ -266,13 +271,16 @@ mod tests {
 
     #[test]
     fn a_lease_is_seized_from_a_holder_that_did_not_release_it() {
-        for (before, seized) in [("other", true), ("", false), ("us", false)] {
+        for (before, seized) in [("other", true), ("", false), ("us", true)] {
             let (mut us, t) = us();
             us.read(lease(1, before), t);
             us.won(t + SECOND, lease(2, "us"), t + SECOND);
             assert_eq!(us.seized(), seized.then_some(t + SECOND), "{before}");
             // Nor do renewals change that.
             us.won(t + 3 * SECOND, lease(3, "us"), t + 3 * SECOND);
+            assert_eq!(us.seized(), seized.then_some(t + SECOND), "{before}");
+            us.resigned();
+            us.won(t + 5 * SECOND, lease(4, "us"), t + 5 * SECOND);
             assert_eq!(us.seized(), seized.then_some(t + SECOND), "{before}");
         }
         let (mut us, t) = us();
