@@ -87,7 +87,10 @@ impl Faults {
         }
         let (dice, matches) = self.late.as_mut()?;
         let is_meant = entry.is_write() && matches(entry);
-        is_meant.then(|| dice.throw()).flatten().map(Act::TakeEffectLate)
+        is_meant
+            .then(|| dice.throw())
+            .flatten()
+            .map(Act::TakeEffectLate)
     }
 
     /// From now on a share of the writes that match, and meet no rule, takes effect late.

@@ -146,13 +146,21 @@ mod tests {
         let seconds = |n| Some(Duration::from_secs(n));
         let (none, ten) = (Query::default(), Query::parse("timeout=10s"));
         let network = Late::on_the_way(Duration::from_secs(300));
-        assert_eq!(network.effect(&ten), seconds(300), "the server was not asked yet");
+        assert_eq!(
+            network.effect(&ten),
+            seconds(300),
+            "the server was not asked yet"
+        );
         assert_eq!(in_server(9).effect(&ten), seconds(9));
         assert_eq!(in_server(10).effect(&ten), None);
         assert_eq!(in_server(33).effect(&none), seconds(33));
         assert_eq!(in_server(34).effect(&none), None);
         let longer = Query::parse("timeout=90s");
-        assert_eq!(in_server(40).effect(&longer), None, "only a shorter one counts");
+        assert_eq!(
+            in_server(40).effect(&longer),
+            None,
+            "only a shorter one counts"
+        );
     }
 
     #[test]
