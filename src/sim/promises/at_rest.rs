@@ -113,7 +113,8 @@ fn judge(
             now,
         );
     }
-    if counts.available == counts.desired {
+    // A share of no nodes is none.
+    if counts.desired > 0 && counts.available == counts.desired {
         wrong.append(&mut outdated);
     }
     stranded(&ours, store, &mut wrong);

@@ -222,12 +222,12 @@ impl<'a> View<'a> {
             let most = self.past.nodes().filter(|node| self.ever(node, eligible));
             least = least.max(max_unavailable.scaled_up(most.count())?.max(1));
         }
-        let is_old = |life: &Life| self.currents(step).all(|hash| hash != Some(&life.hash));
+        let may_be_old = |life: &Life| self.currents(step).any(|hash| hash != Some(&life.hash));
         let stays = |life: &Life| {
             !life.deleted_by.contains(&self.request.client) && life.stayed(self.since)
         };
         let under_way = names.into_iter().filter(|node| {
-            let waits = self.on(node).any(|life| stays(life) && is_old(life));
+            let waits = self.on(node).any(|life| stays(life) && may_be_old(life));
             !waits && !self.may_be_available(node) && !self.may_be_exempt(step, node)
         });
         let under_way = under_way.count();
