@@ -14,6 +14,9 @@ use super::world::*;
 
 const NODES: usize = 6;
 
+/// How many kinds of hardship there are, one after another by seed.
+const KINDS_OF_HARDSHIP: u64 = 8;
+
 /// The node that is hit.
 const HIT: &str = "n1";
 
@@ -44,6 +47,11 @@ impl Hardship {
             surges,
             restarts: 0,
         }
+    }
+
+    /// Which of two stories of its kind it is.
+    fn is_first(&self) -> bool {
+        self.seed / KINDS_OF_HARDSHIP % 2 == 0
     }
 
     /// Fails where L1 or S6 does not hold.
@@ -96,7 +104,11 @@ impl Hardship {
 
     /// Pods of the new version fail or finish on one node, an hour long.
     async fn ends(&mut self) {
-        let how = ["fail-after", "succeed-after"][self.dice.random_range(0..2)];
+        let how = if self.is_first() {
+            "fail-after"
+        } else {
+            "succeed-after"
+        };
         let old_too = self.dice.random_bool(0.5);
         if old_too {
             script(&self.server, HIT, how, json!("1s"));
@@ -173,7 +185,7 @@ impl Hardship {
 
     /// Somebody else has the name of the next revision, or makes an equal one.
     async fn names(&mut self) {
-        if self.dice.random_bool(0.5) {
+        if self.is_first() {
             let name = {
                 let (twin, _running) = covered(1, rolling(1, 0)).await;
                 respec(&twin, json!({"updateStrategy": rolling(1, 0)}));
@@ -190,10 +202,12 @@ impl Hardship {
             seconds(120).await;
             self.check_all("2", "a taken name stops the rollout");
         } else {
-            let mut equal = newest(&self.server);
             change(&self.server, "2");
             seconds(120).await;
-            self.check_all("2", "not rolled out");
+            let mut equal = newest(&self.server);
+            change(&self.server, "3");
+            seconds(120).await;
+            self.check_all("3", "not rolled out");
             equal["metadata"]["name"] = json!("web-equal");
             equal["metadata"]["labels"]["controller-revision-hash"] = json!("equal");
             for field in ["uid", "resourceVersion", "creationTimestamp"] {
@@ -204,9 +218,9 @@ impl Hardship {
             }
             self.server.put("controllerrevisions", equal);
             seconds(self.dice.random_range(0..20)).await;
-            change(&self.server, "1");
+            change(&self.server, "2");
             seconds(120).await;
-            self.check_all("1", "not rolled back");
+            self.check_all("2", "not rolled back");
         }
         self.end().await;
     }
@@ -243,7 +257,7 @@ impl Hardship {
 
     /// Creates of pods are denied, or are not answered in time.
     async fn denied(&mut self) {
-        let act = if self.dice.random_bool(0.5) {
+        let act = if self.is_first() {
             Act::Refuse(ApiStatus::new(403, "Forbidden", "no"))
         } else {
             Act::Refuse(ApiStatus::new(504, "Timeout", "not in time"))
@@ -290,7 +304,7 @@ impl Hardship {
         let is_paused = nodes_of(&self.server, "2").len() < NODES;
         script(&self.server, HIT, "crash-after", Value::Null);
         seconds(30).await;
-        if is_paused && self.dice.random_bool(0.5) {
+        if is_paused && self.is_first() {
             set_key(&self.server, "approve", hash_of_newest(&self.server));
             seconds(300).await;
             self.check_all("2", "an approved version is not rolled out");
@@ -315,7 +329,7 @@ impl Hardship {
         if self.dice.random_bool(0.3) {
             set_key(&self.server, "canary", "2");
         }
-        let bad = if self.dice.random_bool(0.5) {
+        let bad = if self.is_first() {
             [("pull-fails-after", "1s")]
         } else {
             set_key(&self.server, "deadline", "2m");
@@ -369,7 +383,7 @@ fn newest(server: &World) -> Value {
 /// Lives through the history of a seed.
 pub async fn seed(seed: u64) {
     let mut life = Hardship::new(seed).await;
-    match seed % 8 {
+    match seed % KINDS_OF_HARDSHIP {
         0 => life.ends().await,
         1 => life.sticks().await,
         2 => life.names().await,
