@@ -38,11 +38,12 @@ search() {
         hunt::all_searches) >"$2" 2>&1
 }
 
-# A copy of the tree, so that nobody's work is touched. What did not change keeps its time, so that
-# it is not built again.
+# A copy of the tree, so that nobody's work is touched. All files are new in it: a run that was
+# interrupted may have left a mutant in what was built.
 copy() {
+    rm -rf "$work"/tree
     mkdir -p "$work"/tree
-    (cd "$root" && tar --exclude=./target --exclude=./.git -cf - .) | tar -xf - -C "$work"/tree
+    (cd "$root" && tar --exclude=./target --exclude=./.git -cf - .) | tar -xmf - -C "$work"/tree
 }
 
 # The row of a mutant. Fails when it survives.

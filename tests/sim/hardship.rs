@@ -51,7 +51,7 @@ impl Hardship {
 
     /// Which of two stories of its kind it is.
     fn is_first(&self) -> bool {
-        self.seed / KINDS_OF_HARDSHIP % 2 == 0
+        (self.seed / KINDS_OF_HARDSHIP).is_multiple_of(2)
     }
 
     /// Fails where L1 or S6 does not hold.
