@@ -4,6 +4,7 @@ mod budget;
 mod conditions;
 mod gates;
 mod revisions;
+mod standing;
 
 use std::sync::Arc;
 
@@ -455,20 +456,6 @@ fn what_is_not_as_it_should_be_at_rest() {
         };
         assert!(as_expected, "{what}: {found:?}");
     }
-}
-
-#[test]
-fn a_controller_that_goes_on_writing_is_not_at_rest() {
-    let mut story = Story::new().there(pod("a"));
-    let at = story.now();
-    for (client, method) in [("us", "GET"), ("kubelet", "PATCH"), ("us", "PATCH")] {
-        story.request(Some((client, method, &format!("{POD}a"))));
-    }
-    assert_eq!(
-        story.settled(at),
-        ["it still writes, though nothing changes"]
-    );
-    assert!(story.settled(at + Duration::from_secs(1)).is_empty());
 }
 
 #[test]
