@@ -1,4 +1,4 @@
-//! Pods beside others that are on their way out, pods for nodes that are gone, and what is left at rest.
+//! Pods beside others that are on their way out, for nodes that are gone, and what is left at rest.
 
 use serde_json::json;
 
