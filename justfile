@@ -73,6 +73,10 @@ deny:
 workflows:
     $(charts/tool.sh actionlint)
 
+# Bugs of history, planted one by one in a copy of the tree, and hunted: just mutants, or just mutants NAME...; just mutants --record
+mutants *args:
+    tests/mutants/run.sh {{args}}
+
 # A kind cluster without the built-in controller, the chart on it, the leader killed in the middle of a rollout (needs Docker).
 kind-e2e:
     .ci/kind

@@ -333,7 +333,7 @@ impl Chaos {
 }
 
 /// Returns how many pods of any revision but the newest were made while a key was there.
-async fn seed(seed: u64, rests: bool) -> usize {
+pub async fn seed(seed: u64, rests: bool) -> usize {
     let mut chaos = Chaos::new(seed);
     seconds(5).await;
     for _ in 0..30 {
@@ -359,7 +359,7 @@ async fn seed(seed: u64, rests: bool) -> usize {
     for field in ["updatedNumberScheduled", "numberAvailable"] {
         let count = status[field].as_i64().unwrap_or(0);
         let wanted = &status["desiredNumberScheduled"];
-        assert_eq!(json!(count), *wanted, "seed {seed}: {status}");
+        assert_eq!(json!(count), *wanted, "L1, seed {seed}: {status}");
     }
     assert!(chaos.controllers.values().all(Controller::is_running));
     older

@@ -143,6 +143,20 @@ async fn life(method: &'static str, plural: &'static str, what: What, acts: Vec<
     assert_eq!(owner(&server.get("pods", "left-behind")), UID, "{said}");
 }
 
+/// One of these lives, by a seed.
+pub async fn seed(seed: u64) {
+    let errors = errors();
+    let at = seed as usize;
+    let (method, plural, what) = REQUESTS[at % REQUESTS.len()];
+    life(
+        method,
+        plural,
+        what,
+        errors[at / REQUESTS.len() % errors.len()].clone(),
+    )
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn reading_fails() {
     for (method, plural, what) in REQUESTS.into_iter().filter(|r| r.0 == "GET") {

@@ -217,7 +217,8 @@ impl Chaos {
     }
 }
 
-async fn seed(seed: u64) -> usize {
+/// Lives through the history of a seed. Returns how many pods were replaced.
+pub async fn seed(seed: u64) -> usize {
     let mut chaos = Chaos::new(seed);
     seconds(5).await;
     for _ in 0..20 {
@@ -235,7 +236,7 @@ async fn seed(seed: u64) -> usize {
             "currentNumberScheduled",
         ] {
             let count = status[field].as_i64().unwrap_or(0);
-            assert_eq!(json!(count), *wanted, "seed {seed}: {name}: {status}");
+            assert_eq!(json!(count), *wanted, "L1, seed {seed}: {name}: {status}");
         }
     }
     assert!(chaos.controllers.values().all(Controller::is_running));

@@ -127,7 +127,8 @@ impl Chaos {
     }
 }
 
-async fn seed(seed: u64) {
+/// Lives through the history of a seed.
+pub async fn seed(seed: u64) {
     let mut chaos = Chaos::new(seed);
     seconds(5).await;
     for _ in 0..25 {

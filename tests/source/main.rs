@@ -5,5 +5,6 @@ mod tree;
 mod arrows;
 mod determinism;
 mod length;
+mod mutants;
 mod words;
 mod wrap;

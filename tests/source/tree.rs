@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The root of the repository.
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -10,7 +10,7 @@ use super::facts::{
     self, age, current_hash, hash, is_live, is_terminal, is_terminating, owner, ready_since, said,
     target, text,
 };
-use crate::model::{DaemonSet, Selector, Settings};
+use crate::model::{DaemonSet, Selector, Settings, UpdateStrategy};
 use crate::sim::api::resource::{CONTROLLER_REVISIONS, DAEMON_SETS, NAMESPACES, NODES, PODS};
 use crate::sim::api::store::{Name, Store};
 
@@ -64,6 +64,10 @@ fn judge(
     orphans(object, read, store.all(&PODS), &mut wrong);
     orphans(object, read, revisions, &mut wrong);
     let mut counts = Counts::default();
+    // With rollout control a rollout may be held.
+    let rolls = read.control.is_none()
+        && matches!(read.update_strategy, UpdateStrategy::RollingUpdate { .. });
+    let mut outdated = Vec::new();
     let pods = store.all(&PODS).values();
     let ours: Vec<&Arc<Value>> = pods.filter(|p| owner(p) == text(object, "uid")).collect();
     for node in store.all(&NODES).values() {
@@ -72,6 +76,14 @@ fn judge(
         let mut here: Vec<&Value> = here.map(|p| &***p).collect();
         here.retain(|p| !(is_terminal(p) && is_terminating(p)));
         here.sort_by_key(|pod| age(pod));
+        // Beside one that the scheduler has no place for, the old one stays.
+        let mut live = here.iter().filter(|p| is_live(p));
+        if let (Some(only), None) = (live.next(), live.next())
+            && rolls
+            && hash(only) != current
+        {
+            outdated.push(format!("{} is of an old revision", said(only)));
+        }
         let Some(verdict) = facts::verdict(read, node) else {
             continue;
         };
@@ -101,8 +113,24 @@ fn judge(
             now,
         );
     }
+    // A share of no nodes is none.
+    if counts.desired > 0 && counts.available == counts.desired {
+        wrong.append(&mut outdated);
+    }
+    stranded(&ours, store, &mut wrong);
     counts.compare(object, &mut wrong);
     wrong
+}
+
+/// Adds the pods that wait for a node that is gone: nobody else deletes them.
+fn stranded(ours: &[&Arc<Value>], store: &Store, wrong: &mut Vec<String>) {
+    let is_bound = |pod: &Value| pod["spec"]["nodeName"].is_string();
+    for pod in ours.iter().filter(|p| is_live(p) && !is_bound(p)) {
+        let node = target(pod);
+        if !node.is_empty() && store.get(&NODES, "", node).is_none() {
+            wrong.push(format!("{} waits for {node}, which is gone", said(pod)));
+        }
+    }
 }
 
 /// Whether nothing need be created on the node, with these pods of the DaemonSet on it.

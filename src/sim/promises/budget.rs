@@ -19,6 +19,10 @@
 //! With `budget: bad-nodes` the rule holds among the nodes that are not exempt. A node that may
 //! have been exempt is not counted, and one that must have been is not touched.
 //!
+//! With `budget: strict` the same holds for pods that are not available, among the nodes whose old
+//! pod is gone or on its way out: no more of these than `maxUnavailable` are without an available
+//! pod. An old pod that is not available and stays does not count against itself.
+//!
 //! One case that upstream counts is not counted: a node with several pods of which one is
 //! available.
 
@@ -134,7 +138,7 @@ impl<'a> View<'a> {
     fn judge_alone(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
         let longest = self.sets.iter().map(|(_, ds)| ds.min_ready_seconds).max()?;
         if !self.was_available_when_planned(longest) {
-            return None;
+            return self.judge_strict(step, pod);
         }
         if self.must_be_exempt(&pod.node) {
             return Some("goes, although its node is exempt".to_owned());
@@ -194,6 +198,43 @@ impl<'a> View<'a> {
             None => {
                 "is available and goes, although its strategy does not have it replaced".to_owned()
             }
+        })
+    }
+
+    /// Why a pod that is not available must not go, where the budget is strict.
+    fn judge_strict(&self, step: &Step<'_>, pod: &Life) -> Option<String> {
+        let eligible = |set: &Set, node: &Node| set.verdict(node).should_run();
+        let names = self.past.nodes().filter(|node| *node != pod.node);
+        let names: Vec<&str> = names.filter(|node| self.always(node, eligible)).collect();
+        let mut least = 0;
+        for (_, ds) in &self.sets {
+            let strict = ds.control.as_deref().is_some_and(|c| c.strict_budget);
+            let UpdateStrategy::RollingUpdate {
+                max_unavailable,
+                max_surge,
+            } = &ds.update_strategy
+            else {
+                return None;
+            };
+            if !strict || max_surge.scaled_up(names.len() + 1)? > 0 {
+                return None;
+            }
+            let most = self.past.nodes().filter(|node| self.ever(node, eligible));
+            least = least.max(max_unavailable.scaled_up(most.count())?.max(1));
+        }
+        let may_be_old = |life: &Life| self.currents(step).any(|hash| hash != Some(&life.hash));
+        let stays = |life: &Life| {
+            !life.deleted_by.contains(&self.request.client) && life.stayed(self.since)
+        };
+        let under_way = names.into_iter().filter(|node| {
+            let waits = self.on(node).any(|life| stays(life) && may_be_old(life));
+            !waits && !self.may_be_available(node) && !self.may_be_exempt(step, node)
+        });
+        let under_way = under_way.count();
+        (under_way >= least).then(|| {
+            format!(
+                "is not available and goes, although {under_way} nodes wait for their pod and the budget is {least}, strictly"
+            )
         })
     }
 

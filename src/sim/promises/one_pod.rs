@@ -1,4 +1,5 @@
-//! S1: at most one live pod of a DaemonSet on a node; two of different revisions while surging.
+//! S1: at most one live pod of a DaemonSet on a node; two of different revisions while surging. No
+//! pod is made beside one that is known to be terminating and has not ended, except while surging.
 //!
 //! A pod that has the gate of the key `exclusive` does not count: S9 is about those.
 //!
@@ -7,10 +8,11 @@
 //! deleted by S3's rule.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::facts::{self, hash, is_gated, is_live, owner, said, target, text};
+use super::facts::{self, hash, is_gated, is_live, is_terminal, owner, said, target, text};
 use super::past::Past;
 use super::promise::Promise;
 use super::step::Step;
@@ -24,6 +26,8 @@ type Place = BTreeMap<String, (String, String)>;
 #[derive(Default)]
 pub struct OnePod {
     places: BTreeMap<(String, String), Place>,
+    /// Those that are terminating and not terminal: UID to name, and since when.
+    leaving: BTreeMap<(String, String), BTreeMap<String, (String, Duration)>>,
     /// By UID: whether the DaemonSet allows two pods on a node.
     surging: BTreeMap<String, bool>,
 }
@@ -50,6 +54,7 @@ impl Promise for OnePod {
         {
             place.remove(text(before, "uid"));
         }
+        self.note_leaving(step);
         let pod = &write.object;
         let counts = is_live(pod) && !is_gated(pod);
         if write.change == Change::Deleted || !counts || owner(pod).is_empty() {
@@ -62,6 +67,14 @@ impl Promise for OnePod {
             return Vec::new();
         }
         let surges = self.surging.get(owner(pod)).copied().unwrap_or(false);
+        if let Some(leaving) = self.beside_leaving(step, surges) {
+            return vec![format!(
+                "{} is made on {} beside {leaving}, which is terminating",
+                said(pod),
+                target(pod)
+            )];
+        }
+        let here = &self.places[&place(pod)];
         let same = here.values().filter(|(_, of)| of == hash(pod)).count();
         if here.len() == 1 || surges && here.len() == 2 && same == 1 {
             return Vec::new();
@@ -74,6 +87,27 @@ impl Promise for OnePod {
             target(pod),
             names.join(", ")
         )]
+    }
+}
+
+impl OnePod {
+    fn note_leaving(&mut self, step: &Step<'_>) {
+        let pod = &step.write.object;
+        let here = self.leaving.entry(place(pod)).or_default();
+        let uid = text(pod, "uid").to_owned();
+        if step.write.change == Change::Deleted || is_live(pod) || is_terminal(pod) {
+            here.remove(&uid);
+        } else {
+            here.entry(uid).or_insert((said(pod), step.write.at));
+        }
+    }
+
+    /// A pod on the new one's node whose end the controller must have waited for.
+    fn beside_leaving(&self, step: &Step<'_>, surges: bool) -> Option<&str> {
+        let known = step.known(step.request?);
+        let here = self.leaving.get(&place(&step.write.object))?.values();
+        let mut waited_for = here.filter(|(_, since)| !surges && *since < known);
+        waited_for.next().map(|(name, _)| name.as_str())
     }
 }
 

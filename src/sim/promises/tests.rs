@@ -6,6 +6,7 @@ mod conditions;
 mod exclusive;
 mod gates;
 mod revisions;
+mod standing;
 
 use std::sync::Arc;
 

@@ -441,3 +441,23 @@ fn a_plan_that_has_been_under_way_for_long_is_judged_by_what_was_when_it_was_mad
         );
     }
 }
+
+#[test]
+fn with_a_strict_budget_pods_that_are_not_available_count_as_well() {
+    let strict = json!({"metadata": {"annotations": {"daemonset-controller.io/budget": "strict"}}});
+    // Two nodes wait for their new pod, and a third one loses its old pod, which is not available.
+    for (most, keys, expected) in [
+        (1, strict.clone(), &["S2"][..]),
+        (2, strict.clone(), &["S2"]),
+        (3, strict, &[]),
+        (2, json!({}), &[]),
+    ] {
+        let mut story = rolling(4, budget(most)).with_daemon_set(keys);
+        for n in 0..2 {
+            story.remove(&PODS, &format!("old-n{n}"), None);
+            story = story.there(unready(new(n)));
+        }
+        story.put(&PODS, unready(old(2)), None);
+        assert_eq!(story.deleted("old-n2").history(), expected, "{most}");
+    }
+}
