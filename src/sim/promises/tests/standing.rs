@@ -51,17 +51,3 @@ fn at_rest_a_rolling_update_leaves_no_pod_of_an_old_revision_where_it_may_stay()
     let told = "d/b is of an old revision";
     assert!(found.iter().any(|said| said.contains(told)), "{found:?}");
 }
-
-#[test]
-fn a_controller_that_goes_on_writing_is_not_at_rest() {
-    let mut story = Story::new().there(pod("a"));
-    let at = story.now();
-    for (client, method) in [("us", "GET"), ("kubelet", "PATCH"), ("us", "PATCH")] {
-        story.request(Some((client, method, &format!("{POD}a"))));
-    }
-    assert_eq!(
-        story.settled(at),
-        ["it still writes, though nothing changes"]
-    );
-    assert!(story.settled(at + Duration::from_secs(1)).is_empty());
-}
