@@ -89,6 +89,8 @@ pub enum News {
     Gone(Name, u8),
     Pending(Name, u8),
     Settled(Name, u8),
+    /// A create of this name for this node whose outcome is not known.
+    Unsettled(Name, u8),
     Attempt(PlanNumber, u8),
     PodsRead,
     Begin,
@@ -205,6 +207,10 @@ impl Controllers {
             News::Settled(name, life) => {
                 cache.delete_settled(&pod_key(*name), &texts.uid(*name, *life));
             }
+            News::Unsettled(name, node) => {
+                let name = texts.name_of(*name).into();
+                cache.create_unsettled(&key(), &node_name(*node).into(), &name, time(clock));
+            }
             News::Attempt(plan, call) => {
                 let plan = &self.plans[*plan as usize];
                 cache.attempt(&plan.calls[usize::from(*call)].attempts, time(clock));
@@ -254,10 +260,14 @@ impl Controllers {
         let rest = cache.snapshot(&key(), Settings::default(), |s| {
             let gone = |n| format!("{:?}", s.gone_pods.on(&node_name(n)));
             let gone: Vec<String> = (0..nodes).map(gone).collect();
+            let now = time(memory.clock);
+            let unsettled = |n| s.unsettled.names(&node_name(n), now).collect::<Vec<_>>();
+            let unsettled: Vec<_> = (0..nodes).map(unsettled).collect();
             let revisions = s.revisions.iter().map(|r| (r.name.clone(), r.version));
             let revisions: Vec<_> = revisions.collect();
             let version = s.daemon_set.version;
-            format!("{gone:?} {:?} {revisions:?} {version:?}", s.backoff)
+            let backoff = s.backoff;
+            format!("{gone:?} {unsettled:?} {backoff:?} {revisions:?} {version:?}")
         });
         text += &rest.expect("the DaemonSet is there");
         let pending = cache.pending_deletes(&key());

@@ -221,7 +221,7 @@ fn a_request_that_misses_three_writes_to_the_pods_of_its_node_keeps_s1() {
     all_hold(&[first_pod(Some(3))]);
 }
 
-/// Whoever closes the known gap turns this test and the next.
+/// Whoever closes the known gap turns this test.
 #[test]
 fn the_gap_is_open_to_a_request_that_misses_four_writes_to_the_pods_of_its_node() {
     let violation = broken(&first_pod(Some(4)), usize::MAX);
@@ -231,14 +231,12 @@ fn the_gap_is_open_to_a_request_that_misses_four_writes_to_the_pods_of_its_node(
     assert_eq!(without.history.len(), 9, "time makes it no shorter");
 }
 
+/// However late its create is: while it may be under way, no pod of its name goes.
 #[test]
-fn the_gap_is_open_to_one_controller_that_hears_no_answer() {
-    let scope = Scope {
+fn one_controller_that_hears_no_answer_keeps_s1() {
+    all_hold(&[Scope {
         controllers: 1,
         losses: 1,
         ..first_pod(None)
-    };
-    let violation = broken(&scope, usize::MAX);
-    assert!(violation.what.starts_with("S1"), "{}", violation.what);
-    assert_eq!(violation.history.len(), 10, "{}", violation.told());
+    }]);
 }

@@ -146,8 +146,10 @@ impl State {
     pub(super) fn give_up(&mut self, i: usize, all: &mut Controllers) {
         let sync = self.runners[i].sync.clone().expect("a sync");
         let ask = all.planned(sync.plan).calls[usize::from(sync.call)].ask;
-        if let Ask::Delete { name, .. } = ask {
-            self.read_back(i, name, all);
+        match ask {
+            Ask::Delete { name, .. } => self.read_back(i, name, all),
+            Ask::Create { name, node, .. } => self.tell(i, News::Unsettled(name, node), all),
+            _ => {}
         }
         self.end(i, all);
     }
