@@ -243,11 +243,18 @@ impl Cache {
         Some(f(&snapshot))
     }
 
-    /// The DaemonSet's pods whose delete is in flight, or has an outcome that is not known.
+    /// The pods that are the DaemonSet's, or that it may adopt, whose delete is in flight or has an
+    /// outcome that is not known.
     pub fn pending_deletes(&self, key: &Key) -> Vec<(Key, Uid)> {
-        self.daemon_set(key)
-            .map(|ds| self.pods.pending(&ds.uid))
-            .unwrap_or_default()
+        let Some(ds) = self.daemon_set(key) else {
+            return Vec::new();
+        };
+        let pending = self.pods.pending(&key.namespace, &ds.uid);
+        let pending =
+            pending.filter(|(_, pod)| pod.controller.is(&ds.uid) || matches(ds, &pod.labels));
+        pending
+            .map(|(key, pod)| (key.clone(), pod.uid.clone()))
+            .collect()
     }
 
     /// The delete was not carried out. Nothing becomes dirty, because everything is as it was: else

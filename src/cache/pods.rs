@@ -202,16 +202,23 @@ impl Pods {
             .filter_map(|r| Some((&r.key, &r.pod.uid, r.gone_by_answer?)))
     }
 
-    /// The pods of this owner with a pending delete.
-    pub fn pending(&self, uid: &Uid) -> Vec<(Key, Uid)> {
-        self.owned(uid)
-            .filter(|r| r.pending)
-            .map(|r| (r.key.clone(), r.pod.uid.clone()))
-            .collect()
+    /// The pods of this owner with a pending delete, and those of its namespace that nobody owns.
+    pub fn pending<'a>(
+        &'a self,
+        namespace: &Str,
+        uid: &Uid,
+    ) -> impl Iterator<Item = (&'a Key, &'a Pod)> {
+        let nobodys = self.listed(Owner::Nobody(namespace.clone()));
+        let all = self.owned(uid).chain(nobodys);
+        all.filter(|r| r.pending).map(|r| (&r.key, &r.pod))
     }
 
     fn owned(&self, uid: &Uid) -> impl Iterator<Item = &Row> {
-        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
+        self.listed(Owner::Uid(uid.clone()))
+    }
+
+    fn listed(&self, owner: Owner) -> impl Iterator<Item = &Row> + use<'_> {
+        let list = self.by_owner.get(&owner);
         list.into_iter().flatten().map(|&i| self.row(i))
     }
 

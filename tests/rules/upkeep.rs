@@ -1,7 +1,7 @@
 //! Upkeep, rule by rule: each rule of upstream on pods has a test of its own.
 
 use crate::support::*;
-use daemonset_controller::model::BackoffKind;
+use daemonset_controller::model::{BackoffKind, Key};
 use serde_json::json;
 
 const NONE: [&str; 0] = [];
@@ -434,4 +434,26 @@ fn a_daemon_set_being_deleted_or_selecting_all_is_left_alone() {
     let plan = Cluster::new(ds, [node("a")]).plan();
     assert!(plan.is_settled() && plan.status.is_none());
     assert_eq!(plan.events[0].reason, "SelectingAll");
+}
+
+/// The DaemonSet was deleted and its pods were left, and one of its name adopts them.
+#[test]
+fn a_delete_of_unknown_outcome_is_read_back_also_when_the_pod_became_nobodys() {
+    let failed = pod("p").on("a").phase("Failed");
+    let pending = |after: Object| {
+        let mut cluster = Cluster::new(daemon_set(), [node("a"), failed.clone()]);
+        let key = Key::new("default", "p");
+        assert!(cluster.cache.delete_pending(&key, &"pod-p".into()));
+        cluster.put(&after.version(2));
+        let pending = cluster.cache.pending_deletes(&crate::support::key());
+        for (key, uid) in &pending {
+            cluster.cache.delete_settled(key, uid);
+        }
+        (pending.len(), cluster.plan().deletes.len())
+    };
+    assert_eq!(pending(failed.clone()), (1, 1));
+    assert_eq!(pending(failed.clone().orphan()), (1, 1));
+    let stranger = failed.clone().orphan().label("app", "other");
+    assert_eq!(pending(stranger), (0, 0));
+    assert_eq!(pending(failed.clone().owned_by("other")), (0, 0));
 }
