@@ -20,21 +20,23 @@ pub const LATEST: Duration = Duration::from_secs(125);
 pub struct UnsettledCreates(HashMap<Str, Vec<(Str, Time)>>);
 
 impl UnsettledCreates {
-    /// It is not known, at `now`, what became of a create of a pod of this name for this node.
+    /// It is not known, at `now`, what became of a create of a pod of this name for this node. What
+    /// was over long ago is forgotten.
     pub fn add(&mut self, node: &Str, name: &Str, now: Time) {
         let names = self.0.entry(node.clone()).or_default();
-        names.retain(|(other, until)| other != name && *until > now);
+        names.retain(|(other, until)| other != name && *until + LATEST > now);
         names.push((name.clone(), now + LATEST));
     }
 
     /// The names of pods for this node of which a create may be under way, the latest first.
     pub fn names(&self, node: &str, now: Time) -> impl Iterator<Item = &Str> {
-        self.on(node, now).rev().map(|(name, _)| name)
+        let names = self.on(node).rev().filter(move |(_, until)| *until > now);
+        names.map(|(name, _)| name)
     }
 
-    /// Until when a create of this name for this node may take effect.
-    pub fn until(&self, node: &str, name: &str, now: Time) -> Option<Time> {
-        let mut names = self.on(node, now);
+    /// Until when a create of this name for this node may take effect, or might have.
+    pub fn until(&self, node: &str, name: &str) -> Option<Time> {
+        let mut names = self.on(node);
         names.find(|(other, _)| **other == *name).map(|(_, at)| *at)
     }
 
@@ -43,9 +45,8 @@ impl UnsettledCreates {
         self.0.remove(node);
     }
 
-    fn on(&self, node: &str, now: Time) -> impl DoubleEndedIterator<Item = &(Str, Time)> {
-        let names = self.0.get(node).into_iter().flatten();
-        names.filter(move |(_, until)| *until > now)
+    fn on(&self, node: &str) -> impl DoubleEndedIterator<Item = &(Str, Time)> {
+        self.0.get(node).into_iter().flatten()
     }
 }
 

@@ -5,20 +5,21 @@ use crate::model::{Node, Pod, Str, Time, unsettled::LATEST};
 
 use super::{facts::Facts, names};
 
-/// Until when this ended pod stays, so that no create of its name that is under way finds the name
-/// free. None where there is no such create.
+/// Until when an ended pod stays, so that no create of its name that is under way finds the name
+/// free. The time may be over. None where there was no such create.
 ///
 /// A create is under way where this process never heard what became of it. A former leader that did
 /// not release its Lease may have left some as well: it sent them before it was followed, and
 /// before the pod of that name was seen.
 pub fn stays_until(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> Option<Time> {
     let snapshot = facts.snapshot;
-    let own = snapshot.unsettled.until(&node.name, &pod.name, facts.now);
+    let own = snapshot.unsettled.until(&node.name, &pod.name);
     let seized = snapshot.tenure.seized;
     let of_former = seized
         .filter(|_| names::has_our_form(facts.ds(), &pod.name))
-        .map(|at| at.min(pod.created) + LATEST);
-    own.max(of_former).filter(|end| *end > facts.now)
+        .map(|at| at.min(pod.created) + LATEST)
+        .filter(|end| *end > pod.created);
+    own.max(of_former)
 }
 
 /// The free name for the next pod on this node of which a create of this process may be under way:

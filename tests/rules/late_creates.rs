@@ -103,3 +103,30 @@ fn a_free_name_of_which_a_create_may_be_under_way_is_used_again_where_only_a_lea
         assert_eq!(cluster.plan().creates[0].pod_name, first_name());
     }
 }
+
+/// Each of them was replaced, and that was counted: nothing is counted when it goes.
+#[test]
+fn pods_that_stayed_go_together_when_their_time_is_over_and_without_a_backoff() {
+    let names: Vec<Str> = (0..3).map(|n| format!("web-{n}").into()).collect();
+    let pods = names
+        .iter()
+        .zip((1_u64..).map(|n| 10 - n))
+        .map(|(name, age)| {
+            let age = age.try_into().expect("a small number");
+            pod(name).on("a").created(age).phase("Failed")
+        });
+    let live = pod("web-live").on("a").created(1).ready(1);
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), live].into_iter().chain(pods));
+    for name in &names {
+        cluster
+            .cache
+            .create_unsettled(&key(), &"a".into(), name, now());
+    }
+    assert!(cluster.plan().is_settled());
+    cluster.now = later(LATEST);
+    let plan = cluster.plan();
+    assert_eq!(plan.deletes.len(), 3);
+    assert_eq!(plan.events.len(), 3);
+    assert!(plan.backoff.is_empty());
+    assert!(plan.holds.is_empty());
+}

@@ -36,6 +36,13 @@ enum Ended {
 }
 
 impl Ended {
+    fn of(pod: &Pod) -> Ended {
+        match pod.phase {
+            PodPhase::Succeeded => Ended::Succeeded,
+            _ => Ended::Failed,
+        }
+    }
+
     fn backoff(self) -> BackoffKind {
         match self {
             Ended::Failed => BackoffKind::Failed,
@@ -76,7 +83,16 @@ pub fn sort_out<'a>(
         match pod.phase {
             _ if pod.terminating => found.terminating = Some(pod),
             PodPhase::Failed | PodPhase::Succeeded
-                if is_followed(pod) && stays(facts, node, pod, draft) => {}
+                if is_followed(pod) && is_kept(facts, node, pod) =>
+            {
+                if !stays(facts, node, pod, draft) {
+                    // Its successor was an attempt already.
+                    let ended = Ended::of(pod);
+                    let (cause, _, event) = found_terminal(facts, node, ended, pod);
+                    events.push((node.name.clone(), pod.name.clone(), event));
+                    draft.delete(pod, &node.name, ActionPhase::Manage, cause);
+                }
+            }
             PodPhase::Failed if leaving.is_some_and(|why| why.is_told_by(pod)) => {
                 found.sign = Some(pod);
             }
@@ -158,9 +174,15 @@ fn follows(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, ended: &Pod) -> bool {
     pod.created > ended.created || pod.created == ended.created && is_next()
 }
 
-/// Whether an ended pod stays although it has or gets a successor. Then there is a hold.
+/// Whether an ended pod is kept for a while beside its successor.
+fn is_kept(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> bool {
+    late_creates::stays_until(facts, node, pod).is_some()
+}
+
+/// Whether it is so still. Then there is a hold.
 fn stays(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, draft: &mut Draft) -> bool {
-    let Some(end) = late_creates::stays_until(facts, node, pod) else {
+    let end = late_creates::stays_until(facts, node, pod);
+    let Some(end) = end.filter(|end| *end > facts.now) else {
         return false;
     };
     draft.wake(end);
