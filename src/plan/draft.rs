@@ -76,6 +76,16 @@ impl Draft {
             return self.hold(NodeHold::new(&node.name, HoldRule::PodWithoutNode));
         }
         let here = facts.by_node.on(id);
+        // It may live on: two are allowed while surging, but this one would be a third, or a second
+        // of its revision.
+        let unconfirmed =
+            |p: &&&Pod| p.terminating && p.deletion.is_none() && !p.phase.is_terminal();
+        if let Some(pod) = here.iter().find(unconfirmed) {
+            return self.hold(NodeHold {
+                pod: Some(pod.name.clone()),
+                ..NodeHold::new(&node.name, HoldRule::DeletePending)
+            });
+        }
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);
         let next = match late_creates::free_name(facts, node) {
             Some(name) => names::Next::Name(name),

@@ -1,7 +1,10 @@
 //! Rolling updates, rule by rule.
 
 use crate::support::*;
-use daemonset_controller::plan::{ActionPhase, Plan};
+use daemonset_controller::{
+    model::Key,
+    plan::{ActionPhase, HoldRule, Plan},
+};
 use serde_json::{Value, json};
 
 const NONE: [&str; 0] = [];
@@ -247,4 +250,23 @@ fn a_node_with_a_pod_that_cannot_be_decoded_counts_and_is_left_alone() {
 
 fn unready() -> Value {
     json!({"status": {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": ago(1)}]}})
+}
+
+/// Nothing tells yet whether the pod is on its way out, or lives on.
+#[test]
+fn while_surging_no_pod_is_made_beside_one_whose_delete_is_not_confirmed() {
+    let old = pod("old").on("a").ready(900).hash(OLD);
+    let new = pod("new").on("a").ready(9);
+    for there in [vec![new.clone()], vec![old, new.clone()]] {
+        let objects = [node("a")].into_iter().chain(there);
+        let mut cluster = Cluster::new(daemon_set().surging(), objects);
+        let key = Key::new("default", "new");
+        assert!(cluster.cache.delete_pending(&key, &"pod-new".into()));
+        let plan = cluster.plan();
+        assert!(plan.creates.is_empty());
+        assert!(plan.holds.iter().any(|h| h.rule == HoldRule::DeletePending));
+        // The delete is confirmed.
+        cluster.put(&new.clone().terminating().version(2));
+        assert_eq!(cluster.plan().creates.len(), 1);
+    }
 }
