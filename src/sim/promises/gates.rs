@@ -168,8 +168,8 @@ impl<'a> View<'a> {
         }
         let mut pods = self.past.pods(self.owner);
         pods.any(|pod| {
-            let stays = pod.came <= self.since && pod.left.is_none();
-            stays && others.iter().any(|r| hash(r) == pod.hash)
+            let lives = pod.came <= self.since && pod.left.is_none() && !pod.terminal;
+            lives && others.iter().any(|r| hash(r) == pod.hash)
         })
     }
 

@@ -79,6 +79,8 @@ pub struct Life {
     pub left: Option<Duration>,
     /// Whether it is gone, or both terminating and terminal.
     pub ended: bool,
+    /// Whether it is terminal.
+    pub terminal: bool,
     /// Until when the scheduler said that no node fits; None where it never did.
     pub unschedulable: Option<Duration>,
     /// The clients that asked for its deletion and were answered: they know of it.
@@ -186,6 +188,7 @@ impl Past {
             came: at,
             left: None,
             ended: false,
+            terminal: false,
             unschedulable: None,
             deleted_by: Vec::new(),
             crashed: None,
@@ -204,7 +207,8 @@ impl Past {
         if gone || is_terminating(pod) {
             life.left.get_or_insert(at);
         }
-        life.ended = gone || is_terminating(pod) && is_terminal(pod);
+        life.terminal = is_terminal(pod);
+        life.ended = gone || is_terminating(pod) && life.terminal;
         if is_live(pod) && !gone && is_unschedulable(pod) {
             life.unschedulable = Some(Duration::MAX);
         } else if life.unschedulable == Some(Duration::MAX) {

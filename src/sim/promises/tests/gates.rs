@@ -196,3 +196,20 @@ fn by_table() {
         assert_eq!(found.contains(&"S8"), broken, "{what}: {found:?}");
     }
 }
+
+/// None completed: the revision of a pod that lives is the stable one.
+#[test]
+fn a_pod_that_failed_makes_no_revision_stable() {
+    let story = |phase: &str| {
+        let mut story = staged("hold", "rollout");
+        let revision = story.store.get(&CONTROLLER_REVISIONS, "d", "old").unwrap();
+        let mut revision = (**revision).clone();
+        revision["metadata"]["annotations"] = Value::Null;
+        story.put(&CONTROLLER_REVISIONS, revision, None);
+        let mut old = pod_of("old", "a", "m");
+        old["status"]["phase"] = json!(phase);
+        story.there(old).created(pod_of("new", "b", "n"))
+    };
+    assert_eq!(story("Running").history(), ["S8"]);
+    assert!(story("Failed").history().is_empty());
+}
