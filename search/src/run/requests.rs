@@ -173,10 +173,15 @@ impl Runner<'_> {
 
     pub(super) fn partition(&mut self, who: Who, lasts: Millis) -> bool {
         let (is_on, name) = (self.rule_that_ends(lasts), who.name());
-        let is_meant = move |c: &Entry| is_on.load(Ordering::Relaxed) && &*c.client == name;
+        // Of two that are both active none may be far behind (docs/design.md, "Known gap"): its
+        // watches go on, and begin again where they end.
+        let is_whole = self.history.controllers != Controllers::Two || self.history.late.is_some();
+        let is_meant = move |c: &Entry| {
+            let hangs = is_whole || c.is_write();
+            hangs && is_on.load(Ordering::Relaxed) && &*c.client == name
+        };
         self.server.rule(usize::MAX, is_meant, Act::Hang);
-        // Of two that are both active none may be far behind (docs/design.md, "Known gap").
-        if self.history.controllers != Controllers::Two || self.history.late.is_some() {
+        if is_whole {
             for kind in Kind::ALL {
                 self.silence(who, kind, lasts);
             }
