@@ -44,6 +44,18 @@ fn without_what_is_random(mut object: Value) -> Value {
             *deleted = json!("2026-01-02T03:04:05Z");
         }
     }
+    // The server says itself that a pod with scheduling gates is not scheduled.
+    let conditions = object.pointer_mut("/status/conditions");
+    for condition in conditions
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let since = condition.get_mut("lastTransitionTime");
+        if let Some(since) = since.filter(|since| since.is_string()) {
+            *since = json!("2026-01-02T03:04:05Z");
+        }
+    }
     object
 }
 
