@@ -6,10 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
-use kube::{api::ListParams, core::Request};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -29,9 +26,6 @@ use super::{
     pods::NotDeleted,
     window::Window,
 };
-
-/// So many pods are read at a time. All pages are of the version of the first.
-const PAGE: u32 = 500;
 
 /// The pods of one DaemonSet by node.
 type PodsByNode = BTreeMap<Str, Vec<Pod>>;
@@ -185,54 +179,26 @@ impl CarryOut {
     }
 
     /// All pods that are the DaemonSet's or may become so, by node; those without a node under the
-    /// empty name.
+    /// empty name. Fails where a pod cannot be told: it may run on any node.
     async fn read_all(&self, job: &Job<'_>) -> Result<PodsByNode, ApiError> {
         let selector = job.ds.selector.as_ref().map(ToString::to_string);
         let selector = selector.unwrap_or_default();
-        let malformed = |e: &dyn std::fmt::Display| ApiError::Transport(e.to_string());
         let mut pods = PodsByNode::new();
-        let mut continue_token = None;
-        loop {
-            let params = ListParams {
-                label_selector: Some(selector.clone()),
-                limit: Some(PAGE),
-                continue_token: continue_token.take(),
-                ..ListParams::default()
-            };
-            let request = Request::new(paths::pods(&job.key.namespace)).list(&params);
-            let request = request.map_err(|e| malformed(&e))?;
-            let answer = self.api.get(&request.uri().to_string()).await?;
-            continue_token = self
-                .take_page(job, &answer, &mut pods)
-                .map_err(|e| malformed(&e))?;
-            if continue_token.is_none() {
-                return Ok(pods);
-            }
-        }
+        let collection = paths::pods(&job.key.namespace);
+        let take = |items: Vec<&RawValue>| self.take_page(job, items, &mut pods);
+        self.api.list_pages(&collection, &selector, take).await?;
+        Ok(pods)
     }
 
-    /// Takes the pods of a page in. Returns how to ask for the next one. Fails where a pod cannot
-    /// be told: it may run on any node.
+    /// Takes the pods of a page in.
     fn take_page(
         &self,
         job: &Job<'_>,
-        page: &Bytes,
+        items: Vec<&RawValue>,
         pods: &mut PodsByNode,
-    ) -> Result<Option<String>, String> {
-        #[derive(Deserialize)]
-        struct Page<'a> {
-            metadata: PageMetadata,
-            #[serde(borrow)]
-            items: Option<Vec<&'a RawValue>>,
-        }
-        #[derive(Deserialize)]
-        struct PageMetadata {
-            #[serde(rename = "continue")]
-            token: Option<String>,
-        }
-        let page: Page<'_> = serde_json::from_slice(page).map_err(|e| e.to_string())?;
+    ) -> Result<(), String> {
         let mut interner = Interner::default();
-        for item in page.items.unwrap_or_default() {
+        for item in items {
             self.observer.observe(Kind::Pod, item);
             let decoded = pod::decode(item, &mut interner);
             let read = decoded.or_else(|e| pod::from_error(&e).ok_or_else(|| e.to_string()))?;
@@ -243,6 +209,6 @@ impl CarryOut {
                 pods.entry(node).or_default().push(read.pod);
             }
         }
-        Ok(page.metadata.token.filter(|token| !token.is_empty()))
+        Ok(())
     }
 }

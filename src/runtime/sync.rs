@@ -7,9 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use kube::{api::ListParams, core::Request};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -23,9 +20,6 @@ use crate::{
 };
 
 use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
-
-/// Pods in a page when the pods of one DaemonSet are read.
-const PAGE: u32 = 500;
 
 /// How long after an eviction was refused the next plan lets others go, with so many pods refused
 /// by now. Other nodes wait, so it is short; but a budget may refuse all of them, and then each try
@@ -303,62 +297,21 @@ impl Syncer {
                 _ => return Ok(()),
             }
         };
-        let what = || format!("read the pods of daemonset {key}");
-        let mut continue_token = None;
-        loop {
-            let params = ListParams {
-                label_selector: Some(selector.clone()),
-                limit: Some(PAGE),
-                continue_token: continue_token.take(),
-                ..ListParams::default()
-            };
-            let request = Request::new(paths::pods(&key.namespace))
-                .list(&params)
-                .map_err(|e| Failure {
-                    what: what(),
-                    error: ApiError::Transport(e.to_string()),
-                })?;
-            let page = self
-                .api
-                .get(&request.uri().to_string())
-                .await
-                .map_err(|error| Failure {
-                    what: what(),
-                    error,
-                })?;
+        let take = |items: Vec<&RawValue>| {
             self.shared.queue.hear(key);
-            match self.take_page(&page) {
-                Ok(Some(token)) => continue_token = Some(token),
-                Ok(None) => break,
-                Err(e) => {
-                    return Err(Failure {
-                        what: what(),
-                        error: ApiError::Transport(e.to_string()),
-                    });
-                }
+            for item in items {
+                Observer::observe(&*self.shared, Kind::Pod, item);
             }
-        }
+            Ok(())
+        };
+        let collection = paths::pods(&key.namespace);
+        let read = self.api.list_pages(&collection, &selector, take).await;
+        read.map_err(|error| Failure {
+            what: format!("read the pods of daemonset {key}"),
+            error,
+        })?;
         self.shared.cache().pods_read(key, &uid, now);
         Ok(())
-    }
-
-    fn take_page(&self, page: &Bytes) -> serde_json::Result<Option<String>> {
-        #[derive(Deserialize)]
-        struct Page<'a> {
-            metadata: PageMetadata,
-            #[serde(borrow)]
-            items: Option<Vec<&'a RawValue>>,
-        }
-        #[derive(Deserialize)]
-        struct PageMetadata {
-            #[serde(rename = "continue")]
-            token: Option<String>,
-        }
-        let page: Page<'_> = serde_json::from_slice(page)?;
-        for item in page.items.unwrap_or_default() {
-            Observer::observe(&*self.shared, Kind::Pod, item);
-        }
-        Ok(page.metadata.token.filter(|t| !t.is_empty()))
     }
 
     fn note<R>(&self, key: &Key, f: impl FnOnce(&mut Notes) -> R) -> R {

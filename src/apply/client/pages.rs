@@ -1,0 +1,58 @@
+//! A list that is read page by page.
+
+use kube::{api::ListParams, core::Request};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Api, ApiError};
+
+/// So many objects are read at a time.
+const PAGE: u32 = 500;
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMetadata,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct PageMetadata {
+    #[serde(rename = "continue")]
+    token: Option<String>,
+}
+
+impl Api {
+    /// Lists the objects of a collection, e.g. `/api/v1/namespaces/x/pods`, that match a label
+    /// selector, and gives the items of each page to `take`. The list names no resourceVersion, so
+    /// it has all that was written before the request; all pages are of the version of the first.
+    ///
+    /// Fails where a page cannot be read, with [`ApiError::Transport`] where it is no list, and
+    /// where `take` says why.
+    pub async fn list_pages(
+        &self,
+        collection: &str,
+        selector: &str,
+        mut take: impl FnMut(Vec<&RawValue>) -> Result<(), String>,
+    ) -> Result<(), ApiError> {
+        let mut continue_token = None;
+        loop {
+            let params = ListParams {
+                label_selector: Some(selector.to_owned()),
+                limit: Some(PAGE),
+                continue_token: continue_token.take(),
+                ..ListParams::default()
+            };
+            let request = Request::new(collection).list(&params);
+            let request = request.map_err(|e| ApiError::Transport(e.to_string()))?;
+            let answer = self.get(&request.uri().to_string()).await?;
+            let page: Page<'_> =
+                serde_json::from_slice(&answer).map_err(|e| ApiError::Transport(e.to_string()))?;
+            take(page.items.unwrap_or_default()).map_err(ApiError::Transport)?;
+            continue_token = page.metadata.token.filter(|token| !token.is_empty());
+            if continue_token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
