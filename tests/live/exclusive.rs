@@ -12,7 +12,7 @@ use crate::control_plane::{ControlPlane, Options};
 use crate::controller::Launch;
 use crate::referee::Referee;
 use crate::rollout::set_image;
-use crate::validation::call;
+use crate::validation::{call, send};
 
 const GATE: &str = "daemonset-controller.io/exclusive";
 const NODES: usize = 12;
@@ -29,17 +29,8 @@ fn gated(name: &str) -> Value {
 }
 
 async fn patch(client: &kube::Client, path: &str, body: &Value) -> (u16, Value) {
-    let request = http::Request::builder()
-        .method(Method::PATCH)
-        .uri(path)
-        .header("content-type", "application/strategic-merge-patch+json")
-        .body(kube::client::Body::from(body.to_string().into_bytes()))
-        .expect("the request is valid");
-    let answer = client.send(request).await.expect("the server answers");
-    let code = answer.status().as_u16();
-    let body = answer.into_body().collect_bytes().await;
-    let body = body.expect("the answer has a body");
-    (code, serde_json::from_slice(&body).expect("it is JSON"))
+    let content_type = "application/strategic-merge-patch+json";
+    send(client, Method::PATCH, path, content_type, body).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,10 +24,21 @@ const RANDOM: [&str; 4] = [
 
 /// Sends a request: the answer's code and body.
 pub async fn call(client: &kube::Client, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    send(client, method, path, "application/json", body).await
+}
+
+/// The same with a body of another type.
+pub async fn send(
+    client: &kube::Client,
+    method: Method,
+    path: &str,
+    content_type: &str,
+    body: &Value,
+) -> (u16, Value) {
     let request = Request::builder()
         .method(method)
         .uri(path)
-        .header("content-type", "application/json")
+        .header("content-type", content_type)
         .body(kube::client::Body::from(body.to_string().into_bytes()))
         .expect("the request is valid");
     let answer = client.send(request).await.expect("the server answers");

@@ -48,6 +48,16 @@ async fn fail_the_first(server: &World) -> [String; 2] {
     [first, second]
 }
 
+/// The ended pod of this name is there when the late create comes, and so many seconds later not.
+async fn stays_for_the_late_one_and_goes(server: &World, name: &str, later: u64) {
+    seconds(60).await;
+    assert!(!server.get("pods", name).is_null(), "the late one met it");
+    seconds(later).await;
+    assert!(server.get("pods", name).is_null(), "and it goes in the end");
+    server.at_rest().await;
+    server.assert_covered(1);
+}
+
 /// A pod that ended goes once it has a successor. Its name would be free for the late create.
 #[tokio::test(start_paused = true)]
 async fn an_ended_pod_stays_while_a_create_of_its_name_may_be_under_way() {
@@ -61,15 +71,7 @@ async fn an_ended_pod_stays_while_a_create_of_its_name_may_be_under_way() {
         names(&server.posts()),
         [&first, &first, &second].map(String::as_str)
     );
-    seconds(60).await;
-    assert!(!server.get("pods", &first).is_null(), "the late one met it");
-    seconds(60).await;
-    assert!(
-        server.get("pods", &first).is_null(),
-        "and it goes in the end"
-    );
-    server.at_rest().await;
-    server.assert_covered(1);
+    stays_for_the_late_one_and_goes(&server, &first, 60).await;
 }
 
 /// The new leader cannot know what the one before had sent when it died.
@@ -88,15 +90,7 @@ async fn after_a_leader_died_ended_pods_stay_while_its_creates_may_be_under_way(
     seconds(30).await;
     let [first, _] = fail_the_first(&server).await;
     assert!(!server.get("pods", &first).is_null());
-    seconds(60).await;
-    assert!(!server.get("pods", &first).is_null(), "the late one met it");
-    seconds(90).await;
-    assert!(
-        server.get("pods", &first).is_null(),
-        "and it goes in the end"
-    );
-    server.at_rest().await;
-    server.assert_covered(1);
+    stays_for_the_late_one_and_goes(&server, &first, 90).await;
 }
 
 #[tokio::test(start_paused = true)]
