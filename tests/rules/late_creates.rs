@@ -130,3 +130,25 @@ fn pods_that_stayed_go_together_when_their_time_is_over_and_without_a_backoff() 
     assert!(plan.backoff.is_empty());
     assert!(plan.holds.is_empty());
 }
+
+/// The process that kept them was asked to end meanwhile, and the next one knows of no late create.
+#[test]
+fn pods_that_a_former_process_kept_go_together_because_their_successors_are_there() {
+    let mut cluster = failed(9);
+    let mut kept: Vec<Str> = vec![first_name()];
+    for age in [8, 7] {
+        let next = cluster.plan().creates[0].pod_name.clone();
+        cluster.put(&pod(&next).on("a").created(age).phase("Failed"));
+        kept.push(next);
+    }
+    make(&mut cluster);
+    let plan = cluster.plan();
+    assert_eq!(plan.deletes.len(), kept.len());
+    assert_eq!(plan.events.len(), kept.len());
+    assert!(plan.creates.is_empty());
+    assert!(plan.backoff.is_empty(), "each of them was counted");
+    // Pods of other names say nothing of each other: they go one at a time, as upstream's do.
+    let others = ["web-a", "web-b"].map(|name| pod(name).on("a").created(9).phase("Failed"));
+    let mut cluster = Cluster::new(daemon_set(), [node("a")].into_iter().chain(others));
+    assert_eq!(cluster.plan().deletes.len(), 1);
+}

@@ -75,15 +75,10 @@ pub fn sort_out<'a>(
     let mut failed: Vec<&Pod> = Vec::new();
     let mut succeeded: Vec<&Pod> = Vec::new();
     for pod in visible.clone() {
-        let is_followed = |pod: &Pod| {
-            visible
-                .clone()
-                .any(|other| follows(facts, node, other, pod))
-        };
         match pod.phase {
             _ if pod.terminating => found.terminating = Some(pod),
             PodPhase::Failed | PodPhase::Succeeded
-                if is_followed(pod) && is_kept(facts, node, pod) =>
+                if was_replaced(facts, node, pod, visible.clone()) =>
             {
                 if !stays(facts, node, pod, draft) {
                     // Its successor was an attempt already.
@@ -168,18 +163,26 @@ fn replace(
     draft.backoff.push(key);
 }
 
-/// Whether one pod came after the other. Kubernetes' times have whole seconds.
-fn follows(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, ended: &Pod) -> bool {
-    let is_next = || *pod.name == *names::of_pod(facts.ds(), &node.name, Some(&ended.uid));
-    pod.created > ended.created || pod.created == ended.created && is_next()
+/// Whether an ended pod was replaced already, and only stayed because a create of its name might be
+/// under way. Its successor has the name that follows from it, whichever process made that; or it
+/// is a later one, where this process knows of such a create.
+fn was_replaced<'a>(
+    facts: &Facts<'_, '_>,
+    node: &Node,
+    pod: &Pod,
+    mut visible: impl Iterator<Item = &'a Pod> + Clone,
+) -> bool {
+    if visible.clone().nth(1).is_none() {
+        return false; // It is alone.
+    }
+    let next = names::of_pod(facts.ds(), &node.name, Some(&pod.uid));
+    let mut others = visible.clone();
+    others.any(|other| other.name == next)
+        || visible.any(|other| other.created > pod.created)
+            && late_creates::stays_until(facts, node, pod).is_some()
 }
 
-/// Whether an ended pod is kept for a while beside its successor.
-fn is_kept(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> bool {
-    late_creates::stays_until(facts, node, pod).is_some()
-}
-
-/// Whether it is so still. Then there is a hold.
+/// Whether a create of the name of an ended pod may be under way. Then there is a hold.
 fn stays(facts: &Facts<'_, '_>, node: &Node, pod: &Pod, draft: &mut Draft) -> bool {
     let end = late_creates::stays_until(facts, node, pod);
     let Some(end) = end.filter(|end| *end > facts.now) else {

@@ -47,24 +47,70 @@ impl Moment {
     }
 }
 
+/// The body of an answer.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// An object that was made for this answer.
+    Made(Value),
+    /// JSON: stored objects, whose texts are kept.
+    Text(String),
+}
+
+impl Body {
+    /// The body as it is sent. A plain text is no JSON.
+    pub fn into_text(self) -> String {
+        match self {
+            Body::Made(Value::String(plain)) => plain,
+            Body::Made(object) => object.to_string(),
+            Body::Text(text) => text,
+        }
+    }
+
+    /// The object.
+    pub fn into_value(self) -> Value {
+        match self {
+            Body::Made(object) => object,
+            Body::Text(text) => serde_json::from_str(&text).expect("it was written by this server"),
+        }
+    }
+}
+
+impl From<Value> for Body {
+    fn from(object: Value) -> Body {
+        Body::Made(object)
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Body::Text(text)
+    }
+}
+
 /// A successful answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP code.
     pub code: u16,
     /// The body.
-    pub object: Value,
+    pub body: Body,
 }
 
 impl Answer {
     /// An answer with code 200.
-    pub fn ok(object: Value) -> Answer {
-        Answer { code: 200, object }
+    pub fn ok(body: impl Into<Body>) -> Answer {
+        Answer {
+            code: 200,
+            body: body.into(),
+        }
     }
 
     /// An answer with code 201.
-    pub fn created(object: Value) -> Answer {
-        Answer { code: 201, object }
+    pub fn created(body: impl Into<Body>) -> Answer {
+        Answer {
+            code: 201,
+            body: body.into(),
+        }
     }
 }
 

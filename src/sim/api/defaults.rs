@@ -30,8 +30,19 @@ pub fn admit(resource: &Resource, object: &Value) -> Result<(), ApiStatus> {
 pub fn complete(resource: &Resource, object: &mut Value) {
     metadata(object);
     match resource {
-        r if *r == resource::PODS => pods::complete(object),
-        r if *r == resource::DAEMON_SETS => daemon_set(object),
+        r if *r == resource::PODS => pods::complete_spec(object),
+        r if *r == resource::DAEMON_SETS => daemon_set_spec(object),
+        _ => {}
+    }
+    complete_rest(resource, object);
+}
+
+/// As [`complete`], for an object whose spec is complete.
+fn complete_rest(resource: &Resource, object: &mut Value) {
+    metadata(object);
+    match resource {
+        r if *r == resource::PODS => pods::complete_status(object),
+        r if *r == resource::DAEMON_SETS => daemon_set_status(object),
         r if *r == resource::NODES => node(object),
         r if *r == resource::NAMESPACES => namespace(object),
         r if *r == resource::CONTROLLER_REVISIONS => fill(object, "revision", json!(0)),
@@ -87,7 +98,11 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
     if let Some(spec) = pod_spec(resource, object) {
         gated::drop_from(spec);
     }
-    complete(resource, object);
+    if object["spec"] == old["spec"] {
+        complete_rest(resource, object);
+    } else {
+        complete(resource, object);
+    }
     copy(&old["metadata"], &mut object["metadata"], "generation");
     if *resource == resource::NAMESPACES {
         copy(&old["spec"], &mut object["spec"], "finalizers");
@@ -146,7 +161,7 @@ const METADATA_FIELDS: &[&str] = &[
     "managedFields",
 ];
 
-fn daemon_set(object: &mut Value) {
+fn daemon_set_spec(object: &mut Value) {
     fill(object, "spec", json!({}));
     if let Ok(raw) = serde_json::value::to_raw_value(object)
         && let Ok(done) = stored::daemon_set(&raw)
@@ -154,6 +169,9 @@ fn daemon_set(object: &mut Value) {
     {
         *object = done;
     }
+}
+
+fn daemon_set_status(object: &mut Value) {
     let annotations = &mut object["metadata"]["annotations"];
     let count = annotations[TEMPLATE_GENERATION].as_str();
     if count

@@ -13,7 +13,6 @@ use http::{Request, Response};
 use http_body::Frame;
 use kube::Client;
 use kube::client::Body;
-use serde_json::Value;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -84,11 +83,7 @@ impl Connection {
                 if let Some(seconds) = retry_after {
                     response = response.header("retry-after", seconds);
                 }
-                let text = match object {
-                    Value::String(plain) => plain,
-                    object => object.to_string(),
-                };
-                let bytes = Bytes::from(text);
+                let bytes = Bytes::from(object.into_text());
                 stream::once(async move { bytes }).boxed()
             }
         };

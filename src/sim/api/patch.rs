@@ -55,18 +55,13 @@ impl PatchKind {
 /// The outcome is what remains once the API server has decoded it into its type: members that are
 /// null are gone. Other members that the type does not have stay, and so do identity and version,
 /// which are checked later.
-pub fn apply(
-    resource: &Resource,
-    kind: PatchKind,
-    original: &Value,
-    patch: &[u8],
-) -> Result<Value> {
+pub fn apply(resource: &Resource, kind: PatchKind, original: Value, patch: &[u8]) -> Result<Value> {
     // A body that is not JSON is refused first, whatever the kind of patch.
     let patch: Value =
         serde_json::from_slice(patch).map_err(|_| ApiStatus::bad_request("invalid JSON patch"))?;
     let mut patched = match kind {
-        PatchKind::Json => json::apply(original.clone(), patch)?,
-        PatchKind::Merge => merge(original.clone(), patch)?,
+        PatchKind::Json => json::apply(original, patch)?,
+        PatchKind::Merge => merge(original, patch)?,
         PatchKind::Strategic => strategically(resource, original, patch)?,
     };
     if let Value::Object(members) = &mut patched {
@@ -93,13 +88,16 @@ fn merge(mut original: Value, patch: Value) -> Result<Value> {
     Ok(original)
 }
 
-fn strategically(resource: &Resource, original: &Value, patch: Value) -> Result<Value> {
+fn strategically(resource: &Resource, original: Value, patch: Value) -> Result<Value> {
     let patch = match patch {
         Value::Object(patch) => patch,
         Value::Null => Object::new(),
         other => return Err(ApiStatus::bad_request(no_object(&other))),
     };
-    let original = original.as_object().cloned().unwrap_or_default();
+    let original = match original {
+        Value::Object(original) => original,
+        _ => Object::new(),
+    };
     strategic::merge(original, patch, schema::of(resource)).map(Value::Object)
 }
 

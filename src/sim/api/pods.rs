@@ -10,8 +10,8 @@ const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 /// The preemption policy of classes that name none.
 pub const PREEMPTION: &str = "PreemptLowerPriority";
 
-/// Completes a pod. Idempotent.
-pub fn complete(pod: &mut Value) {
+/// Completes the spec of a pod. Idempotent.
+pub fn complete_spec(pod: &mut Value) {
     fill(pod, "spec", json!({}));
     if let Ok(raw) = serde_json::value::to_raw_value(pod)
         && let Ok(done) = stored::pod(&raw)
@@ -44,7 +44,11 @@ pub fn complete(pod: &mut Value) {
     let priority = priority_of(class).unwrap_or(0);
     fill(spec, "priority", json!(priority));
     fill(spec, "preemptionPolicy", json!(PREEMPTION));
-    let class = qos_class(spec);
+}
+
+/// Completes the status of a pod whose spec is complete. Idempotent.
+pub fn complete_status(pod: &mut Value) {
+    let class = qos_class(&pod["spec"]);
     let fresh = json!({"phase": "Pending", "qosClass": class});
     fill(pod, "status", fresh);
     let status = &mut pod["status"];

@@ -1,11 +1,12 @@
 //! Reads: one object, or a list in pages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::form::{item, shown};
+use super::form::{item_text, shown_text};
 use super::options::check_list;
 use super::path::{Query, Target};
 use super::resource::Resource;
@@ -16,7 +17,7 @@ use super::token;
 use super::version::{check_not_future, invalid_version, version};
 
 /// GET of one object.
-pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
+pub fn get(store: &Store, target: &Target, query: &Query) -> Result<String> {
     let asked = query.get("resourceVersion");
     version(asked).map_err(|why| invalid_version(asked, &why))?;
     check_not_future(store, asked)?;
@@ -27,13 +28,13 @@ pub fn get(store: &Store, target: &Target, query: &Query) -> Result<Value> {
         ..
     } = target;
     match store.get(resource, namespace, name) {
-        Some(object) => Ok(shown(resource, object)),
+        Some(object) => Ok(shown_text(store, resource, object)),
         None => Err(ApiStatus::not_found(resource, name)),
     }
 }
 
 /// GET of a collection: a list, or one page of it.
-pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
+pub fn list(store: &Store, target: &Target, query: &Query) -> Result<String> {
     let selection = Selection::new(target, query)?;
     check_list(query, false)?;
     let asked = query.get("resourceVersion");
@@ -76,11 +77,12 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
         .filter(|(key, _)| start.as_ref().is_none_or(|s| *key >= s))
         .filter(|(_, object)| selection.in_scope(object))
         .peekable();
-    let mut items = Vec::new();
+    let mut items: Vec<Arc<str>> = Vec::new();
     while items.len() < limit
         && let Some((_, object)) = rest.next()
     {
-        items.extend(selection.has(object).then(|| item(target.resource, object)));
+        let text = || item_text(store, target.resource, object);
+        items.extend(selection.has(object).then(text));
     }
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let Some((key, _)) = rest.peek() {
@@ -89,24 +91,23 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<Value> {
             metadata["remainingItemCount"] = rest.count().into();
         }
     }
-    Ok(json!({
-        "kind": format!("{}List", target.resource.kind),
-        "apiVersion": target.resource.api_version(),
-        "metadata": metadata,
-        "items": items,
-    }))
+    let (kind, version) = (target.resource.kind, target.resource.api_version());
+    let items = items.join(",");
+    Ok(format!(
+        "{{\"kind\":\"{kind}List\",\"apiVersion\":\"{version}\",\"metadata\":{metadata},\"items\":[{items}]}}"
+    ))
 }
 
-fn rows_at(
-    store: &Store,
+fn rows_at<'a>(
+    store: &'a Store,
     resource: &Resource,
     version: u64,
     continued: bool,
-) -> Result<BTreeMap<Name, Arc<Value>>> {
+) -> Result<Cow<'a, BTreeMap<Name, Arc<Value>>>> {
     if version == store.version() {
-        return Ok(store.all(resource).clone());
+        return Ok(Cow::Borrowed(store.all(resource)));
     }
-    store.at(resource, version).ok_or_else(|| {
+    store.at(resource, version).map(Cow::Owned).ok_or_else(|| {
         ApiStatus::expired(if continued {
             "The provided continue parameter is too old to display a consistent list result. You can start a new list \
              without the continue parameter, or use the continue token in this response to retrieve the remainder of the \

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::core::Moment;
+use super::core::{Body, Moment};
 use super::dispatch::{self, Request};
 use super::faults::{Act, Gate, Matches};
 use super::late::{Late, LateWrites, Told};
@@ -61,7 +61,7 @@ pub struct ApiServer {
 /// The answer to a request.
 pub enum Reply {
     /// A code, a body, and `Retry-After` in seconds.
-    Object(u16, Value, Option<u64>),
+    Object(u16, Body, Option<u64>),
     /// The lines of a watch, which ends with them.
     Lines(BoxStream<'static, Bytes>),
     /// The connection fails without an answer.
@@ -333,7 +333,7 @@ impl ApiServer {
         if let Some(seconds) = retry_after {
             object["details"]["retryAfterSeconds"] = seconds.into();
         }
-        Reply::Object(status.code, object, retry_after)
+        Reply::Object(status.code, object.into(), retry_after)
     }
 
     fn note(&self, client: Arc<str>, incoming: &Incoming) -> (usize, Option<Act>) {
@@ -369,7 +369,7 @@ impl ApiServer {
             Ok(reply) => reply,
             Err(status) => {
                 let retry_after = status.details["retryAfterSeconds"].as_u64();
-                Reply::Object(status.code, status.to_json(), retry_after)
+                Reply::Object(status.code, status.to_json().into(), retry_after)
             }
         }
     }
@@ -405,16 +405,12 @@ impl ApiServer {
             body: &incoming.body,
         };
         let moment = self.moment(number);
-        let (answer, changed) = self.shared.with(|state| {
-            let before = state.core.store.version();
-            let answer = dispatch::answer(&mut state.core, &request, &moment);
-            (answer, state.core.store.version() != before)
-        });
-        if changed {
-            self.shared.notify();
-        }
+        let answer = self
+            .shared
+            .with(|state| dispatch::answer(&mut state.core, &request, &moment));
+        self.shared.notify_of_writes();
         let answer = answer?;
-        Ok(Reply::Object(answer.code, answer.object, None))
+        Ok(Reply::Object(answer.code, answer.body, None))
     }
 
     /// Carries out a request at once, by all rules. No client sent it, and the log does not have
@@ -441,8 +437,8 @@ impl ApiServer {
         let answer = self
             .shared
             .with(|state| dispatch::answer(&mut state.core, &request, &moment));
-        self.shared.notify();
-        answer.map(|answer| answer.object)
+        self.shared.notify_of_writes();
+        answer.map(|answer| answer.body.into_value())
     }
 
     /// Changes an object without any rule, for tests; `None` removes it.
@@ -462,7 +458,7 @@ impl ApiServer {
                 None => state.core.remove(resource, old, &moment),
             };
         });
-        self.shared.notify();
+        self.shared.notify_of_writes();
     }
 
     /// The objects of a resource, by namespace and name.

@@ -10,7 +10,8 @@ use super::core::Core;
 use super::deliveries::Deliveries;
 use super::faults::Faults;
 use super::log::Entry;
-use super::resource::Resource;
+use super::resource::{self, Resource};
+use super::store;
 
 /// Everything that changes while the server runs.
 pub struct State {
@@ -28,8 +29,8 @@ pub struct State {
 #[derive(Clone)]
 pub struct Shared {
     state: Arc<Mutex<State>>,
-    /// Tokio's `watch` would wake its receivers in a random order.
-    changed: Arc<Notify>,
+    /// One for each table of the store. Tokio's `watch` would wake its receivers in a random order.
+    changed: Arc<[Notify; resource::ALL.len()]>,
     start: Instant,
 }
 
@@ -70,13 +71,22 @@ impl Shared {
         self.start.elapsed()
     }
 
-    /// Notified of every write, and whenever watches may deliver something new.
-    pub fn changes(&self) -> Arc<Notify> {
-        self.changed.clone()
+    /// Notified of every write to this resource, and whenever its watches may deliver something
+    /// new.
+    pub fn changes(&self, resource: &Resource) -> &Notify {
+        &self.changed[store::table(resource)]
     }
 
-    /// Wakes the watches, which look for something new to deliver.
+    /// Wakes the watches of everything that was written since this was called last.
+    pub fn notify_of_writes(&self) {
+        let written = self.lock().core.store.take_written();
+        for table in written {
+            self.changed[table].notify_waiters();
+        }
+    }
+
+    /// Wakes all watches, which look for something new to deliver.
     pub fn notify(&self) {
-        self.changed.notify_waiters();
+        self.changed.iter().for_each(Notify::notify_waiters);
     }
 }

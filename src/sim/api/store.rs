@@ -1,6 +1,6 @@
 //! The store: objects, one version counter for all of them, and the history of every write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -39,8 +39,15 @@ pub struct Write {
     pub before: Option<Arc<Value>>,
     /// The number of its request in the log.
     pub request: usize,
-    /// The object as watches deliver it, once one of them has encoded it.
-    pub encoded: OnceLock<Arc<str>>,
+    text: OnceLock<Arc<str>>,
+}
+
+impl Write {
+    /// The object as JSON, as it is stored. It is encoded once: lists, watches and answers share it.
+    pub fn text(&self) -> Arc<str> {
+        let text = self.text.get_or_init(|| self.object.to_string().into());
+        text.clone()
+    }
 }
 
 #[derive(Default, Debug)]
@@ -56,6 +63,8 @@ struct Table {
 pub struct Store {
     version: u64,
     tables: Vec<Table>,
+    /// The tables that were written since somebody asked.
+    written: BTreeSet<usize>,
 }
 
 impl Default for Store {
@@ -63,12 +72,13 @@ impl Default for Store {
         Store {
             version: 1,
             tables: resource::ALL.iter().map(|_| Table::default()).collect(),
+            written: BTreeSet::new(),
         }
     }
 }
 
 /// The index of a resource's table. Both forms of events share one.
-fn table(resource: &Resource) -> usize {
+pub fn table(resource: &Resource) -> usize {
     let stored = if *resource == resource::NEW_EVENTS {
         &resource::EVENTS
     } else {
@@ -84,10 +94,27 @@ impl Store {
         self.version
     }
 
+    /// The tables that were written since this was called last.
+    pub fn take_written(&mut self) -> BTreeSet<usize> {
+        std::mem::take(&mut self.written)
+    }
+
     /// One object; None if it does not exist.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Arc<Value>> {
         let key = (namespace.to_owned(), name.to_owned());
         self.tables[table(resource)].rows.get(&key)
+    }
+
+    /// An object that is there, as JSON, as it is stored.
+    pub fn text(&self, object: &Value, resource: &Resource) -> Arc<str> {
+        let version = object["metadata"]["resourceVersion"].as_str();
+        let version: u64 = version.and_then(|v| v.parse().ok()).unwrap_or(0);
+        let writes = &self.tables[table(resource)].writes;
+        let at = writes.partition_point(|w| w.version < version);
+        match writes.get(at).filter(|w| w.version == version) {
+            Some(write) => write.text(),
+            None => object.to_string().into(),
+        }
     }
 
     /// All objects of a resource, by namespace and name.
@@ -156,7 +183,9 @@ impl Store {
             Arc::new(object)
         };
         let version = self.version;
-        let table = &mut self.tables[table(resource)];
+        let table = table(resource);
+        self.written.insert(table);
+        let table = &mut self.tables[table];
         let before = table.rows.insert(name_of(&object), object.clone());
         let change = if before.is_some() {
             Change::Modified
@@ -171,7 +200,7 @@ impl Store {
             object: object.clone(),
             before,
             request,
-            encoded: OnceLock::new(),
+            text: OnceLock::new(),
         });
         object
     }
@@ -188,7 +217,9 @@ impl Store {
         let version = self.version;
         object["metadata"]["resourceVersion"] = version.to_string().into();
         let object = Arc::new(object);
-        let table = &mut self.tables[table(resource)];
+        let table = table(resource);
+        self.written.insert(table);
+        let table = &mut self.tables[table];
         let before = table.rows.remove(&name_of(&object));
         table.writes.push(Write {
             version,
@@ -198,7 +229,7 @@ impl Store {
             object: object.clone(),
             before,
             request,
-            encoded: OnceLock::new(),
+            text: OnceLock::new(),
         });
         object
     }

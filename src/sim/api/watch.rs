@@ -7,13 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::defaults;
 use super::deliveries::Deliveries;
 use super::faults::Gate;
-use super::form::shown;
+use super::form::{named_text, shown};
 use super::options::check_list;
 use super::path::{Query, Target};
 use super::resource::{self, Resource};
@@ -45,7 +44,6 @@ pub struct Watch {
     end: Instant,
     /// How many cuts there were when it began.
     cuts: usize,
-    changes: Arc<Notify>,
     ended: bool,
     /// Whether its version was too old when it began, so that it delivered nothing.
     was_expired: bool,
@@ -174,7 +172,6 @@ impl Watch {
         let mut ready: Vec<Bytes> = start.initial.iter().map(line).collect();
         ready.reverse();
         let mut watch = Watch {
-            changes: shared.changes(),
             cuts: shared.with(|state| state.faults.cuts()),
             shared,
             client,
@@ -214,7 +211,8 @@ impl Watch {
     }
 
     async fn next(&mut self) -> Option<Bytes> {
-        let changes = self.changes.clone();
+        let shared = self.shared.clone();
+        let changes = shared.changes(self.target.resource);
         loop {
             if let Some(line) = self.ready.pop() {
                 return Some(line);
@@ -334,12 +332,12 @@ impl Watch {
                 return Some(Self::told("DELETED", &self.encode(&last)));
             }
         };
-        // Several watches deliver the same object, so it is encoded once.
-        let encode = || Arc::from(self.encode(&write.object));
-        Some(if *write.resource == *self.target.resource {
-            Self::told(what, write.encoded.get_or_init(encode))
+        // Events of the newer group are stored in the older form.
+        Some(if *self.target.resource == resource::NEW_EVENTS {
+            Self::told(what, &self.encode(&write.object))
         } else {
-            Self::told(what, &encode())
+            let text = named_text(self.target.resource, &write.text());
+            Self::told(what, &text)
         })
     }
 

@@ -1,5 +1,7 @@
 //! Writes: create, update and patch.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use super::body::{self, bare, read, without_nulls};
 use super::core::{Answer, Core, Moment};
 use super::fields::{copy, name, remove, text};
 use super::finalizers::can_be_removed;
-use super::form::{item, shown, shown_as_is, stored};
+use super::form::{item, shown, shown_as_is, shown_text, stored};
 use super::patch::{self, PatchKind};
 use super::path::{Query, Target};
 use super::precondition::{check_namespace, precondition_failed};
@@ -87,7 +89,8 @@ fn make(
         return Ok(Answer::created(shown(resource, &object)));
     }
     let kept = core.put(resource, stored(resource, object), moment);
-    Ok(Answer::created(shown(resource, &kept)))
+    let text = shown_text(&core.store, resource, &kept);
+    Ok(Answer::created(text))
 }
 
 /// PUT of an object or its subresource.
@@ -188,7 +191,7 @@ pub fn patch(
     let Some(old) = old else {
         return Err(ApiStatus::not_found(resource, &target.name));
     };
-    let mut patched = patch::apply(resource, kind, &shown_as_is(resource, &old), body)?;
+    let mut patched = patch::apply(resource, kind, shown_as_is(resource, &old), body)?;
     let of_another_kind = [
         ("kind", resource.kind.to_owned()),
         ("apiVersion", resource.api_version()),
@@ -201,9 +204,14 @@ pub fn patch(
             &body::not_this_kind(resource, &patched),
         ));
     }
-    validate::check_types(resource, &patched).map_err(|why| invalid_patch(&patched, &why))?;
+    let unchanged = set_aside(&mut patched, &old);
+    if let Err(why) = validate::check_types(resource, &patched) {
+        put_back(&mut patched, unchanged);
+        return Err(invalid_patch(&patched, &why));
+    }
     validate::fill_nulls(resource, &mut patched);
     let mut object = bare(validate::without_unknown(resource, patched));
+    put_back(&mut object, unchanged);
     in_namespace(target, &mut object)?;
     if name(&object) != target.name {
         return Err(ApiStatus::bad_request(format!(
@@ -213,6 +221,28 @@ pub fn patch(
         )));
     }
     save(core, target, query, &old, object, moment)
+}
+
+/// Takes out the members that a patch leaves as they are: whatever is stored has the right types,
+/// and reading it is most of the work.
+fn set_aside(patched: &mut Value, old: &Value) -> Vec<(String, Value)> {
+    let mut aside = Vec::new();
+    if let Some(members) = patched.as_object_mut() {
+        members.retain(|key, value| {
+            let is_same = key != "metadata" && old.get(key) == Some(&*value);
+            if is_same {
+                aside.push((key.clone(), std::mem::take(value)));
+            }
+            !is_same
+        });
+    }
+    aside
+}
+
+fn put_back(object: &mut Value, members: Vec<(String, Value)>) {
+    if let Some(object) = object.as_object_mut() {
+        object.extend(members);
+    }
 }
 
 /// The refusal of a patch after which the object is no longer of this kind.
@@ -234,7 +264,7 @@ fn save(
     core: &mut Core,
     target: &Target,
     query: &Query,
-    old: &Value,
+    old: &Arc<Value>,
     mut object: Value,
     moment: &Moment,
 ) -> Result<Answer> {
@@ -253,7 +283,7 @@ fn save(
     if !errors.is_empty() {
         return Err(ApiStatus::invalid(resource, &target.name, &errors));
     }
-    if object == *old {
+    if object == **old {
         return Ok(Answer::ok(shown_as_is(resource, old)));
     }
     if query.is_dry_run() {
@@ -261,11 +291,12 @@ fn save(
     }
     if can_be_removed(resource, old, &object) {
         // Watches deliver the state before this write; the client gets its own.
-        core.remove(resource, stored(resource, old.clone()), moment);
+        core.remove(resource, stored(resource, (**old).clone()), moment);
         return Ok(Answer::ok(shown_as_is(resource, &object)));
     }
     let kept = core.put(resource, stored(resource, object), moment);
-    Ok(Answer::ok(shown(resource, &kept)))
+    let text = shown_text(&core.store, resource, &kept);
+    Ok(Answer::ok(text))
 }
 
 /// Copies the fields that a write of this subresource cannot change from the old state.

@@ -162,3 +162,24 @@ fn by_table() {
         assert!(as_expected, "{what}: {found:?}");
     }
 }
+
+/// A deleted DaemonSet left it, and another controller adopts it for the new one.
+#[test]
+fn a_revision_that_was_adopted_a_moment_ago_excuses_an_equal_one_of_another_name() {
+    let template = json!({"spec": {"template": {"metadata": {"annotations": {"v": "2"}}}}});
+    for (lag, expected) in [(0, vec!["S4"]), (5, vec!["S4"]), (15, vec![])] {
+        let mut left = revision("left", 1, Some("2"));
+        left["metadata"]["ownerReferences"] = Value::Null;
+        let mut story = Story::new()
+            .with_daemon_set(template.clone())
+            .somebodys(left)
+            .somebodys(revision("left", 1, Some("2")));
+        let (us, lag) = (Arc::from("us"), Duration::from_secs(lag));
+        let resource = &CONTROLLER_REVISIONS;
+        story.deliveries.opened(&us, resource, Duration::ZERO);
+        let gate = Some(Gate::Lag(lag));
+        story.deliveries.gate("us", resource, gate, Duration::ZERO);
+        let story = story.revised("POST", revision("r2", 2, Some("2")));
+        assert_eq!(story.history(), expected, "a lag of {lag:?}");
+    }
+}
