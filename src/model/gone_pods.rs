@@ -34,8 +34,6 @@ pub struct GonePod {
     pub name: Str,
     /// The hash label of its revision, where it had one.
     pub revision: Option<Str>,
-    /// Whether it was terminal before it was asked to go.
-    pub ended: bool,
     /// When it was seen to be gone.
     pub gone: Time,
 }
@@ -67,7 +65,6 @@ impl GonePods {
             uid: pod.uid.clone(),
             name: pod.name.clone(),
             revision: pod.labels.get_shared(HASH_LABEL).cloned(),
-            ended: pod.ended,
             gone: now,
         });
     }

@@ -89,9 +89,6 @@ pub struct Pod {
     pub terminating: bool,
     /// `metadata.deletionTimestamp`: when the grace period of its deletion ends.
     pub deletion: Option<Time>,
-    /// It was terminal before its deletion was asked for. It ended by itself, so the next pod on
-    /// its node has another name.
-    pub ended: bool,
     /// False for a pod that could not be decoded: it exists, its node is taken, and the controller
     /// never writes to it.
     pub readable: bool,
@@ -117,16 +114,6 @@ impl Pod {
     /// Terminal and terminating: only a finalizer or the kubelet keeps it, and decisions ignore it.
     pub fn is_terminal_and_terminating(&self) -> bool {
         self.terminating && self.phase.is_terminal()
-    }
-
-    /// When a pod that is terminal and terminating is gone at the latest, unless a finalizer keeps
-    /// it: 30 s after the end of its grace period. None for any other pod, for a pod that ended by
-    /// itself, and where the deletionTimestamp is not known.
-    pub fn expected_gone_by(&self) -> Option<Time> {
-        let deletion = self
-            .deletion
-            .filter(|_| self.is_terminal_and_terminating() && !self.ended)?;
-        Some(deletion + std::time::Duration::from_secs(30))
     }
 
     /// When its deletion was asked for: deletionTimestamp less deletionGracePeriodSeconds. None

@@ -87,7 +87,17 @@ impl Draft {
             });
         }
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);
-        let next = match late_creates::free_name(facts, node) {
+        // A pod that is on its way out is not waited for: the next one has another name. But a
+        // create of its name may be under way.
+        if let Some((pod, until)) = late_creates::in_use(facts, node, here) {
+            self.wake(until);
+            return self.hold(NodeHold {
+                pod: Some(pod.name.clone()),
+                until: Some(until),
+                ..NodeHold::new(&node.name, HoldRule::NameInUse)
+            });
+        }
+        let next = match late_creates::free_name(facts, node, gone_pods) {
             Some(name) => names::Next::Name(name),
             None => names::next(facts.ds(), &node.name, here, gone_pods, facts.now),
         };
@@ -101,19 +111,6 @@ impl Draft {
                 });
             }
         };
-        // A pod of ours that has the name and is about to be gone is waited for.
-        let holder = (facts.snapshot.find_pod)(&base)
-            .filter(|p| p.controller.is(&facts.ds().uid))
-            .and_then(|p| Some((p, p.expected_gone_by()?)))
-            .filter(|(_, end)| *end > facts.now);
-        if let Some((pod, end)) = holder {
-            self.wake(end);
-            return self.hold(NodeHold {
-                pod: Some(pod.name.clone()),
-                until: Some(end),
-                ..NodeHold::new(&node.name, HoldRule::NameInUse)
-            });
-        }
         let free = names::free_name(facts.ds(), &node.name, base, facts.snapshot.find_pod);
         let names::Free::Name(pod_name) = free else {
             return self.hold(NodeHold::new(&node.name, HoldRule::PodWithoutNode));

@@ -1,33 +1,57 @@
-//! Names of which a create may still be under way: a pod that bears one stays, and where one is
-//! free the next pod has it.
+//! Names of which a create may still be under way: an ended pod that bears one stays, and where one
+//! is free the next pod has it.
 
-use crate::model::{Node, Pod, Str, Time, unsettled::LATEST};
+use crate::model::{GonePod, Node, Pod, Str, Time, unsettled::LATEST};
 
 use super::{facts::Facts, names};
 
-/// Until when an ended pod stays, so that no create of its name that is under way finds the name
-/// free. The time may be over. None where there was no such create.
+/// Until when a create of a pod's name may be under way, and find the name free once the pod is
+/// gone. The time may be over. None where there was no such create.
 ///
 /// A create is under way where this process never heard what became of it. A former leader that did
 /// not release its Lease may have left some as well: it sent them before it was followed, and
 /// before the pod of that name was seen.
-pub fn stays_until(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> Option<Time> {
+fn until(facts: &Facts<'_, '_>, node: &str, name: &str, created: Time) -> Option<Time> {
     let snapshot = facts.snapshot;
-    let own = snapshot.unsettled.until(&node.name, &pod.name);
+    let own = snapshot.unsettled.until(node, name);
     let seized = snapshot.tenure.seized;
     let of_former = seized
-        .filter(|_| names::has_our_form(facts.ds(), &pod.name))
-        .map(|at| at.min(pod.created) + LATEST)
-        .filter(|end| *end > pod.created);
+        .filter(|_| names::has_our_form(facts.ds(), name))
+        .map(|at| at.min(created) + LATEST)
+        .filter(|end| *end > created);
     own.max(of_former)
 }
 
-/// The free name for the next pod on this node of which a create of this process may be under way:
-/// of the two creates one fails. Only where no other process makes pods, because others do not know
-/// of it.
-pub fn free_name(facts: &Facts<'_, '_>, node: &Node) -> Option<Str> {
+/// Until when an ended pod stays, so that its name is not free for a create that is under way. The
+/// time may be over. None where there was no such create.
+pub fn stays_until(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> Option<Time> {
+    until(facts, &node.name, &pod.name, pod.created)
+}
+
+/// The pod on its way out whose name the next one will have, because a create of that name may be
+/// under way until the time that is returned. `here` are all pods of the DaemonSet on the node.
+pub fn in_use<'a>(
+    facts: &Facts<'_, '_>,
+    node: &Node,
+    here: &[&'a Pod],
+) -> Option<(&'a Pod, Time)> {
+    let leaving = here.iter().filter(|p| p.is_terminal_and_terminating());
+    let late = leaving.filter_map(|p| Some((*p, stays_until(facts, node, p)?)));
+    late.filter(|(_, end)| *end > facts.now && facts.snapshot.tenure.elected)
+        .max_by_key(|(_, end)| *end)
+}
+
+/// The free name for the next pod on this node of which a create may be under way: of the two
+/// creates one fails. Only where no other process makes pods, because others do not know of it.
+/// `gone_pods` are the last ones of the node.
+pub fn free_name(facts: &Facts<'_, '_>, node: &Node, gone_pods: &[GonePod]) -> Option<Str> {
     let snapshot = facts.snapshot;
-    let mut names = snapshot.unsettled.names(&node.name, facts.now);
+    let own = snapshot.unsettled.names(&node.name, facts.now);
+    let of_former = gone_pods.iter().rev().filter(|p| {
+        let end = until(facts, &node.name, &p.name, p.created);
+        end.is_some_and(|end| end > facts.now)
+    });
+    let mut names = own.chain(of_former.map(|p| &p.name));
     let name = names.find(|name| (snapshot.find_pod)(name).is_none());
     name.filter(|_| snapshot.tenure.elected).cloned()
 }

@@ -106,8 +106,6 @@ struct Last<'a> {
     created: Time,
     uid: &'a Uid,
     name: &'a Str,
-    /// It is there, or ended by itself: the next pod has another name.
-    used_up: bool,
 }
 
 /// The name for the next pod on a node.
@@ -124,69 +122,53 @@ pub enum Next {
 /// forgotten and that changes the name. `here` are all pods of the DaemonSet on the node,
 /// `gone_pods` its last ones there.
 pub fn next(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Next {
-    let name = base(ds, node, here, gone_pods, REMEMBERED, now);
+    let name = base(ds, node, here, gone_pods, now, REMEMBERED);
     let about_to_be_forgotten = gone_pods
         .iter()
         .filter(|p| p.gone + REMEMBERED <= now)
         .map(|p| p.gone + FORGOTTEN)
         .filter(|at| *at > now);
     match about_to_be_forgotten.min() {
-        Some(at) if base(ds, node, here, gone_pods, FORGOTTEN, now) != name => Next::NotSettled(at),
+        Some(at) if base(ds, node, here, gone_pods, now, FORGOTTEN) != name => Next::NotSettled(at),
         _ => Next::Name(name),
     }
 }
 
-/// The name for the next pod on a node, by the newest that is there (`here`: all of the
-/// DaemonSet's, any phase) or was there last:
-///
-/// - There never was one: the node's first name.
-/// - It is there, or ended by itself: a new name, after it.
-/// - It went because it was asked to: its own name once more, where that is one of ours, else the
-///   node's first name. One that is about to be gone is as good as gone: whoever sees it gone must
-///   post the same name.
+/// The name for the next pod on a node. It follows from the newest one that is there (`here`: all of
+/// the DaemonSet's, any phase) or was there last, however that went: each pod has a name of its own.
+/// So the next pod can be made while the one before it is on its way out and has its name still,
+/// and whoever sees it gone posts the same name. Where there never was one, it is the node's first
+/// name.
 ///
 /// Pods that are gone count for the time `remembered`.
-///
-/// While surging a pod is followed by another while it is there still: an old one by the new one,
-/// one on its way out by the next. So it is followed by that same one when it is gone, however it
-/// went: each pod has a name of its own.
 fn base(
     ds: &DaemonSet,
     node: &str,
     here: &[&Pod],
     gone_pods: &[GonePod],
-    remembered: Duration,
     now: Time,
+    remembered: Duration,
 ) -> Str {
-    let surging = ds.update_strategy.allows_surge();
-    let expected_gone_by = |p: &Pod| p.expected_gone_by().is_some_and(|end| end > now);
     let here = here.iter().map(|p| Last {
         created: p.created,
         uid: &p.uid,
         name: &p.name,
-        used_up: surging || !expected_gone_by(p),
     });
-    let gone_pods = gone_pods.iter().filter(|d| d.gone + remembered > now);
-    let gone_pods = gone_pods.map(|d| Last {
-        created: d.created,
-        uid: &d.uid,
-        name: &d.name,
-        used_up: surging || d.ended,
+    let gone_pods = gone_pods.iter().filter(|p| p.gone + remembered > now);
+    let gone_pods = gone_pods.map(|p| Last {
+        created: p.created,
+        uid: &p.uid,
+        name: &p.name,
     });
     let mut last: Vec<Last<'_>> = here.chain(gone_pods).collect();
     let newest = last.iter().map(|l| l.created).max();
     last.retain(|l| Some(l.created) == newest);
     // Of those of one second names tell which came after which.
-    let follows = |l: &Last<'_>, other: &Last<'_>| {
-        *l.name == of_pod(ds, node, Some(other.uid))
-            || l.name == other.name && l.used_up && !other.used_up
-    };
+    let follows =
+        |l: &Last<'_>, other: &Last<'_>| *l.name == of_pod(ds, node, Some(other.uid));
     let is_last = |l: &&Last<'_>| !last.iter().any(|other| follows(other, l));
-    match last.iter().filter(is_last).max_by_key(|l| l.uid) {
-        Some(l) if l.used_up => of_pod(ds, node, Some(l.uid)),
-        Some(l) if has_our_form(ds, l.name) => l.name.clone(),
-        _ => of_pod(ds, node, None),
-    }
+    let last = last.iter().filter(is_last).max_by_key(|l| l.uid);
+    of_pod(ds, node, last.map(|l| l.uid))
 }
 
 /// The label value and name suffix of a new revision: of this DaemonSet (by UID), these data and

@@ -16,7 +16,7 @@ fn pod() -> Value {
 }
 
 fn patched(kind: PatchKind, patch: &str) -> Result<Value> {
-    apply(&PODS, kind, &pod(), patch.as_bytes())
+    apply(&PODS, kind, pod(), patch.as_bytes())
 }
 
 /// Patches the pod, and compares the metadata at `path`.
@@ -281,7 +281,7 @@ fn a_revisions_data_is_kept_as_it_is() {
             r#"[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]"#,
         ),
     ] {
-        let patched = apply(&CONTROLLER_REVISIONS, kind, &revision, patch.as_bytes()).unwrap();
+        let patched = apply(&CONTROLLER_REVISIONS, kind, revision.clone(), patch.as_bytes()).unwrap();
         assert_eq!(patched["data"], data, "{kind:?}");
         assert_eq!(patched["metadata"]["labels"], json!({"a": "b"}), "{kind:?}");
     }
