@@ -97,6 +97,7 @@ impl Pods {
         // A deletionTimestamp settles the delete.
         let same = row.pod.uid == pod.uid && !pod.terminating;
         let (pending, gone) = (row.pending && same, row.gone_by_answer.filter(|_| same));
+        pod.ended |= row.pod.uid == pod.uid && row.pod.ended;
         if row.pod.controller == pod.controller {
             (row.pending, row.gone_by_answer) = (pending, gone);
             pod.terminating |= pending || gone.is_some();

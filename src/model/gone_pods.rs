@@ -23,6 +23,29 @@ pub const REMEMBERED: Duration = Duration::from_secs(2);
 /// [`REMEMBERED`] to here.
 pub const FORGOTTEN: Duration = Duration::from_secs(4);
 
+/// How a pod ended, as far as the next name depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It was terminal before it was asked to go.
+    ByItself,
+    /// It was asked to go and became terminal. A kubelet writes that when all containers have
+    /// stopped, and deletes the pod some moments later; in between the next one is made.
+    OnRequest,
+    /// It is not terminal: it runs still, or it was deleted without its kubelet.
+    None,
+}
+
+impl End {
+    /// How this pod ended, in its last state.
+    pub fn of(pod: &Pod) -> End {
+        match pod.phase.is_terminal() {
+            true if pod.ended => End::ByItself,
+            true => End::OnRequest,
+            false => End::None,
+        }
+    }
+}
+
 /// A pod that is gone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GonePod {
@@ -34,6 +57,8 @@ pub struct GonePod {
     pub name: Str,
     /// The hash label of its revision, where it had one.
     pub revision: Option<Str>,
+    /// How it ended.
+    pub end: End,
     /// When it was seen to be gone.
     pub gone: Time,
 }
@@ -65,6 +90,7 @@ impl GonePods {
             uid: pod.uid.clone(),
             name: pod.name.clone(),
             revision: pod.labels.get_shared(HASH_LABEL).cloned(),
+            end: End::of(pod),
             gone: now,
         });
     }

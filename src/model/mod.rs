@@ -59,7 +59,7 @@ pub use control::{
 };
 pub use daemon_set::{DaemonSet, DaemonSetStatus, IntOrPercent, UpdateStrategy};
 pub use exclusion::{Exclusion, Existing};
-pub use gone_pods::{GonePod, GonePods};
+pub use gone_pods::{End, GonePod, GonePods};
 pub use intern::Interner;
 pub use kind::Kind;
 pub use label_selector::LabelSelector;

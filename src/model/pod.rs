@@ -89,6 +89,8 @@ pub struct Pod {
     pub terminating: bool,
     /// `metadata.deletionTimestamp`: when the grace period of its deletion ends.
     pub deletion: Option<Time>,
+    /// It was terminal before its deletion was asked for: it ended by itself ([`super::End`]).
+    pub ended: bool,
     /// False for a pod that could not be decoded: it exists, its node is taken, and the controller
     /// never writes to it.
     pub readable: bool,

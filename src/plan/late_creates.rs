@@ -30,11 +30,7 @@ pub fn stays_until(facts: &Facts<'_, '_>, node: &Node, pod: &Pod) -> Option<Time
 
 /// The pod on its way out whose name the next one will have, because a create of that name may be
 /// under way until the time that is returned. `here` are all pods of the DaemonSet on the node.
-pub fn in_use<'a>(
-    facts: &Facts<'_, '_>,
-    node: &Node,
-    here: &[&'a Pod],
-) -> Option<(&'a Pod, Time)> {
+pub fn in_use<'a>(facts: &Facts<'_, '_>, node: &Node, here: &[&'a Pod]) -> Option<(&'a Pod, Time)> {
     let leaving = here.iter().filter(|p| p.is_terminal_and_terminating());
     let late = leaving.filter_map(|p| Some((*p, stays_until(facts, node, p)?)));
     late.filter(|(_, end)| *end > facts.now && facts.snapshot.tenure.elected)

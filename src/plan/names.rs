@@ -4,7 +4,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use crate::model::{
-    Controller, DaemonSet, GonePod, NodeId, Nodes, Pod, Str, Time, Uid,
+    Controller, DaemonSet, End, GonePod, NodeId, Nodes, Pod, Str, Time, Uid,
     gone_pods::{FORGOTTEN, REMEMBERED},
     snapshot::FindPod,
 };
@@ -27,6 +27,9 @@ pub const MAX_NAME: usize = 253;
 /// 53 would fit. But then a name of a DaemonSet with a long name could be read as one that the API
 /// server generated, which has 63 characters too. With 52 no text has both forms.
 const BASE: usize = 52;
+
+/// What the second name of a node is derived from, in the place of a UID.
+const SECOND: &str = "2";
 
 /// How many characters the API server adds to `generateName`.
 const GENERATED_SUFFIX: usize = 5;
@@ -106,6 +109,18 @@ struct Last<'a> {
     created: Time,
     uid: &'a Uid,
     name: &'a Str,
+    next: Following,
+}
+
+/// The name after a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Following {
+    /// It is derived from the pod's UID.
+    New,
+    /// It is the other one of the node's two names.
+    Other,
+    /// It is the pod's own name.
+    Same,
 }
 
 /// The name for the next pod on a node.
@@ -122,53 +137,99 @@ pub enum Next {
 /// forgotten and that changes the name. `here` are all pods of the DaemonSet on the node,
 /// `gone_pods` its last ones there.
 pub fn next(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Next {
-    let name = base(ds, node, here, gone_pods, now, REMEMBERED);
+    let name = base(ds, node, here, gone_pods, REMEMBERED, now);
     let about_to_be_forgotten = gone_pods
         .iter()
         .filter(|p| p.gone + REMEMBERED <= now)
         .map(|p| p.gone + FORGOTTEN)
         .filter(|at| *at > now);
     match about_to_be_forgotten.min() {
-        Some(at) if base(ds, node, here, gone_pods, now, FORGOTTEN) != name => Next::NotSettled(at),
+        Some(at) if base(ds, node, here, gone_pods, FORGOTTEN, now) != name => Next::NotSettled(at),
         _ => Next::Name(name),
     }
 }
 
-/// The name for the next pod on a node. It follows from the newest one that is there (`here`: all of
-/// the DaemonSet's, any phase) or was there last, however that went: each pod has a name of its own.
-/// So the next pod can be made while the one before it is on its way out and has its name still,
-/// and whoever sees it gone posts the same name. Where there never was one, it is the node's first
-/// name.
+/// The name for the next pod on a node, by the newest that is there (`here`: all of the
+/// DaemonSet's, any phase) or was there last:
+///
+/// - There never was one: the node's first name.
+/// - It ended by itself, or is there and not over: a new name, after it.
+/// - It was asked to go, and has ended: the other one of the node's two names, because it may be
+///   there still. Whoever sees it gone sees how it ended, and posts the same name.
+/// - It was asked to go, and is gone without an end: its own name once more, where that is one of
+///   ours, else the node's first name.
 ///
 /// Pods that are gone count for the time `remembered`.
+///
+/// While surging a pod is followed by another while it is there still: an old one by the new one,
+/// one on its way out by the next. So it is followed by that same one when it is gone, however it
+/// went: each pod has a name of its own.
 fn base(
     ds: &DaemonSet,
     node: &str,
     here: &[&Pod],
     gone_pods: &[GonePod],
-    now: Time,
     remembered: Duration,
+    now: Time,
 ) -> Str {
-    let here = here.iter().map(|p| Last {
+    let surging = ds.update_strategy.allows_surge();
+    let new_or = |following| if surging { Following::New } else { following };
+    let last_here = here.iter().map(|p| Last {
         created: p.created,
         uid: &p.uid,
         name: &p.name,
+        next: new_or(match End::of(p) {
+            End::OnRequest => Following::Other,
+            End::ByItself | End::None => Following::New,
+        }),
     });
     let gone_pods = gone_pods.iter().filter(|p| p.gone + remembered > now);
     let gone_pods = gone_pods.map(|p| Last {
         created: p.created,
         uid: &p.uid,
         name: &p.name,
+        next: new_or(match p.end {
+            End::ByItself => Following::New,
+            End::OnRequest => Following::Other,
+            End::None => Following::Same,
+        }),
     });
-    let mut last: Vec<Last<'_>> = here.chain(gone_pods).collect();
+    let after = |last: &Last<'_>| match last.next {
+        Following::New => of_pod(ds, node, Some(last.uid)),
+        Following::Other => {
+            let other = other_of(ds, node, last.name);
+            let taken = here.iter().any(|p| p.name == other);
+            // A finalizer keeps the pod before it, too.
+            if taken {
+                of_pod(ds, node, Some(last.uid))
+            } else {
+                other
+            }
+        }
+        Following::Same if has_our_form(ds, last.name) => last.name.clone(),
+        Following::Same => of_pod(ds, node, None),
+    };
+    let mut last: Vec<Last<'_>> = last_here.chain(gone_pods).collect();
     let newest = last.iter().map(|l| l.created).max();
     last.retain(|l| Some(l.created) == newest);
     // Of those of one second names tell which came after which.
-    let follows =
-        |l: &Last<'_>, other: &Last<'_>| *l.name == of_pod(ds, node, Some(other.uid));
+    let follows = |l: &Last<'_>, other: &Last<'_>| {
+        *l.name == of_pod(ds, node, Some(other.uid))
+            || *l.name == after(other) && l.next != other.next
+    };
     let is_last = |l: &&Last<'_>| !last.iter().any(|other| follows(other, l));
-    let last = last.iter().filter(is_last).max_by_key(|l| l.uid);
-    of_pod(ds, node, last.map(|l| l.uid))
+    let newest = last.iter().filter(is_last).max_by_key(|l| l.uid);
+    newest.map_or_else(|| of_pod(ds, node, None), after)
+}
+
+/// The other one of the two names that a node has for pods that follow each other.
+fn other_of(ds: &DaemonSet, node: &str, name: &str) -> Str {
+    let first = of_pod(ds, node, None);
+    if *first == *name {
+        pod_name(&ds.name, &digest(&[ds.uid.as_str(), node, SECOND]))
+    } else {
+        first
+    }
 }
 
 /// The label value and name suffix of a new revision: of this DaemonSet (by UID), these data and

@@ -181,6 +181,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
                 .map(|t| parse_time(&t.0))
                 .transpose()
                 .map_err(of("metadata.deletionTimestamp"))?,
+            ended: phase.is_terminal() && metadata.deletion_timestamp.is_none(),
             readable: true,
             detail,
         },
@@ -209,6 +210,7 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
             readiness: Readiness::NotReady,
             terminating: false,
             deletion: None,
+            ended: false,
             readable: false,
             detail: None,
         },

@@ -1,7 +1,7 @@
 //! Creates that may still be under way: what keeps them from making a second pod.
 
 use crate::support::*;
-use daemonset_controller::model::{Str, Tenure};
+use daemonset_controller::model::{Kind, Str, Tenure};
 
 /// Seconds for which a create may be under way.
 const LATEST: u64 = 125;
@@ -151,4 +151,49 @@ fn pods_that_a_former_process_kept_go_together_because_their_successors_are_ther
     let others = ["web-a", "web-b"].map(|name| pod(name).on("a").created(9).phase("Failed"));
     let mut cluster = Cluster::new(daemon_set(), [node("a")].into_iter().chain(others));
     assert_eq!(cluster.plan().deletes.len(), 1);
+}
+
+/// The next pod would have another name, and the late create would find this one free.
+#[test]
+fn a_pod_on_its_way_out_is_waited_for_where_a_create_of_its_name_may_be_under_way() {
+    let leaving = pod(&first_name()).on("a").ready(9).terminating();
+    let leaving = leaving.phase("Succeeded");
+    for elected in [true, false] {
+        let mut cluster = Cluster::new(daemon_set(), [node("a"), leaving.clone()]);
+        let tenure = Tenure {
+            elected,
+            seized: None,
+        };
+        cluster.cache.begin_tenure(tenure);
+        cluster
+            .cache
+            .create_unsettled(&key(), &"a".into(), &first_name(), now());
+        let plan = cluster.plan();
+        // Where others make pods, they know nothing of it.
+        assert_eq!(plan.creates.is_empty(), elected);
+        if elected {
+            assert_eq!(plan.holds[0].rule.as_str(), "NameInUse");
+            assert_eq!(plan.holds[0].until, Some(later(LATEST)));
+            assert_eq!(plan.wake_at, Some(later(LATEST)));
+            cluster.cache.deleted(Kind::Pod, &leaving.raw());
+            assert_eq!(cluster.plan().creates[0].pod_name, first_name());
+        }
+    }
+}
+
+#[test]
+fn a_name_that_a_former_leader_may_still_post_is_used_again_once_it_is_free() {
+    let live = pod(&first_name()).on("a").created(1).ready(1);
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
+    cluster.cache.begin_tenure(seized(true));
+    cluster.put(&live.clone().terminating().phase("Succeeded").version(2));
+    assert_eq!(cluster.plan().holds[0].rule.as_str(), "NameInUse");
+    cluster.cache.deleted(Kind::Pod, &live.raw());
+    assert_eq!(cluster.plan().creates[0].pod_name, first_name());
+    // A pod that came when nothing of the former leader could be under way any more.
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
+    cluster.now = later(LATEST);
+    cluster.cache.begin_tenure(seized(true));
+    cluster.put(&live.terminating().phase("Succeeded").version(2));
+    assert_ne!(cluster.plan().creates[0].pod_name, first_name());
 }

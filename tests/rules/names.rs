@@ -30,21 +30,40 @@ fn a_pod_of_ours_without_a_target_counts_for_the_node_whose_name_it_bears() {
     assert_ne!(foreign.creates[0].pod_name, name, "the series goes on");
 }
 
+/// A kubelet writes the terminal phase up to seconds before the last delete, and a finalizer keeps a
+/// pod for as long as it likes.
 #[test]
-fn a_pod_that_is_about_to_be_gone_does_not_matter_to_the_next_name() {
+fn the_next_pod_is_made_as_soon_as_the_one_before_has_ended_on_its_way_out() {
     let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let terminating = |seconds: i64| {
-        let deletion = json!({"metadata": {"deletionTimestamp": ago(seconds)}});
-        pod("p").on("a").phase("Failed").with(deletion)
-    };
-    let soon_gone = plan_of([node("a"), terminating(29)]).creates[0]
-        .pod_name
-        .clone();
-    assert_eq!(soon_gone, first);
-    let kept = plan_of([node("a"), terminating(30)]).creates[0]
-        .pod_name
-        .clone();
-    assert_ne!(kept, first, "a finalizer keeps it");
+    let leaving = pod(&first).on("a").ready(9).terminating();
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), leaving.clone()]);
+    assert_eq!(creates(&cluster.plan()), NONE, "it runs still");
+    let ended = leaving.phase("Succeeded").version(2);
+    cluster.put(&ended);
+    let second = next_name(&mut cluster);
+    assert_ne!(second, first);
+    cluster.now = later(900);
+    assert_eq!(next_name(&mut cluster), second, "a finalizer keeps it");
+    // The other controller hears of both at once.
+    cluster.now = now();
+    cluster.cache.deleted(Kind::Pod, &ended.raw());
+    assert_eq!(next_name(&mut cluster), second);
+}
+
+/// The two names of a node take turns, so that a controller that is behind posts one that is taken.
+#[test]
+fn after_the_second_name_of_a_node_comes_the_first_and_a_third_while_both_are_taken() {
+    let first = plan_of([node("a")]).creates[0].pod_name.clone();
+    let leaving = |name: &str, age| pod(name).on("a").created(age).terminating().phase("Failed");
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), leaving(&first, 9)]);
+    let second = next_name(&mut cluster);
+    cluster.put(&leaving(&second, 5));
+    let third = next_name(&mut cluster);
+    assert!(third != first && third != second, "a finalizer keeps both");
+    cluster.cache.deleted(Kind::Pod, &leaving(&first, 9).raw());
+    assert_eq!(next_name(&mut cluster), first);
+    cluster.put(&leaving(&third, 1));
+    assert_eq!(next_name(&mut cluster), first);
 }
 
 #[test]
@@ -63,7 +82,7 @@ fn the_successor_of_a_pod_that_ended_is_named_after_it_when_it_was_taken_away_to
 }
 
 #[test]
-fn a_pod_that_was_asked_to_go_leaves_its_name_to_the_next() {
+fn a_pod_that_went_without_an_end_leaves_its_name_to_the_next() {
     let ended = pod("p").on("a").phase("Failed");
     let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
     let name = next_name(&mut cluster);
@@ -71,13 +90,7 @@ fn a_pod_that_was_asked_to_go_leaves_its_name_to_the_next() {
     cluster.put(&new);
     cluster.cache.deleted(Kind::Pod, &ended.raw());
     // At once, or in steps.
-    for steps in [
-        vec![],
-        vec![
-            new.clone().terminating().version(2),
-            new.clone().terminating().phase("Failed").version(3),
-        ],
-    ] {
+    for steps in [vec![], vec![new.clone().terminating().version(2)]] {
         cluster.put(&new);
         for step in &steps {
             cluster.put(step);
@@ -139,24 +152,14 @@ fn a_pod_that_another_made_leaves_no_trace_in_names() {
     let live = pod("p").on("a").ready(9);
     let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
     cluster.put(&live.clone().terminating().version(2));
-    cluster.put(&live.clone().terminating().phase("Succeeded").version(3));
-    cluster.cache.deleted(Kind::Pod, &live.raw());
-    assert_eq!(cluster.plan().creates[0].pod_name, empty);
+    let ended = live.clone().terminating().phase("Succeeded").version(3);
+    cluster.put(&ended);
+    assert_eq!(next_name(&mut cluster), empty, "its own name is not ours");
+    cluster.cache.deleted(Kind::Pod, &ended.raw());
+    assert_eq!(next_name(&mut cluster), empty);
     let mut cluster = Cluster::new(daemon_set(), [node("a"), live.clone()]);
     cluster.cache.deleted(Kind::Pod, &live.raw());
     assert_eq!(cluster.plan().creates[0].pod_name, empty);
-}
-
-#[test]
-fn a_name_that_a_pod_about_to_be_gone_bears_is_waited_for() {
-    let first = plan_of([node("a")]).creates[0].pod_name.clone();
-    let plan = plan_of([node("a"), pod(&first).on("a").terminating().phase("Failed")]);
-    assert_eq!(creates(&plan), NONE);
-    let wait = plan
-        .wake_at
-        .expect("in case a finalizer keeps it")
-        .since(now());
-    assert_eq!(wait.as_secs(), 25);
 }
 
 /// A DaemonSet whose name is so long that it is cut in the names of its pods.

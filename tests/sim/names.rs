@@ -66,7 +66,7 @@ async fn pods_that_people_fail_and_delete_are_replaced_once_while_one_controller
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_was_asked_to_go_gives_its_name_to_the_next_and_one_that_ended_does_not() {
+async fn a_pod_that_went_without_an_end_gives_its_name_to_the_next_and_one_that_ended_does_not() {
     let server = world(1);
     server.kubelet();
     let _running = start(&server, "a");

@@ -281,7 +281,13 @@ fn a_revisions_data_is_kept_as_it_is() {
             r#"[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]"#,
         ),
     ] {
-        let patched = apply(&CONTROLLER_REVISIONS, kind, revision.clone(), patch.as_bytes()).unwrap();
+        let patched = apply(
+            &CONTROLLER_REVISIONS,
+            kind,
+            revision.clone(),
+            patch.as_bytes(),
+        )
+        .unwrap();
         assert_eq!(patched["data"], data, "{kind:?}");
         assert_eq!(patched["metadata"]["labels"], json!({"a": "b"}), "{kind:?}");
     }
