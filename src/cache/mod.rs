@@ -8,6 +8,7 @@ mod defaults;
 mod dirty;
 mod feed;
 mod ledger;
+mod node_back;
 mod outcomes;
 mod pod_reads;
 mod pods;
@@ -342,6 +343,7 @@ impl Cache {
     fn put_node(&mut self, node: Node) {
         let name = node.name.clone();
         let known = self.nodes.by_name(&name).map(|(_, n)| n);
+        let is_back = known.is_some_and(|known| node_back::is_back(known, &node));
         let health = known.map(Node::health).unwrap_or_default();
         let signs = known.map(|known| known.leaving_signs(self.settings));
         let before = self.verdicts_on(known);
@@ -351,7 +353,11 @@ impl Cache {
         if signs.is_some_and(|signs| signs != node.leaving_signs(self.settings)) {
             self.mark_leaving(&node);
         }
-        if !self.nodes.put(node) {
+        let changed = self.nodes.put(node);
+        if is_back {
+            self.node_is_back(&name);
+        }
+        if !changed {
             return;
         }
         let (id, node) = self.nodes.by_name(&name).expect("just put");

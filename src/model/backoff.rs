@@ -24,6 +24,9 @@ pub const MAX: Duration = Duration::from_secs(15 * 60);
 pub enum BackoffKind {
     /// Failed pods (upstream's only kind).
     Failed,
+    /// Pods that failed because their node shuts down. They say nothing of what comes once it works
+    /// again (upstream counts them with the others).
+    ShutDown,
     /// Finished pods (upstream has none there, and spins).
     Succeeded,
     /// Short-lived pods that somebody else deleted (upstream spins).
@@ -40,7 +43,10 @@ impl BackoffKind {
     /// How many attempts in a row are followed by no wait.
     fn free(self) -> u32 {
         match self {
-            BackoffKind::Failed | BackoffKind::Succeeded | BackoffKind::Resize => 0,
+            BackoffKind::Failed
+            | BackoffKind::ShutDown
+            | BackoffKind::Succeeded
+            | BackoffKind::Resize => 0,
             BackoffKind::Deleted | BackoffKind::Released => FREE,
         }
     }
@@ -120,9 +126,9 @@ impl Backoff {
         }
     }
 
-    /// The attempts were none in a row: the next one is the first.
-    pub fn start_over(&mut self, key: &BackoffKey) {
-        self.entries.remove(key);
+    /// The attempts were none in a row: the next one is the first. False where there were none.
+    pub fn start_over(&mut self, key: &BackoffKey) -> bool {
+        self.entries.remove(key).is_some()
     }
 
     /// Forgets entries that have started over anyway. Returns how many went.

@@ -19,6 +19,9 @@ pub struct Node {
     pub labels: Labels,
     /// `spec.taints`.
     pub taints: Box<[Taint]>,
+    /// A digest of `status.nodeInfo.bootID`, which is another one after each start of the machine.
+    /// None where it is not known.
+    pub boot: Option<u64>,
     /// False for a node that could not be decoded: it exists, and nothing else is known of it.
     pub readable: bool,
     /// Facts that explain why pods do not run there. Some of them decide where a DaemonSet asks for
@@ -298,6 +301,7 @@ mod tests {
             created: None,
             labels: [("zone", zone)].into_iter().collect(),
             taints: Box::default(),
+            boot: None,
             readable: true,
             detail: None,
         }

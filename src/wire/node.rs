@@ -1,5 +1,6 @@
 //! Reads nodes: what placement looks at strictly, what explains leniently.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -67,6 +68,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<Decod
                 effect: Effect::parse(t.effect.as_ref().map_or("", |e| &e.0)),
             })
             .collect(),
+        boot: boot(object.status),
         readable: true,
         detail,
     })
@@ -101,6 +103,14 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
     (detail != NodeDetail::default()).then(|| Arc::new(detail))
 }
 
+/// The digest of the boot ID. It stands before the long list of images.
+fn boot(status: Option<&RawValue>) -> Option<u64> {
+    let id: Text<'_> = leniently(raw::find(status?, &["nodeInfo", "bootID"]))?;
+    let mut hasher = DefaultHasher::new();
+    id.0.hash(&mut hasher);
+    (!id.0.is_empty()).then(|| hasher.finish())
+}
+
 /// Whether the kubelet's words for `Ready` are that the node is shutting down, among others or
 /// alone. Its documentation has them as the reason, and the kubelet writes them as the message.
 fn says_shutdown(ready: &Condition<'_>) -> bool {
@@ -118,6 +128,7 @@ pub fn from_error(e: &DecodeError) -> Option<Node> {
         created: None,
         labels: Labels::default(),
         taints: Box::default(),
+        boot: None,
         readable: false,
         detail: None,
     })

@@ -47,8 +47,9 @@ impl World {
 }
 
 const NODES: [&str; 5] = ["a", "b", "c", "d", "gone"];
-const KINDS: [BackoffKind; 4] = [
+const KINDS: [BackoffKind; 5] = [
     BackoffKind::Failed,
+    BackoffKind::ShutDown,
     BackoffKind::Succeeded,
     BackoffKind::Deleted,
     BackoffKind::Released,

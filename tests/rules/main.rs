@@ -31,6 +31,7 @@ mod keyed;
 mod late_creates;
 mod leaving;
 mod names;
+mod node_back;
 mod obstacles;
 mod on_failure;
 mod order;

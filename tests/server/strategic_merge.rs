@@ -56,7 +56,7 @@ fn patches_do_what_they_do_upstream() {
         let case: Case = serde_json::from_str(line).expect(line);
         let resource = ALL.into_iter().find(|r| r.kind == case.kind).unwrap();
         let patch = case.patch.get().as_bytes();
-        let ours = apply(resource, PatchKind::Strategic, &case.original, patch);
+        let ours = apply(resource, PatchKind::Strategic, case.original.clone(), patch);
         let same = match (&ours, case.result, &case.error) {
             (Ok(ours), Some(mut theirs), None) => {
                 // A revision's data is raw, so that nothing in it is dropped.

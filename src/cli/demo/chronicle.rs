@@ -329,13 +329,16 @@ impl Chronicle {
             .cache
             .snapshot(&self.key, Settings::default(), |snapshot| {
                 let ds = snapshot.daemon_set;
-                let key = BackoffKey {
-                    daemon_set: ds.uid.clone(),
-                    generation: ds.status.observed_generation,
-                    node: node.into(),
-                    kind: BackoffKind::Failed,
-                };
-                snapshot.backoff.waits_until(&key, now)
+                let waits = [BackoffKind::Failed, BackoffKind::ShutDown].map(|kind| {
+                    let key = BackoffKey {
+                        daemon_set: ds.uid.clone(),
+                        generation: ds.status.observed_generation,
+                        node: node.into(),
+                        kind,
+                    };
+                    snapshot.backoff.waits_until(&key, now)
+                });
+                waits.into_iter().max().flatten()
             });
         Some(News::Waits {
             node: node.to_owned(),

@@ -43,8 +43,9 @@ impl Ended {
         }
     }
 
-    fn backoff(self) -> BackoffKind {
+    fn backoff(self, pod: &Pod) -> BackoffKind {
         match self {
+            Ended::Failed if pod.failed_by_node_shutdown() => BackoffKind::ShutDown,
             Ended::Failed => BackoffKind::Failed,
             Ended::Succeeded => BackoffKind::Succeeded,
         }
@@ -121,7 +122,7 @@ fn replace(
         return;
     };
     let backoff = facts.snapshot.backoff;
-    let key = facts.backoff_key(&node.name, ended.backoff());
+    let key = facts.backoff_key(&node.name, ended.backoff(first));
     if let Some(end) = backoff.waits_until(&key, facts.now) {
         found.in_backoff = true;
         draft.wake(end);
