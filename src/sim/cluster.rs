@@ -19,7 +19,7 @@ use super::actors::{
 };
 use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, ApiStatus, Entry, Resource};
-use super::kubelets::{KubeletOptions, Kubelets, NodeSpec, completed};
+use super::kubelets::{Detail, KubeletOptions, Kubelets, Linger, NodeSpec, completed};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
@@ -95,6 +95,10 @@ const PODS_PER_NODE: u32 = 110;
 pub struct Cluster {
     /// The API server, for tests that read or change it directly.
     pub server: ApiServer,
+    /// How many of a real kubelet's writes kubelets make that are switched on from now on.
+    pub detail: Detail,
+    /// How long a deleted pod stays after its end, with kubelets that are switched on from now on.
+    pub linger: Linger,
     seed: u64,
     parts: BTreeMap<Part, Going>,
     nodes: u32,
@@ -114,6 +118,8 @@ impl Cluster {
                 seed,
                 ..api::ServerOptions::default()
             }),
+            detail: Detail::default(),
+            linger: Linger::default(),
             seed,
             parts: BTreeMap::new(),
             nodes: 0,
@@ -152,6 +158,9 @@ impl Cluster {
                 let options = KubeletOptions {
                     heartbeat: listens.then_some(HEARTBEAT),
                     clock: self.server.clock(),
+                    detail: self.detail,
+                    linger: self.linger,
+                    seed: self.seed,
                     ..KubeletOptions::new(KUBELETS)
                 };
                 let running = Kubelets::start(client, options);
