@@ -126,7 +126,9 @@ pub(crate) fn completed(mut node: Value, group: &str, index: u32, pods: u32, now
     node
 }
 
-/// The message of the Ready condition of a node that shuts down.
+/// The reason of the Ready condition of a node that shuts down.
+const NOT_READY: &str = "KubeletNotReady";
+/// Its message.
 const SHUTTING_DOWN: &str = "node is shutting down";
 
 /// The conditions that the kubelet of a healthy node reports.
@@ -217,11 +219,12 @@ impl Node {
     /// longer, and that it was booted. None if the status has it all.
     pub fn report(&self, now: &str) -> Option<Value> {
         let mut conditions = self.status.conditions.iter();
-        let said_so = conditions.any(|c| c.kind == "Ready" && c.message == SHUTTING_DOWN);
+        let said_so = conditions
+            .any(|c| c.kind == "Ready" && c.reason == NOT_READY && c.message == SHUTTING_DOWN);
         let mut status = json!({});
         if self.shuts_down() && !said_so {
             status["conditions"] = json!([{
-                "type": "Ready", "status": "False", "reason": "KubeletNotReady",
+                "type": "Ready", "status": "False", "reason": NOT_READY,
                 "message": SHUTTING_DOWN, "lastHeartbeatTime": now, "lastTransitionTime": now,
             }]);
         } else if said_so && !self.shuts_down() {
