@@ -2,8 +2,8 @@
 //! to the same pods at the same times, and the kubelets, in their full form, answer with the same
 //! writes in the same order.
 //!
-//! The recordings were made from `kubectl get pods -w -o json` on three real nodes, and brought into
-//! a short form of our own.
+//! The recordings were made from `kubectl get pods -w -o json` on three real nodes, and brought
+//! into a short form of our own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -72,8 +72,8 @@ const RECORDINGS: [Recorded; 5] = [
     },
 ];
 
-/// How the writes may differ: a real kubelet has several hands, and what they do meanwhile goes into
-/// one write, or not.
+/// How the writes may differ: a real kubelet has several hands, and what they do meanwhile goes
+/// into one write, or not.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Differs {
     /// Recorded in one write, simulated in two.

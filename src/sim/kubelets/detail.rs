@@ -1,5 +1,5 @@
-//! How closely simulated kubelets follow real ones: how many of their writes they make, and how long
-//! a pod stays after it has ended.
+//! How closely simulated kubelets follow real ones: how many of their writes they make, and how
+//! long a pod stays after it has ended.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ pub enum Detail {
     Full,
 }
 
-/// How long a deleted pod stays after the write of its terminal phase: a time between the two, which
-/// follows from a seed and the UID.
+/// How long a deleted pod stays after the write of its terminal phase: a time between the two,
+/// which follows from a seed and the UID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Linger {
     least: Duration,

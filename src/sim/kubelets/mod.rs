@@ -27,6 +27,7 @@ mod pod;
 mod rejection;
 mod report;
 mod request;
+mod row;
 pub mod script;
 mod serve;
 mod step;

@@ -9,13 +9,14 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
-use super::lifecycle::{Form, Next, Seen, Step, next};
+use super::lifecycle::{Form, Next, Step, next};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
 use super::pod::{Containers, Pod};
 use super::rejection::Rejection;
 use super::report::Place;
 use super::request::{Done, node_request, request, settle};
+use super::row::Row;
 use super::script::{PREFIX, Script};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
@@ -36,73 +37,6 @@ enum Job {
     Node(String),
     Pod(PodKey),
     Heartbeat(String),
-}
-
-struct Row {
-    pod: Pod,
-    seen: Seen,
-    /// When its next step is due; `None` while it waits for a change or a request is under way.
-    due: Option<Instant>,
-    /// Whether a request is under way.
-    busy: bool,
-    /// Its removal was carried out; finalizers may hold it, but the kubelet has finished.
-    settled: bool,
-    /// Whether the kubelet has decided to admit it, or not to.
-    judged: bool,
-    /// The boot of its node that it was last looked at in.
-    boot: Option<String>,
-}
-
-impl Row {
-    fn new(now: Instant) -> Self {
-        Row {
-            pod: Pod::default(),
-            seen: Seen::at(now),
-            due: None,
-            busy: false,
-            settled: false,
-            judged: false,
-            boot: None,
-        }
-    }
-
-    /// Takes what the node's annotations say about the pod's node: that it shuts down, or that it
-    /// was booted.
-    fn look_at(&mut self, node: &Node, now: Instant) {
-        let since = self.seen.shutdown.unwrap_or(now);
-        self.seen.shutdown = node.shuts_down().then_some(since);
-        let reported = || node.reported_boot().to_owned();
-        if *self.boot.get_or_insert_with(reported) == node.boot() {
-            return;
-        }
-        // A pod that has not been started has nothing to lose, and of one that has ended nothing
-        // is left to say, unless nothing was ever said.
-        let untold = self.pod.containers() == Containers::Unknown;
-        match self.pod.waits() || self.pod.is_terminal() && !untold {
-            true => self.boot = Some(node.boot().to_owned()),
-            false => _ = self.seen.rebooted.get_or_insert(now),
-        }
-    }
-
-    /// Keeps what a step that was carried out changes.
-    fn took(&mut self, step: Step) {
-        let now = Instant::now();
-        match step {
-            Step::Ready(ready) => self.seen.lost_readiness |= !ready,
-            Step::PullFails => {
-                self.seen.pulls += 1;
-                self.seen.turned = Some(now);
-            }
-            Step::Lost | Step::Recall => {
-                (self.seen.rebooted, self.boot) = (None, None);
-                self.seen.turned = Some(now);
-            }
-            Step::Crash { .. } | Step::BackOff | Step::Restart { .. } | Step::PullBackOff => {
-                self.seen.turned = Some(now);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// The nodes and pods that the kubelets serve, with their timers.
