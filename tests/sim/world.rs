@@ -10,7 +10,7 @@ use daemonset_controller::sim::api::store::Change;
 use daemonset_controller::sim::api::{ApiServer, Resource, resource};
 use daemonset_controller::sim::cluster::{Cluster, KUBELETS, Part};
 use daemonset_controller::sim::kubelets::script::PREFIX;
-use daemonset_controller::sim::kubelets::{GROUP_LABEL, Linger};
+use daemonset_controller::sim::kubelets::{Detail, GROUP_LABEL, Linger};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -201,10 +201,19 @@ impl World {
     /// From now on deleted pods are removed as soon as they have ended, all alike. No real kubelet
     /// is so quick: for tests that count time.
     pub fn removes_at_once(&self) {
-        let mut cluster = self.cluster.borrow_mut();
-        cluster.linger = Linger::always(Duration::ZERO);
-        cluster.switch(Part::Kubelets, false);
-        cluster.switch(Part::Kubelets, true);
+        self.cluster.borrow_mut().linger = Linger::always(Duration::ZERO);
+        self.kubelets_again();
+    }
+
+    /// From now on kubelets make all writes of real ones.
+    pub fn in_full(&self) {
+        self.cluster.borrow_mut().detail = Detail::Full;
+        self.kubelets_again();
+    }
+
+    fn kubelets_again(&self) {
+        self.switch(Part::Kubelets, false);
+        self.switch(Part::Kubelets, true);
     }
 
     /// Somebody creates an object: complete and valid as the API server has it, but with the UID

@@ -92,7 +92,7 @@ pub fn report(pod: &Pod, step: Step, place: &Place<'_>) -> Option<Value> {
         Step::Succeed => report.end("Succeeded", Some(("Completed", 0))),
         Step::End { exit, disrupted } => {
             if disrupted {
-                report.condition("DisruptionTarget", true, Some("TerminationByKubelet"));
+                report.disrupted();
             }
             match exit {
                 Exit::With(0) => report.end("Succeeded", Some(("Completed", 0))),
@@ -178,6 +178,15 @@ impl Report<'_> {
 
     fn sandbox(&mut self, is_there: bool) {
         self.condition(SANDBOX, is_there, Some(NO_SANDBOX).filter(|_| !is_there));
+    }
+
+    /// It is its node that goes.
+    fn disrupted(&mut self) {
+        const WHY: &str = "Pod was terminated in response to imminent node shutdown.";
+        self.condition("DisruptionTarget", true, Some("TerminationByKubelet"));
+        if let Some(said) = self.conditions.last_mut() {
+            said["message"] = json!(WHY);
+        }
     }
 
     /// The node has taken it.
