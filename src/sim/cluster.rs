@@ -81,7 +81,7 @@ impl Part {
 /// A part that runs. Dropping it stops it.
 enum Going {
     Actor { _running: actor::Running },
-    Kubelets { _running: Kubelets },
+    Kubelets { _running: Box<Kubelets> },
 }
 
 /// How often kubelets renew the leases of their nodes.
@@ -164,7 +164,9 @@ impl Cluster {
                     ..KubeletOptions::new(KUBELETS)
                 };
                 let running = Kubelets::start(client, options);
-                return Going::Kubelets { _running: running };
+                return Going::Kubelets {
+                    _running: Box::new(running),
+                };
             }
             Part::Scheduler => scheduler::start(client, options),
             Part::GarbageCollector => garbage::start(client, options),

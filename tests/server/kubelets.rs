@@ -95,8 +95,8 @@ fn writes(cluster: &Cluster, name: &str) -> Vec<Write> {
     })
 }
 
-/// The last write before which the pod was in this phase, and those after it.
-fn split<'a>(writes: &'a [Write], is_later: impl Fn(&Write) -> bool) -> (&'a Write, &'a [Write]) {
+/// The last write before the first that is so, and all from that one on.
+fn split(writes: &[Write], is_later: impl Fn(&Write) -> bool) -> (&Write, &[Write]) {
     let first = writes.iter().position(is_later).expect("there is one");
     (&writes[first - 1], &writes[first..])
 }

@@ -177,8 +177,8 @@ async fn a_node_that_shuts_down_gets_no_pod_and_has_one_as_soon_as_it_is_back() 
     }
 }
 
-/// As real kubelets do it: what runs ends as Succeeded, with nothing but a condition that tells why.
-/// So one more pod is created, and its rejection tells of the shutdown.
+/// As real kubelets do it: what runs ends as Succeeded, with nothing but a condition that tells
+/// why. So one more pod is created, and its rejection tells of the shutdown.
 #[tokio::test(start_paused = true)]
 async fn a_graceful_shutdown_with_what_real_kubelets_write_costs_one_pod_that_is_rejected() {
     let (server, _running) = covered_with(option(), rolling(1, 0)).await;
