@@ -19,7 +19,7 @@ use super::actors::{
 };
 use super::api::resource::{DAEMON_SETS, NODES};
 use super::api::{self, ApiServer, ApiStatus, Entry, Resource};
-use super::kubelets::{KubeletOptions, Kubelets, NodeSpec, completed};
+use super::kubelets::{Detail, KubeletOptions, Kubelets, Linger, NodeSpec, completed};
 use super::promises::{Check, Violation};
 use crate::apply::client::fence::Fence;
 use crate::model::Settings;
@@ -81,7 +81,7 @@ impl Part {
 /// A part that runs. Dropping it stops it.
 enum Going {
     Actor { _running: actor::Running },
-    Kubelets { _running: Kubelets },
+    Kubelets { _running: Box<Kubelets> },
 }
 
 /// How often kubelets renew the leases of their nodes.
@@ -95,6 +95,10 @@ const PODS_PER_NODE: u32 = 110;
 pub struct Cluster {
     /// The API server, for tests that read or change it directly.
     pub server: ApiServer,
+    /// How many of a real kubelet's writes kubelets make that are switched on from now on.
+    pub detail: Detail,
+    /// How long a deleted pod stays after its end, with kubelets that are switched on from now on.
+    pub linger: Linger,
     seed: u64,
     parts: BTreeMap<Part, Going>,
     nodes: u32,
@@ -114,6 +118,8 @@ impl Cluster {
                 seed,
                 ..api::ServerOptions::default()
             }),
+            detail: Detail::default(),
+            linger: Linger::default(),
             seed,
             parts: BTreeMap::new(),
             nodes: 0,
@@ -152,10 +158,15 @@ impl Cluster {
                 let options = KubeletOptions {
                     heartbeat: listens.then_some(HEARTBEAT),
                     clock: self.server.clock(),
+                    detail: self.detail,
+                    linger: self.linger,
+                    seed: self.seed,
                     ..KubeletOptions::new(KUBELETS)
                 };
                 let running = Kubelets::start(client, options);
-                return Going::Kubelets { _running: running };
+                return Going::Kubelets {
+                    _running: Box::new(running),
+                };
             }
             Part::Scheduler => scheduler::start(client, options),
             Part::GarbageCollector => garbage::start(client, options),

@@ -55,7 +55,8 @@ fn a_canary_then_zones_then_a_failure_that_stops_in_its_zone_then_a_rollback() {
             "in stage topology.kubernetes.io/zone=b",
             "AutoPaused zone=b",
             "Available False PodsUnavailable, Progressing False AutoPaused, Stalled True AutoPaused",
-            "CrashLoopBackOff on ",
+            // Their containers run for a moment, wait for a back-off, and run again.
+            "NotReady on ",
             "of zone b, all 5 of zone c",
             "AutoPaused holds ",
             "until somebody approves the revision, on-failure tolerates as many, or the template changes",
@@ -202,7 +203,8 @@ fn without_a_key_that_looks_for_failures_none_is_found() {
         &[
             "a:bad",
             "not settled after 60 s",
-            "CrashLoopBackOff on ",
+            // Their containers run for a moment, wait for a back-off, and run again.
+            "NotReady on ",
             "back to the template before",
             "and no old ones",
         ],

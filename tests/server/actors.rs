@@ -398,7 +398,7 @@ async fn step_by_step() {
         said.push(kubelet::step(&cluster.user, &kubelets).await.unwrap());
     }
     cluster.delete(&PODS, "p", DeleteParams::default()).await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         said.push(kubelet::step(&cluster.user, &kubelets).await.unwrap());
     }
     let expected = [
@@ -408,7 +408,8 @@ async fn step_by_step() {
         Some("Pod default/p on n0 runs and is ready"),
         Some("Pod default/q on n0 runs and is ready"),
         None,
-        Some("Pod default/p on n0 has ended and is removed"),
+        Some("Pod default/p on n0 has ended"),
+        Some("Pod default/p on n0 is removed"),
         None,
     ];
     assert_eq!(said, expected.map(|line| line.map(str::to_owned)));

@@ -15,6 +15,8 @@ mod actors;
 mod api_answers;
 mod defaults;
 mod host_ports;
+mod kubelet_recordings;
+mod kubelets;
 mod strategic_merge;
 mod strict;
 mod validation;

@@ -120,8 +120,7 @@ async fn a_changed_node_selector_removes_one_agent_after_another() {
         let mut worst = 0;
         while !server.all("pods").is_empty() {
             let pods = server.all("pods").into_iter();
-            let going = pods.filter(|p| p["metadata"]["deletionTimestamp"].is_string());
-            worst = worst.max(going.count());
+            worst = worst.max(pods.filter(is_going).count());
             millis(20).await;
             assert!(server.elapsed() < end, "{:?}", versions(&server));
         }

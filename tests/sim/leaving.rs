@@ -177,6 +177,29 @@ async fn a_node_that_shuts_down_gets_no_pod_and_has_one_as_soon_as_it_is_back() 
     }
 }
 
+/// As real kubelets do it: what runs ends as Succeeded, with nothing but a condition that tells
+/// why. So one more pod is created, and its rejection tells of the shutdown.
+#[tokio::test(start_paused = true)]
+async fn a_graceful_shutdown_with_what_real_kubelets_write_costs_one_pod_that_is_rejected() {
+    let (server, _running) = covered_with(option(), rolling(1, 0)).await;
+    script(&server, NODE, "shutdown", json!("true"));
+    seconds(60).await;
+    assert_eq!(created(&server), 6);
+    assert_all_but_one(&server);
+    script(&server, NODE, "silent", json!("true"));
+    say(&server, Says::Nothing);
+    seconds(300).await;
+    assert_eq!(created(&server), 6);
+    script(&server, NODE, "shutdown", Value::Null);
+    script(&server, NODE, "boot", json!("second"));
+    script(&server, NODE, "silent", Value::Null);
+    say(&server, Says::Ready);
+    seconds(3).await;
+    server.assert_covered(5);
+    assert_eq!(created(&server), 7);
+    server.at_rest().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_node_that_boots_gets_its_pod_before_it_is_ready() {
     let (server, _running) = covered_with(option(), rolling(1, 0)).await;

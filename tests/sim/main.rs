@@ -24,6 +24,7 @@ mod exclusive_crashes;
 mod failing_edges;
 mod fair;
 mod faults;
+mod full_kubelets;
 mod hardship;
 mod hold;
 mod hunt;

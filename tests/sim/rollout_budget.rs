@@ -31,6 +31,8 @@ async fn the_budget_is_kept_to_and_made_use_of() {
         (3, json!(0), 1),
     ] {
         let (server, _running) = covered(nodes, rolling(1, 0)).await;
+        // Pods that are deleted together end together, so waves can be told apart.
+        server.removes_at_once();
         let strategy = rolling(budget.clone(), 0);
         server.edit(
             "daemonsets",

@@ -9,8 +9,8 @@ use daemonset_controller::plan::names::digest;
 use daemonset_controller::sim::api::store::Change;
 use daemonset_controller::sim::api::{ApiServer, Resource, resource};
 use daemonset_controller::sim::cluster::{Cluster, KUBELETS, Part};
-use daemonset_controller::sim::kubelets::GROUP_LABEL;
 use daemonset_controller::sim::kubelets::script::PREFIX;
+use daemonset_controller::sim::kubelets::{Detail, GROUP_LABEL, Linger};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -148,6 +148,12 @@ pub fn is_live(pod: &Value) -> bool {
     pod["metadata"]["deletionTimestamp"].is_null() && !["Failed", "Succeeded"].contains(&phase)
 }
 
+/// Terminating, and its containers may still run.
+pub fn is_going(pod: &Value) -> bool {
+    let phase = pod["status"]["phase"].as_str().unwrap_or("");
+    pod["metadata"]["deletionTimestamp"].is_string() && !["Failed", "Succeeded"].contains(&phase)
+}
+
 /// The controller of an object, by UID.
 pub fn owner(object: &Value) -> &str {
     object["metadata"]["ownerReferences"][0]["uid"]
@@ -190,6 +196,24 @@ impl World {
             );
         }
         self.kubelet();
+    }
+
+    /// From now on deleted pods are removed as soon as they have ended, all alike. No real kubelet
+    /// is so quick: for tests that count time.
+    pub fn removes_at_once(&self) {
+        self.cluster.borrow_mut().linger = Linger::always(Duration::ZERO);
+        self.kubelets_again();
+    }
+
+    /// From now on kubelets make all writes of real ones.
+    pub fn in_full(&self) {
+        self.cluster.borrow_mut().detail = Detail::Full;
+        self.kubelets_again();
+    }
+
+    fn kubelets_again(&self) {
+        self.switch(Part::Kubelets, false);
+        self.switch(Part::Kubelets, true);
     }
 
     /// Somebody creates an object: complete and valid as the API server has it, but with the UID

@@ -7,16 +7,19 @@ use serde_json::{Value, json};
 use super::{NAMES, Runner, SETS, objects};
 use crate::step::End;
 
-/// A pod's status once it has failed.
+/// A pod's status once it has failed. One that its kubelet rejected has neither conditions nor
+/// container statuses.
 fn failed(reason: &str) -> Value {
-    let mut status = json!({
-        "phase": "Failed",
-        "conditions": [{"type": "Ready", "status": "False", "reason": "PodFailed"}],
-    });
-    if !reason.is_empty() {
-        status["reason"] = json!(reason);
-        status["message"] = json!(format!("Pod was rejected: {reason}"));
-    }
+    let status = match reason {
+        "" => json!({
+            "phase": "Failed",
+            "conditions": [{"type": "Ready", "status": "False", "reason": "PodFailed"}],
+        }),
+        reason => json!({
+            "phase": "Failed", "reason": reason, "message": format!("Pod was rejected: {reason}"),
+            "conditions": null, "containerStatuses": null,
+        }),
+    };
     json!({ "status": status })
 }
 

@@ -40,6 +40,7 @@ use tokio::{
 use crate::sim::{
     api,
     cluster::{Cluster, Part},
+    kubelets::Detail,
 };
 
 use super::{
@@ -175,7 +176,9 @@ async fn tell(args: &DemoArgs, input: &Input, show: &mut Show) -> Result<(), Dem
             args.seed,
         ),
     };
-    let mut cluster = Cluster::new(args.seed).with(&PARTS);
+    let mut cluster = Cluster::new(args.seed);
+    cluster.detail = Detail::Full;
+    let mut cluster = cluster.with(&PARTS);
     for (n, node) in nodes.into_iter().enumerate() {
         let file = input.nodes.get(n).map_or("", |(file, _)| file);
         let made = cluster.register(node);

@@ -33,7 +33,7 @@ pub enum News {
         pod: String,
         node: String,
     },
-    /// The containers of a pod crashed, and wait for their next start.
+    /// The containers of a pod crashed for the first time.
     Crashed {
         pod: String,
         node: String,
@@ -84,19 +84,23 @@ pub fn revision(write: &Write) -> Option<News> {
     })
 }
 
-/// A pod that this write marked as failed, or as one whose containers crash.
+/// A pod that this write marked as failed, or as one whose containers crashed for the first time.
+/// What becomes of a pod that is being deleted is no news.
 pub fn failure(write: &Write) -> Option<News> {
     let failed = |pod: &Value| pod["status"]["phase"] == "Failed";
     let crashed = |pod: &Value| {
-        let mut all = pod["status"]["containerStatuses"].as_array()?.iter();
-        all.find(|c| c["state"]["waiting"]["reason"] == "CrashLoopBackOff")
-            .map(drop)
+        let all = pod["status"]["containerStatuses"].as_array();
+        let mut all = all.into_iter().flatten();
+        all.any(|c| c["state"]["terminated"].is_object() && c["restartCount"] == 0)
     };
     let (before, now) = (write.before.as_deref()?, &*write.object);
+    if now["metadata"]["deletionTimestamp"].is_string() {
+        return None;
+    }
     let (pod, node) = (text(now, "/metadata/name"), target(now));
     if failed(now) && !failed(before) {
         return Some(News::Failed { pod, node });
     }
-    let is_new = crashed(now).is_some() && crashed(before).is_none();
+    let is_new = crashed(now) && !crashed(before) && now["status"]["phase"] == "Running";
     is_new.then_some(News::Crashed { pod, node })
 }

@@ -1,25 +1,33 @@
 //! Simulated kubelets: one task that serves any number of nodes.
 //!
 //! It registers nodes, takes the pods bound to them from Pending to Running to Ready (or to Failed
-//! and Succeeded, as the [`Script`](script::Script)s in annotations say), and removes pods that
-//! are terminating. A pod whose host ports another pod on the node has is rejected: a real kubelet
-//! does not admit it. One watch over pods and one over nodes serve them all, and at most
-//! [`KubeletOptions::in_flight`] requests are under way at once.
+//! and Succeeded, as the [`Script`](script::Script)s in annotations say). A pod that is terminating
+//! gets a terminal phase, and is removed some time later ([`detail::Linger`]). A pod whose host
+//! ports another pod on the node has is rejected: a real kubelet does not admit it. One watch over
+//! pods and one over nodes serve them all, and at most [`KubeletOptions::in_flight`] requests are
+//! under way at once.
 //!
 //! Nodes belong to a group, by the label [`GROUP_LABEL`]: kubelets serve only the nodes of their
 //! group, so several can share a cluster. A node that is deleted is no longer served, and neither
 //! are its pods (they are the pod garbage collector's work). A node with the annotation
 //! `sim.daemonset-controller.io/silent: "true"` is partitioned from the API: its pods do not change
-//! and its heartbeat stops until the annotation is removed.
+//! and its heartbeat stops until the annotation is removed. With `shutdown: "true"` a node shuts
+//! down gracefully, and another value of `boot` is another boot, which its containers have not
+//! survived.
 //!
 //! Everything that decides an action is kept in ordered maps. On a runtime with one thread the same
 //! events lead to the same requests in the same order.
 
+pub mod detail;
 mod heartbeat;
 pub mod lifecycle;
 mod node;
 mod options;
 mod pod;
+mod rejection;
+mod report;
+mod request;
+mod row;
 pub mod script;
 mod serve;
 mod step;
@@ -29,6 +37,7 @@ use kube::api::PostParams;
 use kube::core::Request;
 use tokio::task::JoinHandle;
 
+pub use self::detail::{Detail, Linger};
 pub use self::node::NodeSpec;
 pub(crate) use self::node::completed;
 pub use self::options::{GROUP_LABEL, KubeletOptions};

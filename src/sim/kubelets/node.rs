@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::pod::{Condition, Metadata};
+use super::script::PREFIX;
 use crate::sim::follow::Followed;
 
 /// A node to register.
@@ -95,6 +96,7 @@ pub(crate) fn completed(mut node: Value, group: &str, index: u32, pods: u32, now
         label("kubernetes.io/arch", "amd64"),
     );
     let name = node["metadata"]["name"].clone();
+    let first_boot = format!("{}-boot-1", name.as_str().unwrap_or(""));
     let room = json!({ "cpu": "32", "memory": "128Gi", "ephemeral-storage": "100Gi", "pods": pods.to_string() });
     let status = &mut node["status"];
     for (field, value) in [
@@ -113,7 +115,7 @@ pub(crate) fn completed(mut node: Value, group: &str, index: u32, pods: u32, now
             json!({
                 "architecture": arch, "operatingSystem": os, "kubeletVersion": "v1.37.1",
                 "containerRuntimeVersion": "simulated://1", "kernelVersion": "simulated",
-                "osImage": "simulated", "kubeProxyVersion": "", "bootID": "", "machineID": "", "systemUUID": "",
+                "osImage": "simulated", "kubeProxyVersion": "", "bootID": first_boot, "machineID": "", "systemUUID": "",
             }),
         ),
     ] {
@@ -123,6 +125,11 @@ pub(crate) fn completed(mut node: Value, group: &str, index: u32, pods: u32, now
     }
     node
 }
+
+/// The reason of the Ready condition of a node that shuts down.
+const NOT_READY: &str = "KubeletNotReady";
+/// Its message.
+const SHUTTING_DOWN: &str = "node is shutting down";
 
 /// The conditions that the kubelet of a healthy node reports.
 pub(super) fn healthy(now: &str) -> Value {
@@ -159,6 +166,15 @@ pub(super) struct Node {
 pub(super) struct NodeStatus {
     addresses: Vec<NodeAddress>,
     conditions: Vec<Condition>,
+    #[serde(rename = "nodeInfo")]
+    node_info: NodeInfo,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct NodeInfo {
+    #[serde(rename = "bootID")]
+    boot_id: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -177,6 +193,48 @@ impl Node {
             .conditions
             .iter()
             .any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
+    /// Whether it shuts down gracefully: the annotation `shutdown: "true"`.
+    pub fn shuts_down(&self) -> bool {
+        self.annotation("shutdown") == Some("true")
+    }
+
+    /// The boot that it is in: the annotation `boot`, where there is one.
+    pub fn boot(&self) -> &str {
+        self.annotation("boot").unwrap_or(self.reported_boot())
+    }
+
+    /// The boot that its status has.
+    pub fn reported_boot(&self) -> &str {
+        &self.status.node_info.boot_id
+    }
+
+    fn annotation(&self, key: &str) -> Option<&str> {
+        let annotation = self.metadata.annotations.get(&format!("{PREFIX}{key}"));
+        annotation.map(String::as_str)
+    }
+
+    /// The patch of its status that says what its kubelet has to say: that it shuts down, or no
+    /// longer, and that it was booted. None if the status has it all.
+    pub fn report(&self, now: &str) -> Option<Value> {
+        let mut conditions = self.status.conditions.iter();
+        let said_so = conditions
+            .any(|c| c.kind == "Ready" && c.reason == NOT_READY && c.message == SHUTTING_DOWN);
+        let mut status = json!({});
+        if self.shuts_down() && !said_so {
+            status["conditions"] = json!([{
+                "type": "Ready", "status": "False", "reason": NOT_READY,
+                "message": SHUTTING_DOWN, "lastHeartbeatTime": now, "lastTransitionTime": now,
+            }]);
+        } else if said_so && !self.shuts_down() {
+            status["conditions"] = healthy(now);
+        }
+        if self.boot() != self.reported_boot() {
+            status["nodeInfo"] = json!({ "bootID": self.boot() });
+        }
+        let news = status.as_object().is_some_and(|fields| !fields.is_empty());
+        news.then(|| json!({ "status": status }))
     }
 
     /// Its internal address, empty if it has none.

@@ -31,6 +31,8 @@ pub struct Metadata {
     pub uid: String,
     /// `metadata.resourceVersion`, a decimal number.
     pub resource_version: String,
+    /// `metadata.generation`, which a delete raises.
+    pub generation: i64,
     /// Set once the object is terminating.
     pub deletion_timestamp: Option<String>,
     /// Seconds that its end may take; 0 once its kubelet, or a forced delete, has asked for its
@@ -79,7 +81,16 @@ pub struct Container {
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
-    /// `status.conditions`; only `Ready` is read.
+    /// `status.observedGeneration`: the generation that the kubelet has answered.
+    pub observed_generation: i64,
+    /// `status.startTime`.
+    pub start_time: Option<String>,
+    /// `status.podIP`.
+    #[serde(rename = "podIP")]
+    pub pod_ip: Option<String>,
+    /// `status.resources`, which is written last.
+    pub resources: serde_json::Value,
+    /// `status.conditions`.
     pub conditions: Vec<Condition>,
     /// `status.containerStatuses`.
     pub container_statuses: Vec<ContainerStatus>,
@@ -91,8 +102,24 @@ pub struct PodStatus {
 pub struct ContainerStatus {
     /// `restartCount`.
     pub restart_count: u32,
-    /// `state`; of a container that waits `waiting.reason` is read.
+    /// `state`.
     pub state: serde_json::Value,
+    /// `lastState`.
+    pub last_state: serde_json::Value,
+}
+
+/// The state of a pod's containers. Simulated kubelets move all of them at once, so the first one
+/// tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Containers<'a> {
+    /// The kubelet has reported none.
+    Unknown,
+    /// They wait, for this reason.
+    Waiting(&'a str),
+    /// They run.
+    Running,
+    /// They have ended, for this reason.
+    Terminated(&'a str),
 }
 
 /// One of `status.conditions`.
@@ -104,6 +131,10 @@ pub struct Condition {
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
+    /// `reason`, empty for none.
+    pub reason: String,
+    /// `message`, empty for none.
+    pub message: String,
 }
 
 impl Followed for Pod {
@@ -115,10 +146,37 @@ impl Followed for Pod {
 impl Pod {
     /// Whether the Ready condition is true.
     pub fn ready(&self) -> bool {
-        self.status
-            .conditions
-            .iter()
-            .any(|c| c.kind == "Ready" && c.status == "True")
+        self.is("Ready")
+    }
+
+    /// Whether this condition is true.
+    pub fn is(&self, kind: &str) -> bool {
+        self.condition(kind).is_some_and(|c| c.status == "True")
+    }
+
+    /// The condition of this type.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|c| c.kind == kind)
+    }
+
+    /// What its containers do, as last reported.
+    pub fn containers(&self) -> Containers<'_> {
+        let Some(first) = self.status.container_statuses.first() else {
+            return Containers::Unknown;
+        };
+        let reason = |kind: &str| first.state[kind]["reason"].as_str().unwrap_or("");
+        if first.state["waiting"].is_object() {
+            Containers::Waiting(reason("waiting"))
+        } else if first.state["terminated"].is_object() {
+            Containers::Terminated(reason("terminated"))
+        } else {
+            Containers::Running
+        }
+    }
+
+    /// Whether its kubelet has still to admit it, or to start it.
+    pub fn waits(&self) -> bool {
+        matches!(self.status.phase.as_str(), "" | "Pending")
     }
 
     /// Whether a container waits for this reason.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::pod::Metadata;
+use super::rejection::Rejection;
 use crate::model::LabelSelector;
 
 /// The prefix of all annotations that script a pod.
@@ -22,9 +23,11 @@ pub const ONLY_ON: &str = "only-on";
 /// | `succeed-after` | it runs | `never` |
 /// | `crash-after` | it runs, or runs again | `never` |
 /// | `pull-fails-after` | the pod is bound | `never` |
-/// | `terminate-after` | its deletion is asked for | `0s` |
+/// | `terminate-after` | its deletion is asked for, or its node shuts down | `0s` |
 ///
-/// A container that crashed is in `CrashLoopBackOff` for ten seconds, and runs again.
+/// Two more annotations are no delays: `exit-code` is what its containers exit with when they are
+/// asked to end (0 by default; one that crashes exits with 1 then), and `reject` is the reason for
+/// which its kubelet does not admit it, such as `OutOfcpu` ([`Rejection`]).
 ///
 /// With the annotation `only-on`, a label selector, the others of the pod count on nodes with such
 /// labels alone: what is wrong with it shows in one zone, say.
@@ -48,8 +51,12 @@ pub struct Script {
     pub crash: Option<Duration>,
     /// From bound to an image that cannot be pulled.
     pub pull_fails: Option<Duration>,
-    /// From the request to delete to the removal.
+    /// From the request to delete to the end of its containers.
     pub terminate: Option<Duration>,
+    /// What its containers exit with when they are asked to end.
+    pub exit_code: i32,
+    /// Why its kubelet does not admit it.
+    pub reject: Option<Rejection>,
 }
 
 impl Script {
@@ -57,10 +64,13 @@ impl Script {
     /// An annotation that cannot be read is logged and ignored.
     pub fn read(pod: &Metadata, node: &Metadata) -> Self {
         let of_pod = Some(&pod.annotations).filter(|_| counts_on(pod, node));
-        let get = |key: &str, default| {
+        let text = |key: &str| {
             let key = format!("{PREFIX}{key}");
             let own = of_pod.and_then(|annotations| annotations.get(&key));
-            let Some(text) = own.or_else(|| node.annotations.get(&key)) else {
+            own.or_else(|| node.annotations.get(&key))
+        };
+        let get = |key: &str, default| {
+            let Some(text) = text(key) else {
                 return default;
             };
             delay(text).unwrap_or_else(|| {
@@ -81,6 +91,10 @@ impl Script {
             crash: get("crash-after", None),
             pull_fails: get("pull-fails-after", None),
             terminate: get("terminate-after", Some(Duration::ZERO)),
+            exit_code: text("exit-code")
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(0),
+            reject: text("reject").and_then(|reason| Rejection::of(reason)),
         }
     }
 }

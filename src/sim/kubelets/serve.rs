@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use kube::core::Request;
 use tokio::time::{Instant, timeout};
 
 use super::heartbeat::renew;
-use super::lifecycle::{Next, Seen, Step, next, report};
+use super::lifecycle::{Form, Next, Step, next};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
-use super::pod::{Metadata, Pod};
+use super::pod::{Containers, Pod};
+use super::rejection::Rejection;
+use super::report::Place;
+use super::request::{Done, node_request, request, settle};
+use super::row::Row;
 use super::script::{PREFIX, Script};
 use crate::sim::Clock;
 use crate::sim::follow::{Event, Target, follow};
@@ -32,31 +34,9 @@ type PodKey = (String, String, String);
 /// An action with a timer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Job {
+    Node(String),
     Pod(PodKey),
     Heartbeat(String),
-}
-
-/// The outcome of a request.
-enum Done {
-    /// The request was carried out; this is the pod's new state.
-    Updated(Box<Pod>),
-    /// The removal was asked for, or the pod is gone: nothing to do until the watch says more.
-    Settled,
-    /// The pod has changed since this version, from which the step was decided.
-    Outdated(u64),
-    /// The request failed and is repeated later.
-    Failed,
-}
-
-struct Row {
-    pod: Pod,
-    seen: Seen,
-    /// When its next step is due; `None` while it waits for a change or a request is under way.
-    due: Option<Instant>,
-    /// Whether a request is under way.
-    busy: bool,
-    /// Its removal was carried out; finalizers may hold it, but the kubelet has finished.
-    settled: bool,
 }
 
 /// The nodes and pods that the kubelets serve, with their timers.
@@ -69,6 +49,8 @@ pub(super) struct Server {
     due: BTreeSet<(Instant, Job)>,
     /// How many pods were started; it decides their addresses.
     started: u32,
+    /// The nodes whose status is being reported.
+    reporting: BTreeSet<String>,
     work: FuturesUnordered<BoxFuture<'static, (Job, String, Step, Done)>>,
 }
 
@@ -81,6 +63,7 @@ impl Server {
             pods: BTreeMap::new(),
             due: BTreeSet::new(),
             started: 0,
+            reporting: BTreeSet::new(),
             work: FuturesUnordered::new(),
         }
     }
@@ -147,9 +130,42 @@ impl Server {
         if !same {
             self.replan_node(&name);
         }
+        self.report_later(&name, Instant::now());
         if !known && self.options.heartbeat.is_some() {
             self.due.insert((Instant::now(), Job::Heartbeat(name)));
         }
+    }
+
+    /// Sets a timer for the report of a node, if it has something to say.
+    fn report_later(&mut self, name: &str, at: Instant) {
+        let node = self.nodes.get(name).filter(|node| !silent(node));
+        if node.is_some_and(|node| node.report("").is_some()) && !self.reporting.contains(name) {
+            self.reporting.insert(name.to_owned());
+            self.due.insert((at, Job::Node(name.to_owned())));
+        }
+    }
+
+    /// Reports the status of a node.
+    fn report(&mut self, name: String) {
+        let now = timestamp(&self.options.clock);
+        let node = self.nodes.get(&name).filter(|node| !silent(node));
+        let Some(patch) = node.and_then(|node| node.report(&now)) else {
+            self.reporting.remove(&name);
+            return;
+        };
+        let client = self.client.clone();
+        self.work.push(Box::pin(async move {
+            let answer = async {
+                let node = client.request::<Node>(node_request(&name, &patch)?).await?;
+                Ok::<_, kube::Error>(Done::Reported(Box::new(node)))
+            };
+            let done = match timeout(PATIENCE, answer).await {
+                Ok(Ok(done)) => done,
+                Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Done::Settled,
+                Ok(Err(_)) | Err(_) => Done::Failed,
+            };
+            (Job::Node(name), String::new(), Step::Remove, done)
+        }));
     }
 
     fn replan_node(&mut self, node: &str) {
@@ -173,7 +189,8 @@ impl Server {
                     self.forget(&key);
                 }
                 // Those that run hold their ports against those that only wait to be admitted.
-                let (waiting, admitted): (Vec<Pod>, Vec<Pod>) = pods.into_iter().partition(waits);
+                let (waiting, admitted): (Vec<Pod>, Vec<Pod>) =
+                    pods.into_iter().partition(Pod::waits);
                 for pod in admitted.into_iter().chain(waiting) {
                     self.pod_applied(pod);
                 }
@@ -210,22 +227,10 @@ impl Server {
         {
             self.forget(&key);
         }
-        let is_new = !self.pods.contains_key(&key);
-        let rejected = is_new && waits(&pod) && self.has_clash(&key, &pod);
-        let row = self.pods.entry(key.clone()).or_insert_with(|| Row {
-            pod: Pod::default(),
-            seen: Seen {
-                bound: now,
-                running: None,
-                turned: None,
-                deleting: None,
-                lost_readiness: false,
-                rejected,
-            },
-            due: None,
-            busy: false,
-            settled: false,
-        });
+        let row = self
+            .pods
+            .entry(key.clone())
+            .or_insert_with(|| Row::new(now));
         if version(&pod) < version(&row.pod) {
             return; // the watch has read back our own write already
         }
@@ -234,6 +239,9 @@ impl Server {
         }
         if pod.metadata.deletion_timestamp.is_some() {
             row.seen.deleting.get_or_insert(now);
+        }
+        if pod.is_terminal() {
+            row.seen.ended.get_or_insert(now);
         }
         row.pod = pod;
         self.replan(&key);
@@ -244,9 +252,31 @@ impl Server {
         let wanted = pod.host_ports();
         !wanted.0.is_empty()
             && self.on(&key.0).any(|(other, row)| {
-                let holds = !row.settled && !row.seen.rejected && !row.pod.is_terminal();
+                let holds = !row.settled && row.seen.rejection.is_none() && !row.pod.is_terminal();
                 other != key && holds && wanted.clash(&row.pod.host_ports())
             })
+    }
+
+    /// Decides whether to admit a pod that is seen for the first time and has not been started.
+    fn admit(&mut self, key: &PodKey) {
+        let row = self.pods.get(key).filter(|row| !row.judged);
+        let node = self.nodes.get(&key.0).filter(|node| !silent(node));
+        let (Some(row), Some(node)) = (row, node) else {
+            return;
+        };
+        let is_fresh = row.pod.waits() && row.pod.containers() == Containers::Unknown;
+        let rejection = if !is_fresh {
+            None
+        } else if node.shuts_down() {
+            Some(Rejection::NodeShutdown)
+        } else if self.has_clash(key, &row.pod) {
+            Some(Rejection::NodePorts)
+        } else {
+            Script::read(&row.pod.metadata, &node.metadata).reject
+        };
+        if let Some(row) = self.pods.get_mut(key) {
+            (row.judged, row.seen.rejection) = (true, rejection);
+        }
     }
 
     /// The pods of a node.
@@ -259,6 +289,7 @@ impl Server {
 
     /// Sets the timer of a pod again, from its present state.
     fn replan(&mut self, key: &PodKey) {
+        self.admit(key);
         let Some(row) = self.pods.get_mut(key) else {
             return;
         };
@@ -271,8 +302,10 @@ impl Server {
         let Some(node) = self.nodes.get(&key.0).filter(|node| !silent(node)) else {
             return;
         };
+        row.look_at(node, Instant::now());
         let script = Script::read(&row.pod.metadata, &node.metadata);
-        if let Next::At(at, _) = next(&row.pod, &script, &row.seen) {
+        let form = form(&self.options, &row.pod);
+        if let Next::At(at, _) = next(&row.pod, &script, &row.seen, &form) {
             row.due = Some(at);
             self.due.insert((at, Job::Pod(key.clone())));
         }
@@ -288,6 +321,7 @@ impl Server {
             match self.due.pop_first() {
                 Some((_, Job::Pod(key))) => self.begin(key),
                 Some((_, Job::Heartbeat(node))) => self.beat(node),
+                Some((_, Job::Node(node))) => self.report(node),
                 None => return,
             }
         }
@@ -300,7 +334,8 @@ impl Server {
         };
         row.due = None;
         let script = Script::read(&row.pod.metadata, &node.metadata);
-        let Next::At(_, step) = next(&row.pod, &script, &row.seen) else {
+        let form = form(&self.options, &row.pod);
+        let Next::At(_, step) = next(&row.pod, &script, &row.seen, &form) else {
             return;
         };
         let pod_ip = if row.pod.spec.host_network {
@@ -309,7 +344,12 @@ impl Server {
             self.started += 1;
             address(11, self.started)
         };
-        let request = request(&row.pod, step, &now, node.ip(), &pod_ip);
+        let place = Place {
+            now: &now,
+            node_ip: node.ip(),
+            pod_ip: &pod_ip,
+        };
+        let request = request(&row.pod, step, &place);
         let uid = row.pod.metadata.uid.clone();
         let sent = version(&row.pod);
         let client = self.client.clone();
@@ -335,6 +375,18 @@ impl Server {
     fn finish(&mut self, job: Job, uid: &str, step: Step, done: Done) {
         let key = match job {
             Job::Pod(key) => key,
+            Job::Node(name) => {
+                self.reporting.remove(&name);
+                match done {
+                    // The watch may not have read back our own write yet.
+                    Done::Reported(node) if self.nodes.contains_key(&name) => {
+                        self.node_applied(*node);
+                    }
+                    Done::Failed => self.report_later(&name, Instant::now() + RETRY),
+                    _ => {}
+                }
+                return;
+            }
             Job::Heartbeat(node) => {
                 if let (Some(pause), true) =
                     (self.options.heartbeat, self.nodes.contains_key(&node))
@@ -355,14 +407,11 @@ impl Server {
         row.busy = false;
         match done {
             Done::Updated(pod) => {
-                row.seen.lost_readiness |= step == Step::Ready(false);
-                if matches!(step, Step::Crash | Step::Restart { .. }) {
-                    row.seen.turned = Some(Instant::now());
-                }
+                row.took(step);
                 self.pod_applied(*pod);
                 self.replan(&key);
             }
-            Done::Settled => row.settled = true,
+            Done::Settled | Done::Reported(_) => row.settled = true,
             // The watch has delivered the newer state already, or will.
             Done::Outdated(sent) if version(&row.pod) > sent => self.replan(&key),
             Done::Outdated(_) => {}
@@ -378,7 +427,8 @@ impl Server {
     fn beat(&mut self, node: String) {
         let client = self.client.clone();
         let silent = self.nodes.get(&node).is_none_or(silent);
-        let ready = self.nodes.get(&node).is_some_and(Node::ready);
+        let is_fine = |node: &Node| node.ready() || node.shuts_down();
+        let ready = self.nodes.get(&node).is_some_and(is_fine);
         let now = (self.options.clock)();
         self.work.push(Box::pin(async move {
             if !silent && let Err(error) = renew(&client, &node, now, ready).await {
@@ -394,64 +444,6 @@ impl Server {
     }
 }
 
-/// The request that carries out `step`: a patch of the status, or the removal.
-pub(super) fn request(
-    pod: &Pod,
-    step: Step,
-    now: &str,
-    node_ip: &str,
-    pod_ip: &str,
-) -> kube::Result<http::Request<Vec<u8>>> {
-    let Metadata {
-        namespace,
-        name,
-        uid,
-        ..
-    } = &pod.metadata;
-    let collection = Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
-    let request = match report(pod, step, now, node_ip, pod_ip) {
-        Some(patch) => {
-            let params = PatchParams {
-                field_manager: Some("kubelet".to_owned()),
-                ..PatchParams::default()
-            };
-            collection.patch_subresource("status", name, &params, &Patch::Strategic(patch))
-        }
-        None => {
-            let preconditions = Some(Preconditions {
-                uid: Some(uid.clone()),
-                resource_version: None,
-            });
-            let params = DeleteParams {
-                grace_period_seconds: Some(0),
-                preconditions,
-                ..DeleteParams::default()
-            };
-            collection.delete(name, &params)
-        }
-    };
-    request.map_err(kube::Error::BuildRequest)
-}
-
-/// The meaning of the answer to `step`, which was decided for a pod of version `sent`. If the pod
-/// is gone, or a removal meets another pod of this name, nothing is left to do. If the pod is in
-/// another state, the step is decided again once the watch delivers it. Every other failure is
-/// retried.
-fn settle(answer: kube::Result<Done>, step: Step, sent: u64) -> Done {
-    match answer {
-        Ok(done) => done,
-        Err(kube::Error::Api(status)) if status.code == 404 => Done::Settled,
-        Err(kube::Error::Api(status)) if status.code == 409 && step == Step::Remove => {
-            Done::Settled
-        }
-        Err(kube::Error::Api(status)) if status.code == 409 => Done::Outdated(sent),
-        Err(error) => {
-            tracing::debug!(%error, "a kubelet's request failed, trying again");
-            Done::Failed
-        }
-    }
-}
-
 fn key(pod: &Pod) -> PodKey {
     (
         pod.spec.node_name.clone(),
@@ -460,9 +452,11 @@ fn key(pod: &Pod) -> PodKey {
     )
 }
 
-/// Whether its kubelet has still to admit it.
-fn waits(pod: &Pod) -> bool {
-    matches!(pod.status.phase.as_str(), "" | "Pending")
+fn form(options: &KubeletOptions, pod: &Pod) -> Form {
+    Form {
+        detail: options.detail,
+        linger: options.linger.of(options.seed, &pod.metadata.uid),
+    }
 }
 
 fn version(pod: &Pod) -> u64 {

@@ -1,18 +1,23 @@
 //! One step of the kubelets, for tests that choose the order of events.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kube::api::ListParams;
 use kube::core::{ObjectList, Request};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::lifecycle::{Next, Seen, Step, next};
+use super::detail::Detail;
+use super::lifecycle::{Form, Next, Seen, Step, next};
 use super::node::{Node, address};
 use super::options::{GROUP_LABEL, KubeletOptions};
-use super::pod::Pod;
+use super::pod::{Containers, Pod};
+use super::rejection::Rejection;
+use super::report::Place;
+use super::request::request;
 use super::script::Script;
-use super::serve::{request, silent, timestamp};
+use super::serve::{silent, timestamp};
 
 /// Does what the kubelet of the first pod (by node, namespace and name) would do next, however long
 /// its delay is. Returns what that was, in words; `None` if no pod has a next step. Silent nodes
@@ -44,7 +49,7 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
         let Some(node) = nodes.get(pod.spec.node_name.as_str()) else {
             continue;
         };
-        let Some(step) = due(pod, node, &pods) else {
+        let Some(step) = due(pod, node, &pods, options.detail) else {
             continue;
         };
         let pod_ip = match pod.spec.host_network {
@@ -52,7 +57,12 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
             // Versions are unique, so addresses are unique for as long as it matters.
             false => address(11, pod.metadata.resource_version.parse().unwrap_or(0)),
         };
-        let request = request(pod, step, &now, node.ip(), &pod_ip)?;
+        let at = Place {
+            now: &now,
+            node_ip: node.ip(),
+            pod_ip: &pod_ip,
+        };
+        let request = request(pod, step, &at)?;
         client.request_text(request).await?;
         let (node, namespace, name) = place(pod);
         let what = match step {
@@ -60,13 +70,22 @@ pub async fn step(client: &kube::Client, options: &KubeletOptions) -> kube::Resu
             Step::Run { ready: false } => "runs",
             Step::Ready(true) => "is ready",
             Step::Ready(false) => "is no longer ready",
-            Step::Crash => "crashes",
+            Step::Create => "is created",
+            Step::Sandbox => "has a sandbox",
+            Step::Resources => "has its resources",
+            Step::Crash { .. } => "crashes",
+            Step::BackOff => "waits to run again",
+            Step::PullBackOff => "waits for its image",
+            Step::Observe => "is asked to end",
+            Step::End { .. } => "has ended",
+            Step::Lost => "was lost with its node",
+            Step::Recall | Step::Forget => "is not known any more",
             Step::Restart { .. } => "runs again",
             Step::PullFails => "has no image",
             Step::Fail => "fails",
             Step::Succeed => "succeeds",
-            Step::Reject => "is rejected",
-            Step::Remove => "has ended and is removed",
+            Step::Reject(_) => "is rejected",
+            Step::Remove => "is removed",
         };
         return Ok(Some(format!("Pod {namespace}/{name} on {node} {what}")));
     }
@@ -79,22 +98,27 @@ fn place(pod: &Pod) -> (&str, &str, &str) {
 }
 
 /// The next step of a pod, without its delay.
-fn due(pod: &Pod, node: &Node, all: &[Pod]) -> Option<Step> {
+fn due(pod: &Pod, node: &Node, all: &[Pod], detail: Detail) -> Option<Step> {
     let deleting = pod.metadata.deletion_timestamp.is_some();
     if deleting && pod.metadata.deletion_grace_period_seconds == Some(0) {
         return None; // removed already; finalizers hold it
     }
     let script = Script::read(&pod.metadata, &node.metadata);
     let now = Instant::now();
+    let is_fresh = pod.containers() == Containers::Unknown;
+    let rejection = is_rejected(pod, all).then_some(Rejection::NodePorts);
     let seen = Seen {
-        bound: now,
         running: Some(now),
-        turned: None,
         deleting: deleting.then_some(now),
         lost_readiness: script.unready.is_some() && !pod.ready(),
-        rejected: is_rejected(pod, all),
+        rejection: rejection.or(script.reject).filter(|_| is_fresh),
+        ..Seen::at(now)
     };
-    match next(pod, &script, &seen) {
+    let form = Form {
+        detail,
+        linger: Duration::ZERO,
+    };
+    match next(pod, &script, &seen, &form) {
         Next::At(_, step) => Some(step),
         Next::Rest => None,
     }
