@@ -16,9 +16,13 @@ fi
 # All seeds again: the recordings may have changed since.
 ./corpus.sh
 triple=$(rustc +nightly -vV | sed -n 's/^host: //p')
-for target in "${targets[@]}"; do
-    cargo +nightly fuzz build -s none "$target"
-done
+if [ $# -eq 0 ]; then
+    cargo +nightly fuzz build -s none
+else
+    for target in "${targets[@]}"; do
+        cargo +nightly fuzz build -s none "$target"
+    done
+fi
 mkdir -p logs
 # As little stack as the threads of the controller's runtime have.
 ulimit -s 2048
