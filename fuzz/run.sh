@@ -40,7 +40,7 @@ for target in "${targets[@]}"; do
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -len_control=0 -print_final_stats=1 \
         >"$log" 2>&1 || verdict=failed
     of() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
-    inputs=$(find "$found" -type f -newer "$before" | sort)
+    inputs=$(find "$PWD/$found" -type f -newer "$before" | sort)
     rm -f "$before"
     if [ "$verdict" = failed ] || [ -n "$inputs" ]; then
         verdict=failed
