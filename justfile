@@ -20,6 +20,10 @@ soak seconds *args:
 replay seed *args:
     cargo run --profile search --package daemonset-controller-search -- --seed {{seed}} {{args}}
 
+# Run each fuzzer of the decoders for so many seconds (needs a nightly toolchain, a C++ compiler and cargo-fuzz).
+fuzz seconds *targets:
+    fuzz/run.sh {{seconds}} {{targets}}
+
 # Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go).
 control-plane:
     tests/control-plane/build.sh

@@ -3,4 +3,4 @@
 #[path = "../../tests/support/robust/mod.rs"]
 mod robust;
 
-pub use robust::run;
+pub use robust::{run, seeds};

@@ -7,6 +7,7 @@
 mod encoding;
 mod error;
 mod hints;
+mod lines;
 mod objects;
 mod paths;
 mod source;
@@ -25,6 +26,7 @@ use super::documents::{self, SyntaxError, Text};
 use encoding::Decoded;
 pub use error::FileError;
 pub use hints::kustomization_in;
+pub use lines::Lines;
 use source::Source;
 
 /// The most bytes of a file. All of it is held in memory, several times over.
@@ -76,12 +78,9 @@ pub struct Document {
 }
 
 impl Document {
-    /// The line in the file, from 1, of a field as the API server writes it,
-    /// `spec.containers[0].image` or `metadata.labels[a/b]`, or of its deepest ancestor that is
-    /// there. The text is read again for it at each call, so that objects nobody asks about cost
-    /// nothing.
+    /// What [`Lines::of`] says of one field. The text is read again for it at each call.
     pub fn line_of(&self, field: &str) -> Option<usize> {
-        self.source.line_of(field)
+        Lines::default().of(self, field)
     }
 }
 

@@ -119,7 +119,8 @@ fn parse_whole(text: &[u8]) -> Result<RolloutDefaults, String> {
     }
     let value: Value = serde_json::from_str(document.json.get()).map_err(|why| why.to_string())?;
     rules(&value).map_err(|mistake| {
-        let line = yaml::line_of(&chunk, &[], &mistake.at);
+        let located = yaml::Located::read(&chunk);
+        let line = located.and_then(|mut text| text.line_of(&[], &mistake.at));
         let line = line.map(|line| format!("line {}: ", line + before));
         format!("{}{}", line.unwrap_or_default(), mistake.words)
     })

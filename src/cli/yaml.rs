@@ -20,7 +20,7 @@ use cursor::forbidden;
 use tree::{Content, Tree};
 use write::Writer;
 
-pub use locate::{line_of, line_with};
+pub use locate::{Located, line_with};
 
 /// Why a document could not be converted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,17 +8,17 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::cli::{documents::Text, field_path::deepest, yaml};
+use crate::cli::{documents::Text, yaml};
 
 /// A document of a file, or an item of a list in it.
 #[derive(Clone)]
 pub(super) struct Source {
-    file: Arc<str>,
+    pub file: Arc<str>,
     /// The bytes of the document.
-    range: Range<usize>,
-    is_json: bool,
+    pub range: Range<usize>,
+    pub is_json: bool,
     /// The way to the item through lists, by position from 0.
-    items: Vec<usize>,
+    pub items: Vec<usize>,
 }
 
 impl fmt::Debug for Source {
@@ -44,52 +44,32 @@ impl Source {
         item
     }
 
-    /// The line in the file, from 1, of a field or of its deepest ancestor that is there.
-    pub fn line_of(&self, field: &str) -> Option<usize> {
-        let text = &self.file[self.range.clone()];
-        let line = match self.is_json {
-            true => line_in_json(text, &self.items, field),
-            false => yaml::line_of(text, &self.items, field),
-        };
-        line.map(|line| self.lines_before() + line)
+    /// The text of the document.
+    pub fn text(&self) -> &str {
+        &self.file[self.range.clone()]
+    }
+
+    /// Whether both are of one document.
+    pub fn is_beside(&self, other: &Source) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && self.range == other.range
     }
 
     /// The line in the file, from 1, of a character within the values of the document.
     pub fn line_with(&self, character: char) -> Option<usize> {
-        let text = &self.file[self.range.clone()];
+        let text = self.text();
         let from = match self.is_json {
             true => 1,
             false => yaml::line_with(text, character)?,
         };
         let mut lines = text.split('\n').zip(1..).skip(from - 1);
         let (_, line) = lines.find(|(line, _)| line.contains(character))?;
-        Some(self.lines_before() + line)
+        let before = &self.file.as_bytes()[..self.range.start];
+        Some(before.iter().filter(|byte| **byte == b'\n').count() + line)
     }
-
-    fn lines_before(&self) -> usize {
-        line_ends(&self.file[..self.range.start])
-    }
-}
-
-fn line_ends(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'\n').count()
-}
-
-/// The same as [`yaml::line_of`] for JSON, of which YAML 1.1 does not read all.
-fn line_in_json(text: &str, items: &[usize], field: &str) -> Option<usize> {
-    let mut at: &RawValue = serde_json::from_str(text).ok()?;
-    for index in items {
-        at = child(at, "items")?;
-        at = child(at, &index.to_string())?;
-    }
-    let found = deepest(at, field, |at, name| child(at, name));
-    // What is found is a part of `text`.
-    let before = (found.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    Some(line_ends(text.get(..before)?) + 1)
 }
 
 /// The value of a key, the last where it is there more than once, or an item.
-fn child<'a>(of: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+pub(super) fn child<'a>(of: &'a RawValue, name: &str) -> Option<&'a RawValue> {
     if of.get().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(of.get()).ok()?;
         return items.get(name.parse::<usize>().ok()?).copied();

@@ -13,7 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{args::Validation, files::Document, reject},
+    cli::{
+        args::Validation,
+        files::{Document, Lines},
+        reject,
+    },
     model::{Key, Kind},
     sim::api::{
         ApiStatus, body, defaults,
@@ -35,6 +39,16 @@ const REMOVED_BY_SERVERS: [&str; 4] = [
     "managedFields",
 ];
 
+/// The most fields of a DaemonSet whose lines are named, as many as the server names unknown ones.
+const MOST_PLACES: usize = unknown::MOST_NAMED;
+
+/// Why a DaemonSet is refused: words, the fields that they are about, and what to do.
+struct Refusal {
+    words: String,
+    fields: Vec<String>,
+    hint: &'static str,
+}
+
 /// What there is to say about the DaemonSets.
 #[derive(Debug, Default)]
 pub struct Checked {
@@ -55,8 +69,12 @@ pub fn daemon_sets(
 ) -> Checked {
     let stored = fields_of_stored_revisions(documents);
     let mut checked = Checked::default();
-    let all = documents.iter_mut();
-    for document in all.filter(|d| d.kind == DAEMON_SETS.kind && d.api_version == "apps/v1") {
+    let mut refused: Vec<(usize, Refusal)> = Vec::new();
+    let mut warned = BTreeSet::new();
+    let all = documents.iter_mut().enumerate();
+    for (at, document) in
+        all.filter(|(_, d)| d.kind == DAEMON_SETS.kind && d.api_version == "apps/v1")
+    {
         // A text that is no JSON value has no field; the decoder says what is wrong with it.
         let object: Value = serde_json::from_str(document.json.get()).unwrap_or_default();
         let fields = unknown::find(&DAEMON_SETS, &object);
@@ -69,23 +87,34 @@ pub fn daemon_sets(
             manifest
         };
         let refusal = check(document, &key, &unknown, validation).err();
-        checked.refusals.extend(refusal);
+        refused.extend(refusal.map(|refusal| (at, refusal)));
         if validation == Validation::Warn {
             for warning in unknown::words(&unknown) {
-                if !checked.warnings.contains(&warning) {
+                if warned.insert(warning.clone()) {
                     checked.warnings.push(warning);
                 }
             }
         }
-        for field in &unknown {
-            if let Ok(json) = field.removed_from_text(&document.json) {
-                document.json = json;
-            }
+        if let Ok(json) = unknown::removed_from_text(&unknown, &document.json) {
+            document.json = json;
         }
         if !kept.is_empty() {
             checked.kept.insert(key, note(&kept));
         }
     }
+    let mut lines = Lines::default();
+    let said = refused.into_iter().map(|(at, refusal)| {
+        let Refusal {
+            words,
+            fields,
+            hint,
+        } = refusal;
+        format!(
+            "{words}{}{hint}",
+            places(&documents[at], &fields, &mut lines)
+        )
+    });
+    checked.refusals = said.collect();
     checked
 }
 
@@ -102,21 +131,26 @@ fn is_stored(object: &Value) -> bool {
 
 /// Checks an object of a cluster: only its fields.
 fn object_of_cluster(
-    document: &Document,
+    _: &Document,
     key: &Key,
     unknown: &[UnknownField],
     validation: Validation,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     if unknown.is_empty() || validation != Validation::Strict {
         return Ok(());
     }
     let fields: Vec<String> = unknown.iter().map(UnknownField::to_string).collect();
-    Err(format!(
-        "DaemonSet {key} was read from a cluster, and has what no server of Kubernetes 1.37 stores: {}{}\n  \
-         correct what is misspelt; where a server of another release has such a field, --validate=warn plans without it",
-        unknown::words(unknown).join(", "),
-        places(document, &fields)
-    ))
+    let words = format!(
+        "DaemonSet {key} was read from a cluster, and has what no server of Kubernetes 1.37 stores: {}",
+        unknown::words(unknown).join(", ")
+    );
+    let hint = "\n  correct what is misspelt; where a server of another release has such a field, \
+        --validate=warn plans without it";
+    Err(Refusal {
+        words,
+        fields,
+        hint,
+    })
 }
 
 /// Checks an object that is to be created.
@@ -125,7 +159,7 @@ fn manifest(
     key: &Key,
     unknown: &[UnknownField],
     validation: Validation,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let as_posted = || {
         let mut object = body::read(&DAEMON_SETS, document.json.get().as_bytes())?;
         if validation == Validation::Strict && !unknown.is_empty() {
@@ -149,23 +183,28 @@ fn manifest(
         if status.message.contains("strict decoding error") {
             fields.extend(unknown.iter().map(UnknownField::to_string));
         }
-        let words = reject::words(&status, &document.origin.file);
-        format!("{words}{}", places(document, &fields))
+        Refusal {
+            words: reject::words(&status, &document.origin.file),
+            fields,
+            hint: "",
+        }
     })
 }
 
 /// Where the fields are, a line each; the document, where that is not known of any.
-fn places(document: &Document, fields: &[String]) -> String {
+fn places<'a>(document: &'a Document, fields: &[String], lines: &mut Lines<'a>) -> String {
     let origin = &document.origin;
     let place = |field: &String| {
-        let line = document.line_of(field)?;
+        let line = lines.of(document, field)?;
         Some(format!("\n  {origin}: line {line}: {field}"))
     };
-    let known: String = fields.iter().filter_map(place).collect();
+    let known: String = fields.iter().take(MOST_PLACES).filter_map(place).collect();
     if known.is_empty() {
-        format!("\n  {origin}")
-    } else {
-        known
+        return format!("\n  {origin}");
+    }
+    match fields.len().saturating_sub(MOST_PLACES) {
+        0 => known,
+        more => format!("{known}\n  {origin}: {more} more fields"),
     }
 }
 

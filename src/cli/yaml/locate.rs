@@ -11,26 +11,63 @@ use crate::cli::field_path::deepest;
 const MAX_MERGES: usize = 16;
 
 /// A field: its line, from 0, and its value.
+#[derive(Clone, Copy)]
 struct Field {
     line: usize,
     value: Id,
 }
 
-/// The line, from 1, of a field below the item that `items` leads to through lists, or of its
-/// deepest ancestor that is there. None where there is no such item, or the text is no YAML.
-pub fn line_of(text: &str, items: &[usize], field: &str) -> Option<usize> {
-    let tree = read(text).ok()?;
-    let root = tree.root?;
-    let mut at = Field {
-        line: tree.nodes[root].line,
-        value: root,
-    };
-    for index in items {
-        at = child(&tree, at.value, "items", 0)?;
-        at = child(&tree, at.value, &index.to_string(), 0)?;
+/// A text that holds one document, read for the lines of its fields.
+pub struct Located<'a> {
+    tree: Tree<'a>,
+    /// The last list that was looked into: the way to it, and its items.
+    list: Option<(Vec<usize>, Id)>,
+}
+
+impl<'a> Located<'a> {
+    /// Reads a text. None where it is no YAML.
+    pub fn read(text: &'a str) -> Option<Located<'a>> {
+        let tree = read(text).ok()?;
+        Some(Located { tree, list: None })
     }
-    let found = deepest(at, field, |at, name| child(&tree, at.value, name, 0));
-    Some(found.line + 1)
+
+    /// The line, from 1, of a field below the item that `items` leads to through lists, or of its
+    /// deepest ancestor that is there. None where there is no such item.
+    pub fn line_of(&mut self, items: &[usize], field: &str) -> Option<usize> {
+        let item = match items.split_last() {
+            None => self.root()?,
+            Some((index, way)) => {
+                let list = self.list(way)?;
+                child(&self.tree, list, &index.to_string(), 0)?
+            }
+        };
+        let tree = &self.tree;
+        let found = deepest(item, field, |at, name| child(tree, at.value, name, 0));
+        Some(found.line + 1)
+    }
+
+    fn root(&self) -> Option<Field> {
+        let value = self.tree.root?;
+        let line = self.tree.nodes[value].line;
+        Some(Field { line, value })
+    }
+
+    /// The items of the list that is here.
+    fn list(&mut self, way: &[usize]) -> Option<Id> {
+        if let Some((known, list)) = &self.list
+            && known == way
+        {
+            return Some(*list);
+        }
+        let mut at = self.root()?.value;
+        for index in way {
+            at = child(&self.tree, at, "items", 0)?.value;
+            at = child(&self.tree, at, &index.to_string(), 0)?.value;
+        }
+        let list = child(&self.tree, at, "items", 0)?.value;
+        self.list = Some((way.to_vec(), list));
+        Some(list)
+    }
 }
 
 /// A key of a mapping, also of one that is merged into it, or an item of a sequence.

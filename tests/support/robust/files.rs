@@ -35,8 +35,9 @@ pub fn file(data: &[u8]) {
             return;
         }
     };
+    let mut lines = files::Lines::default();
     for document in &documents {
-        document.line_of("spec.template.spec.containers[0].image");
+        lines.of(document, "spec.template.spec.containers[0].image");
     }
     let checked = check::daemon_sets(&mut documents, None, Validation::Warn);
     if !checked.refusals.is_empty() {

@@ -1,5 +1,7 @@
 //! The errors of an object, as the rules collect them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::status::{ErrorType, FieldError};
@@ -7,22 +9,26 @@ use super::fields::present;
 
 /// The errors so far, in order.
 #[derive(Default)]
-pub struct Errors(Vec<FieldError>);
+pub struct Errors {
+    all: Vec<FieldError>,
+    /// The types of the errors, by field, value and detail: an object may have very many.
+    known: BTreeMap<[String; 3], Vec<ErrorType>>,
+}
 
 impl Errors {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// The errors, in order.
     pub fn into_vec(self) -> Vec<FieldError> {
-        self.0
+        self.all
     }
 
     fn push(
@@ -32,16 +38,20 @@ impl Errors {
         value: Value,
         detail: String,
     ) {
-        let error = FieldError {
+        let field = field.into();
+        let known = [field.clone(), value.to_string(), detail.clone()];
+        let types = self.known.entry(known).or_default();
+        // Some rules are checked more than once; their errors are reported once.
+        if types.contains(&error_type) {
+            return;
+        }
+        types.push(error_type);
+        self.all.push(FieldError {
             error_type,
-            field: field.into(),
+            field,
             value,
             detail,
-        };
-        // Some rules are checked more than once; their errors are reported once.
-        if !self.0.contains(&error) {
-            self.0.push(error);
-        }
+        });
     }
 
     /// Reports a field that is missing or empty.
@@ -152,5 +162,27 @@ impl Errors {
                 "field is immutable",
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_very_many_errors_is_reported_once() {
+        let mut errors = Errors::default();
+        for _ in 0..2 {
+            for port in 0..50_000 {
+                errors.invalid("ports", port, "no port");
+            }
+        }
+        errors.required("ports", "no port");
+        errors.required("ports", "no port");
+        errors.forbidden("ports", "no port");
+        let errors = errors.into_vec();
+        assert_eq!(errors.len(), 50_002);
+        assert_eq!(errors[49_999].value, 49_999);
+        assert_eq!(errors[50_000].error_type, ErrorType::Required);
     }
 }

@@ -45,12 +45,6 @@ impl UnknownField {
         names.collect::<Vec<_>>().join(".")
     }
 
-    /// The text of the object in which the field was found, without it; all else stays as it was
-    /// written.
-    pub fn removed_from_text(&self, json: &RawValue) -> serde_json::Result<Box<RawValue>> {
-        without(json, &self.0)
-    }
-
     /// Removes the field from the object in which it was found.
     pub fn remove_from(&self, object: &mut Value) {
         let Some((Step::Field(name), way)) = self.0.split_last() else {
@@ -66,26 +60,49 @@ impl UnknownField {
     }
 }
 
-/// The text without what is at the end of the way.
-fn without(json: &RawValue, way: &[Step]) -> serde_json::Result<Box<RawValue>> {
-    match way {
-        [] => Ok(json.to_owned()),
-        [Step::Field(name), rest @ ..] => {
-            let mut object = RawObject::parse(json)?;
-            match object.remove(name) {
-                Some(inside) if !rest.is_empty() => object.set(name, without(&inside, rest)?),
-                _ => {}
+/// The text of the object in which the fields were found, without them; all else stays as it was
+/// written. Each level is written once, however many fields there are.
+pub fn removed_from_text(
+    fields: &[UnknownField],
+    json: &RawValue,
+) -> serde_json::Result<Box<RawValue>> {
+    let ways: Vec<&[Step]> = fields.iter().map(|field| &field.0[..]).collect();
+    without(json, &ways)
+}
+
+/// The text without what is at the ends of the ways, of which those that begin alike follow each
+/// other.
+fn without(json: &RawValue, ways: &[&[Step]]) -> serde_json::Result<Box<RawValue>> {
+    let mut groups = Vec::new();
+    for ways in ways.chunk_by(|one, next| one.first() == next.first()) {
+        let rests: Vec<&[Step]> = ways.iter().filter_map(|way| way.get(1..)).collect();
+        groups.extend(ways[0].first().map(|step| (step, rests)));
+    }
+    if let Some((Step::Item(_), _)) = groups.first() {
+        let mut items: Vec<Box<RawValue>> = serde_json::from_str(json.get())?;
+        for (step, rests) in &groups {
+            if let Step::Item(index) = step
+                && let Some(item) = items.get_mut(*index)
+            {
+                *item = without(item, rests)?;
             }
-            Ok(object.to_raw())
         }
-        [Step::Item(index), rest @ ..] => {
-            let mut items: Vec<Box<RawValue>> = serde_json::from_str(json.get())?;
-            if let Some(item) = items.get_mut(*index) {
-                *item = without(item, rest)?;
+        return to_raw_value(&items);
+    }
+    if groups.is_empty() {
+        return Ok(json.to_owned());
+    }
+    let mut object = RawObject::parse(json)?;
+    for (step, rests) in &groups {
+        let Step::Field(name) = step else { continue };
+        match object.remove(name) {
+            Some(inside) if rests.iter().all(|rest| !rest.is_empty()) => {
+                object.set(name, without(&inside, rests)?);
             }
-            to_raw_value(&items)
+            _ => {}
         }
     }
+    Ok(object.to_raw())
 }
 
 impl fmt::Display for UnknownField {
@@ -398,10 +415,8 @@ mod tests {
         let text =
             r#"{"spec":{"template":{"spec":{"containers":[{"a":1},{"tty":1.50e1,"b":{}}]}}}}"#;
         let fields = find(&resource::DAEMON_SETS, &serde_json::from_str(text).unwrap());
-        let mut json = RawValue::from_string(text.to_owned()).unwrap();
-        for field in fields {
-            json = field.removed_from_text(&json).unwrap();
-        }
+        let json = RawValue::from_string(text.to_owned()).unwrap();
+        let json = removed_from_text(&fields, &json).unwrap();
         let expected = r#"{"spec":{"template":{"spec":{"containers":[{},{"tty":1.50e1}]}}}}"#;
         assert_eq!(json.get(), expected);
     }
