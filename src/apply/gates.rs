@@ -186,7 +186,10 @@ impl CarryOut {
         let mut pods = PodsByNode::new();
         let collection = paths::pods(&job.key.namespace);
         let take = |items: Vec<&RawValue>| self.take_page(job, items, &mut pods);
-        self.api.list_pages(&collection, &selector, take).await?;
+        let version = self.api.list_pages(&collection, &selector, take).await?;
+        let listed = pods.values().flatten().map(|pod| pod.uid.clone()).collect();
+        let uid = &job.ds.uid;
+        self.observer.pods_listed(job.key, uid, version, &listed);
         Ok(pods)
     }
 

@@ -1,11 +1,11 @@
 //! The trait through which `apply` hands on what the API server answered.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::model::{BackoffChange, Key, Kind, Str, Uid, Unallowed};
+use crate::model::{BackoffChange, Key, Kind, Str, Uid, Unallowed, Version};
 
 use super::action::Action;
 
@@ -28,6 +28,9 @@ pub trait Observer: Send + Sync {
     fn observe_holder(&self, raw: &RawValue);
     /// The object is gone.
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
+    /// A list of all pods that this DaemonSet selects was of this version, and held these; each of
+    /// them was observed.
+    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>);
     /// The bytes that are stored as `data` of a revision; None where the API server does not tell
     /// them.
     fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>);

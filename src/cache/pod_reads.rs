@@ -1,9 +1,11 @@
 //! When the pods of a DaemonSet must be read from the API server before it is planned for: where
 //! the cache may be stale about pods that another controller made or took away.
 
-use crate::model::{Key, Kind, Time, Uid, gone_pods::REMEMBERED};
+use std::collections::{HashMap, HashSet};
 
-use super::Cache;
+use crate::model::{Key, Kind, NodeId, Pod, Time, Uid, Version, gone_pods::REMEMBERED};
+
+use super::{Cache, matches};
 
 impl Cache {
     /// The time from which this DaemonSet's pods must be read before it is planned for: long ago
@@ -31,6 +33,56 @@ impl Cache {
         }
     }
 
+    /// A list of all pods that the DaemonSet with this name and UID selects was of this version, and
+    /// held these. An older pod of it that was not among them is gone, and the watch that has not
+    /// told of it is behind. Otherwise its successor would be deleted as a duplicate of it.
+    pub fn pods_listed(&mut self, key: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>) {
+        let Some(entry) = self.daemon_sets.get(key) else {
+            return;
+        };
+        if entry.daemon_set.uid != *uid {
+            return;
+        }
+        let is_missing = |pod: &Pod| {
+            let is_selected = matches(&entry.daemon_set, &pod.labels);
+            let is_older = pod.readable && pod.version <= version;
+            is_selected && is_older && !listed.contains(&pod.uid)
+        };
+        let mut newest: HashMap<NodeId, Time> = HashMap::new();
+        for pod in self.pods.of(uid).filter(|p| listed.contains(&p.uid)) {
+            if let Some(node) = pod.node {
+                let known = newest.entry(node).or_insert(pod.created);
+                *known = pod.created.max(*known);
+            }
+        }
+        // How it ended matters to the next name only where it was the last one of its node.
+        let is_followed = |pod: &Pod| {
+            let newest = pod.node.and_then(|node| newest.get(&node));
+            newest.is_some_and(|newest| *newest >= pod.created)
+        };
+        let missing: Vec<(Key, Uid, bool)> = self
+            .pods
+            .of(uid)
+            .filter(|pod| is_missing(pod))
+            .map(|pod| {
+                let key = Key::new(&*key.namespace, &*pod.name);
+                (key, pod.uid.clone(), is_followed(pod))
+            })
+            .collect();
+        for (key, uid, is_followed) in missing {
+            if is_followed {
+                self.bury(&key, uid);
+            } else {
+                self.gone(Kind::Pod, &key, &uid);
+            }
+        }
+    }
+
+    fn bury(&mut self, key: &Key, uid: Uid) {
+        self.ledgers[Kind::Pod as usize].bury(uid, false, &self.requests);
+        self.remove(Kind::Pod, key);
+    }
+
     /// The pods of the DaemonSet with this name and UID have been read, and the answers observed.
     /// `now` is the time at which the read began: pods that were said to be gone long enough before
     /// it, and that the read did not bring back, are removed.
@@ -46,8 +98,7 @@ impl Cache {
         let missed = gone.filter(|(_, _, since)| *since + REMEMBERED <= now);
         let missed: Vec<(Key, Uid)> = missed.map(|(k, u, _)| (k.clone(), u.clone())).collect();
         for (key, uid) in missed {
-            self.ledgers[Kind::Pod as usize].bury(uid, false, &self.requests);
-            self.remove(Kind::Pod, &key);
+            self.bury(&key, uid);
         }
     }
 }

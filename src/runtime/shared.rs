@@ -1,7 +1,7 @@
 //! The cache and the queue, as watches, workers and answers share them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -230,6 +230,10 @@ impl Observer for Shared {
 
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid) {
         self.feed(|cache| cache.gone(kind, key, uid));
+    }
+
+    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>) {
+        self.feed(|cache| cache.pods_listed(daemon_set, uid, version, listed));
     }
 
     fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>) {

@@ -2,7 +2,7 @@
 //! status if it changed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,6 +17,7 @@ use crate::{
     },
     model::{Conditions, DaemonSet, Key, Kind, Settings, Uid},
     plan::{self, Event, LeftAlone, Plan, control::pause, hold::HoldRule, short_lived},
+    wire,
 };
 
 use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
@@ -297,19 +298,22 @@ impl Syncer {
                 _ => return Ok(()),
             }
         };
+        let mut listed = HashSet::new();
         let take = |items: Vec<&RawValue>| {
             self.shared.queue.hear(key);
             for item in items {
                 Observer::observe(&*self.shared, Kind::Pod, item);
+                listed.extend(wire::identity(item).map(|identity| identity.uid));
             }
             Ok(())
         };
         let collection = paths::pods(&key.namespace);
         let read = self.api.list_pages(&collection, &selector, take).await;
-        read.map_err(|error| Failure {
+        let version = read.map_err(|error| Failure {
             what: format!("read the pods of daemonset {key}"),
             error,
         })?;
+        self.shared.pods_listed(key, &uid, version, &listed);
         self.shared.cache().pods_read(key, &uid, now);
         Ok(())
     }

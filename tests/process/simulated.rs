@@ -124,7 +124,7 @@ impl Cluster {
         };
         let answer = self.server.serve("test".into(), incoming);
         match self.runtime.block_on(answer) {
-            Reply::Object(code, object, _) => (code, object),
+            Reply::Object(code, object, _) => (code, object.into_value()),
             _ => panic!("{method} {path}: no object"),
         }
     }
@@ -382,7 +382,7 @@ async fn answer(
         Reply::Broken => return Err(std::io::ErrorKind::ConnectionReset.into()),
         Reply::Lines(lines) => (200, lines),
         Reply::Object(code, object, _) => {
-            let text = Bytes::from(object.to_string());
+            let text = Bytes::from(object.into_text());
             (code, stream::once(async move { text }).boxed())
         }
     };

@@ -35,6 +35,7 @@ mod node_back;
 mod obstacles;
 mod on_failure;
 mod order;
+mod pod_reads;
 mod pod_states;
 mod replace_by;
 mod resources;

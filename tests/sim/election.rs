@@ -275,7 +275,7 @@ async fn a_new_leader_whose_watches_are_behind_reads_before_it_writes() {
         world.freeze("b", stale, true);
         change(&world, "two");
         world.add("nodes", node("late"));
-        seconds(60).await;
+        seconds(120).await;
         let elected = world.elapsed();
         a.stop().await;
         seconds(20).await;

@@ -180,12 +180,12 @@ async fn the_gap_is_open_to_a_controller_half_a_second_behind_without_any_late_r
     server.assert_covered(1);
 }
 
-/// The shortest history that the search found among its first sixty seeds.
+/// The shortest history that the search found among its first ninety seeds.
 #[tokio::test(start_paused = true)]
 async fn the_gap_is_open_a_search_finds_it() {
     let search = Search {
-        turns: 3,
-        ..Search::of(4)
+        turns: 4,
+        ..Search::of(43)
     };
     let outcome = history(search).await;
     let freed: Vec<FreedBy> = outcome.doubles.iter().map(|(by, _)| *by).collect();

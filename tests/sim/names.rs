@@ -66,22 +66,35 @@ async fn pods_that_people_fail_and_delete_are_replaced_once_while_one_controller
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_went_without_an_end_gives_its_name_to_the_next_and_one_that_ended_does_not() {
+async fn the_next_name_follows_from_how_the_pod_before_it_ended() {
     let server = world(1);
     server.kubelet();
     let _running = start(&server, "a");
     seconds(10).await;
     let first = name(&["n0", ""]);
     assert_eq!(names(&server.posts()), std::slice::from_ref(&first));
+    // Its kubelet ends it on request, and the next one has the other name.
+    let second = name(&["n0", "2"]);
     server.ask_to_delete("pods", &first);
     seconds(10).await;
-    assert_eq!(&names(&server.posts())[1..], std::slice::from_ref(&first));
-    let uid = server.get("pods", &first)["metadata"]["uid"].clone();
-    server.edit("pods", &first, json!({"status": ready("Failed")}));
-    server.remove("pods", &first);
+    assert_eq!(
+        names(&server.posts())[1..],
+        std::slice::from_ref(&second)[..]
+    );
+    // It is gone, and its kubelet has not said that it ended.
+    server.remove("pods", &second);
     seconds(10).await;
-    let second = name(&["n0", uid.as_str().expect("a UID")]);
-    assert_eq!(names(&server.posts())[2..], [second]);
+    assert_eq!(
+        names(&server.posts())[2..],
+        std::slice::from_ref(&second)[..]
+    );
+    // It ended by itself.
+    let uid = server.get("pods", &second)["metadata"]["uid"].clone();
+    server.edit("pods", &second, json!({"status": ready("Failed")}));
+    server.remove("pods", &second);
+    seconds(10).await;
+    let third = name(&["n0", uid.as_str().expect("a UID")]);
+    assert_eq!(names(&server.posts())[3..], [third]);
     server.at_rest().await;
     server.assert_covered(1);
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rollout::*;
 use super::world::*;
@@ -22,7 +22,7 @@ async fn the_next_pod_goes_at_the_second_at_which_the_one_before_has_been_ready_
     assert_eq!(gone_from(&server), ["n0", "n1", "n2", "n3"]);
     let departures = departures(&server);
     for pair in departures.windows(2) {
-        let pod = server.get("pods", &name(&[&pair[0].1, ""]));
+        let pod = live_on(&server, &pair[0].1);
         let due =
             ready_at(&pod).expect("it is ready").as_second() + 30 - server.epoch().as_second();
         let due = Duration::from_secs(due.unsigned_abs());
@@ -74,10 +74,16 @@ async fn a_restart_in_the_middle_of_min_ready_seconds_adds_no_wait() {
     let _running = start(&server, "b");
     seconds(100).await;
     assert_eq!(gone_from(&server), ["n0", "n1"]);
-    let pod = server.get("pods", &name(&["n0", ""]));
+    let pod = live_on(&server, "n0");
     let due = ready_at(&pod).expect("it is ready").as_second() + 60 - server.epoch().as_second();
     let due = Duration::from_secs(due.unsigned_abs());
     let at = departures(&server)[1].0;
     assert!(at >= due && at - due < LATE, "{at:?} is not {due:?}");
     server.at_rest().await;
+}
+
+fn live_on(server: &World, node: &str) -> Value {
+    let mut pods = server.pods().into_iter();
+    let pod = pods.find(|pod| target(pod) == node && is_live(pod));
+    pod.expect("a live pod")
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Api, ApiError};
+use crate::model::Version;
 
 /// So many objects are read at a time.
 const PAGE: u32 = 500;
@@ -17,7 +18,10 @@ struct Page<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PageMetadata {
+    #[serde(default)]
+    resource_version: String,
     #[serde(rename = "continue")]
     token: Option<String>,
 }
@@ -25,7 +29,8 @@ struct PageMetadata {
 impl Api {
     /// Lists the objects of a collection, e.g. `/api/v1/namespaces/x/pods`, that match a label
     /// selector, and gives the items of each page to `take`. The list names no resourceVersion, so
-    /// it has all that was written before the request; all pages are of the version of the first.
+    /// it has all that was written before the request; all pages are of the version of the first,
+    /// which is returned.
     ///
     /// Fails where a page cannot be read, with [`ApiError::Transport`] where it is no list, and
     /// where `take` says why.
@@ -34,7 +39,7 @@ impl Api {
         collection: &str,
         selector: &str,
         mut take: impl FnMut(Vec<&RawValue>) -> Result<(), String>,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Version, ApiError> {
         let mut continue_token = None;
         loop {
             let params = ListParams {
@@ -51,7 +56,7 @@ impl Api {
             take(page.items.unwrap_or_default()).map_err(ApiError::Transport)?;
             continue_token = page.metadata.token.filter(|token| !token.is_empty());
             if continue_token.is_none() {
-                return Ok(());
+                return Ok(Version::parse(&page.metadata.resource_version));
             }
         }
     }
