@@ -1,5 +1,5 @@
-//! A history as it went, for people: steps, writes, requests of controllers that wrote nothing, and
-//! what broke, in the order of time.
+//! A history as it went, for people: steps, writes, requests of controllers that wrote nothing
+//! (reads and watches among them), and what broke, in the order of time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -58,8 +58,7 @@ pub fn tell(history: &History, server: &ApiServer, outcome: &Outcome) -> String 
             lines.push((call.at, 1, 0, text));
         }
         for call in &state.log {
-            let is_meant =
-                call.is_write() && !call.is_upkeep() && !call.is_for(&call.method, "events");
+            let is_meant = !call.is_upkeep() && !call.is_for(&call.method, "events");
             if is_meant && NAMES.contains(&&*call.client) && !wrote.contains(&call.number) {
                 lines.push((call.at, 1, 0, of_call(call)));
             }
@@ -148,8 +147,12 @@ fn of_call(call: &Entry) -> String {
         (None, _) => "no answer".to_owned(),
         (Some(_), code) => code.to_string(),
     };
+    let query = match &*call.query {
+        "" => String::new(),
+        query => format!("?{query}"),
+    };
     format!(
-        "-        {:<11} {} {} {name}: {code}",
+        "-        {:<11} {} {}{query} {name}: {code}",
         call.client, call.method, call.path
     )
 }

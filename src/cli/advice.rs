@@ -3,8 +3,9 @@
 //! Each advice has a reason and one sentence with what to do. Only what a DaemonSet says is looked
 //! at, never what is a matter of taste.
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     model::{DaemonSet, Effect, IntOrPercent, Nodes, Snapshot, Taint, Toleration, UpdateStrategy},
@@ -50,11 +51,54 @@ const MOVING_TAGS: [&str; 5] = ["latest", "main", "master", "edge", "nightly"];
 /// makes its pods tolerate them.
 const OF_KUBERNETES: &str = "node.kubernetes.io/";
 
+/// The fields of a template that advice is about.
+#[derive(Deserialize)]
+struct PodTemplate {
+    spec: Option<PodSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    priority_class_name: Option<String>,
+    priority: Option<i64>,
+    resources: Option<Resources>,
+    host_network: Option<bool>,
+    containers: Option<Vec<Container>>,
+    init_containers: Option<Vec<Container>>,
+    readiness_gates: Option<Vec<IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Container {
+    image: Option<String>,
+    ports: Option<Vec<Port>>,
+    resources: Option<Resources>,
+    restart_policy: Option<String>,
+    readiness_probe: Option<IgnoredAny>,
+    startup_probe: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    requests: Option<BTreeMap<String, IgnoredAny>>,
+    limits: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port {
+    host_port: Option<i32>,
+    #[serde(default)]
+    container_port: i32,
+}
+
 /// The advice on this DaemonSet, each reason once, in the order of [`AdviceReason`]. `eligible` is
 /// the number of nodes that it belongs on, `old` the number of nodes with a pod of an older
 /// revision. Empty for a template that cannot be read.
 pub fn about(ds: &DaemonSet, nodes: &Nodes, eligible: usize, old: usize) -> Vec<Advice> {
-    let Ok(template) = serde_json::from_str::<PodTemplateSpec>(&ds.template.raw) else {
+    let Ok(template) = serde_json::from_str::<PodTemplate>(&ds.template.raw) else {
         return Vec::new();
     };
     let Some(spec) = template.spec else {
@@ -224,7 +268,8 @@ fn no_readiness(ds: &DaemonSet, spec: &PodSpec) -> Option<Advice> {
     let rolls = matches!(ds.update_strategy, UpdateStrategy::RollingUpdate { .. });
     let sidecars = spec.init_containers.iter().flatten();
     let sidecars = sidecars.filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    let mut serving = spec.containers.iter().chain(sidecars);
+    let containers = spec.containers.iter().flatten();
+    let mut serving = containers.chain(sidecars);
     let probed = serving.any(|c| c.readiness_probe.is_some() || c.startup_probe.is_some());
     let gated = spec.readiness_gates.as_ref().is_some_and(|g| !g.is_empty());
     if !rolls || ds.min_ready_seconds > 0 || probed || gated {
@@ -257,5 +302,5 @@ fn all_containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
     spec.init_containers
         .iter()
         .flatten()
-        .chain(&spec.containers)
+        .chain(spec.containers.iter().flatten())
 }

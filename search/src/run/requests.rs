@@ -56,7 +56,11 @@ impl Runner<'_> {
             Trouble::Refused(code, Some(wait)) => Act::RefuseFor(refusal(code), wait),
         };
         let name = who.name();
-        let is_meant = move |c: &Entry| c.method == method && &*c.client == name;
+        // As in a partition: of two that are both active none may be far behind.
+        let spares_watches = trouble == Trouble::Hangs && !self.may_be_far_behind();
+        let is_meant = move |c: &Entry| {
+            c.method == method && &*c.client == name && !(spares_watches && c.is_watch())
+        };
         self.server.rule(times, is_meant, act);
         true
     }
@@ -171,11 +175,16 @@ impl Runner<'_> {
         true
     }
 
+    /// Whether a controller may be far behind. Of two that are both active none may
+    /// (docs/design.md, "Known gap").
+    fn may_be_far_behind(&self) -> bool {
+        self.history.controllers != Controllers::Two || self.history.late.is_some()
+    }
+
     pub(super) fn partition(&mut self, who: Who, lasts: Millis) -> bool {
         let (is_on, name) = (self.rule_that_ends(lasts), who.name());
-        // Of two that are both active none may be far behind (docs/design.md, "Known gap"): its
-        // watches go on, and begin again where they end.
-        let is_whole = self.history.controllers != Controllers::Two || self.history.late.is_some();
+        // Where it may not be, its watches go on, and begin again where they end.
+        let is_whole = self.may_be_far_behind();
         let is_meant = move |c: &Entry| {
             let hangs = is_whole || c.is_write();
             hangs && is_on.load(Ordering::Relaxed) && &*c.client == name

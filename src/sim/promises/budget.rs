@@ -130,6 +130,10 @@ impl<'a> View<'a> {
             .collect();
         if beside.is_empty() {
             self.judge_alone(step, pod)
+        } else if beside.iter().all(|other| other.ended) {
+            // The controller may know it or not.
+            let wrong = self.judge_beside(step, pod, &beside);
+            wrong.and_then(|_| self.judge_alone(step, pod))
         } else {
             self.judge_beside(step, pod, &beside)
         }

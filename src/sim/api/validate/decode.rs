@@ -30,7 +30,7 @@ pub fn fill_nulls(resource: &Resource, object: &mut Value) {
 }
 
 /// The name of a resource's type. Events of the newer group have the same name as the older.
-fn root(resource: &Resource) -> &'static str {
+pub fn root(resource: &Resource) -> &'static str {
     if *resource == resource::NEW_EVENTS {
         "NewEvent"
     } else {

@@ -1,23 +1,20 @@
 //! Fields that the type of an object does not have. The server drops them, or refuses the object
 //! where the client asks for strict validation (`fieldValidation=Strict`).
 //!
-//! The types are those of k8s-openapi. They are read from an object by a deserializer of our own,
-//! which notes each field that a type passes over; so a null counts as a field, as it does for the
-//! server. It accepts any value for any type, because [`super::decode`] has refused the wrong ones.
-//! Names are compared letter by letter: `Containers` is unknown.
+//! The types are those of [`stored::types`](crate::stored::types). A null counts as a field, as it
+//! does for the server. What is inside of a value of a wrong type is not looked at:
+//! [`super::decode`] refuses such a value. Names are compared letter by letter: `Containers` is
+//! unknown.
 
-use std::cell::RefCell;
 use std::fmt;
 
-use k8s_openapi::api::{apps, coordination, core, events};
-use serde::de::value::Error;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::forward_to_deserialize_any;
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
 
-use super::super::resource::{self, Resource};
+use super::super::resource::Resource;
 use super::super::status::ApiStatus;
+use super::decode;
+use crate::stored::types::{self, Shape, Type};
 use crate::wire::raw::RawObject;
 
 /// The most unknown fields that the server names.
@@ -121,24 +118,45 @@ impl fmt::Display for UnknownField {
 /// The unknown fields of an object, in the order of its keys. The server goes by the order of the
 /// request, and kubectl sorts the keys of what it sends.
 pub fn find(resource: &Resource, object: &Value) -> Vec<UnknownField> {
-    let found = RefCell::default();
-    let root = Reader {
-        value: object,
-        way: &Way::Start,
-        found: &found,
+    let mut found = Vec::new();
+    in_struct(object, decode::root(resource), &Way::Start, &mut found);
+    // Every object has these.
+    let is_type = |field: &UnknownField| {
+        let name = field.to_string();
+        name == "kind" || name == "apiVersion"
     };
-    // What follows a value that no type can take is not looked at; the decoder refuses such a one.
-    let _ = match resource {
-        r if *r == resource::PODS => read::<core::v1::Pod>(root),
-        r if *r == resource::NODES => read::<core::v1::Node>(root),
-        r if *r == resource::NAMESPACES => read::<core::v1::Namespace>(root),
-        r if *r == resource::EVENTS => read::<core::v1::Event>(root),
-        r if *r == resource::NEW_EVENTS => read::<events::v1::Event>(root),
-        r if *r == resource::DAEMON_SETS => read::<apps::v1::DaemonSet>(root),
-        r if *r == resource::CONTROLLER_REVISIONS => read::<apps::v1::ControllerRevision>(root),
-        _ => read::<coordination::v1::Lease>(root),
+    found.retain(|field| !is_type(field));
+    found
+}
+
+fn in_struct(value: &Value, name: &str, way: &Way<'_>, found: &mut Vec<UnknownField>) {
+    let (Some(known), Value::Object(fields)) = (types::find(name), value) else {
+        return;
     };
-    found.into_inner()
+    for (key, inside) in fields {
+        let way = Way::Field(way, key);
+        let Some(field) = known.field(key) else {
+            found.push(UnknownField(way.steps()));
+            continue;
+        };
+        let Type::Struct(of) = field.of else {
+            continue;
+        };
+        match (field.shape, inside) {
+            (Shape::List, Value::Array(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    in_struct(item, of, &Way::Item(&way, index), found);
+                }
+            }
+            (Shape::Map, Value::Object(values)) => {
+                for (key, value) in values {
+                    in_struct(value, of, &Way::Field(&way, key), found);
+                }
+            }
+            (Shape::Plain | Shape::Pointer, inside) => in_struct(inside, of, &way, found),
+            (Shape::List | Shape::Map, _) => {}
+        }
+    }
 }
 
 /// The object without its unknown fields: what the server keeps of it.
@@ -166,18 +184,14 @@ pub fn refusal(resource: &Resource, fields: &[UnknownField]) -> ApiStatus {
     ))
 }
 
-fn read<'a, T: Deserialize<'a>>(root: Reader<'a, '_>) -> Result<(), Error> {
-    T::deserialize(root).map(|_| ())
-}
-
 /// The way from the object to a value in it.
-enum Way<'a, 'w> {
+enum Way<'a> {
     Start,
-    Field(&'w Way<'a, 'w>, &'a str),
-    Item(&'w Way<'a, 'w>, usize),
+    Field(&'a Way<'a>, &'a str),
+    Item(&'a Way<'a>, usize),
 }
 
-impl Way<'_, '_> {
+impl Way<'_> {
     fn steps(&self) -> Vec<Step> {
         let (before, step) = match self {
             Way::Start => return Vec::new(),
@@ -190,176 +204,11 @@ impl Way<'_, '_> {
     }
 }
 
-/// Reads a value, and notes what its type passes over.
-#[derive(Clone, Copy)]
-struct Reader<'a, 'w> {
-    value: &'a Value,
-    way: &'w Way<'a, 'w>,
-    found: &'w RefCell<Vec<UnknownField>>,
-}
-
-impl<'a, 'w> Reader<'a, 'w> {
-    fn fields(self) -> Fields<'a, 'w> {
-        Fields {
-            left: self.value.as_object().map(Map::iter),
-            next: None,
-            reader: self,
-        }
-    }
-
-    fn items(self) -> Items<'a, 'w> {
-        let items = self.value.as_array().map_or(&[][..], Vec::as_slice);
-        Items {
-            left: items.iter().enumerate(),
-            reader: self,
-        }
-    }
-}
-
-impl<'a> Deserializer<'a> for Reader<'a, '_> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(bool) => visitor.visit_bool(*bool),
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(_) => visitor.visit_seq(self.items()),
-            Value::Object(_) => visitor.visit_map(self.fields()),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(number), _) => visitor.visit_u64(number),
-                (_, Some(number)) => visitor.visit_i64(number),
-                _ => visitor.visit_f64(number.as_f64().unwrap_or_default()),
-            },
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_struct<V: Visitor<'a>>(
-        self,
-        _name: &'static str,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_map(self.fields())
-    }
-
-    fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(self.fields())
-    }
-
-    fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(self.items())
-    }
-
-    fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_borrowed_str(self.value.as_str().unwrap_or_default())
-    }
-
-    fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_bool(self.value.as_bool().unwrap_or_default())
-    }
-
-    fn deserialize_i32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_i32(0)
-    }
-
-    fn deserialize_i64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_i64(0)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'a>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        let field = UnknownField(self.way.steps());
-        self.found.borrow_mut().push(field);
-        visitor.visit_unit()
-    }
-
-    forward_to_deserialize_any! {
-        <V: Visitor<'a>>
-        i8 i16 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple
-        tuple_struct enum identifier
-    }
-}
-
-/// The fields of an object that are still to be read. A value that is no object has none.
-struct Fields<'a, 'w> {
-    left: Option<serde_json::map::Iter<'a>>,
-    next: Option<(&'a str, &'a Value)>,
-    reader: Reader<'a, 'w>,
-}
-
-impl<'a> MapAccess<'a> for Fields<'a, '_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
-        let Some((key, value)) = self.left.as_mut().and_then(Iterator::next) else {
-            return Ok(None);
-        };
-        self.next = Some((key, value));
-        let key = serde::de::value::BorrowedStrDeserializer::new(key);
-        seed.deserialize(key).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        let (key, value) = self.next.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(Reader {
-            value,
-            way: &Way::Field(self.reader.way, key),
-            found: self.reader.found,
-        })
-    }
-}
-
-/// The items of a list that are still to be read.
-struct Items<'a, 'w> {
-    left: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
-    reader: Reader<'a, 'w>,
-}
-
-impl<'a> SeqAccess<'a> for Items<'a, '_> {
-    type Error = Error;
-
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Error> {
-        let Some((index, value)) = self.left.next() else {
-            return Ok(None);
-        };
-        let item = Reader {
-            value,
-            way: &Way::Item(self.reader.way, index),
-            found: self.reader.found,
-        };
-        seed.deserialize(item).map(Some)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::super::resource;
     use super::*;
 
     fn found(object: &Value) -> Vec<String> {
