@@ -1,6 +1,6 @@
 //! The trait through which `apply` hands on what the API server answered.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ pub trait Observer: Send + Sync {
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
     /// A list of all pods that this DaemonSet selects was of this version, and held these; each of
     /// them was observed.
-    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>);
+    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>);
     /// The bytes that are stored as `data` of a revision; None where the API server does not tell
     /// them.
     fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>);

@@ -1,7 +1,7 @@
 //! When the pods of a DaemonSet must be read from the API server before it is planned for: where
 //! the cache may be stale about pods that another controller made or took away.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Key, Kind, NodeId, Pod, Time, Uid, Version, gone_pods::REMEMBERED};
 
@@ -33,10 +33,10 @@ impl Cache {
         }
     }
 
-    /// A list of all pods that the DaemonSet with this name and UID selects was of this version, and
+    /// A list of all pods that the DaemonSet with this name and UID selects was of this version and
     /// held these. An older pod of it that was not among them is gone, and the watch that has not
     /// told of it is behind. Otherwise its successor would be deleted as a duplicate of it.
-    pub fn pods_listed(&mut self, key: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>) {
+    pub fn pods_listed(&mut self, key: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>) {
         let Some(entry) = self.daemon_sets.get(key) else {
             return;
         };
@@ -48,7 +48,7 @@ impl Cache {
             let is_older = pod.readable && pod.version <= version;
             is_selected && is_older && !listed.contains(&pod.uid)
         };
-        let mut newest: HashMap<NodeId, Time> = HashMap::new();
+        let mut newest: BTreeMap<NodeId, Time> = BTreeMap::new();
         for pod in self.pods.of(uid).filter(|p| listed.contains(&p.uid)) {
             if let Some(node) = pod.node {
                 let known = newest.entry(node).or_insert(pod.created);

@@ -1,7 +1,7 @@
 //! The cache and the queue, as watches, workers and answers share them.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -232,7 +232,7 @@ impl Observer for Shared {
         self.feed(|cache| cache.gone(kind, key, uid));
     }
 
-    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &HashSet<Uid>) {
+    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>) {
         self.feed(|cache| cache.pods_listed(daemon_set, uid, version, listed));
     }
 

@@ -2,7 +2,7 @@
 //! status if it changed.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -298,7 +298,7 @@ impl Syncer {
                 _ => return Ok(()),
             }
         };
-        let mut listed = HashSet::new();
+        let mut listed = BTreeSet::new();
         let take = |items: Vec<&RawValue>| {
             self.shared.queue.hear(key);
             for item in items {

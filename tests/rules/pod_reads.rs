@@ -1,6 +1,6 @@
 //! Reads of all pods of a DaemonSet, where the watch is behind.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::support::*;
 use daemonset_controller::model::{Uid, Version};
@@ -14,7 +14,7 @@ fn the_successor_of_a_pod_that_a_list_no_longer_holds_is_no_duplicate_of_it() {
     assert_eq!(deletes(&cluster.plan()), ["manage new Duplicate"]);
     let of_new = |pod: &daemonset_controller::model::Pod| &*pod.name == "new";
     let new = cluster.snapshot(|s| s.pods.iter().find(|p| of_new(p)).map(|p| p.uid.clone()));
-    let (ds, listed) = (Uid::from(DS_UID), HashSet::from_iter(new));
+    let (ds, listed) = (Uid::from(DS_UID), BTreeSet::from_iter(new));
     // A list that is older than the pod says nothing of it.
     for (version, deleted) in [(0, 1), (5, 0)] {
         let version = Version(version);

@@ -43,7 +43,8 @@ pub struct Write {
 }
 
 impl Write {
-    /// The object as JSON, as it is stored. It is encoded once: lists, watches and answers share it.
+    /// The object as JSON, as it is stored. It is encoded once: lists, watches and answers share
+    /// it.
     pub fn text(&self) -> Arc<str> {
         let text = self.text.get_or_init(|| self.object.to_string().into());
         text.clone()

@@ -282,7 +282,8 @@ mod tests {
 
     #[test]
     fn the_server_names_a_hundred_fields_and_no_more() {
-        let many: Map<String, Value> = (0..150).map(|i| (format!("f{i:03}"), json!(i))).collect();
+        let many: serde_json::Map<String, Value> =
+            (0..150).map(|i| (format!("f{i:03}"), json!(i))).collect();
         let fields = find(&resource::DAEMON_SETS, &json!({"spec": many}));
         let said = refusal(&resource::DAEMON_SETS, &fields).message;
         assert!(said.ends_with("unknown field \"spec.f099\""), "{said}");
