@@ -141,6 +141,7 @@ fn node() -> impl Strategy<Value = Node> {
             created: None,
             labels: labels.into_iter().collect(),
             taints: taints.into(),
+            boot: None,
             readable: true,
             detail: None,
         })

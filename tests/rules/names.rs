@@ -30,8 +30,8 @@ fn a_pod_of_ours_without_a_target_counts_for_the_node_whose_name_it_bears() {
     assert_ne!(foreign.creates[0].pod_name, name, "the series goes on");
 }
 
-/// A kubelet writes the terminal phase up to seconds before the last delete, and a finalizer keeps a
-/// pod for as long as it likes.
+/// A kubelet writes the terminal phase up to seconds before the last delete, and a finalizer keeps
+/// a pod for as long as it likes.
 #[test]
 fn the_next_pod_is_made_as_soon_as_the_one_before_has_ended_on_its_way_out() {
     let first = plan_of([node("a")]).creates[0].pod_name.clone();

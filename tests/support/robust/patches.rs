@@ -23,7 +23,7 @@ pub fn patch(data: &[u8]) {
     });
     for resource in [&CONTROLLER_REVISIONS, &DAEMON_SETS, &NODES, &PODS] {
         for kind in [PatchKind::Json, PatchKind::Merge, PatchKind::Strategic] {
-            let Ok(patched) = apply(resource, kind, &original, data) else {
+            let Ok(patched) = apply(resource, kind, original.clone(), data) else {
                 continue;
             };
             let length = patched.to_string().len();
