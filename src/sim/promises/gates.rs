@@ -204,10 +204,13 @@ impl<'a> View<'a> {
 
     /// Whether the node may have had the current revision last.
     fn has_current(&self, node: &str, but: &str) -> bool {
-        let known = self.on(node, but).filter(|pod| pod.came <= self.since);
-        let newest = known.max_by_key(|pod| pod.came);
+        let known = || self.on(node, but).filter(|pod| pod.came <= self.since);
+        let newest = known().max_by_key(|pod| pod.came);
+        // A newer one may have gone long before it.
+        let last = known().max_by_key(|pod| (pod.left.unwrap_or(Duration::MAX), pod.came));
         let recent = self.on(node, but).filter(|pod| pod.stayed(self.since));
-        recent.chain(newest).any(|pod| self.is_current(&pod.hash))
+        let mut may_be_last = recent.chain(newest).chain(last);
+        may_be_last.any(|pod| self.is_current(&pod.hash))
     }
 
     fn may_be_in(&self, canary: &Canary, set: &Set, node: &str) -> bool {

@@ -107,6 +107,16 @@ fn by_table() {
             false,
         ),
         (
+            "held, and the node had it last: a newer pod of the old one went before",
+            staged("hold", "all")
+                .there(new("n"))
+                .there(old("n"))
+                .deleted_by_people("a")
+                .deleted_by_people("b")
+                .created(pod_of("new", "d", "n")),
+            false,
+        ),
+        (
             "the node had the old one",
             staged("hold", "all")
                 .there(old("n"))
