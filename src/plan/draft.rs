@@ -97,7 +97,8 @@ impl Draft {
                 ..NodeHold::new(&node.name, HoldRule::NameInUse)
             });
         }
-        let next = match late_creates::free_name(facts, node, gone_pods) {
+        let begun = || late_creates::begun_name(facts, node, here, gone_pods);
+        let next = match late_creates::free_name(facts, node, gone_pods).or_else(begun) {
             Some(name) => names::Next::Name(name),
             None => names::next(facts.ds(), &node.name, here, gone_pods, facts.now),
         };

@@ -37,6 +37,20 @@ pub fn in_use<'a>(facts: &Facts<'_, '_>, node: &Node, here: &[&'a Pod]) -> Optio
         .max_by_key(|(_, end)| *end)
 }
 
+/// The name that follows from the pods of this node, those that others have forgotten among them,
+/// where a create of that name by this process may be under way. Whoever remembers those pods posts
+/// it, and a process whose creates fail for long must not begin with another name.
+pub fn begun_name(
+    facts: &Facts<'_, '_>,
+    node: &Node,
+    here: &[&Pod],
+    gone_pods: &[GonePod],
+) -> Option<Str> {
+    let mut begun = facts.snapshot.unsettled.names(&node.name, facts.now);
+    let name = names::of_all(facts.ds(), &node.name, here, gone_pods, facts.now);
+    begun.any(|begun| *begun == name).then_some(name)
+}
+
 /// The free name for the next pod on this node of which a create may be under way: of the two
 /// creates one fails. Only where no other process makes pods, because others do not know of it.
 /// `gone_pods` are the last ones of the node.

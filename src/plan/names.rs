@@ -149,6 +149,11 @@ pub fn next(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], no
     }
 }
 
+/// The name for the next pod on a node where none of its gone pods is forgotten.
+pub fn of_all(ds: &DaemonSet, node: &str, here: &[&Pod], gone_pods: &[GonePod], now: Time) -> Str {
+    base(ds, node, here, gone_pods, Duration::MAX, now)
+}
+
 /// The name for the next pod on a node, by the newest that is there (`here`: all of the
 /// DaemonSet's, any phase) or was there last:
 ///
@@ -183,7 +188,7 @@ fn base(
             End::ByItself | End::None => Following::New,
         }),
     });
-    let gone_pods = gone_pods.iter().filter(|p| p.gone + remembered > now);
+    let gone_pods = gone_pods.iter().filter(|p| now.since(p.gone) < remembered);
     let gone_pods = gone_pods.map(|p| Last {
         created: p.created,
         uid: &p.uid,

@@ -197,3 +197,28 @@ fn a_name_that_a_former_leader_may_still_post_is_used_again_once_it_is_free() {
     cluster.put(&live.terminating().phase("Succeeded").version(2));
     assert_ne!(cluster.plan().creates[0].pod_name, first_name());
 }
+
+/// The answers to its creates were lost for longer than gone pods are remembered.
+#[test]
+fn a_name_that_a_create_was_begun_with_stays_the_next_one_although_the_pod_before_it_is_forgotten()
+{
+    let before = pod(&first_name()).on("a").created(9).ready(9);
+    let ended = before.terminating().phase("Succeeded").version(2);
+    let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
+    let begun = cluster.plan().creates[0].pod_name.clone();
+    cluster.cache.deleted(Kind::Pod, &ended.raw());
+    for (after, unsettled) in [(1, true), (3, true), (9, true), (9, false)] {
+        if unsettled {
+            let at = later(after);
+            cluster
+                .cache
+                .create_unsettled(&key(), &"a".into(), &begun, at);
+        } else {
+            cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
+            cluster.cache.deleted(Kind::Pod, &ended.raw());
+        }
+        cluster.now = later(after);
+        let name = cluster.plan().creates[0].pod_name.clone();
+        assert_eq!(name == begun, unsettled, "{after} s");
+    }
+}
