@@ -263,3 +263,25 @@ fn only_eligible_nodes_are_in_the_canary() {
     let value: Value = json!(plan.status.expect("a status").desired_number_scheduled);
     assert_eq!(value, 2, "a keeps its revision, which wants it");
 }
+
+/// It gets no pod, because what it had is not known, and so it has none.
+#[test]
+fn a_node_that_waits_for_a_revision_that_is_gone_uses_the_budget() {
+    let labelled = |name: &str, pool: &str| {
+        let labels = json!({"metadata": {"labels": {"pool": pool}}});
+        node(name).with(labels)
+    };
+    for (waiting, goes) in [(&["c"][..], vec!["a"]), (&["c", "d"], vec![])] {
+        let keyed = set_with(&[("canary", "pool=0")], json!(2), json!(0));
+        let current = revision(NEW, 2, &keyed.json["spec"]["template"]);
+        let unreadable = revision(OLD, 1, &template(1)).with(json!({"data": {"spec": null}}));
+        let nodes = [labelled("a", "0"), labelled("b", "0")];
+        let others = waiting.iter().map(|name| labelled(name, "1"));
+        let objects = nodes.into_iter().chain(others).chain(["a", "b"].map(old));
+        let objects = [current, unreadable].into_iter().chain(objects);
+        let plan = Cluster::bare(keyed, objects).plan();
+        assert_eq!(gone(&plan), goes, "{waiting:?}");
+        let expected = format!("PinnedRevisionMissing {}", waiting.join(" "));
+        assert!(holds(&plan).contains(&expected), "{:?}", holds(&plan));
+    }
+}

@@ -75,8 +75,11 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
         let nodes = facts.snapshot.nodes;
         let takes_part = move |id: NodeId| {
             let is_eligible = match nodes.get(id) {
-                _ if facts.targets.is_missing(id) => return false,
                 Some(node) if !node.readable => return false,
+                // By the current revision, because its own cannot be read.
+                Some(_) if facts.targets.is_missing(id) => {
+                    facts.targets.of(id).verdicts.get(id).should_run()
+                }
                 Some(_) if facts.verdict(id).keeps_excluded() => return false,
                 Some(_) => facts.verdict(id).should_run(),
                 None => false,
@@ -93,6 +96,20 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
     /// Whether the node takes no part for now, because its pod leaves later.
     pub fn is_held(&self, id: NodeId) -> bool {
         self.held.contains(&id)
+    }
+
+    /// Whether the revision that the node is to have cannot be had. Then nothing is done there, and
+    /// it counts as it stands.
+    pub fn is_missing(&mut self, id: NodeId, node: &'a Str, rollout: &mut Rollout) -> bool {
+        let facts = self.facts;
+        if !facts.targets.is_missing(id) {
+            return false;
+        }
+        if !facts.visible(id).any(|pod| self.is_available(pod)) {
+            rollout.unavailable += 1;
+            self.blocks(id, node, None);
+        }
+        true
     }
 
     /// Whether upkeep deletes this pod.

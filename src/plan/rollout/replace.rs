@@ -17,6 +17,9 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
         if census.is_held(id) || census.passes_over(id, draft, rollout) {
             continue;
         }
+        if census.is_missing(id, node, rollout) {
+            continue;
+        }
         let is_leaving = census.is_leaving(id, draft);
         match census.pair(id) {
             Some(Pair {

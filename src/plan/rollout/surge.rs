@@ -31,6 +31,9 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
             exempt += usize::from(facts.exempt.is(id) && facts.is_eligible(id));
             continue;
         }
+        if facts.targets.is_missing(id) {
+            continue;
+        }
         let is_leaving = census.is_leaving(id, draft);
         let Some(Pair { new, old }) = census.pair(id) else {
             rollout.surging += 1;
