@@ -73,33 +73,33 @@ async fn until_rolled(server: &World, nodes: usize, version: &str, patience: u64
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_20_of_288_nodes_down_and_a_budget_of_14_the_others_are_rolled_out_and_those_follow() {
-    let (server, _running) = covered(288, rolling(14, 0)).await;
+async fn with_5_of_72_nodes_down_and_a_budget_of_4_the_others_are_rolled_out_and_those_follow() {
+    let (server, _running) = covered(72, rolling(4, 0)).await;
     budget(&server, "bad-nodes");
     seconds(2).await;
     assert_eq!(completed(&server), 1, "the first version");
-    let down = names((0..20).map(|n| n * 14));
+    let down = names((0..5).map(|n| n * 14));
     for node in &down {
         goes_down(&server, node).await;
     }
     seconds(60).await;
     change_to(&server, "2", "2s");
-    until_rolled(&server, 268, "2", 600).await;
+    until_rolled(&server, 67, "2", 600).await;
     seconds(30).await;
     assert_eq!(nodes_of(&server, "1"), down, "their pods stay");
     let gone = gone_from(&server);
     assert!(gone.iter().all(|node| !down.contains(node)), "{gone:?}");
     assert_eq!(completed(&server), 2, "it is complete without them");
     let status = &server.get("daemonsets", "web")["status"];
-    assert_eq!(status["updatedNumberScheduled"], 268, "{status}");
+    assert_eq!(status["updatedNumberScheduled"], 67, "{status}");
     server.at_rest().await;
 
     for node in &down {
         comes_back(&server, node).await;
     }
-    until_rolled(&server, 288, "2", 120).await;
+    until_rolled(&server, 72, "2", 120).await;
     seconds(30).await;
-    assert_rolled(&server, 288, "2");
+    assert_rolled(&server, 72, "2");
     server.at_rest().await;
 }
 
@@ -139,15 +139,15 @@ async fn killed(server: &World, for_seconds: u64) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_288_nodes_a_new_version_that_takes_its_node_down_reaches_one() {
-    let (server, _running) = covered(288, rolling(14, 0)).await;
+async fn of_72_nodes_a_new_version_that_takes_its_node_down_reaches_one() {
+    let (server, _running) = covered(72, rolling(4, 0)).await;
     budget(&server, "bad-nodes");
     set_key(&server, "canary", "1");
     seconds(2).await;
     change_to(&server, "2", "1s");
     assert_eq!(killed(&server, 60).await.len(), 1);
     assert_eq!(gone_from(&server).len(), 1);
-    assert_eq!(nodes_of(&server, "1").len(), 287);
+    assert_eq!(nodes_of(&server, "1").len(), 71);
     let set = server.get("daemonsets", "web");
     let conditions = set["status"]["conditions"].as_array().expect("conditions");
     let stalled = conditions.iter().find(|c| c["type"] == "Stalled");
