@@ -106,7 +106,8 @@ pub enum HoldRule {
     PodTerminating,
     /// A delete was sent, and neither an answer nor a watch has told what became of it.
     DeletePending,
-    /// The name of the next pod is held by a pod that is about to be gone.
+    /// The next pod has the name of one that is on its way out, because a create of that name may
+    /// be under way.
     NameInUse,
     /// The name of the next pod would follow from the last one, which is gone, and other
     /// controllers may have forgotten that.
@@ -381,7 +382,9 @@ impl HoldRule {
                 "no new pod yet: the API server has not confirmed the last delete".into()
             }
             HoldRule::NameInUse => {
-                "no new pod yet: a pod that is about to be gone holds its name".into()
+                "no new pod yet: the one before is on its way out, and a create of its name may be \
+                 under way"
+                    .into()
             }
             HoldRule::NameNotSettled => "no new pod yet: the last one went some seconds ago, and \
                                          another controller may name the next one after it"
