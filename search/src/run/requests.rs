@@ -56,8 +56,8 @@ impl Runner<'_> {
             Trouble::Refused(code, Some(wait)) => Act::RefuseFor(refusal(code), wait),
         };
         let name = who.name();
-        // As in a partition: of two that are both active none may be far behind.
-        let spares_watches = trouble == Trouble::Hangs && !self.may_be_far_behind();
+        // As in a partition. A watch that is refused is tried again with growing pauses.
+        let spares_watches = !self.may_be_far_behind();
         let is_meant = move |c: &Entry| {
             c.method == method && &*c.client == name && !(spares_watches && c.is_watch())
         };

@@ -87,6 +87,9 @@ impl Revisions {
 }
 
 fn deleted(step: &Step<'_>, request: &Entry, revision: &Value, past: &Past) -> Option<String> {
+    if owner(revision).is_empty() {
+        return None; // a case of S5
+    }
     let since = step.known(request);
     let template = template_of(revision);
     let mut sets = past.sets(owner(revision), since).into_iter();

@@ -183,3 +183,14 @@ fn a_revision_that_was_adopted_a_moment_ago_excuses_an_equal_one_of_another_name
         assert_eq!(story.history(), expected, "a lag of {lag:?}");
     }
 }
+
+#[test]
+fn an_orphan_is_not_ours_to_delete_and_of_no_present_template() {
+    let mut orphan = revision("r0", 0, Some("0"));
+    orphan["metadata"]["ownerReferences"] = Value::Null;
+    let story = Story::new()
+        .somebodys(revision("r0", 0, Some("0")))
+        .somebodys(orphan)
+        .unrevised("r0");
+    assert_eq!(story.history(), ["S5"]);
+}
