@@ -333,7 +333,10 @@ async fn a_roll_by_zone_pauses_is_approved_fails_and_goes_back_while_its_leader_
     until_progressing(&lab, "False", "RolledBack").await;
     replicas[1].expect_running();
     untouched().await;
-    assert_eq!(nodes_of(&lab, OLD).await.len(), NODES);
+    lab.until("all nodes are back", SOON, async || {
+        same(nodes_of(&lab, OLD).await.len(), NODES)
+    })
+    .await;
     let verdicts = recorded(&lab, "verdict").await;
     assert_eq!(verdicts.keys().collect::<Vec<_>>(), [&hash]);
     let verdict: Value = serde_json::from_str(&verdicts[&hash]).expect("JSON");

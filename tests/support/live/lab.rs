@@ -145,7 +145,8 @@ impl Lab {
         })
     }
 
-    /// All pods here, by name.
+    /// All pods here, by name, as decisions see them: without those that have ended on their way
+    /// out, which their kubelets delete a moment later.
     pub async fn pods(&self) -> Vec<Pod> {
         let mut pods = self
             .pod_api()
@@ -153,6 +154,11 @@ impl Lab {
             .await
             .expect("pods can be listed")
             .items;
+        pods.retain(|pod| {
+            let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+            let has_ended = matches!(phase, Some("Succeeded" | "Failed"));
+            !(has_ended && pod.metadata.deletion_timestamp.is_some())
+        });
         pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         pods
     }
