@@ -22,11 +22,9 @@ impl Case {
                 let pod = self.agents().await.remove(0);
                 let uid = pod.metadata.uid.clone().unwrap_or_default();
                 self.gone = (name_of(&pod).to_owned(), uid);
-                let deleted = self
-                    .lab
-                    .pod_api()
-                    .delete(name_of(&pod), &DeleteParams::default())
-                    .await;
+                // Without its kubelet: the next one has its name, and the same event.
+                let now = DeleteParams::default().grace_period(0);
+                let deleted = self.lab.pod_api().delete(name_of(&pod), &now).await;
                 deleted.expect("admin may delete pods");
             }
             Step::Orphan => {
