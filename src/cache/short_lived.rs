@@ -111,12 +111,7 @@ impl Cache {
         let Some(ds) = self.owner(&pod.controller).map(|e| &e.daemon_set) else {
             return;
         };
-        let key = BackoffKey {
-            daemon_set: ds.uid.clone(),
-            generation: ds.status.observed_generation,
-            node,
-            kind: how,
-        };
+        let key = BackoffKey::of(ds, &node, how);
         match young {
             Some(Young::Wanted) => self.backoff.attempt(key, now),
             Some(Young::AskedToGo) => {}

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Str, Time, Uid};
+use super::{DaemonSet, Str, Time, Uid};
 
 /// A pod that others take away sooner than this after it appeared counts as short-lived. Long
 /// enough for the scheduler, the kubelet, a webhook and any controller to act on a new pod; short
@@ -71,6 +71,18 @@ pub struct BackoffKey {
     pub node: Str,
     /// What is counted.
     pub kind: BackoffKind,
+}
+
+impl BackoffKey {
+    /// The key of a DaemonSet in its present state.
+    pub fn of(daemon_set: &DaemonSet, node: &str, kind: BackoffKind) -> BackoffKey {
+        BackoffKey {
+            daemon_set: daemon_set.uid.clone(),
+            generation: daemon_set.status.observed_generation,
+            node: node.into(),
+            kind,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -45,6 +45,12 @@ pub struct LeavingSigns {
 }
 
 impl Node {
+    /// Whether it has the condition `Ready`, and the status of that is not `True`.
+    pub fn is_unready(&self) -> bool {
+        let detail = self.detail.as_ref();
+        detail.is_some_and(|detail| detail.unready.is_some())
+    }
+
     /// The signs by which it is leaving, of those that the operator asks for.
     pub fn leaving_signs(&self, settings: Settings) -> LeavingSigns {
         let any = settings.suppress_on_leaving_nodes;

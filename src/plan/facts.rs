@@ -103,13 +103,7 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
 
     /// The backoff of this kind on a node.
     pub fn backoff_key(&self, node: &Str, kind: BackoffKind) -> BackoffKey {
-        let ds = self.ds();
-        BackoffKey {
-            daemon_set: ds.uid.clone(),
-            generation: ds.status.observed_generation,
-            node: node.clone(),
-            kind,
-        }
+        BackoffKey::of(self.ds(), node, kind)
     }
 
     /// Whether the pods of the node's revision belong on it.

@@ -134,10 +134,7 @@ fn state(pod: &Pod, node: Option<&Node>, min_ready_seconds: i32, now: Time) -> P
         return PodState::Unschedulable;
     }
     // What a dead node's kubelet wrote last is old: the node explains more than its containers.
-    if node
-        .and_then(|n| n.detail.as_deref())
-        .is_some_and(|d| d.unready.is_some())
-    {
+    if node.is_some_and(Node::is_unready) {
         return PodState::NodeNotReady;
     }
     let mut waiting = detail.iter().flat_map(|d| &d.waiting);

@@ -24,6 +24,18 @@ fn make(cluster: &mut Cluster) {
     }
 }
 
+/// With election or without, a create of this name for the node is under way.
+fn begun(cluster: &mut Cluster, elected: bool, name: &str) {
+    let tenure = Tenure {
+        elected,
+        seized: None,
+    };
+    cluster.cache.begin_tenure(tenure);
+    cluster
+        .cache
+        .create_unsettled(&key(), &"a".into(), &name.into(), now());
+}
+
 fn seized(elected: bool) -> Tenure {
     Tenure {
         elected,
@@ -90,14 +102,7 @@ fn after_a_leader_that_did_not_release_its_lease_ended_pods_stay_for_as_long() {
 fn a_free_name_of_which_a_create_may_be_under_way_is_used_again_where_only_a_leader_makes_pods() {
     for (elected, name) in [(true, "web-late"), (false, &*first_name())] {
         let mut cluster = Cluster::new(daemon_set(), [node("a")]);
-        let tenure = Tenure {
-            elected,
-            seized: None,
-        };
-        cluster.cache.begin_tenure(tenure);
-        cluster
-            .cache
-            .create_unsettled(&key(), &"a".into(), &"web-late".into(), now());
+        begun(&mut cluster, elected, "web-late");
         assert_eq!(*cluster.plan().creates[0].pod_name, *name);
         cluster.now = later(LATEST);
         assert_eq!(cluster.plan().creates[0].pod_name, first_name());
@@ -160,14 +165,7 @@ fn a_pod_on_its_way_out_is_waited_for_where_a_create_of_its_name_may_be_under_wa
     let leaving = leaving.phase("Succeeded");
     for elected in [true, false] {
         let mut cluster = Cluster::new(daemon_set(), [node("a"), leaving.clone()]);
-        let tenure = Tenure {
-            elected,
-            seized: None,
-        };
-        cluster.cache.begin_tenure(tenure);
-        cluster
-            .cache
-            .create_unsettled(&key(), &"a".into(), &first_name(), now());
+        begun(&mut cluster, elected, &first_name());
         let plan = cluster.plan();
         // Where others make pods, they know nothing of it.
         assert_eq!(plan.creates.is_empty(), elected);

@@ -20,6 +20,24 @@ fn writes(server: &World, wanted: impl Fn(&Write) -> bool) -> Vec<(Duration, Val
     })
 }
 
+/// A cluster whose rollouts pause when pods fail.
+async fn that_pauses() -> (World, Controller) {
+    let (server, running) = covered(6, rolling(2, 0)).await;
+    server.in_full();
+    set_key(&server, "on-failure", "pause");
+    seconds(5).await;
+    (server, running)
+}
+
+/// The version that fails was on two nodes, and the next one is rolled out.
+async fn stopped_at_two_and_goes_on(server: &World) {
+    assert_eq!(touched(server, "2").len(), 2);
+    change_with(server, "3", &[]);
+    seconds(60).await;
+    assert_rolled(server, 6, "3");
+    server.at_rest().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rollout_in_which_each_pod_ends_before_it_goes_keeps_to_its_budget() {
     for strategy in [rolling(2, 0), rolling(0, 2)] {
@@ -51,10 +69,7 @@ async fn a_rollout_in_which_each_pod_ends_before_it_goes_keeps_to_its_budget() {
 /// one is due. So much later a rollout pauses than with kubelets that say it at the first crash.
 #[tokio::test(start_paused = true)]
 async fn a_crash_loop_pauses_the_rollout_at_the_first_word_of_a_back_off() {
-    let (server, _running) = covered(6, rolling(2, 0)).await;
-    server.in_full();
-    set_key(&server, "on-failure", "pause");
-    seconds(5).await;
+    let (server, _running) = that_pauses().await;
     change_with(&server, "2", &[("crash-after", "1s")]);
     let paused = || condition(&server, "Progressing") == is("False", "AutoPaused");
     while !paused() {
@@ -72,25 +87,14 @@ async fn a_crash_loop_pauses_the_rollout_at_the_first_word_of_a_back_off() {
     let (exit, wait) = (exits[0].0, waits[0].0);
     assert!((wait - exit).as_secs() >= 12, "{exit:?} {wait:?}");
     assert!(server.elapsed() - wait < Duration::from_secs(1));
-    assert_eq!(touched(&server, "2").len(), 2);
-    change_with(&server, "3", &[]);
-    seconds(60).await;
-    assert_rolled(&server, 6, "3");
-    server.at_rest().await;
+    stopped_at_two_and_goes_on(&server).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_is_pulled_in_vain_again_and_again_pauses_the_rollout() {
-    let (server, _running) = covered(6, rolling(2, 0)).await;
-    server.in_full();
-    set_key(&server, "on-failure", "pause");
-    seconds(5).await;
+    let (server, _running) = that_pauses().await;
     change_with(&server, "2", &[("pull-fails-after", "1s")]);
     seconds(120).await;
     assert_eq!(condition(&server, "Progressing"), is("False", "AutoPaused"));
-    assert_eq!(touched(&server, "2").len(), 2);
-    change_with(&server, "3", &[]);
-    seconds(60).await;
-    assert_rolled(&server, 6, "3");
-    server.at_rest().await;
+    stopped_at_two_and_goes_on(&server).await;
 }

@@ -330,12 +330,7 @@ impl Chronicle {
             .snapshot(&self.key, Settings::default(), |snapshot| {
                 let ds = snapshot.daemon_set;
                 let waits = [BackoffKind::Failed, BackoffKind::ShutDown].map(|kind| {
-                    let key = BackoffKey {
-                        daemon_set: ds.uid.clone(),
-                        generation: ds.status.observed_generation,
-                        node: node.into(),
-                        kind,
-                    };
+                    let key = BackoffKey::of(ds, node, kind);
                     snapshot.backoff.waits_until(&key, now)
                 });
                 waits.into_iter().max().flatten()
