@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     model::{
-        Kind,
+        Kind, Version,
         control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
     },
     plan::revisions::{self, HASH_LABEL, RevisionRef},
@@ -141,8 +141,10 @@ impl CarryOut {
             self.patch_revision(job, r, patch, outcome).await?;
         }
         for r in &ops.delete_duplicates {
+            let version = (!touched.contains(&r)).then_some(r.version);
             let action = Action::DeleteDuplicateRevision;
-            self.delete_revision(job, action, r, outcome).await?;
+            self.delete_revision(job, action, (r, version), outcome)
+                .await?;
         }
         Ok(())
     }
@@ -172,7 +174,8 @@ impl CarryOut {
     ) -> Result<(), Stop> {
         for r in &job.plan.revision_ops.delete_old {
             let action = Action::DeleteOldRevision;
-            self.delete_revision(job, action, r, outcome).await?;
+            self.delete_revision(job, action, (r, Some(r.version)), outcome)
+                .await?;
         }
         Ok(())
     }
@@ -276,15 +279,17 @@ impl CarryOut {
         }
     }
 
+    /// Deletes a revision as it was seen. With no version it is one that this plan has written to:
+    /// without it a revision that somebody orphaned meanwhile (`--cascade=orphan`) would go too.
     async fn delete_revision(
         &self,
         job: &Job<'_>,
         action: Action,
-        r: &RevisionRef,
+        (r, version): (&RevisionRef, Option<Version>),
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         let key = job.sibling(&r.name);
-        let body = body::delete(&r.uid, None);
+        let body = body::delete(&r.uid, version);
         match self.api.delete(&paths::revision(&key), body).await {
             Ok(_) => {
                 self.observer.acted(action);

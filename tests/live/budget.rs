@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::cluster::Lab;
+use crate::harness::lab::Lab;
 
 /// The worst that it saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The part of a control plane that tests use and the benchmark does not: one shared by all tests,
 //! processes that stop and restart, kubeconfigs that do not work.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -32,7 +33,7 @@ impl ControlPlane {
 
     /// A kubeconfig whose token the API server does not know.
     pub fn refused_kubeconfig(&self) -> PathBuf {
-        write_kubeconfig(&self.site.dir, self.site.api_port, "unknown")
+        write_kubeconfig(&self.site.dir, self.site.api, "unknown")
     }
 
     /// A kubeconfig for `user` that points at a port where nobody listens.
@@ -44,7 +45,8 @@ impl ControlPlane {
             dir.join("apiserver.crt"),
         )
         .expect("a file can be copied");
-        write_kubeconfig(&dir, free_port(), "controller")
+        let nowhere = SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port());
+        write_kubeconfig(&dir, nowhere, "controller")
     }
 
     /// Stops (SIGSTOP) a component.

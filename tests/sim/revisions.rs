@@ -193,3 +193,36 @@ async fn a_rollback_whose_revision_cannot_be_renumbered_shows_and_is_tried_with_
     assert_eq!(status["observedGeneration"], generation);
     server.at_rest().await;
 }
+
+/// `kubectl delete --cascade=orphan` and the same DaemonSet again, seen late: a revision that was
+/// let go a moment ago is no longer ours to delete. Its UID is the same, its resourceVersion is
+/// not.
+#[tokio::test(start_paused = true)]
+async fn an_old_revision_that_was_let_go_a_moment_ago_is_not_deleted() {
+    let server = world(2);
+    let _running = start(&server, "a");
+    seconds(10).await;
+    let old = ours(&server).remove(0)["metadata"]["name"].clone();
+    let old = old.as_str().expect("a name");
+    template(&server, Some("2"));
+    seconds(120).await;
+    assert_eq!(ours(&server).len(), 2);
+    server.freeze("a", "controllerrevisions", true);
+    let let_go = json!({"metadata": {"ownerReferences": null, "labels": {"app": "other"}}});
+    let path = format!("/apis/apps/v1/namespaces/default/controllerrevisions/{old}");
+    server.perform("PATCH", &path, &let_go).expect("a patch");
+    let limit = json!({"spec": {"revisionHistoryLimit": 0}});
+    let path = "/apis/apps/v1/namespaces/default/daemonsets/web";
+    server.perform("PATCH", path, &limit).expect("a patch");
+    seconds(60).await;
+    let deletes = server.requests(|c| c.is_for("DELETE", "controllerrevisions"));
+    assert_eq!(codes(&deletes), [409], "it was wanted once, and refused");
+    assert!(
+        server
+            .all("controllerrevisions")
+            .iter()
+            .any(|r| r["metadata"]["name"] == old)
+    );
+    server.freeze("a", "controllerrevisions", false);
+    server.at_rest().await;
+}

@@ -3,7 +3,7 @@
 //! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from
 //! `tests/control-plane/build.sh`.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -36,6 +36,10 @@ pub struct Options {
     /// without their bodies, and of the other controllers only the garbage collector and the
     /// service accounts' run.
     pub measuring: bool,
+    /// For real kubelets, which reach the API server at this address: they are users of their own,
+    /// pods get service accounts, the Service `kubernetes` leads to the API server, and the node
+    /// lifecycle controller waits 15 seconds.
+    pub real_nodes: Option<Ipv4Addr>,
 }
 
 /// Where the processes of one control plane have their binaries, files and ports.
@@ -44,8 +48,9 @@ pub struct Site {
     pub binaries: PathBuf,
     /// Directory of logs, kubeconfigs, certificates and data.
     pub dir: PathBuf,
-    /// Port of the API server.
-    pub api_port: u16,
+    /// Address and port of the API server.
+    pub api: SocketAddrV4,
+    real_nodes: Option<Ipv4Addr>,
     etcd_port: u16,
     etcd_peer_port: u16,
 }
@@ -53,11 +58,15 @@ pub struct Site {
 impl Site {
     /// A new directory and free ports. Panics when the binaries are missing, and says how to build
     /// them.
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: &str, options: Options) -> Self {
         Self {
+            real_nodes: options.real_nodes,
             binaries: find_binaries(),
             dir: scratch_dir(name),
-            api_port: free_port(),
+            api: SocketAddrV4::new(
+                options.real_nodes.unwrap_or(Ipv4Addr::LOCALHOST),
+                free_port(),
+            ),
             etcd_port: free_port(),
             etcd_peer_port: free_port(),
         }
@@ -84,15 +93,33 @@ impl Site {
 
     /// Starts the API server, on the same port each time.
     pub fn spawn_api_server(&self) -> Process {
-        let (port, etcd_port) = (self.api_port, self.etcd_port);
+        let (port, etcd_port) = (self.api.port(), self.etcd_port);
         let file = |name: &str| self.dir.join(name).display().to_string();
+        let mut command = Command::new(self.binaries.join("kube-apiserver"));
+        if let Some(address) = self.real_nodes {
+            command.args([
+                "--bind-address=0.0.0.0".to_owned(),
+                format!("--advertise-address={address}"),
+                "--endpoint-reconciler-type=lease".to_owned(),
+                "--authorization-mode=Node,RBAC".to_owned(),
+                "--enable-admission-plugins=NodeRestriction".to_owned(),
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            ]);
+        } else {
+            command.args([
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                "--endpoint-reconciler-type=none",
+                "--authorization-mode=RBAC",
+                // New nodes would keep the not-ready taint that only the node lifecycle controller
+                // takes off, and pods would wait for their service account.
+                "--disable-admission-plugins=TaintNodesByCondition,ServiceAccount",
+            ]);
+        }
         Process::spawn(
             "kube-apiserver",
-            Command::new(self.binaries.join("kube-apiserver")).args([
+            command.args([
                 format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
-                "--bind-address=127.0.0.1".to_owned(),
-                "--advertise-address=127.0.0.1".to_owned(),
-                "--endpoint-reconciler-type=none".to_owned(),
                 format!("--secure-port={port}"),
                 // The API server makes its own authority and certificate here, and signs service
                 // accounts with it.
@@ -105,11 +132,7 @@ impl Site {
                 "--service-account-issuer=https://live.test".to_owned(),
                 "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
                 format!("--token-auth-file={}", file("tokens.csv")),
-                "--authorization-mode=RBAC".to_owned(),
                 "--allow-privileged=true".to_owned(),
-                // New nodes would keep the not-ready taint that only the node lifecycle controller
-                // takes off, and pods would wait for their service account.
-                "--disable-admission-plugins=TaintNodesByCondition,ServiceAccount".to_owned(),
                 format!("--audit-policy-file={}", file("audit-policy.yaml")),
                 format!("--audit-log-path={}", file("audit.log")),
                 "--audit-log-maxsize=10000".to_owned(),
@@ -145,7 +168,14 @@ impl Site {
             "--controllers=*,-daemonset-controller".to_owned()
         };
         let mut command = self.controller_manager_command();
-        if options.node_lifecycle {
+        if self.real_nodes.is_some() {
+            let authority = self.dir.join("apiserver.crt");
+            command.args([
+                "--node-monitor-period=1s".to_owned(),
+                "--node-monitor-grace-period=15s".to_owned(),
+                format!("--root-ca-file={}", authority.display()),
+            ]);
+        } else if options.node_lifecycle {
             command.args(["--node-monitor-period=1s", "--node-monitor-grace-period=8s"]);
         } else if !options.measuring {
             controllers += ",-node-lifecycle-controller,-taint-eviction-controller";

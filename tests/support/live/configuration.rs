@@ -1,5 +1,6 @@
 //! Users of the API server, their kubeconfigs, and the audit policy.
 
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
 /// Users of the API server: name, which is also the token, and group. Kubelets and admin may do
@@ -13,6 +14,12 @@ const USERS: &[(&str, &str)] = &[
     ("partial", "nobodies"),
     ("system:kube-scheduler", "components"),
     ("system:kube-controller-manager", "components"),
+    // For tests/nodes: the static pod, and real kubelets, which the node authorizer knows by user
+    // and group.
+    ("daemonset-controller", "static-pods"),
+    ("system:node:n1", "system:nodes"),
+    ("system:node:n2", "system:nodes"),
+    ("system:node:n3", "system:nodes"),
 ];
 /// The group of the users `rules-0`, `rules-1`... for whom `rules.rs` makes roles.
 pub const RULES_GROUP: &str = "under-rules";
@@ -61,12 +68,12 @@ pub fn kubeconfig_path(dir: &Path, user: &str) -> PathBuf {
 }
 
 /// Writes a kubeconfig for this user, with the user's name as the token, and says where it is.
-pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
+pub fn write_kubeconfig(dir: &Path, api: SocketAddrV4, user: &str) -> PathBuf {
     let path = kubeconfig_path(dir, user);
     let authority = dir.join("apiserver.crt");
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: live\n\
-         clusters:\n- name: live\n  cluster:\n    server: https://127.0.0.1:{port}\n    certificate-authority: {}\n\
+         clusters:\n- name: live\n  cluster:\n    server: https://{api}\n    certificate-authority: {}\n\
          contexts:\n- name: live\n  context: {{cluster: live, user: live}}\n\
          users:\n- name: live\n  user: {{token: \"{user}\"}}\n",
         authority.display(),
@@ -77,7 +84,7 @@ pub fn write_kubeconfig(dir: &Path, port: u16, user: &str) -> PathBuf {
 
 /// Writes the users' tokens and kubeconfigs, and what is audited: what controllers write with its
 /// body, where that is wanted.
-pub fn write_configuration(dir: &Path, api_port: u16, bodies: bool) {
+pub fn write_configuration(dir: &Path, api: SocketAddrV4, bodies: bool) {
     let tokens: String = users()
         .map(|(user, group)| format!("\"{user}\",\"{user}\",\"{user}\",\"{group}\"\n"))
         .collect();
@@ -86,6 +93,6 @@ pub fn write_configuration(dir: &Path, api_port: u16, bodies: bool) {
     let policy = AUDIT_POLICY.replace("\nrules:", &format!("\nrules:{rules}"));
     std::fs::write(dir.join("audit-policy.yaml"), policy).expect("the audit policy can be written");
     for (user, _) in users() {
-        write_kubeconfig(dir, api_port, &user);
+        write_kubeconfig(dir, api, &user);
     }
 }

@@ -43,8 +43,8 @@ impl ControlPlane {
     /// Starts one; ready for use when this returns. Panics with the logs' ends when it does not
     /// come up.
     pub async fn start(name: &str, options: Options) -> Arc<Self> {
-        let site = Site::new(name);
-        write_configuration(&site.dir, site.api_port, !options.measuring);
+        let site = Site::new(name, options);
+        write_configuration(&site.dir, site.api, !options.measuring);
         let etcd = site.spawn_etcd();
         let api_server = site.spawn_api_server();
         site.wait_ready(&[&etcd, &api_server]).await;
@@ -61,10 +61,15 @@ impl ControlPlane {
         if options.api_only {
             return Arc::new(plane);
         }
-        for rbac in [
-            include_str!("../../../deploy/rbac.yaml"),
-            include_str!("rbac.yaml"),
-        ] {
+        // On real nodes the controller is installed, with its roles.
+        let roles: &[&str] = match options.real_nodes {
+            None => &[
+                include_str!("../../../deploy/rbac.yaml"),
+                include_str!("rbac.yaml"),
+            ],
+            Some(_) => &[],
+        };
+        for rbac in roles {
             plane
                 .kubectl_in(&["apply", "-f", "-"], rbac)
                 .await

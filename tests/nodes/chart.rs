@@ -1,0 +1,83 @@
+//! The product as the chart installs it, on nodes that run it for real.
+
+use crate::agent::agent;
+use crate::installation::Way;
+use crate::place::{Place, SOON};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_replicas_run_as_the_chart_says_and_cover_all_nodes() {
+    let place = Place::new("chart", Way::Chart).await;
+    let pods = place
+        .cluster
+        .kubectl(&[
+            "get",
+            "pods",
+            "-n",
+            "kube-system",
+            "-l",
+            "app.kubernetes.io/name=daemonset-controller",
+            "-o",
+            "jsonpath={range .items[*]}{.spec.nodeName} {.status.containerStatuses[0].ready} \
+             {.status.containerStatuses[0].restartCount}{'\\n'}{end}",
+        ])
+        .await;
+    let mut pods: Vec<&str> = pods.lines().collect();
+    pods.sort_unstable();
+    assert_eq!(pods.len(), 2, "{pods:?}");
+    assert!(
+        pods.iter().all(|pod| pod.ends_with(" true 0")),
+        "ready by their probes, and never restarted: {pods:?}"
+    );
+    let nodes: Vec<&str> = pods
+        .iter()
+        .filter_map(|pod| pod.split(' ').next())
+        .collect();
+    assert_ne!(nodes[0], nodes[1], "each on a node of its own");
+
+    // What the kernel says of the process, not what the manifest asked for.
+    let leader = place.cluster.leader(None).await;
+    let node = place.cluster.node_named(&leader.node);
+    let process = node
+        .run(
+            "pid=$(pgrep -x daemonset-contr); grep -E '^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):' /proc/$pid/status; \
+             awk '$5 == \"/\" { print \"root\", $6 }' /proc/$pid/mountinfo",
+        )
+        .await;
+    let words: Vec<Vec<&str>> = process
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let has = |wanted: &[&str]| words.iter().any(|line| line.starts_with(wanted));
+    assert!(has(&["Uid:", "65532", "65532"]), "{process}");
+    assert!(has(&["Gid:", "65532", "65532"]), "{process}");
+    assert!(has(&["CapEff:", "0000000000000000"]), "{process}");
+    assert!(has(&["NoNewPrivs:", "1"]), "{process}");
+    assert!(has(&["Seccomp:", "2"]), "a filter: {process}");
+    let root = words.iter().find(|line| line[0] == "root").expect("a root");
+    assert!(root[1].split(',').any(|option| option == "ro"), "{process}");
+
+    // Its Service leads to both, by an address that kube-proxy serves.
+    place
+        .until("the Service answers", SOON, async || {
+            let address = place
+                .cluster
+                .kubectl(&[
+                    "get", "service", "daemonset-controller", "-n", "kube-system", "-o",
+                    "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}",
+                ])
+                .await;
+            let answer = node
+                .run(&format!("exec 3<>/dev/tcp/{} && printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3", address.replace(':', "/")))
+                .await;
+            if answer.contains("daemonset_controller_") {
+                Ok(())
+            } else {
+                Err(answer)
+            }
+        })
+        .await;
+
+    let referee = place.referee().await;
+    place.cover(&agent(&[])).await;
+    place.end(referee, 3).await;
+}
