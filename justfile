@@ -48,6 +48,10 @@ live *words: control-plane
 live-built-in *words: control-plane
     LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=2 {{words}}
 
+# The tests on real nodes of this machine, as root; a word narrows them down: just nodes leader (needs Go, once).
+nodes *words:
+    tests/nodes/rig/run.sh {{words}}
+
 # How often two built-in controllers at once make a second pod on a node, in one rollout of 60 nodes: printed, not asserted.
 two-built-in: control-plane
     LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=1 --nocapture two_rollout

@@ -1,6 +1,7 @@
 //! The product as the chart installs it, on nodes that run it for real.
 
 use crate::agent::agent;
+use crate::harness::lab::same;
 use crate::installation::Way;
 use crate::place::{Place, SOON};
 
@@ -56,24 +57,32 @@ async fn two_replicas_run_as_the_chart_says_and_cover_all_nodes() {
     let root = words.iter().find(|line| line[0] == "root").expect("a root");
     assert!(root[1].split(',').any(|option| option == "ro"), "{process}");
 
-    // Its Service leads to both, by an address that kube-proxy serves.
+    // Its Service leads to both, and each answers there. (The controller itself reaches the API
+    // server by a Service's address that kube-proxy serves.)
     place
-        .until("the Service answers", SOON, async || {
-            let address = place
+        .until("both answer where the Service leads to", SOON, async || {
+            let addresses = place
                 .cluster
                 .kubectl(&[
-                    "get", "service", "daemonset-controller", "-n", "kube-system", "-o",
-                    "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}",
+                    "get",
+                    "endpointslices",
+                    "-n",
+                    "kube-system",
+                    "-l",
+                    "kubernetes.io/service-name=daemonset-controller",
+                    "-o",
+                    "jsonpath={range .items[*].endpoints[?(@.conditions.ready==true)]}{.addresses[0]}{'\\n'}{end}",
                 ])
                 .await;
-            let answer = node
-                .run(&format!("exec 3<>/dev/tcp/{} && printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3", address.replace(':', "/")))
-                .await;
-            if answer.contains("daemonset_controller_") {
-                Ok(())
-            } else {
-                Err(answer)
+            let mut answers = Vec::new();
+            for address in addresses.lines() {
+                let ask = format!(
+                    "exec 3<>/dev/tcp/{address}/8080 && printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
+                );
+                answers.push(node.run(&ask).await);
             }
+            let has_metrics = |answer: &&String| answer.contains("daemonset_controller_");
+            same(answers.iter().filter(has_metrics).count(), 2)
         })
         .await;
 

@@ -1,5 +1,7 @@
 //! Rollout control with containers that crash for real: a canary that bakes, a pause, a rollback.
 
+use serde_json::json;
+
 use crate::agent::{AGENT, agent, arguments};
 use crate::cluster::NODES;
 use crate::installation::Way;
@@ -50,7 +52,10 @@ async fn a_canary_that_crash_loops_pauses_and_one_that_is_well_bakes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_loop_is_rolled_back_to_what_ran_before() {
     let place = Place::new("rollback", Way::Chart).await;
-    place.cover(&agent(&[])).await;
+    let mut set = agent(&[]);
+    // Without it a container that lives for a second is available, and every node in its turn.
+    set["spec"]["minReadySeconds"] = json!(5);
+    place.cover(&set).await;
     // It is recorded which revision is stable before the bad one comes.
     place.annotate(&["on-failure=rollback"]).await;
     let before = place.uids().await;

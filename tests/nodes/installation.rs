@@ -221,8 +221,18 @@ impl Cluster {
             if !holder.is_empty() && former != Some(holder.as_str()) {
                 let pod = holder.rsplit_once('_').map_or(&*holder, |(pod, _)| pod);
                 let path = "jsonpath={.spec.nodeName}";
+                // A static pod has the node's name for a host name, and no pod is called that.
                 let node = self
-                    .kubectl(&["get", "pod", pod, "-n", NAMESPACE, "-o", path])
+                    .kubectl(&[
+                        "get",
+                        "pod",
+                        pod,
+                        "-n",
+                        NAMESPACE,
+                        "--ignore-not-found",
+                        "-o",
+                        path,
+                    ])
                     .await;
                 return Leader {
                     pod: pod.to_owned(),

@@ -50,7 +50,7 @@ impl Record {
     /// Ends it, and gives each succession that it saw.
     pub fn finish(mut self) -> Vec<Succession> {
         self.task.abort();
-        let mut known = BTreeSet::new();
+        let (mut known, mut over) = (BTreeSet::new(), BTreeSet::new());
         let mut ended: BTreeMap<String, (Instant, bool)> = BTreeMap::new();
         let mut seen = Vec::new();
         while let Ok((at, event)) = self.events.try_recv() {
@@ -69,8 +69,8 @@ impl Record {
                                 before_delete: !is_gone,
                             });
                         }
-                    } else if pod.is_ended_on_request() {
-                        ended.entry(node).or_insert((at, false));
+                    } else if pod.is_ended_on_request() && over.insert(pod.metadata.uid) {
+                        ended.insert(node, (at, false));
                     }
                 }
                 Event::Deleted(pod) => {

@@ -3,9 +3,9 @@
 # registry. Nothing listens on the machine itself, and when this ends, in whatever way, all of it is gone.
 #
 #   run.sh [--install] [WORD...]   the tests whose names hold one of the words, or all
-#   run.sh --can                   only say what this machine lacks for it, and fail where that is anything
+#   run.sh [--install] --can       only say what this machine lacks for it, and fail where that is anything
 #
-# --install installs the missing packages where apt can. NODES_BINARY is the static binary to test; without it .ci/static
+# --install installs the missing packages where apt can, and the Rust target of the static binary. NODES_BINARY is the static binary to test; without it .ci/static
 # builds one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,10 +15,13 @@ root=$(cd "$here/../../.." && pwd)
 declare -A packages=([containerd]=containerd [runc]=runc [iptables]=iptables [conntrack]=conntrack [socat]=socat
   [ethtool]=ethtool [dbus-daemon]=dbus-daemon [ip]=iproute2 [/usr/lib/cni/bridge]=containernetworking-plugins)
 
+musl=$(uname -m)-unknown-linux-musl
+has_musl() { [[ -n ${NODES_BINARY:-} || -d $(rustc --print sysroot)/lib/rustlib/$musl ]]; }
 have() { if [[ $1 == /* ]]; then [[ -x $1 ]]; else PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; fi; }
 
 install_missing() {
   local missing=() what
+  rustup target add "$musl" >&2 || true
   for what in "${!packages[@]}"; do have "$what" || missing+=("${packages[$what]}"); done
   ((${#missing[@]})) || return 0
   echo "installing ${missing[*]}" >&2
@@ -32,6 +35,7 @@ lacks() {
   ((EUID == 0)) || echo 'root'
   for what in "${!packages[@]}"; do have "$what" || echo "$what (package ${packages[$what]})"; done
   for what in go cargo; do have "$what" || echo "$what"; done
+  has_musl || echo "the Rust target $musl"
   for hierarchy in cpu cpuacct cpuset memory devices freezer blkio pids systemd; do
     [[ -w /sys/fs/cgroup/$hierarchy/cgroup.procs ]] ||
       echo "the hierarchy $hierarchy of cgroup v1 (version 2 alone was never tried)"
@@ -61,7 +65,7 @@ fi
 RIG_BIN=$("$here/build.sh" | tail -1)
 NODES_BINARY=${NODES_BINARY:-$("$root/.ci/static" | tail -1)}
 NODES_HELM=$("$root/charts/tool.sh" helm | tail -1)
-(cd "$root" && cargo test --features nodes --test nodes --no-run)
+(cd "$root" && cargo test --test nodes --no-run)
 mkdir -p /var/lib/kubelet /var/lib/containerd /var/lib/cni /etc/cni/net.d /etc/kubernetes /var/log/pods /var/log/containers
 
 RIG_DIR=$(mktemp -d /tmp/nodes.XXXXXX)
@@ -94,5 +98,5 @@ unshare --net --mount --propagation private --pid --fork --kill-child --mount-pr
   ip link set br0 up
   echo 1 >/proc/sys/net/ipv4/ip_forward
   cd "$0"
-  cargo test --offline --features nodes --test nodes -- --test-threads=1 --show-output "$@"
+  cargo test --offline --test nodes -- --test-threads=1 --show-output "$@"
 ' "$root" "$@"
