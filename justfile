@@ -74,8 +74,8 @@ static *arch:
     .ci/static {{arch}}
 
 # Licences, sources and known holes of what this depends on (needs cargo-deny).
-deny:
-    cargo deny --all-features check
+deny *args:
+    .ci/deny {{args}}
 
 # The workflows under .github (needs Go, once).
 workflows:
