@@ -35,7 +35,7 @@ pub struct Present {
 const NAMESPACE: &str = "kube-system";
 const IMAGE: &str = "localhost/daemonset-controller";
 
-/// Waits of a person: images are there, so nothing takes long but a busy machine.
+/// How long an installation may take: the images are there, so only a busy machine needs it.
 const PATIENCE: &str = "120s";
 
 impl Cluster {

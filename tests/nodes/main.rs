@@ -1,4 +1,4 @@
-//! Tests on real nodes: kubelets, containerd and runc of this machine, and the product in its image.
+//! Tests on real nodes: kubelets, containerd and runc of this machine, the product in its image.
 //!
 //! `tests/nodes/rig/run.sh` (or `just nodes`) makes the place in which they run; alone they fail.
 

@@ -93,7 +93,7 @@ impl Place {
         Referee::start(self.api.clone(), &self.namespace).await
     }
 
-    /// Waits until the status says so: a check that gives an error for what it sees instead.
+    /// Waits until the status, of the present generation, is so.
     pub async fn until_status(
         &self,
         what: &str,
@@ -142,7 +142,7 @@ impl Place {
             .collect()
     }
 
-    /// Waits until the DaemonSet's pod on this node is a waiting container with this reason.
+    /// Waits until a container of a pod waits for one of these reasons, and gives the pod's node.
     pub async fn until_waiting(&self, reasons: &[&str]) -> String {
         self.until(&format!("a pod waits: {reasons:?}"), SOON, async || {
             let pods = self.by_node().await;
