@@ -6,12 +6,12 @@ use std::time::Duration;
 use daemonset_controller::runtime::secure::self_signed::{SelfSigned, VALIDITY};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance};
 use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::openmetrics;
-use crate::secure_world::{World, pair};
+use crate::secure_world::{Files, World, meanwhile, pair, pass};
 use crate::tls;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,10 +53,10 @@ async fn a_new_certificate_is_shown_without_a_restart_and_open_connections_go_on
     let (second, until) = (pair("first"), metric(&world, "expiry_timestamp_seconds"));
     assert!(until.is_some(), "it is a metric");
     world.files.write(&second);
-    sleep(5 * SECOND).await;
+    pass(5 * SECOND).await;
     let open = tls::connect(world.address, &first.certificate, "first.test", tls::ALL).await;
     let open = open.expect("the first certificate is still shown");
-    sleep(REREAD - 5 * SECOND).await;
+    pass(REREAD - 5 * SECOND).await;
     assert!(shows(&world, &second, "first.test").await);
     assert!(!shows(&world, &first, "first.test").await);
     let answer = tls::ask(open, "GET", "/healthz", None).await;
@@ -68,7 +68,7 @@ async fn a_new_certificate_is_shown_without_a_restart_and_open_connections_go_on
 #[tokio::test(start_paused = true)]
 async fn the_link_of_a_mounted_secret_is_followed() {
     let (world, first) = World::new().await;
-    let other = crate::secure_world::Files::new();
+    let other = Files::new();
     let second = pair("first");
     other.write(&second);
     for (link, target) in [
@@ -79,7 +79,7 @@ async fn the_link_of_a_mounted_secret_is_followed() {
         std::os::unix::fs::symlink(target, &fresh).expect("a link");
         std::fs::rename(fresh, link).expect("swapped");
     }
-    sleep(REREAD).await;
+    pass(REREAD).await;
     assert!(shows(&world, &second, "first.test").await);
     assert!(!shows(&world, &first, "first.test").await);
 }
@@ -100,18 +100,18 @@ async fn while_the_files_cannot_be_used_the_last_good_pair_is_shown_and_said_to_
     ];
     for (number, breaks) in broken.iter().enumerate() {
         breaks();
-        sleep(REREAD).await;
+        pass(REREAD).await;
         assert!(shows(&world, &first, "first.test").await, "{number}");
         assert_eq!(metric(&world, "valid"), Some(0.0), "{number}");
         let (_, _, ready) = world.ask(&first, "GET", "/readyz", None).await;
         let line = "[-]certificate failed: the files of the certificate cannot be used";
         assert!(ready.contains(line), "{ready}");
         world.files.write(&first);
-        sleep(REREAD).await;
+        pass(REREAD).await;
         assert_eq!(metric(&world, "valid"), Some(1.0), "{number}");
     }
     world.files.write(&second);
-    sleep(REREAD).await;
+    pass(REREAD).await;
     assert!(shows(&world, &second, "first.test").await);
     let (_, _, ready) = world.ask(&second, "GET", "/readyz?verbose", None).await;
     assert!(ready.contains("[+]certificate ok: valid until 20"), "{ready}");
@@ -125,7 +125,7 @@ async fn without_files_the_certificate_is_made_and_made_anew_in_time() {
     // Its year is not yet about to end, and then it is.
     for (ages, anew) in [(VALIDITY * 8 / 10, false), (VALIDITY / 10, true)] {
         advance(ages).await;
-        sleep(REREAD).await;
+        pass(REREAD).await;
         assert_eq!(until() > first, anew);
     }
     assert!(until() - first > VALIDITY.as_secs_f64() / 2.0);
@@ -148,7 +148,7 @@ async fn who_speaks_plain_http_to_the_port_of_tls_is_told_so() {
         stream.write_all(nonsense).await.expect("sent");
         let mut answer = Vec::new();
         // However it ends.
-        let _ = stream.read_to_end(&mut answer).await;
+        let _ = meanwhile(stream.read_to_end(&mut answer)).await;
         assert!(answer.len() < 100, "an alert at most: {answer:?}");
         assert_eq!(world.ask(&pair, "GET", "/healthz", None).await.0, 200);
     }
@@ -161,7 +161,8 @@ async fn who_does_not_finish_the_handshake_is_ended() {
         let start = Instant::now();
         let mut stream = TcpStream::connect(world.address).await.expect("room");
         stream.write_all(begun).await.expect("sent");
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let mut answer = Vec::new();
+        let _ = meanwhile(stream.read_to_end(&mut answer)).await;
         let took = start.elapsed();
         assert!(took >= 10 * SECOND && took < 30 * SECOND, "{begun:?}: {took:?}");
     }

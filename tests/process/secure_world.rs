@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::task::yield_now;
+use tokio::time::{Instant, advance, sleep};
 
 use crate::tls::{self, pem};
 
@@ -160,6 +161,30 @@ pub struct World {
     pub certificate: Arc<Certificate>,
     _end: oneshot::Sender<()>,
     _task: JoinHandle<()>,
+    _still: std::sync::mpsc::Sender<()>,
+}
+
+/// Lets this much time go by, in steps that let everybody do what is due. Worlds hold the time
+/// still otherwise: it must not run away while the kernel carries a byte from one socket to another.
+pub async fn pass(time: Duration) {
+    const STEP: Duration = Duration::from_millis(50);
+    let mut left = time;
+    while !left.is_zero() {
+        advance(left.min(STEP)).await;
+        left = left.saturating_sub(STEP);
+        for _ in 0..300 {
+            yield_now().await;
+        }
+    }
+}
+
+/// Waits for this while time goes by.
+pub async fn meanwhile<T>(of: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        value = of => value,
+        () = async { loop { pass(Duration::from_millis(50)).await } } => unreachable!("it goes on"),
+    }
 }
 
 /// A directory with the files of a certificate.
@@ -237,7 +262,10 @@ impl World {
         let endpoints = Endpoints::bind(localhost, 0).await.expect("a port");
         let endpoints = endpoints.secured(Secure::new(certificate.clone(), access));
         let (end, ended) = oneshot::channel::<()>();
-        World {
+        // While a thread of tokio's is at work, time that is paused does not move by itself.
+        let (still, held) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || held.recv().is_ok());
+        let world = World {
             address: endpoints.address(),
             monitor: monitor.clone(),
             reviewer,
@@ -247,7 +275,12 @@ impl World {
             _task: tokio::spawn(endpoints.serve(monitor, async {
                 let _ = ended.await;
             })),
+            _still: still,
+        };
+        while !world.monitor.exposition().contains("certificate_valid") {
+            yield_now().await;
         }
+        world
     }
 
     /// An answer's code, head and body, from a server that shows this certificate.

@@ -73,6 +73,8 @@ pub async fn ask(
     });
     let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
+    // What was written may still be in the buffer of TLS.
+    stream.flush().await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let broken = || std::io::Error::other("no answer");
