@@ -94,11 +94,11 @@ impl Reviewer {
         let body = request.into_body().collect_bytes().await.expect("a body");
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         self.asked.lock().unwrap().push(body.clone());
-        let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(now, Ordering::SeqCst);
         let takes = *self.takes.lock().unwrap();
-        sleep(takes).await;
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        {
+            let _flight = Flight::begin(self);
+            sleep(takes).await;
+        }
         let mood = *self.mood.lock().unwrap();
         let (code, status) = match (mood, &*path) {
             (Mood::Silent, _) => std::future::pending().await,
@@ -121,6 +121,23 @@ impl Reviewer {
         let body = Body::from(body.to_string().into_bytes());
         let answer = Response::builder().status(code).body(body);
         Ok(answer.expect("an answer"))
+    }
+}
+
+/// A review in flight, however it ends.
+struct Flight<'a>(&'a Reviewer);
+
+impl Flight<'_> {
+    fn begin(reviewer: &Reviewer) -> Flight<'_> {
+        let now = reviewer.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        reviewer.most.fetch_max(now, Ordering::SeqCst);
+        Flight(reviewer)
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -16,7 +16,7 @@ use http::HeaderMap;
 use kube::Client;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::apply::client::{Api, Tally};
@@ -133,8 +133,13 @@ impl Access {
                 }),
             })
         };
-        let answer = timeout_at(deadline, ask).await;
-        match answer.unwrap_or(Err(ReviewError::Late)) {
+        let answer = tokio::select! {
+            // Who is late asks nothing any more, although it may be their turn just now.
+            biased;
+            () = sleep_until(deadline) => Err(ReviewError::Late),
+            answer = ask => answer,
+        };
+        match answer {
             Ok(judged) => judged,
             Err(why) => {
                 self.0.log(&why);
