@@ -222,7 +222,10 @@ contexts:
         let clients = clients(&access, Some(&fence)).await.expect("clients");
         let send = async |client: &Client| {
             let request = http::Request::post("/p").body(Vec::new()).expect("request");
-            let error = client.request_text(request).await.expect_err("nobody there");
+            let error = client
+                .request_text(request)
+                .await
+                .expect_err("nobody there");
             format!("{error:?}")
         };
         assert!(send(&clients.writes).await.contains("Unsent"));

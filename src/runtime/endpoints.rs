@@ -178,12 +178,8 @@ async fn answer(stream: TcpStream, monitor: Arc<Monitor>, secure: Option<Secure>
 }
 
 /// Reads the request and writes the answer.
-async fn exchange<S>(
-    stream: S,
-    monitor: Arc<Monitor>,
-    secure: Option<Secure>,
-    deadline: Instant,
-) where
+async fn exchange<S>(stream: S, monitor: Arc<Monitor>, secure: Option<Secure>, deadline: Instant)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (monitor, secure) = (&monitor, &secure);

@@ -38,12 +38,20 @@ async fn who_may_get_metrics_gets_them_and_nobody_else_does() {
         assert_eq!(got, code, "{method} {path} {token:?}: {body}");
         let asks = head.contains("\r\nwww-authenticate: bearer\r\n");
         assert_eq!(asks, code == 401, "{head}");
-        assert_eq!(head.contains("application/json"), [401, 403].contains(&code), "{head}");
+        assert_eq!(
+            head.contains("application/json"),
+            [401, 403].contains(&code),
+            "{head}"
+        );
     }
     let (_, _, text) = world.ask(&pair, "GET", "/metrics", Some("reader")).await;
     let metrics = openmetrics::parse(&text).expect("metrics");
     for resource in ["tokenreviews", "subjectaccessreviews"] {
-        let labels = [("verb", "create"), ("resource", resource), ("outcome", "ok")];
+        let labels = [
+            ("verb", "create"),
+            ("resource", resource),
+            ("outcome", "ok"),
+        ];
         let made = metrics.get("daemonset_controller_api_requests_total", &labels);
         assert!(made >= Some(2.0), "{resource}: {made:?}");
     }
@@ -75,7 +83,11 @@ async fn a_refusal_is_a_status_as_clients_of_kubernetes_know_it() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_the_api_server_counts_for_ten_seconds_a_good_one_and_a_bad_one() {
     let (world, pair) = World::new().await;
-    for (token, code, per_round) in [("reader", 200, (1, 1)), ("other", 403, (1, 1)), ("x", 401, (1, 0))] {
+    for (token, code, per_round) in [
+        ("reader", 200, (1, 1)),
+        ("other", 403, (1, 1)),
+        ("x", 401, (1, 0)),
+    ] {
         let count = |kind| world.reviewer.count(kind);
         let before = (count("TokenReview"), count("SubjectAccessReview"));
         for round in 1..=3 {
@@ -121,8 +133,16 @@ async fn without_an_answer_of_the_api_server_nobody_is_let_in_and_everybody_is_t
         let (got, _, body) = meanwhile(asked).await;
         assert_eq!(got, code, "{mood:?}: {body}");
         assert!(!body.contains("daemonset_controller_"), "{mood:?}: {body}");
-        assert!(begun.elapsed() < 10 * SECOND, "{mood:?}: {:?}", begun.elapsed());
-        assert_eq!(world.ask(&pair, "GET", "/healthz", None).await.0, 200, "{mood:?}");
+        assert!(
+            begun.elapsed() < 10 * SECOND,
+            "{mood:?}: {:?}",
+            begun.elapsed()
+        );
+        assert_eq!(
+            world.ask(&pair, "GET", "/healthz", None).await.0,
+            200,
+            "{mood:?}"
+        );
         // Nothing of it is remembered.
         world.reviewer.set(Mood::Well);
         assert_eq!(world.code(&pair, "reader").await, 200, "{mood:?}");
@@ -159,8 +179,14 @@ async fn a_flood_of_made_up_tokens_makes_few_reviews_and_keeps_out_nobody_who_wa
     let (flood, (code, took)) = meanwhile(async { tokio::join!(flood, known) }).await;
     assert_eq!(code, 200);
     assert!(took < 3 * SECOND, "two reviews: {took:?}");
-    assert!(flood.iter().all(|code| [401, 503].contains(code)), "{flood:?}");
+    assert!(
+        flood.iter().all(|code| [401, 503].contains(code)),
+        "{flood:?}"
+    );
     assert!(flood.contains(&401) && flood.contains(&503), "{flood:?}");
     let most = world.reviewer.most.load(Ordering::SeqCst);
-    assert!(most <= 5, "four strangers, and the one who is known: {most}");
+    assert!(
+        most <= 5,
+        "four strangers, and the one who is known: {most}"
+    );
 }

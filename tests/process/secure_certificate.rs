@@ -114,7 +114,10 @@ async fn while_the_files_cannot_be_used_the_last_good_pair_is_shown_and_said_to_
     pass(REREAD).await;
     assert!(shows(&world, &second, "first.test").await);
     let (_, _, ready) = world.ask(&second, "GET", "/readyz?verbose", None).await;
-    assert!(ready.contains("[+]certificate ok: valid until 20"), "{ready}");
+    assert!(
+        ready.contains("[+]certificate ok: valid until 20"),
+        "{ready}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,9 +144,16 @@ async fn who_speaks_plain_http_to_the_port_of_tls_is_told_so() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.0 400 "), "{answer}");
-    assert!(answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{answer}");
+    assert!(
+        answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"),
+        "{answer}"
+    );
     assert_eq!(world.reviewer.count("TokenReview"), 0);
-    for nonsense in [&b"\x16\x03\x01\x00\x05hello"[..], b"\x16", b"\xff\xff\xff\xff"] {
+    for nonsense in [
+        &b"\x16\x03\x01\x00\x05hello"[..],
+        b"\x16",
+        b"\xff\xff\xff\xff",
+    ] {
         let mut stream = TcpStream::connect(world.address).await.expect("room");
         stream.write_all(nonsense).await.expect("sent");
         let mut answer = Vec::new();
@@ -157,14 +167,21 @@ async fn who_speaks_plain_http_to_the_port_of_tls_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn who_does_not_finish_the_handshake_is_ended() {
     let (world, _) = World::new().await;
-    for begun in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] {
+    for begun in [
+        &b""[..],
+        b"\x16",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ] {
         let start = Instant::now();
         let mut stream = TcpStream::connect(world.address).await.expect("room");
         stream.write_all(begun).await.expect("sent");
         let mut answer = Vec::new();
         let _ = meanwhile(stream.read_to_end(&mut answer)).await;
         let took = start.elapsed();
-        assert!(took >= 10 * SECOND && took < 30 * SECOND, "{begun:?}: {took:?}");
+        assert!(
+            took >= 10 * SECOND && took < 30 * SECOND,
+            "{begun:?}: {took:?}"
+        );
     }
 }
 

@@ -33,28 +33,86 @@ fn refused(files: &Files, args: &[&str], parts: &[&str]) {
 fn files_that_make_no_certificate_are_refused_and_named() {
     let files = Files::new();
     let (first, second) = (pair("first"), pair("second"));
-    let good = (pem("CERTIFICATE", &first.certificate), pem("PRIVATE KEY", &first.key));
+    let good = (
+        pem("CERTIFICATE", &first.certificate),
+        pem("PRIVATE KEY", &first.key),
+    );
     let cut = good.0[..good.0.len() / 2].to_owned();
     let of_another = pem("PRIVATE KEY", &second.key);
     let encrypted = pem("ENCRYPTED PRIVATE KEY", &first.key);
-    let old_form = good.1.replace("-----\nM", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nM");
+    let old_form = good.1.replace(
+        "-----\nM",
+        "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nM",
+    );
     assert!(old_form.contains("Proc-Type"));
     let no_der = pem("CERTIFICATE", b"hello");
     let no_key = pem("PRIVATE KEY", b"hello");
     for (certificate, key, parts) in [
-        (None, Some(&*good.1), &["tls.crt cannot be read", "No such file"][..]),
-        (Some(&*good.0), None, &["tls.key cannot be read", "No such file"]),
-        (Some(""), Some(&*good.1), &["tls.crt holds no certificate", "BEGIN CERTIFICATE"]),
-        (Some("hello"), Some(&*good.1), &["tls.crt holds no certificate"]),
-        (Some(&*good.1), Some(&*good.1), &["tls.crt holds no certificate"]),
-        (Some(&*cut), Some(&*good.1), &["tls.crt is no PEM file", "has no end"]),
-        (Some(&*good.0), Some(""), &["tls.key holds no private key", "BEGIN PRIVATE KEY"]),
-        (Some(&*good.0), Some(&*good.0), &["tls.key holds no private key"]),
-        (Some(&*good.0), Some(&*of_another), &["tls.key is not the key of the first", "tls.crt"]),
-        (Some(&*good.0), Some(&*encrypted), &["tls.key is encrypted", "openssl pkey"]),
-        (Some(&*good.0), Some(&*old_form), &["tls.key is encrypted", "openssl pkey"]),
-        (Some(&*no_der), Some(&*good.1), &["cannot be used", "tls.crt"]),
-        (Some(&*good.0), Some(&*no_key), &["cannot be used", "tls.key"]),
+        (
+            None,
+            Some(&*good.1),
+            &["tls.crt cannot be read", "No such file"][..],
+        ),
+        (
+            Some(&*good.0),
+            None,
+            &["tls.key cannot be read", "No such file"],
+        ),
+        (
+            Some(""),
+            Some(&*good.1),
+            &["tls.crt holds no certificate", "BEGIN CERTIFICATE"],
+        ),
+        (
+            Some("hello"),
+            Some(&*good.1),
+            &["tls.crt holds no certificate"],
+        ),
+        (
+            Some(&*good.1),
+            Some(&*good.1),
+            &["tls.crt holds no certificate"],
+        ),
+        (
+            Some(&*cut),
+            Some(&*good.1),
+            &["tls.crt is no PEM file", "has no end"],
+        ),
+        (
+            Some(&*good.0),
+            Some(""),
+            &["tls.key holds no private key", "BEGIN PRIVATE KEY"],
+        ),
+        (
+            Some(&*good.0),
+            Some(&*good.0),
+            &["tls.key holds no private key"],
+        ),
+        (
+            Some(&*good.0),
+            Some(&*of_another),
+            &["tls.key is not the key of the first", "tls.crt"],
+        ),
+        (
+            Some(&*good.0),
+            Some(&*encrypted),
+            &["tls.key is encrypted", "openssl pkey"],
+        ),
+        (
+            Some(&*good.0),
+            Some(&*old_form),
+            &["tls.key is encrypted", "openssl pkey"],
+        ),
+        (
+            Some(&*no_der),
+            Some(&*good.1),
+            &["cannot be used", "tls.crt"],
+        ),
+        (
+            Some(&*good.0),
+            Some(&*no_key),
+            &["cannot be used", "tls.key"],
+        ),
     ] {
         for (file, text) in [(&files.certificate, certificate), (&files.key, key)] {
             let _ = std::fs::remove_file(file);

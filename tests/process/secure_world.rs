@@ -107,9 +107,10 @@ impl Reviewer {
             (Mood::RefusesAccess, path) if path.ends_with("accessreviews") => (403, Value::Null),
             (Mood::Busy, _) => (429, Value::Null),
             (Mood::Nonsense, _) => (201, json!("perhaps")),
-            (Mood::Nameless, path) if path.ends_with("tokenreviews") => {
-                (201, json!({"authenticated": true, "user": {"groups": ["system:masters"]}}))
-            }
+            (Mood::Nameless, path) if path.ends_with("tokenreviews") => (
+                201,
+                json!({"authenticated": true, "user": {"groups": ["system:masters"]}}),
+            ),
             (_, "/apis/authentication.k8s.io/v1/tokenreviews") => (201, whose(&body)),
             (_, "/apis/authorization.k8s.io/v1/subjectaccessreviews") => (201, may(&body)),
             (_, path) => panic!("{path} is no review"),

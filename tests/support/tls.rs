@@ -7,7 +7,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::rustls::{
+    ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
+};
 use tokio_rustls::{TlsConnector, rustls};
 
 /// The versions of TLS that a client offers.
@@ -21,7 +23,9 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in der.chunks(3) {
-        let bits = three.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        let bits = three
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - three.len()));
         for place in 0..4 {
             let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize] as char;
@@ -71,7 +75,8 @@ pub async fn ask(
     let token = token.map_or_else(String::new, |token| {
         format!("Authorization: Bearer {token}\r\n")
     });
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 0\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     // What was written may still be in the buffer of TLS.
     stream.flush().await?;
@@ -80,5 +85,9 @@ pub async fn ask(
     let broken = || std::io::Error::other("no answer");
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((code.ok_or_else(broken)?, head.to_lowercase(), body.to_owned()))
+    Ok((
+        code.ok_or_else(broken)?,
+        head.to_lowercase(),
+        body.to_owned(),
+    ))
 }

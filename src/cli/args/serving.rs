@@ -80,7 +80,10 @@ impl ServingArgs {
         };
         const CERTIFICATE: &str = "--tls-cert-file";
         const KEY: &str = "--tls-private-key-file";
-        let both = (given(&self.tls_cert_file), given(&self.tls_private_key_file));
+        let both = (
+            given(&self.tls_cert_file),
+            given(&self.tls_private_key_file),
+        );
         let incomplete = |given, missing, advice| StartError::Incomplete {
             given,
             missing,

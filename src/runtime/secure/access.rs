@@ -143,7 +143,9 @@ impl Access {
             Ok(judged) => judged,
             Err(why) => {
                 self.0.log(&why);
-                Err(Refusal::Unknown { refused: why.is_refused() })
+                Err(Refusal::Unknown {
+                    refused: why.is_refused(),
+                })
             }
         }
     }
@@ -196,7 +198,9 @@ impl Inner {
     async fn may(self: &Arc<Self>, user: &Arc<User>, verb: &str, path: &str) -> Permission {
         // A user that could not be written would be asked for each time.
         let whose = serde_json::to_vec(&**user).unwrap_or_default();
-        let digest = self.hasher.digest(&[&whose, verb.as_bytes(), path.as_bytes()]);
+        let digest = self
+            .hasher
+            .digest(&[&whose, verb.as_bytes(), path.as_bytes()]);
         let now = Instant::now();
         {
             let known = self.known();

@@ -28,7 +28,9 @@ impl FromStr for AlwaysAllowed {
             _ => (text, false),
         };
         if !path.starts_with('/') || path.contains('*') {
-            return Err("a path like /healthz is needed, or /healthz/* for all below it".to_owned());
+            return Err(
+                "a path like /healthz is needed, or /healthz/* for all below it".to_owned(),
+            );
         }
         Ok(Self {
             path: path.to_owned(),

@@ -278,7 +278,13 @@ impl Certificate {
                 self.warn_if_over();
             }
             Err(why) => {
-                set(&self.shown, Shown { current: false, ..self.shown() });
+                set(
+                    &self.shown,
+                    Shown {
+                        current: false,
+                        ..self.shown()
+                    },
+                );
                 tracing::warn!(
                     "the certificate of the endpoints cannot be reread, and the one from before \
                      is shown: {why}"

@@ -92,7 +92,12 @@ mod tests {
             let cut = &whole[..whole.len() - 1];
             assert_eq!(Reader(cut).next(), None, "{length}");
         }
-        for nonsense in [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0x85, 0, 0, 0, 0, 0]] {
+        for nonsense in [
+            &[][..],
+            &[0x30],
+            &[0x30, 0x80],
+            &[0x30, 0x85, 0, 0, 0, 0, 0],
+        ] {
             assert_eq!(Reader(nonsense).next(), None, "{nonsense:?}");
         }
         assert_eq!(value(SEQUENCE, &[1; 200])[..3], [0x30, 0x81, 200]);

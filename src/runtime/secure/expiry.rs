@@ -49,8 +49,16 @@ mod tests {
             (UTC_TIME, "260301120000Z", Some("2026-03-01T12:00:00Z")),
             (UTC_TIME, "491231235959Z", Some("2049-12-31T23:59:59Z")),
             (UTC_TIME, "500101000000Z", Some("1950-01-01T00:00:00Z")),
-            (GENERALIZED_TIME, "20500101000000Z", Some("2050-01-01T00:00:00Z")),
-            (GENERALIZED_TIME, "99991231235959Z", Some("9999-12-31T23:59:59Z")),
+            (
+                GENERALIZED_TIME,
+                "20500101000000Z",
+                Some("2050-01-01T00:00:00Z"),
+            ),
+            (
+                GENERALIZED_TIME,
+                "99991231235959Z",
+                Some("9999-12-31T23:59:59Z"),
+            ),
             (UTC_TIME, "2603011200Z", None),
             (UTC_TIME, "260301120000+0100", None),
             (UTC_TIME, "261301120000Z", None),

@@ -75,7 +75,11 @@ mod tests {
         assert!(answers.iter().all(|answer| *answer == 0));
         let held = ask(&flights, &asked);
         assert_eq!(held.clone().await, 1);
-        assert_eq!(ask(&flights, &asked).await, 2, "although one still holds the last one");
+        assert_eq!(
+            ask(&flights, &asked).await,
+            2,
+            "although one still holds the last one"
+        );
         drop(held);
     }
 

@@ -44,8 +44,9 @@ impl Refusal {
                 reason,
             } => {
                 let because = if reason.is_empty() { "" } else { ": " };
-                let message =
-                    format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"{because}{reason}");
+                let message = format!(
+                    "forbidden: User \"{user}\" cannot {verb} path \"{path}\"{because}{reason}"
+                );
                 (403, "Forbidden", message)
             }
             Self::Unknown { refused: true } => (

@@ -114,7 +114,11 @@ mod tests {
         assert_eq!(kept.get(&digest(1), begun + 15 * SECOND), None);
         assert_eq!(kept.get(&digest(2), begun), None);
         kept.learn(digest(2), "c", begun + 15 * SECOND);
-        assert_eq!((kept.len(), kept.order.len()), (1, 1), "the old one is gone");
+        assert_eq!(
+            (kept.len(), kept.order.len()),
+            (1, 1),
+            "the old one is gone"
+        );
     }
 
     #[tokio::test(start_paused = true)]

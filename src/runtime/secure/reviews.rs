@@ -90,12 +90,7 @@ pub async fn who(api: &Api, token: &str) -> Result<Option<User>, ReviewError> {
 }
 
 /// Asks whether a user may do this to a path.
-pub async fn may(
-    api: &Api,
-    user: &User,
-    verb: &str,
-    path: &str,
-) -> Result<Judgement, ReviewError> {
+pub async fn may(api: &Api, user: &User, verb: &str, path: &str) -> Result<Judgement, ReviewError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Status {

@@ -145,12 +145,28 @@ mod tests {
 
     #[test]
     fn a_certificate_is_valid_for_a_year_in_this_century_and_the_next() {
-        for now in ["2026-11-30T17:00:00Z", "2049-06-01T00:00:00Z", "2103-01-01T00:00:00Z"] {
+        for now in [
+            "2026-11-30T17:00:00Z",
+            "2049-06-01T00:00:00Z",
+            "2103-01-01T00:00:00Z",
+        ] {
             let now: Time = now.parse().expect("a time");
             let made = SelfSigned::new(&["a".to_owned()], &[], now);
             assert_eq!(not_after(&made.certificate), Some(now + VALIDITY));
             for end in 0..made.certificate.len() {
                 assert_eq!(not_after(&made.certificate[..end]), None, "cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_in_which_any_byte_is_wrong_is_read_or_not_and_ends_nothing() {
+        let made = SelfSigned::new(&["a".to_owned()], &[], Time::from_secs(1_800_000_000));
+        for at in 0..made.certificate.len() {
+            let mut damaged = made.certificate.clone();
+            for byte in 0..=u8::MAX {
+                damaged[at] = byte;
+                let _ = not_after(&damaged);
             }
         }
     }
