@@ -187,6 +187,6 @@ async fn a_flood_of_made_up_tokens_makes_few_reviews_and_keeps_out_nobody_who_wa
     let most = world.reviewer.most.load(Ordering::SeqCst);
     assert!(
         most <= 5,
-        "four strangers, and the one who is known: {most}"
+        "four made-up ones, and the one that is known: {most}"
     );
 }

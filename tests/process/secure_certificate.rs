@@ -40,7 +40,7 @@ async fn both_versions_of_tls_are_spoken_and_a_wrong_name_is_noticed() {
     ] {
         let stream = tls::connect(world.address, &pair.certificate, "first.test", &[offered]).await;
         let stream = stream.expect("a handshake");
-        assert_eq!(tls::version(&stream), Some(agreed));
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(agreed));
         let answer = tls::ask(stream, "GET", "/healthz", None).await;
         assert_eq!(answer.expect("an answer").0, 200);
     }

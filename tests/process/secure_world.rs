@@ -183,7 +183,8 @@ pub struct World {
 }
 
 /// Lets this much time go by, in steps that let everybody do what is due. Worlds hold the time
-/// still otherwise: it must not run away while the kernel carries a byte from one socket to another.
+/// still otherwise: it must not run away while the kernel carries a byte from one socket to
+/// another.
 pub async fn pass(time: Duration) {
     const STEP: Duration = Duration::from_millis(50);
     let mut left = time;

@@ -7,9 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{
-    ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
-};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio_rustls::{TlsConnector, rustls};
 
 /// The versions of TLS that a client offers.
@@ -58,11 +56,6 @@ pub async fn connect(
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let connector = TlsConnector::from(Arc::new(config));
     connector.connect(name, stream).await
-}
-
-/// The version that was agreed on.
-pub fn version(stream: &TlsStream<TcpStream>) -> Option<ProtocolVersion> {
-    stream.get_ref().1.protocol_version()
 }
 
 /// Sends a request, with this token where there is one: the answer's code, head and body.

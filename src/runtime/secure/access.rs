@@ -59,7 +59,7 @@ pub struct Access(Arc<Inner>);
 struct Inner {
     always: Vec<AlwaysAllowed>,
     api: Api,
-    strangers: Semaphore,
+    unfamiliar: Semaphore,
     hasher: Hasher,
     known: Mutex<Known>,
     identities: Flights<Identity>,
@@ -92,7 +92,7 @@ impl Access {
         Access(Arc::new(Inner {
             always,
             api: Api::new(client, 2 * IN_FLIGHT, PATIENCE).counted(tally),
-            strangers: Semaphore::new(IN_FLIGHT),
+            unfamiliar: Semaphore::new(IN_FLIGHT),
             hasher: Hasher::default(),
             known: Mutex::new(Known {
                 users: Remembered::new(COUNTS_FOR, KEPT),
@@ -176,7 +176,7 @@ impl Inner {
         let _turn = match familiar {
             true => None,
             // It is never closed.
-            false => self.strangers.acquire().await.ok(),
+            false => self.unfamiliar.acquire().await.ok(),
         };
         let user = reviews::who(&self.api, token).await?.map(Arc::new);
         self.answered();

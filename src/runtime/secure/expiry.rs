@@ -1,6 +1,6 @@
 //! Until when a certificate is valid.
 
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::model::Time;
 
@@ -35,8 +35,9 @@ fn time(tag: u8, text: &str) -> Option<Time> {
         _ => return None,
     };
     let read = DateTime::strptime("%Y%m%d%H%M%S", whole).ok()?;
-    let at = read.to_zoned(TimeZone::UTC).ok()?;
-    Some(at.timestamp().into())
+    // The last second of the year 9999 stands for no end at all, and is a day too late for jiff.
+    let at = TimeZone::UTC.to_timestamp(read).unwrap_or(Timestamp::MAX);
+    Some(at.into())
 }
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
             (
                 GENERALIZED_TIME,
                 "99991231235959Z",
-                Some("9999-12-31T23:59:59Z"),
+                Some("9999-12-30T22:00:00.999999Z"),
             ),
             (UTC_TIME, "2603011200Z", None),
             (UTC_TIME, "260301120000+0100", None),
