@@ -172,13 +172,13 @@ async fn a_flood_of_made_up_tokens_makes_few_reviews_and_keeps_out_nobody_who_wa
     };
     let known = async {
         sleep(SECOND / 2).await;
-        let begun = Instant::now();
-        let code = world.code(&pair, "reader").await;
-        (code, begun.elapsed())
+        world.code(&pair, "reader").await
     };
-    let (flood, (code, took)) = meanwhile(async { tokio::join!(flood, known) }).await;
-    assert_eq!(code, 200);
-    assert!(took < 3 * SECOND, "two reviews: {took:?}");
+    let (flood, code) = meanwhile(async { tokio::join!(flood, known) }).await;
+    assert_eq!(
+        code, 200,
+        "behind the others it would have waited for twelve seconds"
+    );
     assert!(
         flood.iter().all(|code| [401, 503].contains(code)),
         "{flood:?}"

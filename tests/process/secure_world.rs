@@ -191,7 +191,7 @@ pub async fn pass(time: Duration) {
     while !left.is_zero() {
         advance(left.min(STEP)).await;
         left = left.saturating_sub(STEP);
-        for _ in 0..300 {
+        for _ in 0..1000 {
             yield_now().await;
         }
     }
