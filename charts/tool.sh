@@ -2,8 +2,8 @@
 # Says where a tool for the chart, for releases or for workflows is, and fetches it first where need be: tool.sh helm.
 #
 # The tools are kept under ~/.cache/daemonset-controller/tools, named after their versions, for every clone on this
-# machine. All but one are built with Go. promtool comes from PATH, else out of Debian's or Ubuntu's package `prometheus`
-# (unpacked, not installed: no daemon starts and nobody need be root), else it is built with Go.
+# machine. All but two are built with Go. promtool and prometheus come from PATH, else out of Debian's or Ubuntu's package
+# `prometheus` (unpacked, not installed: no daemon starts and nobody need be root), else they are built with Go.
 set -euo pipefail
 
 helm_version=v4.3.1
@@ -11,7 +11,7 @@ kind_version=v0.33.0
 syft_version=v1.57.0
 actionlint_version=v1.7.12
 # For machines without apt. Alert rules and their tests use nothing that an older promtool would not know.
-promtool_version=v0.316.0
+prometheus_version=v0.316.0
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/daemonset-controller/tools
 mkdir -p "$cache"
@@ -34,17 +34,17 @@ go_tool() {
   echo "$to"
 }
 
-# promtool_from_package: unpacks it once, as $cache/promtool-package; fails where there is no such package.
-promtool_from_package() {
-  local to=$cache/promtool-package
+# from_package NAME: unpacks it once, as $cache/NAME-package; fails where there is no such package.
+from_package() {
+  local to=$cache/$1-package
   if [[ ! -x $to ]]; then
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
     # The lists of a fresh machine may be empty; only root can fill them.
     (cd "$scratch" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; }) >&2 ||
       return 1
     dpkg-deb -x "$scratch"/prometheus_*.deb "$scratch/unpacked" >&2 || return 1
-    "$scratch/unpacked/usr/bin/promtool" --version >&2 || return 1
-    mv -f "$scratch/unpacked/usr/bin/promtool" "$to"
+    "$scratch/unpacked/usr/bin/$1" --version >&2 || return 1
+    mv -f "$scratch/unpacked/usr/bin/$1" "$to"
   fi
   echo "$to"
 }
@@ -54,13 +54,13 @@ case ${1:-} in
   kind) go_tool sigs.k8s.io/kind "$kind_version" ;;
   syft) go_tool github.com/anchore/syft/cmd/syft "$syft_version" ;;
   actionlint) go_tool github.com/rhysd/actionlint/cmd/actionlint "$actionlint_version" ;;
-  promtool)
-    command -v promtool ||
-      promtool_from_package ||
-      go_tool github.com/prometheus/prometheus/cmd/promtool "$promtool_version"
+  promtool | prometheus)
+    command -v "$1" ||
+      from_package "$1" ||
+      go_tool "github.com/prometheus/prometheus/cmd/$1" "$prometheus_version"
     ;;
   *)
-    echo "usage: tool.sh helm|promtool|kind|syft|actionlint" >&2
+    echo "usage: tool.sh helm|promtool|prometheus|kind|syft|actionlint" >&2
     exit 2
     ;;
 esac

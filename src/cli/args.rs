@@ -7,6 +7,7 @@ mod input;
 mod leader_election;
 mod plan;
 mod read;
+mod serving;
 mod shared;
 mod target;
 
@@ -22,6 +23,7 @@ pub use input::{InputArgs, Output, Validation};
 pub use leader_election::LeaderElectionArgs;
 pub use plan::PlanArgs;
 pub use read::ReadArgs;
+pub use serving::ServingArgs;
 pub use shared::{LogFormat, SharedArgs, WhoBinds};
 pub use target::{Asked, Target};
 
@@ -243,6 +245,10 @@ pub struct RunArgs {
         default_value = "stand-by"
     )]
     pub on_conflict: WhenInConflict,
+
+    /// To serve over TLS.
+    #[command(flatten)]
+    pub serving: ServingArgs,
 
     /// To be one of several replicas.
     #[command(flatten)]

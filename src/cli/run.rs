@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use kube::Client;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -17,6 +18,11 @@ use crate::{
         lease::{LeaderElection, LeaseOptions},
         monitor::Monitor,
         run::{Connections, ControllerOptions, run as run_controller},
+        secure::{
+            Secure,
+            access::Access,
+            certificate::{Certificate, Source},
+        },
         shared::Clock,
     },
 };
@@ -28,8 +34,9 @@ use super::{args::RunArgs, complain, log, rollout_defaults};
 /// how that is measured).
 const THREADS: usize = 1;
 
-/// Runs until SIGTERM or SIGINT. Fails only where no client can be made or the port of the
-/// endpoints cannot be bound: an API server that is away, or refuses, is logged and retried.
+/// Runs until SIGTERM or SIGINT. Fails only where no client can be made, the port of the endpoints
+/// cannot be bound, or their certificate cannot be used: an API server that is away, or refuses, is
+/// logged and retried.
 pub fn run(args: RunArgs) -> ExitCode {
     log::init(args.shared.log_format);
     match Builder::new_multi_thread()
@@ -86,7 +93,9 @@ async fn start(args: &RunArgs) -> ExitCode {
         },
         fence,
     });
-    let endpoints = match endpoints(args).await {
+    let monitor = Monitor::new();
+    let reviews = clients.reviews.clone();
+    let endpoints = match endpoints(args, clock.clone(), reviews, &monitor).await {
         Ok(endpoints) => endpoints,
         Err(why) => {
             complain(&why);
@@ -127,11 +136,11 @@ async fn start(args: &RunArgs) -> ExitCode {
         lease: clients.lease,
         server: clients.server,
     };
-    let monitor = Monitor::new();
     let (ended, end) = oneshot::channel::<()>();
     let serving = endpoints.map(|endpoints| {
         tracing::info!(
-            "serving /metrics, /healthz and /readyz at http://{}",
+            "serving /metrics, /healthz and /readyz at {}://{}",
+            endpoints.scheme(),
             endpoints.address()
         );
         tokio::spawn(endpoints.serve(monitor.clone(), async {
@@ -150,18 +159,38 @@ async fn start(args: &RunArgs) -> ExitCode {
 /// The holder identity in the Lease: the host, which is the pod's name in a cluster, and a random
 /// number that no other process has.
 fn identity() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    let host = host.unwrap_or_else(|_| "unknown".to_owned());
-    format!("{}_{:016x}", host.trim(), rand::random::<u64>())
+    format!("{}_{:016x}", host(), rand::random::<u64>())
 }
 
-/// Binds the port, unless it is switched off.
-async fn endpoints(args: &RunArgs) -> Result<Option<Endpoints>, StartError> {
+fn host() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.unwrap_or_else(|_| "unknown".to_owned());
+    host.trim().to_owned()
+}
+
+/// Binds the port, unless it is switched off. A certificate that cannot be used is an error in
+/// either case.
+async fn endpoints(
+    args: &RunArgs,
+    clock: Clock,
+    reviews: Client,
+    monitor: &Arc<Monitor>,
+) -> Result<Option<Endpoints>, StartError> {
+    let source = args.serving.source(&host())?;
+    let load = |source: Source| Certificate::load(source, args.bind_address, clock);
+    let certificate = source.map(load).transpose()?;
     if args.http_port == 0 {
         return Ok(None);
     }
     let endpoints = Endpoints::bind(args.bind_address, args.http_port).await?;
-    Ok(Some(endpoints))
+    Ok(Some(match certificate {
+        None => endpoints,
+        Some(certificate) => {
+            let always = args.serving.always_allowed();
+            let access = Access::new(reviews, always, monitor.clone());
+            endpoints.secured(Secure::new(Arc::new(certificate), access))
+        }
+    }))
 }
 
 /// Becomes true at the first SIGTERM or SIGINT. A second signal ends the process at once.

@@ -1,7 +1,7 @@
 //! Makes the clients: the address of the API server, the credentials, and the timeouts.
 //!
-//! Watches, writes and the Lease have a client each, with connections of its own, so that none
-//! waits behind another.
+//! Watches, writes, the Lease and reviews have a client each, with connections of its own, so that
+//! none waits behind another.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,9 @@ pub struct Clients {
     pub writes: Client,
     /// For the Lease.
     pub lease: Client,
+    /// For reviews of who may ask the endpoints. A standby makes them too, so no fence is before
+    /// them.
+    pub reviews: Client,
     /// The URL of the API server, for messages.
     pub server: String,
     /// The namespace of the pod that the process runs in; None where a kubeconfig is used.
@@ -80,6 +83,7 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
         watches: client(None)?,
         writes: client(fence)?,
         lease: client(None)?,
+        reviews: client(None)?,
         pod_namespace: in_pod.then(|| config.default_namespace.clone()),
         context_namespace: Some(config.default_namespace.clone())
             .filter(|namespace| !in_pod && namespace != "default"),
@@ -208,6 +212,24 @@ contexts:
             .expect("no such context")
             .to_string();
         assert!(error.contains("none"), "{error}");
+    }
+
+    /// A standby answers who may ask its endpoints, and so does a leader that cannot renew.
+    #[tokio::test]
+    async fn reviews_are_not_behind_the_fence_of_the_election_and_writes_are() {
+        let (_directory, access) = access(KUBECONFIG, None);
+        let fence = Fence::new(std::sync::Arc::new(|| jiff::Timestamp::now().into()));
+        let clients = clients(&access, Some(&fence)).await.expect("clients");
+        let send = async |client: &Client| {
+            let request = http::Request::post("/p").body(Vec::new()).expect("request");
+            let error = client
+                .request_text(request)
+                .await
+                .expect_err("nobody there");
+            format!("{error:?}")
+        };
+        assert!(send(&clients.writes).await.contains("Unsent"));
+        assert!(send(&clients.reviews).await.contains("refused"));
     }
 
     /// Over a real socket: the text of a refused connection comes from several crates, and must be

@@ -1,9 +1,9 @@
-//! `/metrics`, `/healthz` (or `/livez`) and `/readyz`, over HTTP.
+//! `/metrics`, `/healthz` (or `/livez`) and `/readyz`, over HTTP, or over TLS to whom the API
+//! server allows it ([`super::secure`]).
 //!
-//! Anybody who can reach the port may ask, so little can be asked and little can be blocked: one
-//! request a connection, without a body, done within [`PATIENCE`]. When there are too many
-//! connections the oldest is closed, so that a probe gets its answer however many clients send
-//! nothing.
+//! Anybody can reach the port, so little can be asked and little can be blocked: one request a
+//! connection, without a body, done within [`PATIENCE`]. When there are too many connections the
+//! oldest is closed, so that a probe gets its answer however many clients send nothing.
 
 use std::{
     collections::VecDeque,
@@ -23,18 +23,24 @@ use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     error::StartError,
-    monitor::{self, Monitor, Report},
+    monitor::{self, Monitor, Report, Weight},
+    secure::Secure,
 };
 
 /// The limit of a connection, from its beginning to its end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The time of a connection after which nothing is waited for any more: whoever is still there
+/// gets an answer, whatever it is.
+const ANSWER_BY: Duration = Duration::from_secs(9);
 
 /// The most connections at a time.
 const CONNECTIONS: usize = 64;
@@ -54,6 +60,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub struct Endpoints {
     listener: TcpListener,
     address: SocketAddr,
+    /// None for plain HTTP, where anybody may ask.
+    secure: Option<Secure>,
 }
 
 impl Endpoints {
@@ -66,7 +74,19 @@ impl Endpoints {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Endpoints { listener, address })
+        Ok(Endpoints {
+            listener,
+            address,
+            secure: None,
+        })
+    }
+
+    /// The same over TLS, to who may ask.
+    pub fn secured(self, secure: Secure) -> Endpoints {
+        Endpoints {
+            secure: Some(secure),
+            ..self
+        }
     }
 
     /// The address and port that are bound.
@@ -74,11 +94,31 @@ impl Endpoints {
         self.address
     }
 
+    /// How it is asked: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match &self.secure {
+            None => "http",
+            Some(_) => "https",
+        }
+    }
+
     /// Answers requests until `end`.
     pub async fn serve(self, monitor: Arc<Monitor>, end: impl Future<Output = ()>) {
         let mut end = std::pin::pin!(end);
         let mut connections = JoinSet::new();
         let mut oldest = VecDeque::new();
+        let mut upkeep = JoinSet::new();
+        if let Some(secure) = &self.secure {
+            let (certificate, checked) = (secure.certificate.clone(), secure.certificate.clone());
+            monitor.set_certificate(certificate.shown());
+            monitor.add_check("certificate", Weight::Informs, move || checked.check());
+            let monitor = monitor.clone();
+            upkeep.spawn(async move {
+                certificate
+                    .follow(|shown| monitor.set_certificate(shown))
+                    .await;
+            });
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -89,7 +129,11 @@ impl Endpoints {
                 Ok((stream, _)) => {
                     make_room(&mut oldest);
                     while connections.try_join_next().is_some() {}
-                    oldest.push_back(connections.spawn(answer(stream, monitor.clone())));
+                    oldest.push_back(connections.spawn(answer(
+                        stream,
+                        monitor.clone(),
+                        self.secure.clone(),
+                    )));
                 }
                 Err(why) => {
                     // Mostly the limit of open files is reached, and some of them will be closed.
@@ -116,10 +160,31 @@ fn make_room(oldest: &mut VecDeque<AbortHandle>) {
 }
 
 /// Answers the one request of a connection.
-async fn answer(stream: TcpStream, monitor: Arc<Monitor>) {
-    let service = service_fn(move |request: Request<_>| {
-        let response = respond(request.method(), request.uri(), &monitor);
-        async { Ok::<_, Infallible>(response) }
+async fn answer(stream: TcpStream, monitor: Arc<Monitor>, secure: Option<Secure>) {
+    let deadline = Instant::now() + ANSWER_BY;
+    let whole = async {
+        let Some(secure) = secure else {
+            return exchange(stream, monitor, None, deadline).await;
+        };
+        match secure.accept(stream).await {
+            Ok(Some(stream)) => exchange(stream, monitor, Some(secure), deadline).await,
+            Ok(None) => tracing::debug!("a connection to the endpoints was without TLS"),
+            Err(why) => tracing::debug!(%why, "a connection to the endpoints made no handshake"),
+        }
+    };
+    if timeout(PATIENCE, whole).await.is_err() {
+        tracing::debug!("a connection to the endpoints took too long");
+    }
+}
+
+/// Reads the request and writes the answer.
+async fn exchange<S>(stream: S, monitor: Arc<Monitor>, secure: Option<Secure>, deadline: Instant)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (monitor, secure) = (&monitor, &secure);
+    let service = service_fn(move |request: Request<_>| async move {
+        Ok::<_, Infallible>(respond(&request, monitor, secure.as_ref(), deadline).await)
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
@@ -127,15 +192,19 @@ async fn answer(stream: TcpStream, monitor: Arc<Monitor>) {
         .header_read_timeout(None)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    match timeout(PATIENCE, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(why)) => tracing::debug!(%why, "a connection to the endpoints broke"),
-        Err(_) => tracing::debug!("a connection to the endpoints took too long"),
+    if let Err(why) = connection.await {
+        tracing::debug!(%why, "a connection to the endpoints broke");
     }
 }
 
-fn respond(method: &Method, uri: &http::Uri, monitor: &Arc<Monitor>) -> Response<Full<Bytes>> {
+async fn respond<B>(
+    request: &Request<B>,
+    monitor: &Arc<Monitor>,
+    secure: Option<&Secure>,
+    deadline: Instant,
+) -> Response<Full<Bytes>> {
     type Ask = fn(&Arc<Monitor>, bool) -> Response<Full<Bytes>>;
+    let (method, uri) = (request.method(), request.uri());
     let ask: Ask = match uri.path() {
         "/metrics" => {
             |monitor, _| response(StatusCode::OK, monitor::CONTENT_TYPE, monitor.exposition())
@@ -154,6 +223,15 @@ fn respond(method: &Method, uri: &http::Uri, monitor: &Arc<Monitor>) -> Response
         let allowed = HeaderValue::from_static("GET, HEAD");
         refusal.headers_mut().insert(ALLOW, allowed);
         return refusal;
+    }
+    if let Some(secure) = secure {
+        // The answers above are the same for everybody: the API server need not be asked for them.
+        let verb = method.as_str().to_ascii_lowercase();
+        let access = &secure.access;
+        let allowed = access.check(request.headers(), &verb, uri.path(), deadline);
+        if let Err(refusal) = allowed.await {
+            return refusal.response();
+        }
     }
     let parameters = uri.query().unwrap_or("").split('&');
     let mut names = parameters.map(|p| p.split('=').next().unwrap_or(""));

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
+use super::secure::certificate::CertificateError;
+
 /// Why the controller, or a command that asks the cluster, cannot start. The text says what to do.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum StartError {
@@ -31,6 +33,19 @@ pub enum StartError {
         server: String,
         /// The client's error with its sources.
         why: String,
+    },
+    /// The endpoints have no certificate to show.
+    #[error("cannot serve the endpoints over TLS: {0}")]
+    Certificate(#[from] CertificateError),
+    /// One of two flags needs the other.
+    #[error("{given} is given without {missing}: {advice}")]
+    Incomplete {
+        /// The flag that is there.
+        given: &'static str,
+        /// The flag that is missing.
+        missing: &'static str,
+        /// What to do.
+        advice: &'static str,
     },
     /// The port of the endpoints cannot be bound.
     #[error(

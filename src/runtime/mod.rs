@@ -16,6 +16,7 @@ pub mod queue;
 pub mod read_error;
 pub mod rollout_defaults;
 pub mod run;
+pub mod secure;
 pub mod shared;
 mod status;
 pub mod sync;

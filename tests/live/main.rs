@@ -19,6 +19,8 @@ mod known_gap;
 mod openmetrics;
 mod process;
 mod referee;
+#[path = "../support/tls.rs"]
+mod tls;
 mod webhook;
 
 mod access;
@@ -41,6 +43,7 @@ mod hold;
 mod kubectl;
 mod lease_rules;
 mod metrics;
+mod metrics_secure;
 mod mutations;
 mod nodes;
 mod replicas;

@@ -6,6 +6,8 @@
 mod openmetrics;
 #[path = "../support/same.rs"]
 mod same;
+#[path = "../support/tls.rs"]
+mod tls;
 
 mod advice;
 mod binary;
@@ -39,6 +41,10 @@ mod plan_validate;
 mod readers;
 mod resources_cases;
 mod rollout_defaults;
+mod secure_access;
+mod secure_certificate;
+mod secure_start;
+mod secure_world;
 mod simulated;
 mod why;
 mod yaml;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use daemonset_controller::model::Time;
+use daemonset_controller::runtime::secure::certificate::Shown;
 use serde_json::json;
 
 use super::metrics::{document, metrics};
@@ -38,6 +40,11 @@ async fn the_document_lists_the_metrics_that_there_are_and_no_others() {
     );
     let a = start(&server, "a");
     seconds(30).await;
+    // Its endpoints, which are not served here, show a certificate.
+    a.monitor.set_certificate(Shown {
+        not_after: Some(Time::from_secs(1_800_000_000)),
+        current: true,
+    });
     let metrics = metrics(&a);
     let mut exposed = BTreeSet::new();
     for family in &metrics.families {

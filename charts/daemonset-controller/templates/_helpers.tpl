@@ -46,6 +46,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
+{{/* What the port speaks, which is its name too. */}}
+{{- define "daemonset-controller.scheme" -}}
+{{- ternary "https" "http" .Values.server.secure.enabled -}}
+{{- end -}}
+
 {{/* Where the Lease is: beside the controller, unless told otherwise. */}}
 {{- define "daemonset-controller.leaseNamespace" -}}
 {{- default .Release.Namespace .Values.leaderElection.resourceNamespace -}}
@@ -97,7 +102,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "daemonset-controller.probe" -}}
 httpGet:
   path: {{ .path }}
+  {{- if .server.secure.enabled }}
+  port: https
+  scheme: HTTPS
+  {{- else }}
   port: http
+  {{- end }}
   {{- if has .server.bindAddress (list "127.0.0.1" "::1") }}
   host: {{ .server.bindAddress | quote }}
   {{- end }}

@@ -2,6 +2,12 @@
 
 use crate::model::Key;
 
+/// Where it is asked whose token it is.
+pub const TOKEN_REVIEWS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
+
+/// Where it is asked what somebody may do.
+pub const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+
 /// A collection in a namespace.
 fn namespaced(group: &str, namespace: &str, plural: &str) -> String {
     format!("/{group}/namespaces/{namespace}/{plural}")

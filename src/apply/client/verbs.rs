@@ -59,6 +59,10 @@ pub enum Resource {
     Events,
     /// `coordination.k8s.io` Leases.
     Leases,
+    /// `authentication.k8s.io` TokenReviews.
+    TokenReviews,
+    /// `authorization.k8s.io` SubjectAccessReviews.
+    AccessReviews,
     /// Anything else.
     Other,
 }
@@ -77,6 +81,8 @@ impl Resource {
             Resource::PodResize => "pods/resize",
             Resource::Events => "events",
             Resource::Leases => "leases",
+            Resource::TokenReviews => "tokenreviews",
+            Resource::AccessReviews => "subjectaccessreviews",
             Resource::Other => "other",
         }
     }
@@ -105,6 +111,8 @@ pub fn of(method: &Method, path: &str) -> (Verb, Resource) {
         (Some("pods"), Some("resize")) => Resource::PodResize,
         (Some("events"), None) => Resource::Events,
         (Some("leases"), None) => Resource::Leases,
+        (Some("tokenreviews"), None) => Resource::TokenReviews,
+        (Some("subjectaccessreviews"), None) => Resource::AccessReviews,
         _ => Resource::Other,
     };
     let watches = query
@@ -198,6 +206,18 @@ mod tests {
                 paths::revision(&key),
                 "patch",
                 "controllerrevisions",
+            ),
+            (
+                Method::POST,
+                paths::TOKEN_REVIEWS.into(),
+                "create",
+                "tokenreviews",
+            ),
+            (
+                Method::POST,
+                paths::ACCESS_REVIEWS.into(),
+                "create",
+                "subjectaccessreviews",
             ),
             (Method::POST, events.into(), "create", "events"),
             (

@@ -115,6 +115,7 @@ impl Collector for Own {
             None,
             flag(monitor.rollout_defaults_valid.load(Ordering::Relaxed)),
         )?;
+        out.certificate(monitor)?;
         out.daemon_sets(monitor)?;
         out.watches(monitor)?;
         let requests = lock(&monitor.requests).clone();
@@ -161,6 +162,29 @@ impl Collector for Usual {
 struct Families<'e>(DescriptorEncoder<'e>);
 
 impl Families<'_> {
+    /// Nothing where the endpoints are served without TLS.
+    fn certificate(&mut self, monitor: &Monitor) -> fmt::Result {
+        let Some(shown) = *lock(&monitor.certificate) else {
+            return Ok(());
+        };
+        self.gauge(
+            "certificate_valid",
+            "0 while the files of the endpoints' certificate cannot be used, and the one from before is shown; else 1.",
+            None,
+            i64::from(shown.current),
+        )?;
+        let Some(end) = shown.not_after else {
+            return Ok(());
+        };
+        self.gauge(
+            "certificate_expiry_timestamp",
+            "Until when the endpoints' certificate is valid, since the Unix epoch.",
+            Some(Unit::Seconds),
+            // Dates before the epoch are no dates of certificates that anybody uses.
+            end.since(Time::default()).as_secs_f64(),
+        )
+    }
+
     /// A row for each DaemonSet that this process plans for.
     fn daemon_sets(&mut self, monitor: &Monitor) -> fmt::Result {
         let now = monitor.now();

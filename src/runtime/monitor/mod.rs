@@ -36,7 +36,7 @@ use crate::{
     plan::{Plan, rollout::progress::Progress},
 };
 
-use super::{pulse::Pulse, queue::Queue};
+use super::{pulse::Pulse, queue::Queue, secure::certificate::Shown};
 
 pub use exposition::CONTENT_TYPE;
 pub use health::{DEAD_WATCH, Report, STUCK_WORKER, Weight};
@@ -98,6 +98,8 @@ pub struct Monitor {
     leader: AtomicBool,
     conflict: AtomicBool,
     rollout_defaults_valid: AtomicBool,
+    /// The certificate of the endpoints; None where they are served without TLS.
+    certificate: Mutex<Option<Shown>>,
     kinds: [Mutex<Watched>; Kind::ALL.len()],
     requests: Mutex<BTreeMap<(Verb, Resource, &'static str), u64>>,
     /// Counts by action and cause.
@@ -133,6 +135,7 @@ impl Monitor {
             leader: AtomicBool::new(false),
             conflict: AtomicBool::new(false),
             rollout_defaults_valid: AtomicBool::new(true),
+            certificate: Mutex::default(),
             kinds: Kind::ALL.map(|_| Mutex::new(Watched::new(begun))),
             requests: Mutex::default(),
             actions: Mutex::new(actions.collect()),
@@ -179,6 +182,11 @@ impl Monitor {
     /// Whether the file with the cluster defaults could be used when it was last read.
     pub fn set_rollout_defaults_valid(&self, valid: bool) {
         self.rollout_defaults_valid.store(valid, Ordering::Relaxed);
+    }
+
+    /// The endpoints show this certificate.
+    pub fn set_certificate(&self, shown: Shown) {
+        *lock(&self.certificate) = Some(shown);
     }
 
     /// A DaemonSet was planned for, when the wall clock showed `at`.
