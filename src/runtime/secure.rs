@@ -4,7 +4,6 @@ pub mod access;
 pub mod always_allowed;
 pub mod bearer;
 pub mod certificate;
-mod der;
 pub mod expiry;
 mod flights;
 pub mod refusal;

@@ -6,42 +6,18 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use ring::{
-    rand::{SecureRandom, SystemRandom},
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 use crate::model::Time;
-
-use super::der::{
-    BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, UTC_TIME,
-    UTF8_STRING, bits, value, values,
-};
 
 /// How long a certificate is valid.
 pub const VALIDITY: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long before now its validity begins: clocks differ.
 const EARLIER: Duration = Duration::from_secs(3600);
-
-/// `ecdsa-with-SHA256`
-const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
-/// `id-ecPublicKey`
-const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
-/// `secp256r1`
-const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
-/// `id-at-commonName`
-const COMMON_NAME: &[u8] = &[0x55, 4, 3];
-/// `id-ce-keyUsage`
-const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
-/// `id-ce-subjectAltName`
-const ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
-/// `id-ce-basicConstraints`
-const CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
-/// `id-ce-extKeyUsage`
-const EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 37];
-/// `id-kp-serverAuth`
-const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 
 /// A certificate and its key, both in DER.
 pub struct SelfSigned {
@@ -53,88 +29,30 @@ pub struct SelfSigned {
 
 impl SelfSigned {
     /// A certificate with a new key for these names, of which the first is the subject's, and these
-    /// addresses, from now on.
+    /// addresses, from now on. A name that no certificate can hold is left out: nobody verifies it.
     pub fn new(names: &[String], addresses: &[IpAddr], now: Time) -> SelfSigned {
-        let random = SystemRandom::new();
-        let unlikely = "the operating system has random numbers";
-        let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
-        let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect(unlikely);
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &random).expect(unlikely);
-        let mut serial = [0; 16];
-        random.fill(&mut serial).expect(unlikely);
-        // A positive number of just this length.
-        serial[0] = serial[0] & 0x3f | 0x40;
-
-        let signed_with = value(SEQUENCE, &value(OID, ECDSA_SHA256));
+        let mut params = CertificateParams::default();
+        let since_1970 = |at: Time| date_time_ymd(1970, 1, 1) + at.since(Time::default());
+        params.not_before = since_1970(now - EARLIER);
+        params.not_after = since_1970(now + VALIDITY);
+        let mut subject = DistinguishedName::new();
         let name = names.first().map_or("", String::as_str);
-        let name = [value(OID, COMMON_NAME), value(UTF8_STRING, name.as_bytes())].concat();
-        let name = value(SEQUENCE, &value(SET, &value(SEQUENCE, &name)));
-        let public = [
-            values(SEQUENCE, &[&value(OID, EC_PUBLIC_KEY), &value(OID, P256)]),
-            bits(pair.public_key().as_ref()),
-        ];
-        let content = values(
-            SEQUENCE,
-            &[
-                // Version 3, counted from 0.
-                &value(0xa0, &value(INTEGER, &[2])),
-                &value(INTEGER, &serial),
-                &signed_with,
-                &name,
-                &values(SEQUENCE, &[&time(now - EARLIER), &time(now + VALIDITY)]),
-                &name,
-                &value(SEQUENCE, &public.concat()),
-                &value(0xa3, &extensions(names, addresses)),
-            ],
-        );
-        let signature = pair.sign(&random, &content).expect(unlikely);
+        subject.push(DnType::CommonName, name);
+        params.distinguished_name = subject;
+        let dns = names.iter().filter_map(|name| name.as_str().try_into().ok());
+        let ip = addresses.iter().map(|address| SanType::IpAddress(*address));
+        params.subject_alt_names = dns.map(SanType::DnsName).chain(ip).collect();
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().expect("the operating system has random numbers");
+        let certificate = params
+            .self_signed(&key)
+            .expect("a key can sign what it was made for");
         SelfSigned {
-            certificate: values(
-                SEQUENCE,
-                &[&content, &signed_with, &bits(signature.as_ref())],
-            ),
-            key: key.as_ref().to_vec(),
+            certificate: certificate.der().to_vec(),
+            key: key.serialize_der(),
         }
-    }
-}
-
-fn extensions(names: &[String], addresses: &[IpAddr]) -> Vec<u8> {
-    let critical = value(BOOLEAN, &[0xff]);
-    let extension = |of: &[u8], critical: &[u8], content: &[u8]| {
-        values(
-            SEQUENCE,
-            &[&value(OID, of), critical, &value(OCTET_STRING, content)],
-        )
-    };
-    let names = names.iter().map(|name| value(0x82, name.as_bytes()));
-    let addresses = addresses.iter().map(|address| match address {
-        IpAddr::V4(four) => value(0x87, &four.octets()),
-        IpAddr::V6(six) => value(0x87, &six.octets()),
-    });
-    let also: Vec<u8> = names.chain(addresses).flatten().collect();
-    values(
-        SEQUENCE,
-        &[
-            // No certificate authority.
-            &extension(CONSTRAINTS, &critical, &value(SEQUENCE, &[])),
-            // Of the first byte of the bits 7 are unused, and the first is digitalSignature.
-            &extension(KEY_USAGE, &critical, &value(BIT_STRING, &[7, 0x80])),
-            &extension(
-                EXTENDED_USAGE,
-                &[],
-                &value(SEQUENCE, &value(OID, SERVER_AUTH)),
-            ),
-            &extension(ALT_NAME, &[], &value(SEQUENCE, &also)),
-        ],
-    )
-}
-
-/// A time as RFC 5280 wants it: years of two digits until 2049.
-fn time(at: Time) -> Vec<u8> {
-    let text = at.timestamp().strftime("%Y%m%d%H%M%SZ").to_string();
-    match text.strip_prefix("20") {
-        Some(short) if short < "50" => value(UTC_TIME, short.as_bytes()),
-        _ => value(GENERALIZED_TIME, text.as_bytes()),
     }
 }
 
@@ -160,15 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_in_which_any_byte_is_wrong_is_read_or_not_and_ends_nothing() {
-        let made = SelfSigned::new(&["a".to_owned()], &[], Time::from_secs(1_800_000_000));
-        for at in 0..made.certificate.len() {
-            let mut damaged = made.certificate.clone();
-            for byte in 0..=u8::MAX {
-                damaged[at] = byte;
-                let _ = not_after(&damaged);
-            }
-        }
+    fn a_certificate_without_an_end_is_valid_for_as_long_as_the_clock_goes() {
+        let mut params = CertificateParams::default();
+        // What RFC 5280 has for no end.
+        params.not_after = date_time_ymd(9999, 12, 31) + Duration::from_secs(24 * 3600 - 1);
+        let key = KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        assert_eq!(not_after(made.der()), Some(jiff::Timestamp::MAX.into()));
     }
 
     #[test]
