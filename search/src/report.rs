@@ -11,17 +11,32 @@ use crate::tally::Tally;
 pub fn text(tally: &Tally, took: Duration, threads: usize) -> String {
     let mut text = String::new();
     let days = tally.elapsed.as_secs_f64() / 86_400.0;
-    let rate = rate(tally, took, threads);
+    let rate = |count| rate(count, took, threads);
     let _ = writeln!(
         text,
-        "{} histories in {:.1} s, {rate:.0} a minute a core: {} events, {} calls ({} of controllers), {} \
-         writes, {days:.1} days of virtual time",
+        "{} histories in {:.1} s: {} events, {} calls ({} of controllers), {} writes, {days:.1} days of virtual time",
         tally.histories,
         took.as_secs_f64(),
         tally.events(),
         tally.calls,
         tally.controllers_calls,
         tally.writes,
+    );
+    let _ = writeln!(
+        text,
+        "a minute a core: {:.0} histories, {:.0} events, {:.0} calls",
+        rate(tally.histories),
+        rate(tally.events()),
+        rate(tally.calls),
+    );
+    let each = |sum: f64| sum / tally.histories.max(1) as f64;
+    let _ = writeln!(
+        text,
+        "a history: {:.0} events, {:.0} calls, {:.0} writes, {:.0} s of virtual time",
+        each(tally.events() as f64),
+        each(tally.calls as f64),
+        each(tally.writes as f64),
+        each(tally.elapsed.as_secs_f64()),
     );
     let controllers = tally.controllers.iter();
     let controllers: Vec<String> = controllers.map(|(who, n)| format!("{who:?} {n}")).collect();
@@ -74,7 +89,9 @@ pub fn json(tally: &Tally, took: Duration, threads: usize) -> Value {
         "histories": tally.histories,
         "seconds": took.as_secs_f64(),
         "threads": threads,
-        "historiesPerMinutePerCore": rate(tally, took, threads),
+        "historiesPerMinutePerCore": rate(tally.histories, took, threads),
+        "eventsPerMinutePerCore": rate(tally.events(), took, threads),
+        "callsPerMinutePerCore": rate(tally.calls, took, threads),
         "events": tally.events(),
         "eventsByKind": steps,
         "skipped": tally.skipped,
@@ -88,7 +105,8 @@ pub fn json(tally: &Tally, took: Duration, threads: usize) -> Value {
     })
 }
 
-fn rate(tally: &Tally, took: Duration, threads: usize) -> f64 {
+/// How many of something there were a minute a core. It is real time: on a busy machine it is less.
+fn rate(count: usize, took: Duration, threads: usize) -> f64 {
     let core_minutes = took.as_secs_f64() / 60.0 * threads as f64;
-    tally.histories as f64 / core_minutes.max(f64::MIN_POSITIVE)
+    count as f64 / core_minutes.max(f64::MIN_POSITIVE)
 }

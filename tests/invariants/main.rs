@@ -8,6 +8,9 @@ mod support;
 #[path = "../support/robust/mod.rs"]
 mod robust_support;
 
+#[path = "../support/sweep.rs"]
+mod sweep;
+
 mod api;
 mod arbitrary;
 mod closed_loop;

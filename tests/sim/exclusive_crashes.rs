@@ -4,6 +4,7 @@
 use super::exclusive::*;
 use super::rollout::*;
 use super::rollout_crashes::Death;
+use super::sweep;
 use super::world::*;
 
 const NODES: usize = 2;
@@ -33,10 +34,12 @@ async fn dies_at(nth: usize, death: Death) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_leaves_no_gated_pod_behind() {
-    for death in [Death::Before, Death::After, Death::Stuck(700)] {
-        let mut nth = 0;
+    let deaths = [Death::Before, Death::After, Death::Stuck(700)];
+    for (turn, death) in deaths.into_iter().enumerate() {
+        let stride = sweep::stride(3);
+        let mut nth = turn % stride;
         while dies_at(nth, death).await {
-            nth += 1;
+            nth += stride;
         }
         assert!(nth >= 8, "only {nth} requests were tried");
     }

@@ -66,6 +66,8 @@ mod seeds;
 mod short_lived;
 mod status;
 mod stop;
+#[path = "../support/sweep.rs"]
+mod sweep;
 mod two;
 mod upkeep;
 mod window;

@@ -8,6 +8,7 @@ use daemonset_controller::model::control::COMPLETED;
 use serde_json::{Value, json};
 
 use super::rollout::*;
+use super::sweep;
 use super::world::*;
 
 /// When and how it dies.
@@ -102,16 +103,21 @@ async fn dies_at(nth: usize, death: Death, strategy: Value, keys: &Value) -> boo
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
-    for (strategy, death) in [
+    for (turn, (strategy, death)) in [
         (rolling(1, 0), Death::Before),
         (rolling(1, 0), Death::After),
         (rolling(1, 0), Death::Stuck(700)),
         (rolling(0, 1), Death::Before),
         (rolling(0, 1), Death::Stuck(700)),
-    ] {
-        let mut nth = 0;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // A part begins at another request each time, so that none is left out of all of them.
+        let stride = sweep::stride(3);
+        let mut nth = turn % stride;
         while dies_at(nth, death, strategy.clone(), &Value::Null).await {
-            nth += 1;
+            nth += stride;
         }
         assert!(nth >= 8, "only {nth} requests were tried");
     }
@@ -120,14 +126,18 @@ async fn a_crash_at_any_request_of_a_rollout_costs_no_more_than_the_rollout() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_request_of_a_rollout_by_eviction_replaces_no_pod_twice() {
     let keys = json!({"daemonset-controller.io/replace-by": "eviction"});
-    for (strategy, death) in [
+    for (turn, (strategy, death)) in [
         (rolling(1, 0), Death::Before),
         (rolling(1, 0), Death::After),
         (rolling(0, 1), Death::Stuck(700)),
-    ] {
-        let mut nth = 0;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stride = sweep::stride(3);
+        let mut nth = turn % stride;
         while dies_at(nth, death, strategy.clone(), &keys).await {
-            nth += 1;
+            nth += stride;
         }
         assert!(nth >= 8, "only {nth} requests were tried");
     }
@@ -138,13 +148,17 @@ async fn a_crash_at_any_request_of_a_rollout_by_eviction_replaces_no_pod_twice()
 async fn a_crash_at_any_request_of_a_staged_rollout_releases_nobody_early() {
     let key = |key: &str| format!("daemonset-controller.io/{key}");
     let keys = json!({(key("canary")): "1", (key("bake")): "2s", (key("budget")): "strict"});
-    for (strategy, death) in [
+    for (turn, (strategy, death)) in [
         (rolling(1, 0), Death::After),
         (rolling(0, 1), Death::Stuck(700)),
-    ] {
-        let mut nth = 0;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stride = sweep::stride(2);
+        let mut nth = turn % stride;
         while dies_at(nth, death, strategy.clone(), &keys).await {
-            nth += 1;
+            nth += stride;
         }
         assert!(nth >= 10, "only {nth} requests were tried");
     }

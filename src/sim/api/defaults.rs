@@ -87,18 +87,30 @@ fn pod_spec<'a>(resource: &Resource, object: &'a mut Value) -> Option<&'a mut Va
     }
 }
 
+/// The member that a write of this subresource never changes: it stays as it is stored.
+pub fn kept_member(resource: &Resource, subresource: &str) -> Option<&'static str> {
+    let kept = if subresource == "status" {
+        "spec"
+    } else {
+        "status"
+    };
+    resource.status.then_some(kept)
+}
+
 /// Makes an update of `old` of what was sent. A write of the status changes only the status and
 /// metadata, any other write does not change the status. `subresource` is empty or `status`.
 pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource: &str) {
     let of_status = subresource == "status";
-    if resource.status {
-        let kept = if of_status { "spec" } else { "status" };
+    if let Some(kept) = kept_member(resource, subresource) {
         copy(old, object, kept);
     }
-    if let Some(spec) = pod_spec(resource, object) {
+    // The spec of a pod or a DaemonSet that is stored is complete, and stays as it is.
+    let has_template = pod_spec(resource, object).is_some();
+    let is_kept = has_template && kept_member(resource, subresource) == Some("spec");
+    if !is_kept && let Some(spec) = pod_spec(resource, object) {
         gated::drop_from(spec);
     }
-    if object["spec"] == old["spec"] {
+    if is_kept || object["spec"] == old["spec"] {
         complete_rest(resource, object);
     } else {
         complete(resource, object);
@@ -119,11 +131,11 @@ pub fn update(resource: &Resource, object: &mut Value, old: &Value, subresource:
     if *resource == resource::DAEMON_SETS {
         let count = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str();
         let count: i64 = count.and_then(|c| c.parse().ok()).unwrap_or(0);
-        let changed = object["spec"]["template"] != old["spec"]["template"];
+        let changed = !is_kept && object["spec"]["template"] != old["spec"]["template"];
         let count = count + i64::from(changed);
         object["metadata"]["annotations"][TEMPLATE_GENERATION] = json!(count.to_string());
     }
-    if resource.generation && object["spec"] != old["spec"] {
+    if resource.generation && !is_kept && object["spec"] != old["spec"] {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
         object["metadata"]["generation"] = json!(generation + 1);
     }

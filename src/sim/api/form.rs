@@ -35,7 +35,7 @@ pub fn named_text(resource: &Resource, item: &str) -> String {
 /// An object as an answer has it: with `kind` and `apiVersion`, in the form of this resource.
 pub fn shown(resource: &Resource, object: &Value) -> Value {
     if *resource == resource::NEW_EVENTS {
-        named(resource, events::to_new(object))
+        named_as(resource, events::to_new(object))
     } else {
         shown_as_is(resource, object)
     }
@@ -43,10 +43,11 @@ pub fn shown(resource: &Resource, object: &Value) -> Value {
 
 /// As [`shown`], for an object that is already in the form of this resource.
 pub fn shown_as_is(resource: &Resource, object: &Value) -> Value {
-    named(resource, object.clone())
+    named_as(resource, object.clone())
 }
 
-fn named(resource: &Resource, mut object: Value) -> Value {
+/// An object, or a part of it, with `kind` and `apiVersion`.
+pub fn named_as(resource: &Resource, mut object: Value) -> Value {
     object["kind"] = resource.kind.into();
     object["apiVersion"] = resource.api_version().into();
     object

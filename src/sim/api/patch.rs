@@ -50,15 +50,27 @@ impl PatchKind {
     }
 }
 
+/// Reads a patch. A body that is not JSON is refused, whatever the kind of patch.
+pub fn read(patch: &[u8]) -> Result<Value> {
+    serde_json::from_slice(patch).map_err(|_| ApiStatus::bad_request("invalid JSON patch"))
+}
+
 /// Applies a patch to an object of this resource as it is stored.
 ///
 /// The outcome is what remains once the API server has decoded it into its type: members that are
 /// null are gone. Other members that the type does not have stay, and so do identity and version,
 /// which are checked later.
 pub fn apply(resource: &Resource, kind: PatchKind, original: Value, patch: &[u8]) -> Result<Value> {
-    // A body that is not JSON is refused first, whatever the kind of patch.
-    let patch: Value =
-        serde_json::from_slice(patch).map_err(|_| ApiStatus::bad_request("invalid JSON patch"))?;
+    apply_read(resource, kind, original, read(patch)?)
+}
+
+/// As [`apply`], with a patch that was [`read`].
+pub fn apply_read(
+    resource: &Resource,
+    kind: PatchKind,
+    original: Value,
+    patch: Value,
+) -> Result<Value> {
     let mut patched = match kind {
         PatchKind::Json => json::apply(original, patch)?,
         PatchKind::Merge => merge(original, patch)?,
@@ -69,7 +81,7 @@ pub fn apply(resource: &Resource, kind: PatchKind, original: Value, patch: &[u8]
         let raw = (*resource == CONTROLLER_REVISIONS)
             .then(|| members.remove("data"))
             .flatten();
-        read(members);
+        decode(members);
         members.extend(raw.map(|data| ("data".to_owned(), data)));
     }
     Ok(patched)
@@ -108,7 +120,7 @@ fn no_object(value: &Value) -> String {
 
 /// Does to members what decoding into a type does: null is absence, but the empty text in labels
 /// and annotations; directives that no merge consumed are unknown fields, which are dropped.
-fn read(members: &mut Object) {
+fn decode(members: &mut Object) {
     members.retain(|key, _| !key.starts_with('$'));
     for key in ["labels", "annotations"] {
         if let Some(Value::Object(texts)) = members.get_mut(key) {
@@ -118,13 +130,13 @@ fn read(members: &mut Object) {
         }
     }
     members.retain(|_, value| !value.is_null());
-    members.values_mut().for_each(read_value);
+    members.values_mut().for_each(decode_value);
 }
 
-fn read_value(value: &mut Value) {
+fn decode_value(value: &mut Value) {
     match value {
-        Value::Object(members) => read(members),
-        Value::Array(items) => items.iter_mut().for_each(read_value),
+        Value::Object(members) => decode(members),
+        Value::Array(items) => items.iter_mut().for_each(decode_value),
         _ => {}
     }
 }

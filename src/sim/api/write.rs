@@ -9,7 +9,7 @@ use super::body::{self, bare, read, without_nulls};
 use super::core::{Answer, Core, Moment};
 use super::fields::{copy, name, remove, text};
 use super::finalizers::can_be_removed;
-use super::form::{item, shown, shown_as_is, shown_text, stored};
+use super::form::{item, named_as, shown, shown_as_is, shown_text, stored};
 use super::patch::{self, PatchKind};
 use super::path::{Query, Target};
 use super::precondition::{check_namespace, precondition_failed};
@@ -191,7 +191,9 @@ pub fn patch(
     let Some(old) = old else {
         return Err(ApiStatus::not_found(resource, &target.name));
     };
-    let mut patched = patch::apply(resource, kind, shown_as_is(resource, &old), body)?;
+    let patch = patch::read(body)?;
+    let (original, left) = apart(resource, kind, &old, &patch);
+    let mut patched = patch::apply_read(resource, kind, original, patch)?;
     let of_another_kind = [
         ("kind", resource.kind.to_owned()),
         ("apiVersion", resource.api_version()),
@@ -199,6 +201,7 @@ pub fn patch(
     .iter()
     .any(|(field, wanted)| patched[*field] != wanted.as_str());
     if of_another_kind {
+        put_back(&mut patched, left);
         return Err(invalid_patch(
             &patched,
             &body::not_this_kind(resource, &patched),
@@ -207,11 +210,14 @@ pub fn patch(
     let unchanged = set_aside(&mut patched, &old);
     if let Err(why) = validate::check_types(resource, &patched) {
         put_back(&mut patched, unchanged);
+        put_back(&mut patched, left);
         return Err(invalid_patch(&patched, &why));
     }
     validate::fill_nulls(resource, &mut patched);
     let mut object = bare(validate::without_unknown(resource, patched));
     put_back(&mut object, unchanged);
+    let kept = defaults::kept_member(resource, target.subresource);
+    put_back(&mut object, left.filter(|(key, _)| kept != Some(&**key)));
     in_namespace(target, &mut object)?;
     if name(&object) != target.name {
         return Err(ApiStatus::bad_request(format!(
@@ -239,10 +245,37 @@ fn set_aside(patched: &mut Value, old: &Value) -> Vec<(String, Value)> {
     aside
 }
 
-fn put_back(object: &mut Value, members: Vec<(String, Value)>) {
+fn put_back(object: &mut Value, members: impl IntoIterator<Item = (String, Value)>) {
     if let Some(object) = object.as_object_mut() {
         object.extend(members);
     }
+}
+
+/// What a patch is applied to, and the members that it does not name and so leaves as they are: they
+/// are not read and checked again, which is most of the work. Of events all members are read,
+/// because some have a null there, and so are those that a list of operations or a directive may be
+/// about.
+fn apart<'a>(
+    resource: &Resource,
+    kind: PatchKind,
+    old: &'a Value,
+    patch: &Value,
+) -> (Value, impl Iterator<Item = (String, Value)> + use<'a>) {
+    let is_event = *resource == resource::EVENTS || *resource == resource::NEW_EVENTS;
+    let patch = patch.as_object().filter(|patch| {
+        let has_directive = patch.keys().any(|key| key.starts_with('$'));
+        kind != PatchKind::Json && !is_event && !has_directive
+    });
+    let members = || old.as_object().into_iter().flatten();
+    let is_named =
+        |key: &str| patch.is_none_or(|patch| key == "metadata" || patch.contains_key(key));
+    let named = members().filter(|(key, _)| is_named(key));
+    let named = named.map(|(key, value)| (key.clone(), value.clone()));
+    let left: Vec<_> = members().filter(|(key, _)| !is_named(key)).collect();
+    let left = left
+        .into_iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
+    (named_as(resource, named.collect()), left)
 }
 
 /// The refusal of a patch after which the object is no longer of this kind.
@@ -283,7 +316,8 @@ fn save(
     if !errors.is_empty() {
         return Err(ApiStatus::invalid(resource, &target.name, &errors));
     }
-    if object == **old {
+    // Most writes change the status.
+    if object.get("status") == old.get("status") && object == **old {
         return Ok(Answer::ok(shown_as_is(resource, old)));
     }
     if query.is_dry_run() {

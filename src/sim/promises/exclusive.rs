@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{self, is_gated, is_terminal, owner, said, target, text};
+use super::facts::{is_gated, is_terminal, owner, said, target, text};
 use super::past::Past;
 use super::promise::Promise;
 use super::step::Step;
+use crate::model::DaemonSet;
 use crate::sim::api::resource::{DAEMON_SETS, PODS};
 use crate::sim::api::store::Change;
 
@@ -27,12 +28,13 @@ impl Promise for Exclusive {
         "S9"
     }
 
-    fn see(&mut self, step: &Step<'_>, _: &Past) -> Vec<String> {
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
         let write = step.write;
         let object = &write.object;
-        if step.is_for(&DAEMON_SETS) {
+        if step.is_for(&DAEMON_SETS) && write.change != Change::Deleted {
             let uid = text(object, "uid");
-            if facts::read(object).is_some_and(|ds| ds.is_exclusive()) {
+            let read = past.set(uid).and_then(|set| set.read.as_ref());
+            if read.is_some_and(DaemonSet::is_exclusive) {
                 self.wanted.insert(uid.to_owned());
             } else {
                 self.wanted.remove(uid);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::facts::{self, hash, is_gated, is_live, is_terminal, owner, said, target, text};
+use super::facts::{hash, is_gated, is_live, is_terminal, owner, said, target, text};
 use super::past::Past;
 use super::promise::Promise;
 use super::step::Step;
@@ -37,10 +37,11 @@ impl Promise for OnePod {
         "S1"
     }
 
-    fn see(&mut self, step: &Step<'_>, _: &Past) -> Vec<String> {
+    fn see(&mut self, step: &Step<'_>, past: &Past) -> Vec<String> {
         let write = step.write;
-        if step.is_for(&DAEMON_SETS) {
-            let read = facts::read(&write.object);
+        if step.is_for(&DAEMON_SETS) && write.change != Change::Deleted {
+            let set = past.set(text(&write.object, "uid"));
+            let read = set.and_then(|set| set.read.as_ref());
             let surges = read.is_some_and(|ds| ds.update_strategy.allows_surge());
             // Once two were allowed, the create of the second may be under way.
             let known = self.surging.entry(text(&write.object, "uid").to_owned());

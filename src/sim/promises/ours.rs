@@ -37,8 +37,7 @@ impl Promise for Ours {
         let (object, kind) = (&*write.object, write.resource.kind);
         let before = write.before.as_deref();
         let wrong = if step.is_for(&DAEMON_SETS) {
-            let only_status =
-                before.is_some_and(|b| without(b, "status") == without(object, "status"));
+            let only_status = before.is_some_and(|b| is_same_without(b, object, "status"));
             (!only_status || write.change == Change::Deleted)
                 .then_some("more than its status is written")
         } else if !step.is_for(&PODS) && !step.is_for(&CONTROLLER_REVISIONS) {
@@ -67,20 +66,19 @@ impl Ours {
         if !self.is_ours(after) {
             return Some("nobody controls it");
         }
-        let same = without(before, "ownerReferences") == without(after, "ownerReferences");
+        let same = is_same_without(before, after, "ownerReferences");
         (!same).then_some("more is written than an adoption")
     }
 }
 
-/// An object without this field, at the top or in the metadata, and without its resourceVersion.
-fn without(object: &Value, field: &str) -> Value {
-    let mut object = object.clone();
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.remove("resourceVersion");
-        metadata.remove(field);
+/// Whether two states of an object differ in nothing but this field, at the top or in the metadata,
+/// and their resourceVersions.
+fn is_same_without(one: &Value, other: &Value, field: &str) -> bool {
+    fn rest<'a>(value: &'a Value, but: [&str; 2]) -> Vec<(&'a String, &'a Value)> {
+        let members = value.as_object().into_iter().flatten();
+        members.filter(|(key, _)| !but.contains(&&***key)).collect()
     }
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove(field);
-    }
-    object
+    let metadata = |object| rest(object, ["resourceVersion", field]);
+    rest(one, ["metadata", field]) == rest(other, ["metadata", field])
+        && metadata(&one["metadata"]) == metadata(&other["metadata"])
 }

@@ -233,6 +233,11 @@ impl Past {
             .extend(since.map(|since| Ready { until: None, since }));
     }
 
+    /// The DaemonSet as it is; None where it does not exist.
+    pub fn set(&self, uid: &str) -> Option<&Set> {
+        self.sets.get(uid)?.last()?.1.as_ref()
+    }
+
     /// The states of a DaemonSet since a moment, including the state at that moment.
     pub fn sets(&self, uid: &str, since: Duration) -> Vec<Option<&Set>> {
         self.sets

@@ -98,7 +98,11 @@ pub fn update(errors: &mut Errors, new: &Value, old: &Value) {
     }
     errors.immutable("metadata.name", new, old, "name");
     errors.immutable("metadata.namespace", new, old, "namespace");
-    common(errors, new);
+    // What is stored was checked when it came.
+    let checked = ["labels", "annotations", "ownerReferences"];
+    if checked.iter().any(|key| new[*key] != old[*key]) {
+        common(errors, new);
+    }
 }
 
 /// Checks the fields that no update may change. The server has these rules as declarations, and
