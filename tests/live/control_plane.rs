@@ -7,8 +7,10 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
 pub use crate::harness::components::{Options, free_port};
+use crate::harness::binaries;
 use crate::harness::configuration::write_kubeconfig;
 pub use crate::harness::control_plane::{BUILT_IN, ControlPlane};
+use crate::kubernetes::Kubernetes;
 use crate::process::Process;
 
 /// A component that tests may stop, continue or restart.
@@ -85,6 +87,23 @@ impl ControlPlane {
             *etcd = self.site.spawn_etcd();
         }
         self.site.wait_ready(&[]).await;
+    }
+
+    /// Replaces every component by that of another version, on the data of etcd and in the order of
+    /// an upgrade: etcd, API server, controller manager, scheduler.
+    pub async fn upgrade(&self, to: Kubernetes) {
+        let binaries = binaries::find(Some(&to.to_string()));
+        self.kill_api_server();
+        {
+            let mut etcd = self.etcd.lock().unwrap_or_else(PoisonError::into_inner);
+            etcd.kill();
+            *self.site.binaries.write().unwrap_or_else(PoisonError::into_inner) = binaries;
+            *etcd = self.site.spawn_etcd();
+        }
+        self.component(Component::ControllerManager).kill();
+        self.start_api_server().await;
+        *self.component(Component::ControllerManager) =
+            self.site.spawn_controller_manager(Options::default());
     }
 
     /// The process of a component; panics where there is none.

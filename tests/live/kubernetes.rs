@@ -1,0 +1,46 @@
+//! The version of Kubernetes under the tests, for what differs from one to the next. Each difference
+//! is named where it shows; `docs/compatibility.md` lists them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::control_plane::ControlPlane;
+
+/// A minor version of Kubernetes 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kubernetes(u8);
+
+/// The version of the recordings in `tests/data`, which the simulated API server follows.
+pub const NEWEST: Kubernetes = Kubernetes(37);
+
+impl Kubernetes {
+    /// The version that follows.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// Where recordings are that differ from those of the newest.
+    pub fn data(self, file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/kubernetes/{self}/{file}"))
+    }
+}
+
+impl fmt::Display for Kubernetes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1.{}", self.0)
+    }
+}
+
+impl ControlPlane {
+    /// The version that the API server's binary says it is.
+    pub fn kubernetes(&self) -> Kubernetes {
+        let output = Command::new(self.site.binary("kube-apiserver"))
+            .arg("--version")
+            .output()
+            .expect("kube-apiserver can be started");
+        let said = String::from_utf8_lossy(&output.stdout); // Kubernetes v1.37.1
+        let minor = said.split('.').nth(1).and_then(|minor| minor.parse().ok());
+        Kubernetes(minor.unwrap_or_else(|| panic!("no version: {said}")))
+    }
+}
