@@ -2,6 +2,7 @@
 //! is named where it shows; `docs/compatibility.md` lists them.
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +34,16 @@ impl fmt::Display for Kubernetes {
 }
 
 impl ControlPlane {
+    /// Says, past the test harness's capture, that a part of a test was not run on this version.
+    /// `docs/compatibility.md` lists them.
+    pub fn not_run(&self, why: &str) {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test").to_owned();
+        let line = format!("NOT RUN on {}: {test}: {why}\n", self.kubernetes());
+        let said = std::io::stderr().write_all(line.as_bytes());
+        said.expect("standard error can be written");
+    }
+
     /// The version that the API server's binary says it is.
     pub fn kubernetes(&self) -> Kubernetes {
         let output = Command::new(self.site.binary("kube-apiserver"))

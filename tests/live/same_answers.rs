@@ -20,7 +20,7 @@ use crate::differential::sequences;
 use crate::differential::simulated::simulated;
 use crate::differential::step::Sequence;
 use crate::kubernetes::NEWEST;
-use crate::recording::Recording;
+use crate::recording::{Recording, hide_addresses};
 
 /// Seeds that are not kept: what the recording may have missed. `API_ANSWERS_SEEDS=5000..5100`
 /// takes others.
@@ -57,7 +57,12 @@ async fn play(
     };
     let mut player = Player::new(client, pace, run);
     let answers = player.play(&sequence.steps).await;
-    Normal::new(&sequence.steps, player.names()).run(&sequence.steps, &answers)
+    let normal = Normal::new(&sequence.steps, player.names());
+    let mut answers = normal.run(&sequence.steps, &answers);
+    answers
+        .iter_mut()
+        .for_each(|answer| hide_addresses(&mut answer.body));
+    answers
 }
 
 /// What the real server answers, the same whenever it is asked.
@@ -150,7 +155,7 @@ async fn the_real_server_answers_as_recorded() {
         }
         let recording = Recording {
             kubernetes,
-            file: format!("api-answers-{file}"),
+            file: format!("api-answers-{file}.gz"),
             key: |row| format!("{} {}", row["sequence"], row["step"]),
         };
         problems.extend(recording.differences(&pairs.0, &pairs.1, record));
@@ -221,6 +226,9 @@ async fn sequences_that_are_not_recorded_get_the_same_answers() {
         ..Options::default()
     };
     let plane = ControlPlane::start("fresh-sequences", options).await;
+    if plane.kubernetes() < NEWEST {
+        return plane.not_run("the simulated server follows the newest");
+    }
     let client = plane.client("admin").await;
     let plays = fresh_seeds().map(|seed| {
         let client = client.clone();

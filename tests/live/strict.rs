@@ -95,7 +95,7 @@ async fn unknown_fields_are_those_of_the_real_server() {
     let record = std::env::var_os("RECORD_STRICT").is_some();
     let recording = Recording {
         kubernetes: plane.kubernetes(),
-        file: "strict.jsonl".to_owned(),
+        file: "strict.jsonl.gz".to_owned(),
         key: |row| row["case"].to_string(),
     };
     if record && recording.kubernetes == NEWEST {

@@ -148,7 +148,7 @@ async fn the_server_answers_as_recorded() {
     let record = std::env::var_os("RECORD_VALIDATION").is_some();
     let recording = Recording {
         kubernetes: plane.kubernetes(),
-        file: "validation.jsonl".to_owned(),
+        file: "validation.jsonl.gz".to_owned(),
         key: |case| format!("{} {} {}", case["case"], case["resource"], case["sent"]),
     };
     if record && recording.kubernetes == NEWEST {
