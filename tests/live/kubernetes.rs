@@ -15,10 +15,29 @@ pub struct Kubernetes(u8);
 /// The version of the recordings in `tests/data`, which the simulated API server follows.
 pub const NEWEST: Kubernetes = Kubernetes(37);
 
+/// Memory limits of a running pod may shrink (KEP-1287); templates are stored without
+/// `creationTimestamp: null`; schedulers do not name taints in messages any more.
+pub const V1_34: Kubernetes = Kubernetes(34);
+/// The API server looks at the node before it takes a resize (admission plugin `PodResizeValidator`).
+pub const V1_36: Kubernetes = Kubernetes(36);
+
 impl Kubernetes {
     /// The version that follows.
     pub fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+
+    /// A revision that was recorded with the newest version, as this one stores it.
+    pub fn template_of(self, revision: &str) -> String {
+        let (newer, older) = (
+            r#""$patch":"replace","metadata":{"#,
+            r#""$patch":"replace","metadata":{"creationTimestamp":null,"#,
+        );
+        assert!(revision.contains(newer), "there is no template: {revision}");
+        match self {
+            _ if self >= V1_34 => revision.to_owned(),
+            _ => revision.replace(newer, older),
+        }
     }
 
     /// Where recordings are that differ from those of the newest.
