@@ -6,8 +6,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-pub use crate::harness::components::{Options, free_port};
 use crate::harness::binaries;
+pub use crate::harness::components::{Options, free_port};
 use crate::harness::configuration::write_kubeconfig;
 pub use crate::harness::control_plane::{BUILT_IN, ControlPlane};
 use crate::kubernetes::Kubernetes;
@@ -89,15 +89,19 @@ impl ControlPlane {
         self.site.wait_ready(&[]).await;
     }
 
-    /// Replaces every component by that of another version, on the data of etcd and in the order of
-    /// an upgrade: etcd, API server, controller manager, scheduler.
+    /// Replaces every component by that of another version, on the data of etcd: first etcd, then
+    /// the API server, then the others.
     pub async fn upgrade(&self, to: Kubernetes) {
         let binaries = binaries::find(Some(&to.to_string()));
         self.kill_api_server();
         {
             let mut etcd = self.etcd.lock().unwrap_or_else(PoisonError::into_inner);
             etcd.kill();
-            *self.site.binaries.write().unwrap_or_else(PoisonError::into_inner) = binaries;
+            *self
+                .site
+                .binaries
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = binaries;
             *etcd = self.site.spawn_etcd();
         }
         self.component(Component::ControllerManager).kill();

@@ -1,5 +1,5 @@
-//! The version of Kubernetes under the tests, for what differs from one to the next. Each difference
-//! is named where it shows; `docs/compatibility.md` lists them.
+//! The version of Kubernetes under the tests, for what differs from one to the next. Each
+//! difference is named where it shows; `docs/compatibility.md` lists them.
 
 use std::fmt;
 use std::io::Write as _;
@@ -18,7 +18,8 @@ pub const NEWEST: Kubernetes = Kubernetes(37);
 /// Memory limits of a running pod may shrink (KEP-1287); templates are stored without
 /// `creationTimestamp: null`; schedulers do not name taints in messages any more.
 pub const V1_34: Kubernetes = Kubernetes(34);
-/// The API server looks at the node before it takes a resize (admission plugin `PodResizeValidator`).
+/// The API server looks at the node before it takes a resize (admission plugin
+/// `PodResizeValidator`).
 pub const V1_36: Kubernetes = Kubernetes(36);
 
 impl Kubernetes {

@@ -1,5 +1,5 @@
-//! Recordings of older servers. `tests/data` has what the newest says, whole; for each older version
-//! `tests/data/kubernetes` has the rows in which that one differs, and nothing else;
+//! Recordings of older servers. `tests/data` has what the newest says, whole; for each older
+//! version `tests/data/kubernetes` has the rows in which that one differs, and nothing else;
 //! `tests/server/older_versions.rs` says what they come to.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,16 +22,19 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// The rows in which `now` is not as recorded, in words. `newest` is the recording of the newest
-    /// version, row by row about the same as `now`. With `record` the file of an older version is
-    /// written anew instead.
+    /// The rows in which `now` is not as recorded, in words. `newest` is the recording of the
+    /// newest version, row by row about the same as `now`. With `record` the file of an older
+    /// version is written anew instead.
     pub fn differences(&self, newest: &[Value], now: &[Value], record: bool) -> Vec<String> {
         assert_eq!(now.len(), newest.len(), "to be recorded anew");
         let path = self.kubernetes.data(&self.file);
         let mut now = now.to_vec();
         now.iter_mut().for_each(hide_addresses);
         if record && self.kubernetes != NEWEST {
-            let rows = newest.iter().zip(&now).filter(|(newest, now)| newest != now);
+            let rows = newest
+                .iter()
+                .zip(&now)
+                .filter(|(newest, now)| newest != now);
             let lines: String = rows.map(|(_, now)| format!("{now}\n")).collect();
             fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
             let file = fs::File::create(&path).expect("the file can be written");

@@ -3,8 +3,8 @@
 //! schema has is known to us.
 //!
 //! With `RECORD_STRICT=1` the file is written anew from what it answers; for an older version than
-//! the newest, its own file of the rows in which it differs (`recording.rs`). A new row is a line of
-//! `case` and `sent`. `tests/server/strict.rs` holds our code against the file.
+//! the newest, its own file of the rows in which it differs (`recording.rs`). A new row is a line
+//! of `case` and `sent`. `tests/server/strict.rs` holds our code against the file.
 
 use std::path::Path;
 

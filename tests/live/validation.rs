@@ -2,10 +2,10 @@
 //! file says.
 //!
 //! With `RECORD_VALIDATION=1` the file is written anew from what it answers; for an older version
-//! than the newest, its own file of the cases in which it differs (`recording.rs`). A new case is a line
-//! of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is one,
-//! `sent`, and for updates `old`: the object as it is first created, and `deleted` where it is to
-//! be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
+//! than the newest, its own file of the cases in which it differs (`recording.rs`). A new case is a
+//! line of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is
+//! one, `sent`, and for updates `old`: the object as it is first created, and `deleted` where it is
+//! to be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
 
 use std::path::Path;
 

@@ -74,7 +74,11 @@ async fn the_server_says_what_was_recorded() {
         }
         verdicts.push((name, message));
     }
-    let refused = |base: &str| verdicts.iter().any(|(name, said)| *name == base && !said.is_empty());
+    let refused = |base: &str| {
+        verdicts
+            .iter()
+            .any(|(name, said)| *name == base && !said.is_empty())
+    };
     let mut asked = mutations::all(&bases);
     asked.retain(|mutation| !refused(&mutation.base));
     let now = ask_all(&client, &bases, asked).await;

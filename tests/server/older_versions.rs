@@ -1,7 +1,7 @@
 //! What API servers of older versions answer otherwise than the newest, which the simulated one
-//! follows: `tests/data/kubernetes` has a folder for each that was recorded (`tests/live` wrote them
-//! with `LIVE_KUBERNETES=1.33` and a `RECORD_...` variable). Codes differ in few ways, none of which
-//! a decision depends on; `docs/compatibility.md` lists them, with the number of rows.
+//! follows: `tests/data/kubernetes` has a folder for each that was recorded (`tests/live` wrote
+//! them with `LIVE_KUBERNETES=1.33` and a `RECORD_...` variable). Codes differ in few ways, none of
+//! which a decision depends on; `docs/compatibility.md` lists them, with the number of rows.
 
 use std::collections::BTreeMap;
 use std::io::read_to_string;

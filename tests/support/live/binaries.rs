@@ -26,10 +26,7 @@ pub fn find(version: Option<&str>) -> PathBuf {
     let dir = match std::env::var_os("KUBEBUILDER_ASSETS") {
         Some(dir) => PathBuf::from(dir),
         None => {
-            let output = Command::new(&script)
-                .args(version)
-                .arg("--where")
-                .output();
+            let output = Command::new(&script).args(version).arg("--where").output();
             let output =
                 output.unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
             let said = String::from_utf8_lossy(&output.stderr);
