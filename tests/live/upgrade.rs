@@ -124,6 +124,14 @@ async fn expect_one_roll(judge: Judge, referee: Referee) {
 /// bytes have a `creationTimestamp: null`, and replaces every pod (kubernetes/kubernetes#134773 was
 /// mended for StatefulSets only). That it still does so is what this holds: the documents say it.
 async fn it_forgets_its_revisions(lab: &Lab, before: &BTreeMap<String, (i64, String)>) {
+    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_daemonset-controller"))
+        .args(["handback", "--check", "--kubeconfig"])
+        .arg(lab.plane.kubeconfig("admin"))
+        .output()
+        .expect("it can be started");
+    let said = String::from_utf8_lossy(&checked.stdout);
+    let names_it = said.contains("it would replace all pods of upgrade/agent");
+    assert!(checked.status.code() == Some(1) && names_it, "{said}");
     let _theirs = lab.plane.start_built_in();
     lab.until("a third revision", SOON, async || {
         let now = revisions(lab).await;
