@@ -24,9 +24,9 @@ replay seed *args:
 fuzz seconds *targets:
     fuzz/run.sh {{seconds}} {{targets}}
 
-# Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go).
-control-plane:
-    tests/control-plane/build.sh
+# Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl for the live tests (needs Go): just control-plane 1.34
+control-plane version='':
+    tests/control-plane/build.sh {{version}}
 
 # What kubectl, Helm, Flux and Argo CD say of a DaemonSet's status, against the record; just readers --record (needs Go).
 readers how='--check':
@@ -43,6 +43,14 @@ picture:
 # The tests against a real control plane; a word narrows them down: just live crashes
 live *words: control-plane
     cargo test --release --features live --test live -- --test-threads=2 {{words}}
+
+# The same on another version of Kubernetes: just live-on 1.34 takeover
+live-on version *words: (control-plane version)
+    LIVE_KUBERNETES={{version}} cargo test --release --features live --test live -- --test-threads=2 {{words}}
+
+# A roll across an upgrade of the control plane, with handovers before and after it: just live-upgrade 1.33 1.34
+live-upgrade from to: (control-plane from) (control-plane to)
+    LIVE_KUBERNETES={{from}} LIVE_UPGRADE={{to}} cargo test --release --features live --test live -- --ignored upgrade::
 
 # The same with the built-in controller in our place, to see which of two is wrong.
 live-built-in *words: control-plane

@@ -7,9 +7,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use crate::harness::binaries;
 pub use crate::harness::components::{Options, free_port};
 use crate::harness::configuration::write_kubeconfig;
 pub use crate::harness::control_plane::{BUILT_IN, ControlPlane};
+use crate::kubernetes::Kubernetes;
 use crate::process::Process;
 
 /// A component that tests may stop, continue or restart.
@@ -87,6 +89,27 @@ impl ControlPlane {
             *etcd = self.site.spawn_etcd();
         }
         self.site.wait_ready(&[]).await;
+    }
+
+    /// Replaces every component by that of another version, on the data of etcd: first etcd, then
+    /// the API server, then the others.
+    pub async fn upgrade(&self, to: Kubernetes) {
+        let binaries = binaries::find(Some(&to.to_string()));
+        self.kill_api_server();
+        {
+            let mut etcd = self.etcd.lock().unwrap_or_else(PoisonError::into_inner);
+            etcd.kill();
+            *self
+                .site
+                .binaries
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = binaries;
+            *etcd = self.site.spawn_etcd();
+        }
+        self.component(Component::ControllerManager).kill();
+        self.start_api_server().await;
+        *self.component(Component::ControllerManager) =
+            self.site.spawn_controller_manager(Options::default());
     }
 
     /// The process of a component; panics where there is none.

@@ -15,9 +15,11 @@ mod differential;
 #[path = "../support/live/mod.rs"]
 mod harness;
 mod known_gap;
+mod kubernetes;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
 mod process;
+mod recording;
 mod referee;
 #[path = "../support/tls.rs"]
 mod tls;
@@ -61,6 +63,7 @@ mod takeover;
 mod trace;
 mod two;
 mod two_rollout;
+mod upgrade;
 mod upkeep;
 mod validation;
 mod validation_corpus;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Lab, SOON, name_of, node_of, same};
 use crate::controller::{Controller, built_in};
+use crate::kubernetes::{V1_34, V1_36};
 
 const KEY: &str = "daemonset-controller.io/resources";
 
@@ -77,8 +78,14 @@ async fn pods_have_their_class_are_resized_in_place_and_handed_back_as_they_are(
         json!({ "cpu": "10m", "memory": "10Mi" })
     );
 
-    // In place, up and down.
-    for memory in ["300Mi", "100Mi"] {
+    // In place, up and down; before 1.34 the API server lets memory limits only grow.
+    let shrinks = lab.plane.kubernetes() >= V1_34;
+    let [second, third] = if shrinks {
+        ["300Mi", "100Mi"]
+    } else {
+        ["250Mi", "300Mi"]
+    };
+    for memory in [second, third] {
         set_rules(&lab, memory).await;
         until_limits(&lab, &[memory, memory, "400Mi"]).await;
         assert_eq!(uids(&seen(&lab).await), uids(&first), "the same pods");
@@ -88,21 +95,33 @@ async fn pods_have_their_class_are_resized_in_place_and_handed_back_as_they_are(
         let marks = pods
             .iter()
             .filter_map(|p| p.metadata.annotations.as_ref()?.get(KEY));
-        let mark = r#"{"c":{"limits":{"memory":"100Mi"}}}"#;
-        same(marks.map(String::as_str).collect::<Vec<_>>(), vec![mark; 2])
+        let mark = format!(r#"{{"c":{{"limits":{{"memory":"{third}"}}}}}}"#);
+        same(marks.cloned().collect::<Vec<_>>(), vec![mark; 2])
     })
     .await;
 
-    // What the node does not have is refused, said, and stands in nobody's way.
-    let all = json!({ "memory": "900Ti" });
-    set_resources(&lab, json!({ "requests": all, "limits": all })).await;
-    lab.until("the refusal is told", 2 * SOON, async || {
-        same(lab.events("FailedResize").await.is_empty(), true)
-            .map_or_else(|_| Ok(()), |()| Err("none".to_owned()))
-    })
-    .await;
-    set_rules(&lab, "150Mi").await;
-    until_limits(&lab, &["150Mi", "150Mi", "400Mi"]).await;
+    // What the API server refuses is said, and stands in nobody's way: memory that the node does
+    // not have, from 1.36 on; before 1.34 limits that shrink. Between them it takes both.
+    let refused = if lab.plane.kubernetes() >= V1_36 {
+        Some(json!({ "requests": { "memory": "900Ti" }, "limits": { "memory": "900Ti" } }))
+    } else if !shrinks {
+        Some(json!({ "limits": { "memory": "100Mi" } }))
+    } else {
+        lab.plane.not_run("a resize that the API server refuses");
+        None
+    };
+    if let Some(refused) = refused {
+        set_resources(&lab, refused).await;
+        lab.until("the refusal is told", 2 * SOON, async || {
+            same(lab.events("FailedResize").await.is_empty(), true)
+                .map_or_else(|_| Ok(()), |()| Err("none".to_owned()))
+        })
+        .await;
+        until_limits(&lab, &[third, third, "400Mi"]).await;
+    }
+    let last = if shrinks { "150Mi" } else { "350Mi" };
+    set_rules(&lab, last).await;
+    until_limits(&lab, &[last, last, "400Mi"]).await;
 
     // Handed back, nothing is restarted; handed to us again neither.
     ours.terminate(Duration::from_secs(10))
@@ -113,7 +132,7 @@ async fn pods_have_their_class_are_resized_in_place_and_handed_back_as_they_are(
     lab.until_covered("agent", 4, SOON).await;
     let handed_back = seen(&lab).await;
     assert_eq!(uids(&handed_back)[..3], uids(&first), "handed back");
-    assert_eq!(handed_back[0].2["limits"]["memory"], "150Mi");
+    assert_eq!(handed_back[0].2["limits"]["memory"], last);
     drop(theirs);
     let mut ours = Controller::start(&lab);
     lab.add_nodes(5..=5).await;

@@ -1,10 +1,11 @@
 //! The requests of `tests/data/validation.jsonl` against a real API server: it must answer as the
 //! file says.
 //!
-//! With `RECORD_VALIDATION=1` the file is written anew from what it answers. A new case is a line
-//! of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is one,
-//! `sent`, and for updates `old`: the object as it is first created, and `deleted` where it is to
-//! be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
+//! With `RECORD_VALIDATION=1` the file is written anew from what it answers; for an older version
+//! than the newest, its own file of the cases in which it differs (`recording.rs`). A new case is a
+//! line of `case`, `group`, `resource`, `verb` (`create` or `update`), `subresource` where there is
+//! one, `sent`, and for updates `old`: the object as it is first created, and `deleted` where it is
+//! to be deleted then. `tests/server/validation.rs` holds the simulated server against the file.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::control_plane::{Component, ControlPlane, Options};
+use crate::kubernetes::NEWEST;
+use crate::recording::Recording;
 
 const FILE: &str = "tests/data/validation.jsonl";
 /// Fields that the server sets, with values that no test can know.
@@ -132,20 +135,27 @@ async fn the_server_answers_as_recorded() {
     let client = plane.client("admin").await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let lines = std::fs::read_to_string(&path).expect("the file can be read");
-    let (mut answers, mut wrong) = (String::new(), Vec::new());
-    for line in lines.lines() {
-        let case: Value = serde_json::from_str(line).expect("a line is JSON");
-        let answer = ask(&client, &case).await;
-        if answer != case {
-            wrong.push(format!("file   {case}\nserver {answer}"));
-        }
-        answers += &format!("{answer}\n");
+    let cases = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"));
+    let cases: Vec<Value> = cases.collect();
+    let mut answers = Vec::new();
+    for case in &cases {
+        answers.push(ask(&client, case).await);
     }
     plane.resume(Component::Scheduler);
     plane.resume(Component::ControllerManager);
-    if std::env::var_os("RECORD_VALIDATION").is_some() {
-        std::fs::write(&path, answers).expect("the file can be written");
+    let record = std::env::var_os("RECORD_VALIDATION").is_some();
+    let recording = Recording {
+        kubernetes: plane.kubernetes(),
+        file: "validation.jsonl.gz".to_owned(),
+        key: |case| format!("{} {} {}", case["case"], case["resource"], case["sent"]),
+    };
+    if record && recording.kubernetes == NEWEST {
+        let lines: String = answers.iter().map(|answer| format!("{answer}\n")).collect();
+        std::fs::write(&path, lines).expect("the file can be written");
     } else {
+        let wrong = recording.differences(&cases, &answers, record);
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
 }

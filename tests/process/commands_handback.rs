@@ -78,6 +78,40 @@ fn a_check_passes_where_nothing_is_held() {
 }
 
 #[test]
+fn a_check_names_daemon_sets_whose_revision_an_older_api_server_wrote() {
+    let cluster = Cluster::updating(json!({}));
+    cluster.complete();
+    let set = cluster.agent();
+    let mut template = set["spec"]["template"].clone();
+    template["metadata"]["creationTimestamp"] = Value::Null;
+    let path = format!("{REVISIONS}/agent-bbbb");
+    let (code, _) = cluster.send("DELETE", &path, "application/json", &json!({}));
+    assert_eq!(code, 200);
+    cluster.revision(&set, "bbbb", 2, template, true);
+    let answer = cluster.run(&["handback", "--check", "-o", "json"]);
+    assert_eq!(answer.code, 1, "{}{}", answer.stdout, answer.stderr);
+    let handback = valid("handback", &answer.stdout);
+    let agent = &handback["daemonSets"][0];
+    assert_eq!(
+        (&agent["rollsOut"], &agent["held"], &agent["old"]),
+        (&json!(true), &json!(0), &json!(4))
+    );
+    let note = "the current revision is one of Kubernetes 1.33 or older, which the built-in controller of later \
+                versions does not know again: it would replace all pods of logging/agent; after the next change of \
+                the template it would not";
+    assert_eq!(handback["notes"], json!([note]));
+
+    let on_delete =
+        json!({ "spec": { "updateStrategy": { "type": "OnDelete", "rollingUpdate": null } } });
+    cluster.patch(
+        "/apis/apps/v1/namespaces/logging/daemonsets/agent",
+        on_delete,
+    );
+    let answer = cluster.run(&["handback", "--check"]);
+    assert_eq!(answer.code, 0, "{}", answer.stdout);
+}
+
+#[test]
 fn a_check_says_what_becomes_of_pods_made_by_rules_of_resources() {
     let rules = r#"[{"nodes": "pool=edge", "containers": {"agent": {"limits": {"cpu": "1"}}}}]"#;
     let mut keys = held();

@@ -17,6 +17,7 @@ mod defaults;
 mod host_ports;
 mod kubelet_recordings;
 mod kubelets;
+mod older_versions;
 mod strategic_merge;
 mod strict;
 mod validation;

@@ -39,7 +39,9 @@ impl SelfSigned {
         let name = names.first().map_or("", String::as_str);
         subject.push(DnType::CommonName, name);
         params.distinguished_name = subject;
-        let dns = names.iter().filter_map(|name| name.as_str().try_into().ok());
+        let dns = names
+            .iter()
+            .filter_map(|name| name.as_str().try_into().ok());
         let ip = addresses.iter().map(|address| SanType::IpAddress(*address));
         params.subject_alt_names = dns.map(SanType::DnsName).chain(ip).collect();
         params.is_ca = IsCa::ExplicitNoCa;

@@ -133,7 +133,6 @@ pub struct Case {
 
 impl Case {
     /// The case as a line.
-    #[allow(dead_code)] // only the live tests write
     pub fn to_json(&self) -> Value {
         let mut line = json!({"base": self.mutation.base, "path": self.mutation.path});
         if let Some(value) = &self.mutation.value {

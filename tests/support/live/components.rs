@@ -1,26 +1,18 @@
-//! The processes of a control plane: their binaries, flags and ports.
-//!
-//! The binaries come from `KUBEBUILDER_ASSETS` where that is set, else from
-//! `tests/control-plane/build.sh`.
+//! The processes of a control plane: their flags and ports.
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use super::binaries;
 use super::configuration::kubeconfig_path;
 use super::process::{Process, scratch_dir};
 
-const BINARIES: &[&str] = &[
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubectl",
-];
 /// How long a component may take to come up on a busy machine.
 const START: Duration = Duration::from_secs(90);
 
@@ -44,8 +36,8 @@ pub struct Options {
 
 /// Where the processes of one control plane have their binaries, files and ports.
 pub struct Site {
-    /// Directory of the binaries.
-    pub binaries: PathBuf,
+    /// Directory of the binaries; an upgrade changes it.
+    pub binaries: RwLock<PathBuf>,
     /// Directory of logs, kubeconfigs, certificates and data.
     pub dir: PathBuf,
     /// Address and port of the API server.
@@ -61,7 +53,7 @@ impl Site {
     pub fn new(name: &str, options: Options) -> Self {
         Self {
             real_nodes: options.real_nodes,
-            binaries: find_binaries(),
+            binaries: RwLock::new(binaries::find(binaries::asked().as_deref())),
             dir: scratch_dir(name),
             api: SocketAddrV4::new(
                 options.real_nodes.unwrap_or(Ipv4Addr::LOCALHOST),
@@ -72,12 +64,18 @@ impl Site {
         }
     }
 
+    /// The path of a binary.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        let binaries = self.binaries.read().unwrap_or_else(PoisonError::into_inner);
+        binaries.join(name)
+    }
+
     /// Starts etcd, on the data that it left when it ran before.
     pub fn spawn_etcd(&self) -> Process {
         let (port, peer_port) = (self.etcd_port, self.etcd_peer_port);
         Process::spawn(
             "etcd",
-            Command::new(self.binaries.join("etcd")).args([
+            Command::new(self.binary("etcd")).args([
                 format!("--data-dir={}", self.dir.join("etcd").display()),
                 format!("--listen-client-urls=http://127.0.0.1:{port}"),
                 format!("--advertise-client-urls=http://127.0.0.1:{port}"),
@@ -95,7 +93,7 @@ impl Site {
     pub fn spawn_api_server(&self) -> Process {
         let (port, etcd_port) = (self.api.port(), self.etcd_port);
         let file = |name: &str| self.dir.join(name).display().to_string();
-        let mut command = Command::new(self.binaries.join("kube-apiserver"));
+        let mut command = Command::new(self.binary("kube-apiserver"));
         if let Some(address) = self.real_nodes {
             command.args([
                 "--bind-address=0.0.0.0".to_owned(),
@@ -146,7 +144,7 @@ impl Site {
     pub fn spawn_scheduler(&self) -> Process {
         Process::spawn(
             "kube-scheduler",
-            Command::new(self.binaries.join("kube-scheduler")).args([
+            Command::new(self.binary("kube-scheduler")).args([
                 format!(
                     "--kubeconfig={}",
                     kubeconfig_path(&self.dir, "system:kube-scheduler").display()
@@ -198,7 +196,7 @@ impl Site {
     }
 
     fn controller_manager_command(&self) -> Command {
-        let mut command = Command::new(self.binaries.join("kube-controller-manager"));
+        let mut command = Command::new(self.binary("kube-controller-manager"));
         command.args([
             format!(
                 "--kubeconfig={}",
@@ -264,31 +262,6 @@ pub async fn client(kubeconfig: &Path) -> kube::Client {
         .expect("the kubeconfig is complete");
     config.default_retry = false;
     kube::Client::try_from(config).expect("a client can be made")
-}
-
-fn find_binaries() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
-    let dir = match std::env::var_os("KUBEBUILDER_ASSETS") {
-        Some(dir) => PathBuf::from(dir),
-        None => {
-            let output = Command::new(&script).arg("--where").output();
-            let output =
-                output.unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
-            PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
-        }
-    };
-    let missing: Vec<_> = BINARIES
-        .iter()
-        .filter(|name| !dir.join(name).exists())
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "\n\nNo control plane to test against: {missing:?} not in {}.\nBuild it with `just control-plane` (or {}), \
-         which needs Go and takes some minutes,\nor set KUBEBUILDER_ASSETS to a directory that holds {BINARIES:?}.\n\n",
-        dir.display(),
-        script.display(),
-    );
-    dir
 }
 
 /// A port on which nobody listens, below those that the system gives to outgoing connections.

@@ -117,7 +117,7 @@ impl ControlPlane {
 
     /// Runs kubectl as admin with `input` as its standard input.
     pub async fn kubectl_in(&self, args: &[&str], input: &str) -> Answer {
-        let mut child = tokio::process::Command::new(self.site.binaries.join("kubectl"))
+        let mut child = tokio::process::Command::new(self.site.binary("kubectl"))
             .args(args)
             .env("KUBECONFIG", self.kubeconfig("admin"))
             .env("HOME", &self.site.dir)

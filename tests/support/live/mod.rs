@@ -3,6 +3,7 @@
 //! nothing here is unused in either.
 
 pub mod audit;
+pub mod binaries;
 pub mod components;
 pub mod configuration;
 pub mod control_plane;

@@ -132,6 +132,7 @@ async fn look(
             handback.add(report);
         }
     }
+    handback.notes.extend(handback.about_forgotten());
     handback.notes.extend(handback.about_resources());
     handback.notes.extend(loaded.notes);
     Ok(handback)

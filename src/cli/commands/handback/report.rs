@@ -13,7 +13,7 @@ use crate::{
         },
         plan::report::ObjectName,
     },
-    model::{Snapshot, Time, Verdicts},
+    model::{Snapshot, Time, UpdateStrategy, Verdicts},
     plan::{self, Create, HoldRule, Plan, Progress, eligibility::Eligibility},
 };
 
@@ -60,6 +60,9 @@ pub struct DaemonSetReport {
     /// The pods that have our scheduling gate, which nobody else removes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gated: Vec<String>,
+    /// Whether the built-in controller would not know the current revision again; a note says so.
+    #[serde(skip)]
+    pub is_forgotten: bool,
 }
 
 /// Pods that the built-in controller would create and delete at once.
@@ -103,6 +106,7 @@ impl DaemonSetReport {
         let (conditions, _) = ours::conditions(object);
         // Its rollout waits, and the plan made here does not know why.
         let unexplained = keys::unexplained(object, ds.control.as_deref());
+        let is_forgotten = is_forgotten(snapshot);
         let message = unexplained.as_deref().map_or(message, keys::note);
         DaemonSetReport {
             daemon_set: ObjectName {
@@ -113,15 +117,19 @@ impl DaemonSetReport {
             message,
             keys: keys::in_force(object, ds.control.as_deref()),
             held,
-            rolls_out: held > 0 || differ(with, &without) || unexplained.is_some(),
+            rolls_out: held > 0 || differ(with, &without) || unexplained.is_some() || is_forgotten,
             at_once: AtOnce {
                 create: without.creates.len(),
                 delete: without.deletes.len(),
             },
-            old: old(&without),
+            old: match is_forgotten {
+                true => live(snapshot),
+                false => old(&without),
+            },
             conditions: conditions.into_iter().map(str::to_owned).collect(),
             recorded: mine.map(|r| r.key.name.to_string()).collect(),
             gated: gated(snapshot),
+            is_forgotten,
         }
     }
 
@@ -130,6 +138,29 @@ impl DaemonSetReport {
         let wrote = !self.conditions.is_empty() || !self.recorded.is_empty();
         self.rolls_out || wrote || !self.gated.is_empty()
     }
+}
+
+/// Whether the built-in controller would replace all pods although the template is the same. It
+/// compares the bytes of revisions, and API servers up to 1.33 wrote a `creationTimestamp: null`
+/// into them that later ones leave out.
+fn is_forgotten(snapshot: &Snapshot<'_>) -> bool {
+    let ds = snapshot.daemon_set;
+    let mine = || {
+        let revisions = snapshot.revisions.iter();
+        revisions.filter(|revision| revision.controller.is(&ds.uid))
+    };
+    matches!(ds.update_strategy, UpdateStrategy::RollingUpdate { .. })
+        && mine().all(|revision| revision.data != ds.revision_data)
+        && mine()
+            .any(|revision| revision.data_without_timestamp == ds.revision_data_without_timestamp)
+}
+
+/// The live pods of the DaemonSet.
+fn live(snapshot: &Snapshot<'_>) -> usize {
+    let uid = &snapshot.daemon_set.uid;
+    let pods = snapshot.pods.iter();
+    pods.filter(|pod| pod.controller.is(uid) && pod.is_live())
+        .count()
 }
 
 /// The pods of the DaemonSet that have our scheduling gate, by name.
@@ -179,6 +210,22 @@ impl Handback {
     pub fn add(&mut self, report: DaemonSetReport) {
         self.rolls_out |= report.rolls_out;
         self.daemon_sets.push(report);
+    }
+
+    /// The note about revisions that the built-in controller would not know again.
+    pub fn about_forgotten(&self) -> Option<String> {
+        let forgotten = self.daemon_sets.iter().filter(|d| d.is_forgotten);
+        let name =
+            |d: &DaemonSetReport| format!("{}/{}", d.daemon_set.namespace, d.daemon_set.name);
+        let names: Vec<String> = forgotten.map(name).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "the current revision is one of Kubernetes 1.33 or older, which the built-in controller of later \
+                 versions does not know again: it would replace all pods of {}; after the next change of the \
+                 template it would not",
+                names.join(", ")
+            )
+        })
     }
 
     /// The note about the key `resources`, where a DaemonSet that is named has it.
