@@ -30,8 +30,8 @@ fn fate(pod: &Pod) -> Option<String> {
     ))
 }
 
-/// Without what schedulers before 1.34 say otherwise: they name the taint, and tell of preemption other
-/// things about nodes that are too small.
+/// Without what schedulers before 1.34 say otherwise: they name the taint, and tell of preemption
+/// other things about nodes that are too small.
 fn without_details(fates: &str) -> String {
     let line = |line: &str| {
         let line = line.split(" preemption:").next().unwrap_or_default();
