@@ -251,10 +251,10 @@ fn put_back(object: &mut Value, members: impl IntoIterator<Item = (String, Value
     }
 }
 
-/// What a patch is applied to, and the members that it does not name and so leaves as they are: they
-/// are not read and checked again, which is most of the work. Of events all members are read,
-/// because some have a null there, and so are those that a list of operations or a directive may be
-/// about.
+/// What a patch is applied to, and the members that it does not name and so leaves as they are:
+/// they are not read and checked again, which is most of the work. Of events all members are read,
+/// because some have a null there, and so are those that a list of operations or a directive may
+/// be about.
 fn apart<'a>(
     resource: &Resource,
     kind: PatchKind,
