@@ -189,7 +189,8 @@ impl CarryOut {
         let version = self.api.list_pages(&collection, &selector, take).await?;
         let listed = pods.values().flatten().map(|pod| pod.uid.clone()).collect();
         let uid = &job.ds.uid;
-        self.observer.pods_listed(job.key, uid, version, &listed);
+        self.read_missing_pods(job.key, uid, version, &listed)
+            .await?;
         Ok(pods)
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::model::{BackoffChange, Key, Kind, Str, Uid, Unallowed, Version};
+use crate::model::{BackoffChange, Key, Kind, MissingPod, Str, Uid, Unallowed, Version};
 
 use super::action::Action;
 
@@ -28,9 +28,17 @@ pub trait Observer: Send + Sync {
     fn observe_holder(&self, raw: &RawValue);
     /// The object is gone.
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
-    /// A list of all pods that this DaemonSet selects was of this version, and held these; each of
-    /// them was observed.
-    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>);
+    /// The pods of this DaemonSet that a list of all pods that it selects did not hold. The list was
+    /// of this version, and held these; each of them was observed.
+    fn missing_pods(
+        &self,
+        daemon_set: &Key,
+        uid: &Uid,
+        version: Version,
+        listed: &BTreeSet<Uid>,
+    ) -> Vec<MissingPod>;
+    /// Such a pod was read, and is gone.
+    fn missing_pod_gone(&self, pod: &MissingPod);
     /// The bytes that are stored as `data` of a revision; None where the API server does not tell
     /// them.
     fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>);

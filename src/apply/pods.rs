@@ -7,6 +7,8 @@
 //! pod that it replaces are one task: the old pod is deleted only when the new one exists or was
 //! denied.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
@@ -438,6 +440,31 @@ impl CarryOut {
             Err(error) => tracing::debug!(pod = %key, %error, "the pod cannot be read back"),
         }
         None
+    }
+
+    /// Reads one by one the pods of a DaemonSet that a list of its pods did not hold: the list says
+    /// nothing of a pod that lost its label a moment before. Fails with the first read that does.
+    pub async fn read_missing_pods(
+        &self,
+        daemon_set: &Key,
+        uid: &Uid,
+        version: Version,
+        listed: &BTreeSet<Uid>,
+    ) -> Result<(), ApiError> {
+        let missing = self.observer.missing_pods(daemon_set, uid, version, listed);
+        for pod in missing {
+            match self.api.get(&paths::pod(&pod.key)).await {
+                Ok(answer) => {
+                    if identity_of(&answer).is_none_or(|read| read.uid != pod.uid) {
+                        self.observer.missing_pod_gone(&pod);
+                    }
+                    self.observe(Kind::Pod, &answer);
+                }
+                Err(e) if e.is_not_found() => self.observer.missing_pod_gone(&pod),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Key, Kind, NodeId, Pod, Time, Uid, Version, gone_pods::REMEMBERED};
+use crate::model::{Key, Kind, MissingPod, NodeId, Pod, Time, Uid, Version, gone_pods::REMEMBERED};
 
 use super::{Cache, matches};
 
@@ -34,14 +34,21 @@ impl Cache {
     }
 
     /// A list of all pods that the DaemonSet with this name and UID selects was of this version and
-    /// held these. An older pod of it that was not among them is gone, and the watch that has not
-    /// told of it is behind. Otherwise its successor would be deleted as a duplicate of it.
-    pub fn pods_listed(&mut self, key: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>) {
+    /// held these. An older pod of it that was not among them is gone, or is no longer selected, and
+    /// the watch that has not told of it is behind. It must be read: otherwise its successor would
+    /// be deleted as a duplicate of it, or it would never be released.
+    pub fn missing_pods(
+        &self,
+        key: &Key,
+        uid: &Uid,
+        version: Version,
+        listed: &BTreeSet<Uid>,
+    ) -> Vec<MissingPod> {
         let Some(entry) = self.daemon_sets.get(key) else {
-            return;
+            return Vec::new();
         };
         if entry.daemon_set.uid != *uid {
-            return;
+            return Vec::new();
         }
         let is_missing = |pod: &Pod| {
             let is_selected = matches(&entry.daemon_set, &pod.labels);
@@ -60,21 +67,21 @@ impl Cache {
             let newest = pod.node.and_then(|node| newest.get(&node));
             newest.is_some_and(|newest| *newest >= pod.created)
         };
-        let missing: Vec<(Key, Uid, bool)> = self
-            .pods
-            .of(uid)
-            .filter(|pod| is_missing(pod))
-            .map(|pod| {
-                let key = Key::new(&*key.namespace, &*pod.name);
-                (key, pod.uid.clone(), is_followed(pod))
-            })
-            .collect();
-        for (key, uid, is_followed) in missing {
-            if is_followed {
-                self.bury(&key, uid);
-            } else {
-                self.gone(Kind::Pod, &key, &uid);
-            }
+        let missing = self.pods.of(uid).filter(|pod| is_missing(pod));
+        let missing = missing.map(|pod| MissingPod {
+            key: Key::new(&*key.namespace, &*pod.name),
+            uid: pod.uid.clone(),
+            is_followed: is_followed(pod),
+        });
+        missing.collect()
+    }
+
+    /// A pod of [`Cache::missing_pods`] was read, and is gone.
+    pub fn missing_pod_gone(&mut self, pod: &MissingPod) {
+        if pod.is_followed {
+            self.bury(&pod.key, pod.uid.clone());
+        } else {
+            self.gone(Kind::Pod, &pod.key, &pod.uid);
         }
     }
 

@@ -19,7 +19,9 @@ use crate::{
         },
     },
     cache::{AppearedPod, Cache},
-    model::{BackoffChange, Key, Kind, RolloutDefaults, Str, Tenure, Uid, Unallowed, Version},
+    model::{
+        BackoffChange, Key, Kind, MissingPod, RolloutDefaults, Str, Tenure, Uid, Unallowed, Version,
+    },
     plan::names,
     wire::DecodeError,
 };
@@ -232,8 +234,18 @@ impl Observer for Shared {
         self.feed(|cache| cache.gone(kind, key, uid));
     }
 
-    fn pods_listed(&self, daemon_set: &Key, uid: &Uid, version: Version, listed: &BTreeSet<Uid>) {
-        self.feed(|cache| cache.pods_listed(daemon_set, uid, version, listed));
+    fn missing_pods(
+        &self,
+        daemon_set: &Key,
+        uid: &Uid,
+        version: Version,
+        listed: &BTreeSet<Uid>,
+    ) -> Vec<MissingPod> {
+        self.cache().missing_pods(daemon_set, uid, version, listed)
+    }
+
+    fn missing_pod_gone(&self, pod: &MissingPod) {
+        self.feed(|cache| cache.missing_pod_gone(pod));
     }
 
     fn stored_data(&self, key: &Key, uid: &Uid, data: Option<&[u8]>) {

@@ -309,11 +309,15 @@ impl Syncer {
         };
         let collection = paths::pods(&key.namespace);
         let read = self.api.list_pages(&collection, &selector, take).await;
-        let version = read.map_err(|error| Failure {
+        let failed = |error| Failure {
             what: format!("read the pods of daemonset {key}"),
             error,
-        })?;
-        self.shared.pods_listed(key, &uid, version, &listed);
+        };
+        let version = read.map_err(failed)?;
+        let missing = self
+            .carry_out
+            .read_missing_pods(key, &uid, version, &listed);
+        missing.await.map_err(failed)?;
         self.shared.cache().pods_read(key, &uid, now);
         Ok(())
     }

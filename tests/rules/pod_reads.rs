@@ -18,7 +18,10 @@ fn the_successor_of_a_pod_that_a_list_no_longer_holds_is_no_duplicate_of_it() {
     // A list that is older than the pod says nothing of it.
     for (version, deleted) in [(0, 1), (5, 0)] {
         let version = Version(version);
-        cluster.cache.pods_listed(&key(), &ds, version, &listed);
+        let missing = cluster.cache.missing_pods(&key(), &ds, version, &listed);
+        for pod in &missing {
+            cluster.cache.missing_pod_gone(pod);
+        }
         assert_eq!(cluster.plan().deletes.len(), deleted, "{version}");
     }
 }

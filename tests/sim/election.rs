@@ -408,3 +408,31 @@ async fn whatever_happens_to_replicas_the_promises_hold() {
         world.at_rest().await;
     }
 }
+
+/// A list of a DaemonSet's pods lacks a pod that lost its label a moment before as it lacks one that
+/// is gone. It is there, and has to be released.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_lost_its_label_before_the_lead_passed_is_released() {
+    let world = scene(3);
+    let a = replica(&world, "a");
+    seconds(10).await;
+    let _b = replica(&world, "b");
+    seconds(10).await;
+    for client in ["a", "b"] {
+        world.freeze(client, "pods", true);
+    }
+    let stolen = world.all("pods")[0]["metadata"].clone();
+    let name = stolen["name"].as_str().expect("a name");
+    let path = format!("/api/v1/namespaces/default/pods/{name}");
+    let labels = json!({"metadata": {"labels": {"app": "stolen"}}});
+    world.perform("PATCH", &path, &labels).expect("a patch");
+    a.stop().await;
+    seconds(60).await;
+    world.freeze("b", "pods", false);
+    seconds(60).await;
+    let pod = world.get("pods", name);
+    assert_eq!(pod["metadata"]["uid"], stolen["uid"]);
+    assert_eq!(owner(&pod), "", "it is nobody's");
+    world.finish().await;
+    world.at_rest().await;
+}

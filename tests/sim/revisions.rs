@@ -204,6 +204,9 @@ async fn an_old_revision_that_was_let_go_a_moment_ago_is_not_deleted() {
     seconds(10).await;
     let old = ours(&server).remove(0)["metadata"]["name"].clone();
     let old = old.as_str().expect("a name");
+    let rolling = json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}});
+    let set = "/apis/apps/v1/namespaces/default/daemonsets/web";
+    server.perform("PATCH", set, &rolling).expect("a patch");
     template(&server, Some("2"));
     seconds(120).await;
     assert_eq!(ours(&server).len(), 2);
@@ -212,8 +215,7 @@ async fn an_old_revision_that_was_let_go_a_moment_ago_is_not_deleted() {
     let path = format!("/apis/apps/v1/namespaces/default/controllerrevisions/{old}");
     server.perform("PATCH", &path, &let_go).expect("a patch");
     let limit = json!({"spec": {"revisionHistoryLimit": 0}});
-    let path = "/apis/apps/v1/namespaces/default/daemonsets/web";
-    server.perform("PATCH", path, &limit).expect("a patch");
+    server.perform("PATCH", set, &limit).expect("a patch");
     seconds(60).await;
     let deletes = server.requests(|c| c.is_for("DELETE", "controllerrevisions"));
     assert_eq!(codes(&deletes), [409], "it was wanted once, and refused");
