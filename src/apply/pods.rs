@@ -233,8 +233,10 @@ impl CarryOut {
         let mut undone = Undone::default();
         let successor = task.is_successor();
         let node = task.node();
-        // Attempts and events of the decision are about pods that are deleted.
-        if successor || !task.deletes.is_empty() {
+        // Attempts and events of the decision are about pods that are deleted, or that stay beside
+        // the one that is created now.
+        let upkeep = |create: &Create| create.phase == ActionPhase::Manage;
+        if successor || !task.deletes.is_empty() || task.create.is_some_and(upkeep) {
             for change in job.plan.backoff.iter().filter(|k| Some(&k.node) == node) {
                 self.observer.attempt(change);
             }

@@ -220,3 +220,30 @@ fn a_name_that_a_create_was_begun_with_stays_the_next_one_although_the_pod_befor
         assert_eq!(name == begun, unsettled, "{after} s");
     }
 }
+
+/// Ended pods that stay are no reason to make the next ones faster: each successor is an attempt.
+#[test]
+fn pods_that_fail_while_others_stay_are_replaced_with_growing_pauses() {
+    for surge in [false, true] {
+        let mut cluster = failed(0);
+        if surge {
+            cluster = Cluster::new(daemon_set().surging(), [node("a")]);
+            cluster.put(&pod(&first_name()).on("a").created(0).phase("Failed"));
+        }
+        cluster.cache.begin_tenure(seized(true));
+        let mut created = Vec::new();
+        for second in 0..60 {
+            cluster.now = later(second);
+            let plan = cluster.plan();
+            let now = cluster.now;
+            cluster.cache.attempt(&plan.backoff, now);
+            for create in &plan.creates {
+                created.push(second);
+                // It fails at once.
+                let age = -i64::try_from(second).expect("a small number");
+                cluster.put(&pod(&create.pod_name).on("a").created(age).phase("Failed"));
+            }
+        }
+        assert_eq!(created, [0, 1, 3, 7, 15, 31], "surge: {surge}");
+    }
+}

@@ -436,3 +436,39 @@ async fn a_pod_that_lost_its_label_before_the_lead_passed_is_released() {
     world.finish().await;
     world.at_rest().await;
 }
+
+/// Pods that fail stay while a create of the former leader may be under way. Their successors come
+/// with growing pauses all the same, while surging too, where they are not made in one step with the
+/// delete.
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_of_the_leader_failing_pods_are_replaced_with_growing_pauses() {
+    for surge in [0, 1] {
+        let world = scene(2);
+        respec(
+            &world,
+            json!({ "updateStrategy": rolling(1 - surge, surge) }),
+        );
+        let a = replica(&world, "a");
+        seconds(10).await;
+        let _b = replica(&world, "b");
+        seconds(10).await;
+        a.kill();
+        seconds(30).await;
+        assert_eq!(holder(&world), "b");
+        let path = "/api/v1/nodes/n0";
+        let failing = json!({"metadata": {"annotations": {
+            "sim.daemonset-controller.io/fail-after": "1s" }}});
+        world.perform("PATCH", path, &failing).expect("a patch");
+        seconds(60).await;
+        let posts = world.requests(|e| &*e.client == "b" && e.is("POST", "/pods"));
+        assert!(
+            (4..=6).contains(&posts.len()),
+            "surge {surge}: {}",
+            posts.len()
+        );
+        let well = json!({"metadata": {"annotations": {
+            "sim.daemonset-controller.io/fail-after": null }}});
+        world.perform("PATCH", path, &well).expect("a patch");
+        world.finish().await;
+    }
+}
