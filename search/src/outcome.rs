@@ -23,7 +23,8 @@ pub enum FreedBy {
 pub struct Outcome {
     /// The promises that were broken; `panic` and `leak` among them.
     pub violations: Vec<Violation>,
-    /// Violations of S1 by the known gap (docs/design.md), which late writes reach.
+    /// Violations of S1 by the known gap (docs/design.md), which late writes reach, and two
+    /// controllers without election of which one starts while a create of the other is unsettled.
     pub known_gap: Vec<(FreedBy, Violation)>,
     /// How many steps of each kind were carried out.
     pub steps: BTreeMap<Fault, usize>,

@@ -28,8 +28,8 @@ pub trait Observer: Send + Sync {
     fn observe_holder(&self, raw: &RawValue);
     /// The object is gone.
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid);
-    /// The pods of this DaemonSet that a list of all pods that it selects did not hold. The list was
-    /// of this version, and held these; each of them was observed.
+    /// The pods of this DaemonSet that a list of all pods that it selects did not hold. The list
+    /// was of this version, and held these; each of them was observed.
     fn missing_pods(
         &self,
         daemon_set: &Key,

@@ -34,9 +34,9 @@ impl Cache {
     }
 
     /// A list of all pods that the DaemonSet with this name and UID selects was of this version and
-    /// held these. An older pod of it that was not among them is gone, or is no longer selected, and
-    /// the watch that has not told of it is behind. It must be read: otherwise its successor would
-    /// be deleted as a duplicate of it, or it would never be released.
+    /// held these. An older pod of it that was not among them is gone, or is no longer selected,
+    /// and the watch that has not told of it is behind. It must be read: otherwise its successor
+    /// would be deleted as a duplicate of it, or it would never be released.
     pub fn missing_pods(
         &self,
         key: &Key,

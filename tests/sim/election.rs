@@ -409,8 +409,8 @@ async fn whatever_happens_to_replicas_the_promises_hold() {
     }
 }
 
-/// A list of a DaemonSet's pods lacks a pod that lost its label a moment before as it lacks one that
-/// is gone. It is there, and has to be released.
+/// A list of a DaemonSet's pods lacks a pod that lost its label a moment before as it lacks one
+/// that is gone. It is there, and has to be released.
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_lost_its_label_before_the_lead_passed_is_released() {
     let world = scene(3);
@@ -438,8 +438,8 @@ async fn a_pod_that_lost_its_label_before_the_lead_passed_is_released() {
 }
 
 /// Pods that fail stay while a create of the former leader may be under way. Their successors come
-/// with growing pauses all the same, while surging too, where they are not made in one step with the
-/// delete.
+/// with growing pauses all the same, while surging too, where they are not made in one step with
+/// the delete.
 #[tokio::test(start_paused = true)]
 async fn after_a_crash_of_the_leader_failing_pods_are_replaced_with_growing_pauses() {
     for surge in [0, 1] {

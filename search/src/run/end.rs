@@ -42,8 +42,10 @@ impl Runner<'_> {
         let mut found = self.cluster.violations(&NAMES);
         found.extend(wrong);
         for violation in found {
-            // S1's hole is known where writes take effect late.
-            if violation.promise == "S1" && self.history.late.is_some() {
+            // S1's hole is known where writes take effect late, and for two without election.
+            if violation.promise == "S1"
+                && (self.history.late.is_some() || self.was_begun(&violation))
+            {
                 let freed = self.freed_by(&violation);
                 self.outcome.known_gap.push((freed, violation));
             } else {

@@ -9,6 +9,7 @@ use daemonset_controller::sim::promises::Violation;
 use serde_json::Value;
 
 use super::{NAMES, Runner, objects::text};
+use crate::history::Controllers;
 use crate::outcome::FreedBy;
 
 impl Runner<'_> {
@@ -37,6 +38,32 @@ impl Runner<'_> {
         });
         let behind = Duration::from_millis(self.history.lag + self.history.slow + 5);
         came.is_some_and(|at| self.server.elapsed() > at + behind)
+    }
+
+    /// Whether there are two controllers without election, and the one that created the pod of this
+    /// violation had posted its name before and heard no answer. It goes on with that name for as
+    /// long as the request may be under way; one that started since does not know of it.
+    pub(super) fn was_begun(&self, violation: &Violation) -> bool {
+        if self.history.controllers != Controllers::Two {
+            return false;
+        }
+        self.server.with(|state| {
+            let history = state.core.store.history(&PODS);
+            let Some(create) = history.iter().find(|w| w.version == violation.version) else {
+                return false;
+            };
+            let name = format!("\"name\":\"{}\"", text(&create.object, "name"));
+            let Some(sent) = state.log.get(create.request) else {
+                return false;
+            };
+            let earlier = state.log.iter().take(create.request);
+            earlier.into_iter().any(|entry| {
+                entry.client == sent.client
+                    && entry.is("POST", "/pods")
+                    && entry.code == 0
+                    && String::from_utf8_lossy(&entry.body).contains(&name)
+            })
+        })
     }
 
     /// Who asked for the end of the last pod that had the name of the pod that this violation
