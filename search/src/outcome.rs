@@ -24,7 +24,7 @@ pub struct Outcome {
     /// The promises that were broken; `panic` and `leak` among them.
     pub violations: Vec<Violation>,
     /// Violations of S1 by the known gap (docs/design.md), which late writes reach, and two
-    /// controllers without election of which one starts while a create of the other is unsettled.
+    /// controllers without election while a create of one of them is unsettled.
     pub known_gap: Vec<(FreedBy, Violation)>,
     /// How many steps of each kind were carried out.
     pub steps: BTreeMap<Fault, usize>,

@@ -41,8 +41,8 @@ impl Runner<'_> {
     }
 
     /// Whether there are two controllers without election, and the one that created the pod of this
-    /// violation had posted its name before and heard no answer. It goes on with that name for as
-    /// long as the request may be under way; one that started since does not know of it.
+    /// violation had posted its name before without learning what became of that. It goes on with
+    /// that name for as long as the request may be under way; the other one does not know of it.
     pub(super) fn was_begun(&self, violation: &Violation) -> bool {
         if self.history.controllers != Controllers::Two {
             return false;
@@ -60,7 +60,7 @@ impl Runner<'_> {
             earlier.into_iter().any(|entry| {
                 entry.client == sent.client
                     && entry.is("POST", "/pods")
-                    && entry.code == 0
+                    && (entry.code == 0 || entry.code >= 500)
                     && String::from_utf8_lossy(&entry.body).contains(&name)
             })
         })
