@@ -90,3 +90,26 @@ async fn two_replicas_run_as_the_chart_says_and_cover_all_nodes() {
     place.cover(&agent(&[])).await;
     place.end(referee, 3).await;
 }
+
+/// The kubelet's probes speak TLS and have no token; everybody else needs one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_the_probes_pass_and_metrics_need_a_token() {
+    let place = Place::new("chart-secure", Way::SecureChart).await;
+    let leader = place.cluster.leader(None).await;
+    // By way of the API server, which does not hand on who asks.
+    let ask = async |path: &str| {
+        let pod = format!("https:{}:8080", leader.pod);
+        let path = format!("/api/v1/namespaces/kube-system/pods/{pod}/proxy/{path}");
+        place.cluster.plane.kubectl(&["get", "--raw", &path]).await
+    };
+    assert_eq!(ask("readyz").await.stdout, "ok");
+    let refused = ask("metrics").await;
+    assert!(!refused.ok, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("Unauthorized"),
+        "{}",
+        refused.stderr
+    );
+    place.cover(&agent(&[])).await;
+    place.leave().await;
+}

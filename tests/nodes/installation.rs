@@ -17,6 +17,8 @@ use crate::node::{rig, rig_directory};
 pub enum Way {
     /// Ours by the chart: two replicas.
     Chart,
+    /// The same, with its endpoints over TLS.
+    SecureChart,
     /// Ours by `kubectl apply -k deploy/`.
     Deploy,
     /// Ours as a static pod of the first node.
@@ -49,7 +51,8 @@ impl Cluster {
             self.remove(former, &mut present).await;
         }
         match way {
-            Way::Chart => self.install_chart().await,
+            Way::Chart => self.install_chart(false).await,
+            Way::SecureChart => self.install_chart(true).await,
             Way::Deploy => self.install_manifests().await,
             Way::StaticPod => self.install_static_pod().await,
             Way::BuiltIn => present.built_in = Some(self.plane.start_built_in()),
@@ -59,7 +62,7 @@ impl Cluster {
 
     async fn remove(&self, way: Way, present: &mut Present) {
         match way {
-            Way::Chart => {
+            Way::Chart | Way::SecureChart => {
                 self.helm(&[
                     "uninstall",
                     "daemonset-controller",
@@ -101,9 +104,9 @@ impl Cluster {
         .await;
     }
 
-    async fn install_chart(&self) {
+    async fn install_chart(&self, secure: bool) {
         let chart = file("charts/daemonset-controller").display().to_string();
-        let image = format!("image.repository={IMAGE}");
+        let image = format!("image.repository={IMAGE},server.secure.enabled={secure}");
         self.helm(&[
             "install",
             "daemonset-controller",
