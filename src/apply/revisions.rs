@@ -279,8 +279,8 @@ impl CarryOut {
         }
     }
 
-    /// Deletes a revision as it was seen. With no version it is one that this plan has written to:
-    /// without it a revision that somebody orphaned meanwhile (`--cascade=orphan`) would go too.
+    /// Deletes a revision as it was seen: otherwise one that somebody orphaned meanwhile
+    /// (`--cascade=orphan`) would go too. No version where this plan wrote to it a moment ago.
     async fn delete_revision(
         &self,
         job: &Job<'_>,
