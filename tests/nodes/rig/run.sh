@@ -44,9 +44,10 @@ lacks() {
     unshare --mount --pid --net --fork bash -c 'ip link add br0 type bridge && ip link add v0 type veth peer name v1' \
       >/dev/null 2>&1 || echo 'the right to make namespaces, a bridge and a pair of veth in them'
     unshare --net bash -c 'PATH=$PATH:/usr/sbin:/sbin; iptables -t nat -L' >/dev/null 2>&1 || echo 'netfilter with its table nat'
-    unshare --mount bash -c 'd=$(mktemp -d) && mount -t tmpfs t "$d" && cd "$d" && mkdir a b c d &&
-      mount -t overlay o -o lowerdir=a,upperdir=b,workdir=c d; code=$?; cd /; umount -R "$d"; rmdir "$d"; exit $code' \
-      >/dev/null 2>&1 || echo 'overlayfs'
+    unshare --mount bash -c 'd=$(mktemp -d) && cd "$d" && mkdir lower upper work whole &&
+      mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work whole; code=$?
+      umount whole; cd / && rm -rf "$d"; exit $code' \
+      >/dev/null 2>&1 || echo 'overlayfs on the disk of temporary files'
   fi
 }
 
