@@ -1,6 +1,7 @@
 //! The known gap of S1 (`docs/design.md`): histories stay away from it, unless writes are late;
 //! then what breaks S1 in that way is told apart.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use daemonset_controller::sim::api::resource::PODS;
@@ -40,28 +41,29 @@ impl Runner<'_> {
         came.is_some_and(|at| self.server.elapsed() > at + behind)
     }
 
-    /// Whether there are two controllers without election, and the one that created the pod of this
-    /// violation had posted its name before without learning what became of that. It goes on with
+    /// Whether there are two controllers without election, and one of them had posted the name of a
+    /// pod of this violation before, in vain, without learning what became of that. It goes on with
     /// that name for as long as the request may be under way; the other one does not know of it.
     pub(super) fn was_begun(&self, violation: &Violation) -> bool {
         if self.history.controllers != Controllers::Two {
             return false;
         }
+        // "2 live pods of UID on NODE: NAMESPACE/NAME, NAMESPACE/NAME"
+        let pods = violation.what.split([' ', ',', ';']);
+        let names = pods.filter_map(|pod| Some(pod.split_once('/')?.1));
+        let names: Vec<String> = names.map(|name| format!("\"name\":\"{name}\"")).collect();
         self.server.with(|state| {
-            let history = state.core.store.history(&PODS);
-            let Some(create) = history.iter().find(|w| w.version == violation.version) else {
-                return false;
-            };
-            let name = format!("\"name\":\"{}\"", text(&create.object, "name"));
-            let Some(sent) = state.log.get(create.request) else {
-                return false;
-            };
-            let earlier = state.log.iter().take(create.request);
-            earlier.into_iter().any(|entry| {
-                entry.client == sent.client
-                    && entry.is("POST", "/pods")
+            let pods = state.core.store.history(&PODS).iter();
+            let effective: BTreeSet<usize> = pods.map(|write| write.request).collect();
+            let sent = state.log.iter().filter(|entry| entry.at < violation.at);
+            let mut unknown = sent.filter(|entry| {
+                entry.is("POST", "/pods")
                     && (entry.code == 0 || entry.code >= 500)
-                    && String::from_utf8_lossy(&entry.body).contains(&name)
+                    && !effective.contains(&entry.number)
+            });
+            unknown.any(|entry| {
+                let body = String::from_utf8_lossy(&entry.body);
+                names.iter().any(|name| body.contains(name))
             })
         })
     }
