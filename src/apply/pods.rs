@@ -428,20 +428,42 @@ impl CarryOut {
     /// afterwards did not happen. Where the read fails too, it stays pending, and the pod counts as
     /// terminating. Returns the version of the pod, where it was read and is there.
     pub async fn read_pod_back(&self, key: &Key, uid: &Uid) -> Option<Version> {
+        let gone = || self.observer.gone(Kind::Pod, key, uid);
+        match self.read_pod(key, uid, gone).await {
+            Ok(version) => {
+                self.observer.delete_settled(key, uid);
+                version
+            }
+            Err(error) => {
+                tracing::debug!(pod = %key, %error, "the pod cannot be read back");
+                None
+            }
+        }
+    }
+
+    /// Reads a pod and hands on what is there; `gone` is called where that is not this pod. Returns
+    /// the version of the pod, where it is there.
+    async fn read_pod(
+        &self,
+        key: &Key,
+        uid: &Uid,
+        gone: impl FnOnce(),
+    ) -> Result<Option<Version>, ApiError> {
         match self.api.get(&paths::pod(key)).await {
             Ok(answer) => {
                 let read = identity_of(&answer);
                 if read.as_ref().is_some_and(|i| i.uid != *uid) {
-                    self.observer.gone(Kind::Pod, key, uid);
+                    gone();
                 }
                 self.observe(Kind::Pod, &answer);
-                self.observer.delete_settled(key, uid);
-                return read.filter(|i| i.uid == *uid).map(|i| i.version);
+                Ok(read.filter(|i| i.uid == *uid).map(|i| i.version))
             }
-            Err(e) if e.is_not_found() => self.observer.gone(Kind::Pod, key, uid),
-            Err(error) => tracing::debug!(pod = %key, %error, "the pod cannot be read back"),
+            Err(e) if e.is_not_found() => {
+                gone();
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-        None
     }
 
     /// Reads one by one the pods of a DaemonSet that a list of its pods did not hold: the list says
@@ -455,16 +477,8 @@ impl CarryOut {
     ) -> Result<(), ApiError> {
         let missing = self.observer.missing_pods(daemon_set, uid, version, listed);
         for pod in missing {
-            match self.api.get(&paths::pod(&pod.key)).await {
-                Ok(answer) => {
-                    if identity_of(&answer).is_none_or(|read| read.uid != pod.uid) {
-                        self.observer.missing_pod_gone(&pod);
-                    }
-                    self.observe(Kind::Pod, &answer);
-                }
-                Err(e) if e.is_not_found() => self.observer.missing_pod_gone(&pod),
-                Err(error) => return Err(error),
-            }
+            let gone = || self.observer.missing_pod_gone(&pod);
+            self.read_pod(&pod.key, &pod.uid, gone).await?;
         }
         Ok(())
     }

@@ -88,7 +88,6 @@ impl Access {
     /// Asks through this client, which must not be behind the fence of the election; `tally` counts
     /// it.
     pub fn new(client: Client, always: Vec<AlwaysAllowed>, tally: Arc<dyn Tally>) -> Access {
-        let answers = || Remembered::new(COUNTS_FOR, KEPT);
         Access(Arc::new(Inner {
             always,
             api: Api::new(client, 2 * IN_FLIGHT, PATIENCE).counted(tally),
@@ -96,9 +95,9 @@ impl Access {
             hasher: Hasher::default(),
             known: Mutex::new(Known {
                 users: Remembered::new(COUNTS_FOR, KEPT),
-                nobody: answers(),
+                nobody: Remembered::new(COUNTS_FOR, KEPT),
                 familiar: Remembered::new(FAMILIAR_FOR, KEPT),
-                allowed: answers(),
+                allowed: Remembered::new(COUNTS_FOR, KEPT),
                 denied: Remembered::new(COUNTS_FOR, KEPT),
             }),
             identities: Flights::default(),
