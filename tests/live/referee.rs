@@ -283,19 +283,19 @@ fn take(book: &mut Book, verdict: &mut Option<Verdict>, event: Event<PodView>) {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct PodView {
-    metadata: Meta,
-    spec: Value,
+pub struct PodView {
+    pub metadata: Meta,
+    pub spec: Value,
     status: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Meta {
+pub struct Meta {
     name: String,
-    uid: String,
+    pub uid: String,
     resource_version: String,
-    deletion_timestamp: Option<String>,
+    pub deletion_timestamp: Option<String>,
     labels: BTreeMap<String, String>,
     owner_references: Vec<Owner>,
 }
@@ -324,8 +324,12 @@ impl PodView {
         owned.then(|| self.metadata.uid.clone())
     }
 
+    /// Whether its phase is a terminal one.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.status["phase"].as_str(), Some("Failed" | "Succeeded"))
+    }
+
     fn fact(&self) -> Fact {
-        let terminal = matches!(self.status["phase"].as_str(), Some("Failed" | "Succeeded"));
         let owner = self
             .metadata
             .owner_references
@@ -340,7 +344,7 @@ impl PodView {
             name: self.metadata.name.clone(),
             owner: owner.map(|owner| owner.uid.clone()),
             node: target(&self.spec),
-            live: self.metadata.deletion_timestamp.is_none() && !terminal && !gated,
+            live: self.metadata.deletion_timestamp.is_none() && !self.is_terminal() && !gated,
             revision: self
                 .metadata
                 .labels

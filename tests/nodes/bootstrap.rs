@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use crate::agent::agent;
+use crate::agent::{AGENT, agent};
 use crate::installation::Way;
-use crate::place::Place;
+use crate::place::{Place, SOON};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_becomes_ready_by_the_agent_that_installs_its_network() {
@@ -40,12 +40,10 @@ async fn a_node_becomes_ready_by_the_agent_that_installs_its_network() {
     let referee = place.referee().await;
     place.create(&set).await;
     place.cluster.until_ready(node).await;
-    place
-        .until_covered(crate::agent::AGENT, 1, crate::place::SOON)
-        .await;
+    place.until_covered(AGENT, 1, SOON).await;
     // A pod with a network of its own starts there again.
     place.kubectl_ok(&["delete", "daemonset", "agent"]).await;
-    place.until_pods(0, crate::place::SOON).await;
+    place.until_pods(0, SOON).await;
     place.cover(&agent(&[])).await;
     place.end(referee, 3).await;
 }

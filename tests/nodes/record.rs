@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use daemonset_controller::sim::follow::{Event, Followed, Target, follow};
+use daemonset_controller::sim::follow::{Event, Target, follow};
 use futures::StreamExt;
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::referee::target;
+use crate::referee::{PodView, target};
 
 /// One pod that ended on request, and the pod that follows it on its node.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +67,7 @@ impl Record {
                                 before_delete: !is_gone,
                             });
                         }
-                    } else if pod.is_ended_on_request() && over.insert(pod.metadata.uid) {
+                    } else if is_ended_on_request(&pod) && over.insert(pod.metadata.uid) {
                         ended.insert(node, (at, false));
                     }
                 }
@@ -90,31 +88,7 @@ impl Drop for Record {
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct PodView {
-    metadata: Meta,
-    spec: Value,
-    status: Value,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Meta {
-    uid: String,
-    resource_version: String,
-    deletion_timestamp: Option<String>,
-}
-
-impl Followed for PodView {
-    fn version(&self) -> &str {
-        &self.metadata.resource_version
-    }
-}
-
-impl PodView {
-    fn is_ended_on_request(&self) -> bool {
-        let phase = self.status["phase"].as_str();
-        self.metadata.deletion_timestamp.is_some() && matches!(phase, Some("Succeeded" | "Failed"))
-    }
+/// Whether it ended after it was asked to go.
+fn is_ended_on_request(pod: &PodView) -> bool {
+    pod.metadata.deletion_timestamp.is_some() && pod.is_terminal()
 }
