@@ -8,6 +8,7 @@ pub mod cache;
 pub mod cli;
 pub mod model;
 pub mod plan;
+pub mod rehearse;
 pub mod runtime;
 pub mod sim;
 pub mod stored;

@@ -3,22 +3,69 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    model::{Key, Kind, Uid, Version},
+    model::{DaemonSet, Key, Kind, Node, Pod, Revision, Str, Uid, Version},
     wire::{self, DecodeError},
 };
 
 use super::{Cache, ledger::Admission};
 
-/// A decoded object, or what remains of one that did not decode.
-enum Object {
-    DaemonSet(Box<crate::model::DaemonSet>),
-    Node(crate::model::Node),
-    Revision(crate::model::Revision),
+/// A state of an object as the cache keeps it: decoded, or what remains of one that did not decode.
+#[derive(Clone, Debug)]
+pub enum Row {
+    /// A DaemonSet.
+    DaemonSet(Box<DaemonSet>),
+    /// A node.
+    Node(Node),
+    /// A ControllerRevision.
+    Revision {
+        /// Its namespace.
+        namespace: Str,
+        /// The rest of it.
+        revision: Revision,
+    },
+    /// A pod.
     Pod {
-        pod: crate::model::Pod,
-        node: Option<crate::model::Str>,
+        /// Its namespace.
+        namespace: Str,
+        /// The rest of it, but for the node.
+        pod: Pod,
+        /// The name of the node that it is on or pinned to.
+        node: Option<Str>,
+        /// Whether it may concern a DaemonSet.
         relevant: bool,
     },
+}
+
+impl Row {
+    fn kind(&self) -> Kind {
+        match self {
+            Row::DaemonSet(_) => Kind::DaemonSet,
+            Row::Node(_) => Kind::Node,
+            Row::Revision { .. } => Kind::Revision,
+            Row::Pod { .. } => Kind::Pod,
+        }
+    }
+
+    fn key(&self) -> Key {
+        match self {
+            Row::DaemonSet(ds) => Key::new(ds.namespace.clone(), ds.name.clone()),
+            Row::Node(node) => Key::new("", node.name.clone()),
+            Row::Revision {
+                namespace,
+                revision,
+            } => Key::new(namespace.clone(), revision.name.clone()),
+            Row::Pod { namespace, pod, .. } => Key::new(namespace.clone(), pod.name.clone()),
+        }
+    }
+
+    fn seen(&self) -> (Uid, Version) {
+        match self {
+            Row::DaemonSet(ds) => (ds.uid.clone(), ds.version),
+            Row::Node(node) => (node.uid.clone(), node.version),
+            Row::Revision { revision, .. } => (revision.uid.clone(), revision.version),
+            Row::Pod { pod, .. } => (pod.uid.clone(), pod.version),
+        }
+    }
 }
 
 /// Where a state comes from.
@@ -30,13 +77,6 @@ enum How {
     Listed,
     /// A read of the object that holds a name.
     Holder,
-}
-
-struct Decoded {
-    key: Key,
-    uid: Uid,
-    version: Version,
-    object: Object,
 }
 
 impl Cache {
@@ -66,13 +106,7 @@ impl Cache {
         }
         let (decoded, error) = self.decode(kind, raw);
         let result = error.map_or(Ok(()), Err);
-        let Some(Decoded {
-            key,
-            uid,
-            version,
-            object,
-        }) = decoded
-        else {
+        let Some(row) = decoded else {
             let namespace = result.as_ref().err().and_then(|e| e.namespace.clone());
             if let Err(e) = &result {
                 self.nameless.insert((kind, namespace.clone()));
@@ -89,16 +123,28 @@ impl Cache {
             }
             return result;
         };
+        self.admit(row, how);
+        result
+    }
+
+    /// As [`Cache::observe`], for a state that nobody had to decode: that of an object which is
+    /// only imagined.
+    pub fn observe_row(&mut self, row: Row) {
+        self.admit(row, How::News);
+    }
+
+    fn admit(&mut self, row: Row, how: How) {
+        let (kind, key, (uid, version)) = (row.kind(), row.key(), row.seen());
         if how == How::Listed {
             self.ledgers[kind as usize].listed(key.clone());
         }
         let known = self.known(kind, &key);
         let ledger = &mut self.ledgers[kind as usize];
         if known.is_none() && how != How::Listed && ledger.predates_list(version, &self.requests) {
-            return result;
+            return;
         }
         match ledger.admit(known.as_ref().map(|(u, v)| (u, *v)), &uid, version) {
-            Admission::Stale => return result,
+            Admission::Stale => return,
             Admission::Take => {}
             Admission::Replace => {
                 // A watch that is behind the answer with the new object may still tell of the old
@@ -109,16 +155,17 @@ impl Cache {
                 self.remove(kind, &key);
             }
         }
-        match object {
-            Object::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),
-            Object::Node(node) => self.put_node(node),
-            Object::Revision(revision) => self.put_revision(key, revision),
+        match row {
+            Row::DaemonSet(daemon_set) => self.put_daemon_set(key, *daemon_set),
+            Row::Node(node) => self.put_node(node),
+            Row::Revision { revision, .. } => self.put_revision(key, revision),
             // A pod that was kept is always kept: after a change of its owner it still holds its
             // name.
-            Object::Pod {
+            Row::Pod {
                 pod,
                 node,
                 relevant,
+                ..
             } if relevant || how == How::Holder || known.is_some() => {
                 // A pod in a list may have been there for long.
                 if how == How::News && known.is_none() {
@@ -127,25 +174,28 @@ impl Cache {
                 }
                 self.put_pod(key, pod, node.as_deref());
             }
-            Object::Pod { .. } => {}
+            Row::Pod { .. } => {}
         }
-        result
     }
 
     /// A watch told that an object was deleted.
     pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
         // Without a name and UID the cache cannot tell which object is gone; the next list will.
-        let Some(wire::Identity { key, uid, .. }) = wire::identity(raw) else {
-            return;
-        };
+        if let Some(wire::Identity { key, uid, .. }) = wire::identity(raw) {
+            self.deleted_row(kind, &key, &uid);
+        }
+    }
+
+    /// As [`Cache::deleted`], for the object with this name and UID.
+    pub fn deleted_row(&mut self, kind: Kind, key: &Key, uid: &Uid) {
         let ledger = &mut self.ledgers[kind as usize];
         ledger.bury(uid.clone(), true, &self.requests);
         ledger.sweep(&self.requests);
         if self
-            .known(kind, &key)
-            .is_some_and(|(known, _)| known == uid)
+            .known(kind, key)
+            .is_some_and(|(known, _)| known == *uid)
         {
-            self.remove(kind, &key);
+            self.remove(kind, key);
         }
     }
 
@@ -232,62 +282,38 @@ impl Cache {
         }
     }
 
-    fn decode(
-        &mut self,
-        kind: Kind,
-        raw: &RawValue,
-    ) -> (Option<Decoded>, Option<Box<DecodeError>>) {
+    fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Row>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
         match kind {
             Kind::DaemonSet => {
-                let (ds, e) = split(
-                    wire::daemon_set::decode(raw, interner),
-                    wire::daemon_set::from_error,
-                );
-                let decoded = ds.map(|ds| Decoded {
-                    key: Key::new(ds.namespace.clone(), ds.name.clone()),
-                    uid: ds.uid.clone(),
-                    version: ds.version,
-                    object: Object::DaemonSet(Box::new(ds)),
-                });
-                (decoded, e)
+                let decoded = wire::daemon_set::decode(raw, interner);
+                let (ds, e) = split(decoded, wire::daemon_set::from_error);
+                (ds.map(|ds| Row::DaemonSet(Box::new(ds))), e)
             }
             Kind::Node => {
-                let (node, e) = split(wire::node::decode(raw, interner), wire::node::from_error);
-                let decoded = node.map(|n| Decoded {
-                    key: Key::new("", n.name.clone()),
-                    uid: n.uid.clone(),
-                    version: n.version,
-                    object: Object::Node(n),
-                });
-                (decoded, e)
+                let decoded = wire::node::decode(raw, interner);
+                let (node, e) = split(decoded, wire::node::from_error);
+                (node.map(Row::Node), e)
             }
             Kind::Revision => {
-                let (revision, e) = split(
-                    wire::revision::decode(raw, interner),
-                    wire::revision::from_error,
-                );
-                let decoded = revision.map(|(namespace, r)| Decoded {
-                    key: Key::new(namespace, r.name.clone()),
-                    uid: r.uid.clone(),
-                    version: r.version,
-                    object: Object::Revision(r),
+                let decoded = wire::revision::decode(raw, interner);
+                let (decoded, e) = split(decoded, wire::revision::from_error);
+                let row = decoded.map(|(namespace, revision)| Row::Revision {
+                    namespace,
+                    revision,
                 });
-                (decoded, e)
+                (row, e)
             }
             Kind::Pod => {
-                let (pod, e) = split(wire::pod::decode(raw, interner), wire::pod::from_error);
-                let decoded = pod.map(|d| Decoded {
-                    key: Key::new(d.namespace, d.pod.name.clone()),
-                    uid: d.pod.uid.clone(),
-                    version: d.pod.version,
-                    object: Object::Pod {
-                        pod: d.pod,
-                        node: d.node,
-                        relevant: d.relevant,
-                    },
+                let decoded = wire::pod::decode(raw, interner);
+                let (decoded, e) = split(decoded, wire::pod::from_error);
+                let row = decoded.map(|d| Row::Pod {
+                    namespace: d.namespace,
+                    pod: d.pod,
+                    node: d.node,
+                    relevant: d.relevant,
                 });
-                (decoded, e)
+                (row, e)
             }
         }
     }

@@ -18,6 +18,7 @@ mod short_lived;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use appeared::AppearedPod;
+pub use feed::Row;
 pub use ledger::Ticket;
 
 use crate::{

@@ -7,6 +7,7 @@ mod input;
 mod leader_election;
 mod plan;
 mod read;
+mod rehearse;
 mod serving;
 mod shared;
 mod target;
@@ -23,6 +24,7 @@ pub use input::{InputArgs, Output, Validation};
 pub use leader_election::LeaderElectionArgs;
 pub use plan::PlanArgs;
 pub use read::ReadArgs;
+pub use rehearse::{RehearseArgs, SnapshotArgs};
 pub use serving::ServingArgs;
 pub use shared::{LogFormat, SharedArgs, WhoBinds};
 pub use target::{Asked, Target};
@@ -64,6 +66,18 @@ pub enum Command {
     /// everything that is known, or else (--all) all nodes, grouped by cause, commonest first. Exit
     /// code 2: wrong input; 1: the cluster cannot be asked.
     Explain(ExplainArgs),
+    /// Say how a rollout would go, before it happens
+    ///
+    /// The plan's own function runs in a closed loop on what the cluster is now, or on a snapshot of
+    /// it: stages with times, the most nodes unavailable at once, where it stops and why. Nothing is
+    /// written to the cluster. Exit code 2: wrong input; 1: the cluster cannot be asked; 3: an
+    /// assertion does not hold.
+    Rehearse(RehearseArgs),
+    /// Print what a rehearsal is made from: DaemonSets, nodes, pods, revisions, disruption budgets
+    ///
+    /// Fields that decide nothing are left out, and so are values of templates that may be secrets.
+    /// Exit code 2: wrong input; 1: the cluster cannot be asked.
+    Snapshot(SnapshotArgs),
     /// Say how a rollout stands, what each node waits for, and what you can do
     ///
     /// Exit code 0: the rollout is complete; 1: it is stalled, and does not go on unless a person

@@ -1,5 +1,5 @@
 //! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do,
-//! `explain` says why, `run` is it; `status`, `hold` and their like are for whoever looks after a
+//! `explain` says why, `rehearse` says how a rollout would go, `run` is it; `status`, `hold` and their like are for whoever looks after a
 //! rollout.
 
 pub mod advice;
@@ -13,6 +13,7 @@ pub mod files;
 pub mod log;
 pub mod plan;
 pub mod program;
+pub mod rehearse;
 pub mod reject;
 pub mod rollout_defaults;
 pub mod run;
@@ -46,6 +47,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
+        Command::Snapshot(args) => rehearse::snapshot::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Hold(args) => hold::hold(&args),
         Command::Resume(args) => hold::resume(&args),

@@ -12,7 +12,7 @@ mod values;
 
 pub use invalid::InvalidKey;
 pub use on_failure::{FailureAction, OnFailure, Tolerated};
-pub use values::{LONGEST, is_hash};
+pub use values::{LONGEST, duration, is_hash};
 
 use resources::Malformed;
 

@@ -232,6 +232,12 @@ pub fn from_error(e: &DecodeError) -> Option<DaemonSet> {
     })
 }
 
+/// Reads a label selector of any object. None where it is no such object.
+pub fn label_selector(raw: &RawValue) -> Option<Result<Selector, Malformed>> {
+    let object: LabelSelector<'_> = serde_json::from_str(raw.get()).ok()?;
+    Some(selector(Some(&object)))
+}
+
 fn selector(object: Option<&LabelSelector<'_>>) -> Result<Selector, Malformed> {
     let Some(object) = object else {
         return Ok(Selector::Nothing);

@@ -4,7 +4,7 @@
 
 pub mod body;
 pub mod canonical;
-mod conditions;
+pub mod conditions;
 pub mod containers;
 pub mod daemon_set;
 pub mod gates;

@@ -115,7 +115,8 @@ pub enum Validation {
     Ignore,
 }
 
-fn time(text: &str) -> Result<Time, String> {
+/// Reads a time.
+pub(super) fn time(text: &str) -> Result<Time, String> {
     text.parse()
         .map_err(|_| "a time as 2026-11-21T06:00:00Z is needed (RFC 3339)".to_owned())
 }

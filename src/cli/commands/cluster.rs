@@ -164,22 +164,7 @@ impl Cluster {
             field_selector: name.map(|name| format!("metadata.name={name}")),
             page_size: PAGE_SIZE,
         };
-        let (client, server) = (self.clients.watches.clone(), self.clients.server.clone());
-        let mut source = ApiSource::new(client, server, resource);
-        let mut items = Vec::new();
-        let mut next: Option<String> = None;
-        loop {
-            let failed = |error| PlanError::Cluster(Box::new(error));
-            let body = source.page(next.as_deref()).await.map_err(failed)?;
-            let page: Page<'_> = serde_json::from_slice(&body)
-                .map_err(|why| failed(source.attempt("list").unreadable(&undecodable(&why))))?;
-            let read = page.items.into_iter().flatten();
-            items.extend(read.filter_map(|item| serde_json::from_str::<Value>(item.get()).ok()));
-            next = page.metadata.next.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(items);
-            }
-        }
+        Ok(list_all(&self.clients, resource).await?)
     }
 
     /// Reads all that a plan for this DaemonSet is made from.
@@ -289,6 +274,26 @@ impl Cluster {
             Some(&key.namespace),
             Some(&key.name),
         )
+    }
+}
+
+/// Reads a whole list, page by page.
+pub async fn list_all(clients: &Clients, resource: Resource) -> Result<Vec<Value>, PlanError> {
+    let (client, server) = (clients.watches.clone(), clients.server.clone());
+    let mut source = ApiSource::new(client, server, resource);
+    let mut items = Vec::new();
+    let mut next: Option<String> = None;
+    loop {
+        let failed = |error| PlanError::Cluster(Box::new(error));
+        let body = source.page(next.as_deref()).await.map_err(failed)?;
+        let page: Page<'_> = serde_json::from_slice(&body)
+            .map_err(|why| failed(source.attempt("list").unreadable(&undecodable(&why))))?;
+        let read = page.items.into_iter().flatten();
+        items.extend(read.filter_map(|item| serde_json::from_str::<Value>(item.get()).ok()));
+        next = page.metadata.next.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(items);
+        }
     }
 }
 

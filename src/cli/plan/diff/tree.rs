@@ -103,6 +103,22 @@ impl Tree {
         }
     }
 
+    /// Says of each hidden value what is shown instead, by its JSON text and by what was shown so
+    /// far.
+    pub fn rename_hidden(&mut self, name: &mut impl FnMut(&str, &str) -> String) {
+        match self {
+            Tree::Leaf(leaf) => {
+                if let Some(shown) = &mut leaf.shown {
+                    *shown = name(&leaf.text, shown);
+                }
+            }
+            Tree::List(items) => items.iter_mut().for_each(|item| item.rename_hidden(name)),
+            Tree::Map(object) => object
+                .values_mut()
+                .for_each(|value| value.rename_hidden(name)),
+        }
+    }
+
     /// Whether something in it is hidden.
     pub fn is_hidden(&self) -> bool {
         match self {
