@@ -31,8 +31,10 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What became of a plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CarriedOut {
-    /// Nothing of it changed anything but the status.
+    /// It changed nothing.
     Nothing,
+    /// It changed the status or a condition, by which no later plan goes.
+    Status,
     /// Pods were created, changed or deleted.
     Pods,
     /// Something was written by which the next plan goes on at once.
@@ -49,7 +51,7 @@ pub(super) fn carry_out(
     let status_changes = status(cluster, plan);
     if plan.is_settled() {
         return match status_changes {
-            true => CarriedOut::PlanAgain,
+            true => CarriedOut::Status,
             false => CarriedOut::Nothing,
         };
     }

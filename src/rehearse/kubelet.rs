@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde::Deserialize;
 
 use crate::model::{
-    ConditionState, ConditionStatus, Node, Pod, PodDetail, PodPhase, Readiness, Restarts, Str,
-    Time, Uid, WaitingContainer, revision::HASH_LABEL,
+    ConditionState, ConditionStatus, ContainerKind, Node, Pod, PodDetail, PodPhase, Readiness,
+    Restarts, Str, Time, Uid, WaitingContainer, revision::HASH_LABEL,
 };
 
 use super::{
@@ -17,6 +17,9 @@ use super::{
 
 /// From the terminal phase of a pod that was asked to go to its last delete, as kubelets have it.
 const REMOVED_AFTER: Duration = Duration::from_secs(1);
+
+/// A pod whose node is gone is deleted after this time, by the pod garbage collector.
+const COLLECTED_AFTER: Duration = Duration::from_secs(40);
 
 /// A pod that was not ready for so long before the rehearsal is not going to be.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -71,6 +74,8 @@ pub(super) struct Kubelets {
     target: Str,
     /// Whether a pod is ready as soon as its containers run.
     ready_at_once: bool,
+    /// The container that crashes.
+    container: Str,
 }
 
 impl Kubelets {
@@ -81,12 +86,16 @@ impl Kubelets {
         fails: BTreeSet<Str>,
         target: Str,
     ) -> Kubelets {
+        let template = cluster.daemon_set().template.clone();
+        let mut containers = template.containers.iter();
+        let container = containers.find(|c| c.kind == ContainerKind::Main);
         Kubelets {
+            container: container.map(|c| c.name.clone()).unwrap_or_default(),
+            ready_at_once: !has_readiness_probe(&template.raw),
             scenario: scenario.clone(),
             durations: cluster.snapshot(Durations::of),
             fails,
             target,
-            ready_at_once: !has_readiness_probe(&cluster.daemon_set().template.raw),
         }
     }
 
@@ -103,19 +112,30 @@ impl Kubelets {
             .map(|(node, pod)| (node.clone(), pod.clone()))
             .collect();
         for (node, pod) in pods {
-            if pod.phase.is_terminal() || !self.is_up(cluster, &node) {
+            if cluster.node(&node).is_none() {
+                cluster.expect(now + COLLECTED_AFTER, happening(&pod, What::Gone));
+                continue;
+            }
+            if !self.is_up(cluster, &node) {
                 continue;
             }
             let detail = pod.detail.as_deref();
             if pod.terminating {
                 // A finalizer is somebody else's, and nobody knows for how long.
                 if detail.is_none_or(|detail| detail.finalizers.is_empty()) {
-                    let ended = happening(&pod, What::Ended);
-                    cluster.expect(pod.deletion.unwrap_or(now).max(now), ended);
+                    let what = match pod.phase.is_terminal() || !pod.scheduled {
+                        true => What::Gone,
+                        false => What::Ended,
+                    };
+                    let at = pod.deletion.unwrap_or(now).max(now);
+                    cluster.expect(at, happening(&pod, what));
                 }
+            } else if pod.phase.is_terminal() {
+                // The plan sees to it.
             } else if pod.is_ready() {
                 self.await_available(cluster, &pod);
-            } else if is_starting(&pod, now) {
+            } else if self.scenario.heal || is_starting(&pod, now) {
+                cluster.change_pod(&pod.name, &pod.uid, |pod| pod.scheduled |= !pod.gated);
                 self.start(cluster, &pod.name);
             }
         }
@@ -194,7 +214,10 @@ impl Kubelets {
                 let (_, runs, restarts) = CRASHES[line];
                 if cluster.pod(&pod).is_some_and(Pod::is_live) {
                     let ready = runs && self.ready_at_once;
-                    cluster.change_pod(&pod, &uid, |pod| crash(pod, ready, runs, restarts, now));
+                    let container = &self.container;
+                    cluster.change_pod(&pod, &uid, |pod| {
+                        crash(pod, container, (ready, runs), restarts, now);
+                    });
                 }
             }
             What::Ended => {
@@ -239,8 +262,8 @@ fn is_starting(pod: &Pod, now: Time) -> bool {
     !hopeless && pod.created + PATIENCE > now
 }
 
-fn crash(pod: &mut Pod, ready: bool, runs: bool, restarts: u32, now: Time) {
-    let container: Str = "app".into();
+/// The container crashes, or runs again.
+fn crash(pod: &mut Pod, container: &Str, (ready, runs): (bool, bool), restarts: u32, now: Time) {
     pod.readiness = match ready {
         true => Readiness::Since(now),
         false => Readiness::NotReady,
@@ -260,7 +283,7 @@ fn crash(pod: &mut Pod, ready: bool, runs: bool, restarts: u32, now: Time) {
         unready: (!ready).then_some(unready),
         waiting: waits.then_some(waiting).into_iter().collect(),
         restarts: (restarts > 0).then_some(Restarts {
-            container,
+            container: container.clone(),
             count: restarts,
         }),
         ..PodDetail::default()

@@ -24,5 +24,5 @@ pub use cluster::Cluster;
 pub use durations::Durations;
 pub use node_state::NodeState;
 pub use outcome::{Ending, Rehearsal};
-pub use run::rehearse;
+pub use run::{Loop, rehearse};
 pub use scenario::{Nodes, Scenario};

@@ -7,7 +7,7 @@ use crate::{
         ConditionState, ConditionStatus, Labels, Node, NodeDetail, PodDetail, Readiness, Str, Time,
         Uid,
     },
-    plan::{DetailedPlan, Progress},
+    plan::{DetailedPlan, Plan, Progress},
 };
 
 use super::{
@@ -33,81 +33,160 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 ///
 /// It ends when nothing happens any more, or after the scenario's horizon. The same arguments give
 /// the same outcome.
-pub fn rehearse(mut cluster: Cluster, budgets: &Budgets, scenario: &Scenario) -> Rehearsal {
-    let began = cluster.now();
-    let horizon = began + scenario.horizon;
-    let first = cluster.plan();
-    let target = first.revision.as_ref().map(|revision| Target {
-        name: revision.name.clone(),
-        hash: revision.hash.clone(),
-        number: revision.number,
-        is_new: revision.create,
-    });
-    let hash = target.as_ref().map(|t| t.hash.clone()).unwrap_or_default();
-    let mut record = Record::new(&mut cluster, hash.clone());
-    let fails = suppose(&mut cluster, scenario);
-    let kubelets = Kubelets::new(&mut cluster, scenario, fails, hash);
-    kubelets.take_over(&mut cluster);
-    record.look(&mut cluster);
+pub fn rehearse(cluster: Cluster, budgets: &Budgets, scenario: &Scenario) -> Rehearsal {
+    let mut rehearsing = Loop::new(cluster, budgets, scenario);
+    while rehearsing.step().is_some() {}
+    rehearsing.finish()
+}
 
-    let (mut plans, mut created, mut deleted) = (0, 0, 0);
-    let mut ended = began;
-    let mut at_once = 0;
-    let is_over = loop {
-        let plan = cluster.plan();
-        plans += 1;
-        record.planned(&plan, cluster.now());
-        let carried_out = carry_out(&mut cluster, &kubelets, budgets, &plan);
-        if carried_out != CarriedOut::Nothing {
-            ended = cluster.now();
-        }
-        created += plan.creates.len();
-        deleted += plan.deletes.len();
+/// A rehearsal that is under way.
+pub struct Loop<'b> {
+    cluster: Cluster,
+    budgets: &'b Budgets,
+    kubelets: Kubelets,
+    record: Record,
+    target: Option<Target>,
+    began: Time,
+    /// When the last thing happened.
+    ended: Time,
+    horizon: Time,
+    state: State,
+    at_once: usize,
+    plans: usize,
+    created: usize,
+    deleted: usize,
+}
+
+/// How far a rehearsal is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    GoesOn,
+    IsOver,
+    TimeIsUp,
+}
+
+impl<'b> Loop<'b> {
+    /// Makes the cluster as it is supposed to be. Nothing has been planned yet.
+    pub fn new(mut cluster: Cluster, budgets: &'b Budgets, scenario: &Scenario) -> Loop<'b> {
+        let began = cluster.now();
+        let first = cluster.plan();
+        let target = first.revision.as_ref().map(|revision| Target {
+            name: revision.name.clone(),
+            hash: revision.hash.clone(),
+            number: revision.number,
+            is_new: revision.create,
+        });
+        let hash = target.as_ref().map(|t| t.hash.clone()).unwrap_or_default();
+        let mut record = Record::new(&mut cluster, hash.clone());
+        let fails = suppose(&mut cluster, scenario);
+        let kubelets = Kubelets::new(&mut cluster, scenario, fails, hash);
+        kubelets.take_over(&mut cluster);
         record.look(&mut cluster);
-        at_once += 1;
-        if carried_out == CarriedOut::PlanAgain && at_once < AT_ONCE {
-            continue;
+        Loop {
+            cluster,
+            budgets,
+            kubelets,
+            record,
+            target,
+            began,
+            ended: began,
+            horizon: began + scenario.horizon,
+            state: State::GoesOn,
+            at_once: 0,
+            plans: 0,
+            created: 0,
+            deleted: 0,
         }
-        at_once = 0;
+    }
+
+    /// The cluster as it is now.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    /// Plans, carries the plan out, and lets the time go on to what comes next. None when it is
+    /// over.
+    pub fn step(&mut self) -> Option<Plan> {
+        if self.state != State::GoesOn {
+            return None;
+        }
+        let plan = self.cluster.plan();
+        self.plans += 1;
+        self.created += plan.creates.len();
+        self.deleted += plan.deletes.len();
+        self.record.planned(&plan, self.cluster.now());
+        let done = carry_out(&mut self.cluster, &self.kubelets, self.budgets, &plan);
+        if matches!(done, CarriedOut::Pods | CarriedOut::PlanAgain) {
+            self.ended = self.cluster.now();
+        }
+        self.record.look(&mut self.cluster);
+        self.at_once += 1;
+        if done != CarriedOut::PlanAgain || self.at_once >= AT_ONCE {
+            self.at_once = 0;
+            self.go_on(&plan, done);
+        }
+        Some(plan)
+    }
+
+    fn go_on(&mut self, plan: &Plan, done: CarriedOut) {
+        let cluster = &mut self.cluster;
         let soon = cluster.now() + Duration::from_secs(1);
-        let soon = (carried_out != CarriedOut::Nothing).then_some(soon);
-        let happens = cluster.next_happening();
-        let wakes = plan
-            .wake_at
-            .map(|at| at.max(cluster.now() + Duration::from_secs(1)));
-        let next = Time::earliest(soon, Time::earliest(happens, wakes.map(up)));
+        let acted = matches!(done, CarriedOut::Pods | CarriedOut::PlanAgain);
+        let again = acted.then_some(soon);
+        let wakes = plan.wake_at.map(|at| up(at).max(soon));
+        let next = Time::earliest(again, Time::earliest(cluster.next_happening(), wakes));
+        // What was written last is looked at once more before it ends.
+        let next = next.or((done == CarriedOut::Status).then_some(soon));
         let Some(next) = next else {
-            break true;
+            return self.state = State::IsOver;
         };
-        if next > horizon {
-            break false;
+        if next > self.horizon {
+            return self.state = State::TimeIsUp;
         }
         for happening in cluster.go_on(next) {
-            ended = next;
-            kubelets.happen(&mut cluster, happening);
+            self.ended = next;
+            self.kubelets.happen(cluster, happening);
         }
-        record.look(&mut cluster);
-    };
-    record.end();
+        self.record.look(cluster);
+    }
 
-    let last = cluster.in_detail();
-    let conditions = cluster.daemon_set().conditions().iter();
-    let conditions = conditions.filter_map(|c| c.read.clone()).collect();
-    let figures = figures(&record, ended.since(began), created, deleted);
-    Rehearsal {
-        target,
-        began,
-        ending: ending(&last, &figures, is_over),
-        ended,
-        figures,
-        not_updated: not_updated(&record.nodes, &last),
-        spans: record.spans,
-        events: record.events,
-        nodes: record.nodes,
-        changes: record.changes,
-        conditions,
-        durations: kubelets.durations().clone(),
-        plans,
+    /// What came of it.
+    pub fn finish(mut self) -> Rehearsal {
+        self.record.end();
+        let last = self.cluster.in_detail();
+        let conditions = self.cluster.daemon_set().conditions().iter();
+        let conditions = conditions.filter_map(|c| c.read.clone()).collect();
+        let figures = self.figures();
+        let record = self.record;
+        Rehearsal {
+            target: self.target,
+            began: self.began,
+            ending: ending(&last, &figures, self.state == State::IsOver),
+            ended: self.ended,
+            figures,
+            not_updated: not_updated(&record.nodes, &last),
+            spans: record.spans,
+            events: record.events,
+            nodes: record.nodes,
+            changes: record.changes,
+            conditions,
+            durations: self.kubelets.durations().clone(),
+            plans: self.plans,
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let last = || self.record.nodes.iter().map(|node| node.last);
+        let wanted = || last().filter(|state| state.is_wanted());
+        Figures {
+            duration: self.ended.since(self.began),
+            nodes: wanted().count(),
+            updated: last().filter(|state| *state == NodeState::New).count(),
+            unavailable: wanted().filter(|state| !state.is_available()).count(),
+            peaks: self.record.peaks.clone(),
+            created: self.created,
+            deleted: self.deleted,
+        }
     }
 }
 
@@ -116,20 +195,6 @@ fn up(at: Time) -> Time {
     match at.whole_seconds() {
         whole if whole == at => at,
         whole => whole + Duration::from_secs(1),
-    }
-}
-
-fn figures(record: &Record, duration: Duration, created: usize, deleted: usize) -> Figures {
-    let last = || record.nodes.iter().map(|node| node.last);
-    let wanted = || last().filter(|state| state.is_wanted());
-    Figures {
-        duration,
-        nodes: wanted().count(),
-        updated: last().filter(|state| *state == NodeState::New).count(),
-        unavailable: wanted().filter(|state| !state.is_available()).count(),
-        peaks: record.peaks.clone(),
-        created,
-        deleted,
     }
 }
 

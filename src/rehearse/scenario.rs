@@ -22,6 +22,8 @@ pub struct Scenario {
     pub fail: Vec<Nodes>,
     /// So many nodes that get pods are not ready from the beginning on, and stay so.
     pub not_ready: usize,
+    /// Pods that are there and are not ready become ready, whatever kept them.
+    pub heal: bool,
     /// So many nodes join, a while after the beginning. Each is like one that is there.
     pub join: usize,
     /// When they join.
@@ -41,6 +43,7 @@ impl Default for Scenario {
             seed: 1,
             fail: Vec::new(),
             not_ready: 0,
+            heal: false,
             join: 0,
             join_after: Duration::from_secs(60),
             ready_after: None,

@@ -30,6 +30,7 @@ mod json;
 mod limits;
 mod obstacles;
 mod plans;
+mod rehearsals;
 mod resources;
 mod robust;
 mod scopes;

@@ -38,7 +38,12 @@ pub fn run(lab: &Lab, words: &[&str]) -> (i32, String, String) {
     ended(command(lab, words).output().expect("it starts"))
 }
 
-/// The same with the output as JSON.
+/// The same as another user.
+pub fn run_as(user: &str, lab: &Lab, words: &[&str]) -> (i32, String, String) {
+    ended(command_of(user, lab, words).output().expect("it starts"))
+}
+
+/// As [`run`] with the output as JSON.
 pub fn json_of(lab: &Lab, words: &[&str]) -> (i32, Value) {
     let (code, out, error) = run(lab, &[words, &["-o", "json"]].concat());
     let json = serde_json::from_str(&out);

@@ -48,6 +48,7 @@ mod metrics;
 mod metrics_secure;
 mod mutations;
 mod nodes;
+mod rehearse;
 mod replicas;
 mod resources;
 mod rig;

@@ -39,6 +39,7 @@ mod plan_run;
 mod plan_settled;
 mod plan_validate;
 mod readers;
+mod rehearse_cli;
 mod resources_cases;
 mod rollout_defaults;
 mod secure_access;

@@ -44,6 +44,7 @@ mod names;
 mod on_failure;
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
+mod rehearsed;
 mod replace_by;
 mod resources;
 mod revisions;

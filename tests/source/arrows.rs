@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stored", &["model::quantity", "wire::raw"]),
     ("plan", &["model"]),
     ("cache", &["wire", "model", "plan::eligibility"]),
+    ("rehearse", &["model", "wire", "plan", "cache"]),
     ("apply/client", &["model"]),
     ("apply", &["wire", "model", "plan"]),
     ("runtime", &["model", "wire", "plan", "cache", "apply"]),
@@ -29,13 +30,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "model", "wire", "stored", "plan", "cache", "apply", "runtime", "sim",
+            "model", "wire", "stored", "plan", "cache", "rehearse", "apply", "runtime", "sim",
         ],
     ),
 ];
 
 /// Rooms without IO, clock, async or randomness.
-const PURE: &[&str] = &["model", "plan", "cache"];
+const PURE: &[&str] = &["model", "plan", "cache", "rehearse"];
 
 /// Names that pure rooms do not mention.
 const IMPURE: &[&str] = &[

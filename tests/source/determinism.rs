@@ -6,8 +6,8 @@ use super::tree::rust_files;
 
 /// The rooms of which the same seed must make the same requests. `cli` is where the clock and the
 /// dice come from.
-const ROOMS: [&str; 8] = [
-    "model", "wire", "stored", "plan", "cache", "apply", "runtime", "sim",
+const ROOMS: [&str; 9] = [
+    "model", "wire", "stored", "plan", "cache", "rehearse", "apply", "runtime", "sim",
 ];
 
 /// Names that the sources may not have, and the replacement of each.

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    Args,
-    builder::{OsStringValueParser, TypedValueParser},
+    ArgAction, Args,
+    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
 };
 
 use crate::{
@@ -98,6 +98,15 @@ pub struct RehearseArgs {
         default_value_t = 0
     )]
     not_ready: usize,
+
+    /// Suppose that pods which are there and not ready become ready, whatever keeps them
+    #[arg(
+        long,
+        env = "DAEMONSET_CONTROLLER_HEAL",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    heal: bool,
 
     /// Suppose that so many nodes join, each like one that is there
     #[arg(
@@ -218,6 +227,7 @@ impl RehearseArgs {
             seed: self.seed,
             fail: self.fail.clone(),
             not_ready: self.not_ready,
+            heal: self.heal,
             join: self.join,
             join_after: self.join_after,
             ready_after: self.ready_after,
