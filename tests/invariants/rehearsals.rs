@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use daemonset_controller::{
     cli::rehearse::report::Report,
-    model::{Key, Pod, Settings, Uid},
-    rehearse::{self, Cluster, Ending, Loop, NodeState, Nodes, Scenario, disruption::Budgets},
+    model::{Key, Pod, Requirement, Selector, Settings, Uid},
+    rehearse::{
+        self, Cluster, Ending, Loop, NodeState, Nodes, Scenario,
+        disruption::{Budget, Budgets},
+    },
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -199,5 +202,53 @@ fn well(nodes: usize, most: usize) -> World {
     World {
         objects,
         attempts: Vec::new(),
+    }
+}
+
+/// What a rehearsal costs is counted in plans: at most one for each second in which something
+/// happens, and a few for what is recorded. So large clusters are rehearsed in seconds.
+#[test]
+fn a_large_cluster_takes_as_many_plans_as_there_are_seconds() {
+    for nodes in [30, 300] {
+        let world = well(nodes, nodes / 10);
+        let rehearsal =
+            rehearse::rehearse(cluster(&world), &Budgets::default(), &Scenario::default());
+        assert_eq!(rehearsal.ending, Ending::Complete);
+        let seconds = rehearsal.figures.duration.as_secs() as usize;
+        assert!(
+            rehearsal.plans <= seconds + 10,
+            "{} {seconds}",
+            rehearsal.plans
+        );
+    }
+}
+
+/// A disruption budget holds evictions back, and only those of its pods; one that cannot work stops
+/// the rollout.
+#[test]
+fn disruption_budgets_hold_evictions_back() {
+    let world = keyed(&well(6, 3), &[("replace-by", "eviction")]);
+    let selects = |label: &str, min_available| {
+        let requirement = Requirement::new("app", "In", &[label]).expect("a requirement");
+        Budgets(vec![Budget {
+            name: "agents".into(),
+            selector: Selector::All(vec![requirement]),
+            min_available,
+        }])
+    };
+    for (budgets, most, ends) in [
+        (Budgets::default(), 3, "Complete"),
+        (selects("web", Some(5)), 1, "Complete"),
+        (selects("other", Some(6)), 3, "Complete"),
+        (selects("web", Some(6)), 0, "TimeIsUp"),
+        (selects("web", None), 0, "Stalled"),
+    ] {
+        let scenario = Scenario {
+            horizon: Duration::from_secs(60 * 60),
+            ..Scenario::default()
+        };
+        let rehearsal = rehearse::rehearse(cluster(&world), &budgets, &scenario);
+        assert_eq!(rehearsal.ending.as_str(), ends, "{budgets:?}");
+        assert_eq!(rehearsal.figures.peaks.all.nodes, most, "{budgets:?}");
     }
 }

@@ -41,8 +41,8 @@ fn the_readme_lists_the_flags_of_help_and_no_others() {
         .get("All commands but `demo`:")
         .expect("a table of all the others");
     for command in [
-        "demo", "run", "plan", "explain", "status", "hold", "resume", "approve", "history",
-        "handback",
+        "demo", "run", "plan", "explain", "rehearse", "snapshot", "status", "hold", "resume",
+        "approve", "history", "handback",
     ] {
         let own = tables.get(&*format!("`{command}`:"));
         let shared = both.iter().filter(|_| command != "demo");
