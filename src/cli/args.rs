@@ -68,10 +68,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say how a rollout would go, before it happens
     ///
-    /// The plan's own function runs in a closed loop on what the cluster is now, or on a snapshot of
-    /// it: stages with times, the most nodes unavailable at once, where it stops and why. Nothing is
-    /// written to the cluster. Exit code 2: wrong input; 1: the cluster cannot be asked; 3: an
-    /// assertion does not hold.
+    /// The plan's own function runs in a closed loop on what the cluster is now, or on a snapshot
+    /// of it: stages with times, the most nodes unavailable at once, where it stops and why.
+    /// Nothing is written to the cluster. Exit code 2: wrong input; 1: the cluster cannot be asked;
+    /// 3: an assertion does not hold.
     Rehearse(RehearseArgs),
     /// Print what a rehearsal is made from: DaemonSets, nodes, pods, revisions, disruption budgets
     ///

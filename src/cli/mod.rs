@@ -1,6 +1,6 @@
 //! The commands: `demo` shows the controller on a simulated cluster, `plan` says what it would do,
-//! `explain` says why, `rehearse` says how a rollout would go, `run` is it; `status`, `hold` and their like are for whoever looks after a
-//! rollout.
+//! `explain` says why, `rehearse` says how a rollout would go, `run` is it; `status`, `hold` and
+//! their like are for whoever looks after a rollout.
 
 pub mod advice;
 pub mod args;

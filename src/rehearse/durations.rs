@@ -37,8 +37,8 @@ pub struct Spread {
 }
 
 impl Durations {
-    /// From the pods of a snapshot that the DaemonSet controls, whatever their revision. A pod whose
-    /// containers were restarted does not count: it became ready once more since.
+    /// From the pods of a snapshot that the DaemonSet controls, whatever their revision. A pod
+    /// whose containers were restarted does not count: it became ready once more since.
     pub fn of(snapshot: &Snapshot<'_>) -> Durations {
         let ds = snapshot.daemon_set;
         let order = ds.control.as_deref().and_then(|c| c.order.as_ref());

@@ -81,8 +81,9 @@ pub(super) struct Kubelets {
 impl Kubelets {
     /// `target` is the hash of the revision that is rolled out, whose pods crash on `fails`.
     pub fn new(
-        cluster: &mut Cluster,
+        cluster: &Cluster,
         scenario: &Scenario,
+        durations: Durations,
         fails: BTreeSet<Str>,
         target: Str,
     ) -> Kubelets {
@@ -93,7 +94,7 @@ impl Kubelets {
             container: container.map(|c| c.name.clone()).unwrap_or_default(),
             ready_at_once: !has_readiness_probe(&template.raw),
             scenario: scenario.clone(),
-            durations: cluster.snapshot(Durations::of),
+            durations,
             fails,
             target,
         }

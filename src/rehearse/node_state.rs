@@ -7,7 +7,7 @@ use crate::model::{Pod, Time};
 pub enum NodeState {
     /// It has not joined yet.
     Absent,
-    /// It is to have no pod, and has none.
+    /// It is to have no pod. One that is there may stay.
     NotWanted,
     /// It is to have a pod, and has none.
     Missing,
@@ -66,7 +66,7 @@ impl NodeState {
     pub fn describe(self) -> &'static str {
         match self {
             NodeState::Absent => "not joined yet",
-            NodeState::NotWanted => "gets no pod",
+            NodeState::NotWanted => "is to have no pod",
             NodeState::Missing => "has no pod yet",
             NodeState::Old => "old pod, available",
             NodeState::OldUnavailable => "old pod, not available",
@@ -115,7 +115,10 @@ impl Seen<'_> {
             pods.any(|pod| pod.is_available(min_ready_seconds, now))
         };
         let (has_new, has_old) = (any_available(&new), any_available(&old));
-        if !self.ready && self.wanted {
+        if !self.wanted {
+            return NodeState::NotWanted;
+        }
+        if !self.ready {
             return NodeState::NodeNotReady;
         }
         match (has_new, has_old) {
@@ -132,8 +135,7 @@ impl Seen<'_> {
             {
                 NodeState::Terminating
             }
-            _ if self.wanted => NodeState::Missing,
-            _ => NodeState::NotWanted,
+            _ => NodeState::Missing,
         }
     }
 }

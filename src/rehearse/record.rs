@@ -1,6 +1,6 @@
 //! What is written down while a rehearsal goes on: the state of every node, the stages, the events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{DaemonSet, Pod, Str, Time, revision::HASH_LABEL},
@@ -70,7 +70,8 @@ pub struct Told {
 
 /// The recorder.
 pub(super) struct Record {
-    target: Str,
+    /// The hashes of the pods that are new.
+    targets: BTreeSet<Str>,
     generation: Option<String>,
     index: BTreeMap<Str, usize>,
     unavailable: usize,
@@ -84,12 +85,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Begins with the nodes as they are. `target` is the hash of the revision that is rolled out.
-    pub fn new(cluster: &mut Cluster, target: Str) -> Record {
+    /// Begins with the nodes as they are. `targets` are the hashes of the pods that are new: that
+    /// of the revision which is rolled out, and those of its duplicates.
+    pub fn new(cluster: &mut Cluster, targets: BTreeSet<Str>) -> Record {
         let ds = cluster.daemon_set();
         let mut record = Record {
             generation: ds.template_generation.map(|g| g.to_string()),
-            target,
+            targets,
             index: BTreeMap::new(),
             unavailable: 0,
             unavailable_in: BTreeMap::new(),
@@ -158,8 +160,15 @@ impl Record {
             return;
         };
         let (progress, stage) = (standing.progress.as_str(), &standing.stage);
+        let is_same = |span: &Span| span.progress == progress && span.stage == *stage;
+        if self.spans.last().is_some_and(is_same) {
+            return;
+        }
+        // What a plan says that is followed by another one at once, nobody sees.
+        self.spans.pop_if(|span| span.from == now);
         if let Some(span) = self.spans.last_mut() {
-            if span.progress == progress && span.stage == *stage {
+            if is_same(span) {
+                span.until = None;
                 return;
             }
             span.until = Some(now);
@@ -244,19 +253,14 @@ impl Record {
 
     fn is_new(&self, pod: &Pod) -> bool {
         let generation = self.generation.as_deref();
-        pod.labels.get(HASH_LABEL) == Some(&*self.target)
+        let hash = pod.labels.get_shared(HASH_LABEL);
+        hash.is_some_and(|hash| self.targets.contains(hash))
             || generation.is_some_and(|g| pod.labels.get("pod-template-generation") == Some(g))
     }
 
     fn states(&self, cluster: &mut Cluster, names: &[Str]) -> Vec<NodeState> {
         let now = cluster.now();
-        let wanted: Vec<bool> = cluster.snapshot(|snapshot| {
-            let wanted = names.iter().map(|name| {
-                let node = snapshot.nodes.by_name(name);
-                node.is_some_and(|(id, _)| snapshot.verdicts.get(id).should_run())
-            });
-            wanted.collect()
-        });
+        let wanted = wanted(cluster, names);
         let ds: &DaemonSet = cluster.daemon_set();
         let (uid, min_ready_seconds) = (ds.uid.clone(), ds.min_ready_seconds);
         let states = names.iter().zip(wanted).map(|(name, wanted)| {
@@ -270,4 +274,30 @@ impl Record {
         });
         states.collect()
     }
+}
+
+/// Whether each of these nodes is to have a pod: of the present template, or where stages keep an
+/// older revision on it, of that one.
+fn wanted(cluster: &mut Cluster, names: &[Str]) -> Vec<bool> {
+    let hashes = names.iter().map(|name| {
+        let live = cluster.pods_on(name).filter(|pod| pod.is_live());
+        let hashes = live.filter_map(|pod| pod.labels.get_shared(HASH_LABEL).cloned());
+        hashes.collect()
+    });
+    let hashes: Vec<Vec<Str>> = hashes.collect();
+    cluster.snapshot(|snapshot| {
+        let keeps = |hash: &Str, id| {
+            let mut revisions = snapshot.revisions.iter();
+            let of = revisions.find(|r| r.labels.get_shared(HASH_LABEL) == Some(hash));
+            let placed = of.and_then(|revision| snapshot.placed(revision));
+            placed.is_some_and(|placed| placed.verdicts.get(id).should_run())
+        };
+        let wanted = names.iter().zip(&hashes).map(|(name, hashes)| {
+            let Some((id, _)) = snapshot.nodes.by_name(name) else {
+                return false;
+            };
+            snapshot.verdicts.get(id).should_run() || hashes.iter().any(|hash| keeps(hash, id))
+        });
+        wanted.collect()
+    })
 }

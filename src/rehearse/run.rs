@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use crate::{
     model::{
         ConditionState, ConditionStatus, Labels, Node, NodeDetail, PodDetail, Readiness, Str, Time,
-        Uid,
+        Uid, revision::HASH_LABEL,
     },
     plan::{DetailedPlan, Plan, Progress},
 };
 
 use super::{
-    Ending, NodeState, Rehearsal, Scenario,
+    Durations, Ending, NodeState, Rehearsal, Scenario,
     carry_out::{CarriedOut, carry_out},
     cluster::Cluster,
     disruption::Budgets,
@@ -77,9 +77,16 @@ impl<'b> Loop<'b> {
             is_new: revision.create,
         });
         let hash = target.as_ref().map(|t| t.hash.clone()).unwrap_or_default();
-        let mut record = Record::new(&mut cluster, hash.clone());
+        let duplicates = first.relabels.iter().filter_map(|relabel| {
+            let pod = cluster.pod(&relabel.pod.name)?;
+            pod.labels.get_shared(HASH_LABEL).cloned()
+        });
+        let targets = duplicates.chain([hash.clone()]).collect();
+        let mut record = Record::new(&mut cluster, targets);
+        // As the pods took it before anything was supposed.
+        let durations = cluster.snapshot(Durations::of);
         let fails = suppose(&mut cluster, scenario);
-        let kubelets = Kubelets::new(&mut cluster, scenario, fails, hash);
+        let kubelets = Kubelets::new(&cluster, scenario, durations, fails, hash);
         kubelets.take_over(&mut cluster);
         record.look(&mut cluster);
         Loop {

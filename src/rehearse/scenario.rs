@@ -99,7 +99,8 @@ impl Nodes {
         }
     }
 
-    /// Those of these nodes that are meant. Where a number or a share is, they follow from the seed.
+    /// Those of these nodes that are meant. Where a number or a share is, they follow from the
+    /// seed.
     pub(super) fn choose(&self, nodes: &[&Node], seed: u64) -> BTreeSet<Str> {
         let count = match self {
             Nodes::Named(names) => {

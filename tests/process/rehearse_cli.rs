@@ -129,6 +129,32 @@ fn assertions_set_the_exit_code() {
     }
 }
 
+#[test]
+fn the_documented_example_is_what_comes_out() {
+    let docs = fs::read_to_string(root().join("docs/rehearse.md")).expect("a document");
+    let golden = fs::read_to_string(data().join("staged.golden.text")).expect("a golden file");
+    assert!(
+        docs.contains(&format!("```text\n{golden}```\n")),
+        "{golden}"
+    );
+}
+
+#[test]
+fn values_that_a_snapshot_has_not_are_told_of() {
+    let yaml = fs::read_to_string(data().join("agent.yaml")).expect("a file");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("env.yaml");
+    let env = "          env:\n            - {name: TOKEN, value: x}\n          readinessProbe";
+    fs::write(&file, yaml.replace("          readinessProbe", env)).unwrap();
+    let file = file.to_str().expect("text");
+    for (file, told) in [(file, true), ("agent.yaml", false)] {
+        let answer = rehearse(&["-f", file, "--snapshot", "snapshot.json"]);
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        let is_told = answer.stdout.contains("it counts as changed");
+        assert_eq!(is_told, told, "{}", answer.stdout);
+    }
+}
+
 /// The snapshot, changed.
 fn changed(change: impl FnOnce(&mut Vec<Value>)) -> (TempDir, String) {
     let text = fs::read_to_string(data().join("snapshot.json")).expect("a snapshot");

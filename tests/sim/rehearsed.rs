@@ -10,6 +10,7 @@ use daemonset_controller::{
     model::{FeatureGates, Key, Kind, Settings},
     rehearse::{self, Ending, NodeState, Nodes, Rehearsal, Scenario, disruption::Budgets},
     sim::kubelets::script::PREFIX,
+    wire::daemon_set::TEMPLATE_GENERATION,
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -30,6 +31,8 @@ fn rehearsed(server: &World, annotations: Value, scenario: &Scenario) -> Rehears
     let template = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
     json_patch::merge(&mut set, &template);
     set["metadata"]["generation"] = json!(99);
+    // A server raises it with the template.
+    set["metadata"]["annotations"][TEMPLATE_GENERATION] = json!("99");
     observe(&mut cache, Kind::DaemonSet, &set);
     for (kind, plural) in [
         (Kind::Node, "nodes"),
@@ -99,17 +102,22 @@ fn assert_same(rehearsal: &Rehearsal, stages: &[(String, u64)], worst: Worst) {
     assert_eq!(rehearsal.figures.peaks.all.nodes, worst.unavailable);
 }
 
-/// Nodes in three zones, pods that are ready eight seconds after they run and end four seconds after
-/// they are asked to, and these keys.
+/// Nodes in three zones, pods that are ready eight seconds after they run and end four seconds
+/// after they are asked to, and these keys.
 async fn cluster(nodes: usize, strategy: Value, keys: Value) -> (World, Controller) {
     let server = world(nodes);
     for n in 0..nodes {
         let labels = json!({"metadata": {"labels": {ZONE: format!("z{}", n % 3)}}});
         server.edit("nodes", &format!("n{n}"), labels);
     }
+    // Without a probe a pod is ready between two crashes.
+    let probed = json!({"name": "c", "image": "i", "readinessProbe": {"tcpSocket": {"port": 80}}});
+    let template = json!({
+        "metadata": {"annotations": behaviour("1")}, "spec": {"containers": [probed]},
+    });
     respec(
         &server,
-        json!({"updateStrategy": strategy, "template": {"metadata": {"annotations": behaviour("1")}}}),
+        json!({"updateStrategy": strategy, "template": template}),
     );
     set_keys(&server, keys);
     server.kubelet();

@@ -175,7 +175,7 @@ pub struct RehearseArgs {
     )]
     pub assert: Vec<Assertion>,
 
-    /// Write a page to look at the rehearsal with a browser: nodes as cells, with a slider over time
+    /// Write a page to look at the rehearsal with a browser: nodes as cells, a slider over time
     #[arg(
         long,
         value_name = "FILE",

@@ -22,6 +22,7 @@ use crate::{
 
 use super::{
     error::RehearseError,
+    leave_out::has_secrets,
     merge,
     snapshot::{self, KIND, VERSION},
 };
@@ -73,9 +74,10 @@ pub fn prepare(args: &RehearseArgs) -> Result<Prepared, RehearseError> {
         }
     };
     let head = Head::of(&around)?;
-    if head.as_ref().is_some_and(|h| h.values_left_out > 0) && !wanted.is_empty() {
+    let is_incomplete = head.as_ref().is_some_and(|h| h.values_left_out > 0);
+    if is_incomplete && wanted.iter().any(|d| has_secrets(&d.json)) {
         notes.push(
-            "the snapshot has no values that may be secrets: a DaemonSet of -f that has some counts as changed, \
+            "the snapshot has no values that may be secrets, and the DaemonSet of -f has some: it counts as changed, \
              even where it is the same"
                 .to_owned(),
         );

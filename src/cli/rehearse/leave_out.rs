@@ -62,6 +62,15 @@ impl LeftOut {
     }
 }
 
+/// Whether a snapshot would leave out a value of this object.
+pub(super) fn has_secrets(object: &RawValue) -> bool {
+    let tree = Tree::read(object).map(|mut tree| {
+        secrets::hide(&mut tree);
+        tree.is_hidden()
+    });
+    tree.unwrap_or(false)
+}
+
 /// Pods of other controllers are left out.
 fn concerns_daemon_sets(pod: &Value) -> bool {
     let owners = pod["metadata"]["ownerReferences"].as_array();

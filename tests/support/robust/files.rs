@@ -1,13 +1,18 @@
 //! Files that people write: objects for `plan`, and the rules of `--rollout-defaults`.
 
+use std::time::Duration;
+
 use daemonset_controller::{
+    cache::Cache,
     cli::{
         args::{Asked, Validation},
         documents, files,
         plan::{check, choice::Choice, input},
+        rehearse::{html, report::Report},
         rollout_defaults, yaml,
     },
-    model::FeatureGates,
+    model::{FeatureGates, Key, Settings},
+    rehearse::{self, Cluster, Nodes, Scenario, disruption::Budgets},
     wire::place,
 };
 
@@ -47,10 +52,28 @@ pub fn file(data: &[u8]) {
     match input::load(documents, &choice, None, FeatureGates::default()) {
         Ok(mut loaded) => {
             loaded.cache.tick(now());
+            for chosen in loaded.chosen {
+                rehearse(loaded.cache.clone(), chosen.key);
+            }
             decide(&mut loaded.cache);
         }
         Err(why) => assert!(!why.to_string().is_empty()),
     }
+}
+
+/// A rehearsal of what anybody wrote ends.
+fn rehearse(cache: Cache, key: Key) {
+    let scenario = Scenario {
+        fail: vec![Nodes::Percent(50)],
+        join: 1,
+        horizon: Duration::from_secs(5 * 60),
+        ..Scenario::default()
+    };
+    let cluster = Cluster::new(cache, key.clone(), Settings::default(), now());
+    let cluster = cluster.expect("the DaemonSet was chosen");
+    let rehearsal = rehearse::rehearse(cluster, &Budgets::default(), &scenario);
+    let report = Report::new(&key, &scenario, &rehearsal, &[], Vec::new());
+    assert!(html::page(&report).contains(&rehearsal.ending.as_str().to_owned()));
 }
 
 /// Any bytes, as a file of defaults.
