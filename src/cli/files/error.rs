@@ -85,6 +85,6 @@ pub enum FileError {
         message: String,
     },
     /// `-` is given more than once.
-    #[error("-f - can be given once only: standard input cannot be read again")]
+    #[error("- can be given once only: standard input cannot be read again")]
     StdinTwice,
 }

@@ -1,5 +1,7 @@
 //! What a rehearsal is made from: the DaemonSet as it is to be, and what is around it.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -49,8 +51,11 @@ pub fn prepare(args: &RehearseArgs) -> Result<Prepared, RehearseError> {
     let file = shared.rollout_defaults().map(rollout_defaults::read);
     let defaults = file.transpose().map_err(RehearseError::input)?;
     let asked = args.named().map_err(RehearseError::input)?;
+    let stdin = |file: &&PathBuf| file.as_os_str() == "-";
+    if args.snapshot().is_some_and(|file| stdin(&file)) && args.files().iter().any(stdin) {
+        return Err(files::FileError::StdinTwice.into());
+    }
     let mut notes = Vec::new();
-
     let mut wanted = read_files(args, &mut notes)?;
     refuse_what_a_server_would(args, &mut wanted)?;
     let asked = the_one_wanted(asked, &wanted, namespace)?;
