@@ -85,7 +85,9 @@ pub(super) fn carry_out(
     }
     revisions::delete_old(cluster, plan);
     let others = !plan.claims.adopt.is_empty() || !plan.claims.release.is_empty();
-    match records || others || !plan.resizes.is_empty() {
+    // Gates are removed by the next plan.
+    let gated = plan.creates.iter().any(|create| create.gated);
+    match records || others || gated || !plan.resizes.is_empty() {
         true => CarriedOut::PlanAgain,
         false => CarriedOut::Pods,
     }

@@ -191,12 +191,18 @@ impl Kubelets {
         known[at].max(Duration::from_secs(1))
     }
 
-    /// Carries out what happens.
-    pub fn happen(&self, cluster: &mut Cluster, Happening { pod, uid, what }: Happening) {
+    /// Carries out what happens. Whether decisions may change by it.
+    pub fn happen(&self, cluster: &mut Cluster, Happening { pod, uid, what }: Happening) -> bool {
         let now = cluster.now();
         match what {
             What::Joins(node) => cluster.put_node(*node),
-            What::Gone => cluster.remove_pod(&pod, &uid),
+            What::Gone => {
+                // Decisions do not look at one that has ended and terminates.
+                let was_seen = cluster.pod(&pod);
+                let was_seen = was_seen.is_some_and(|pod| !pod.is_terminal_and_terminating());
+                cluster.remove_pod(&pod, &uid);
+                return was_seen;
+            }
             What::Available => {
                 cluster.change_pod(&pod, &uid, |_| ());
             }
@@ -232,6 +238,7 @@ impl Kubelets {
                 }
             }
         }
+        true
     }
 
     /// A pod that is ready becomes available later.

@@ -26,6 +26,10 @@ use super::{
 /// there are not many things to record.
 const AT_ONCE: usize = 64;
 
+/// A plan that did something is followed by another one after a second, unless something happens
+/// that soon.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The label with the name of a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
@@ -135,26 +139,42 @@ impl<'b> Loop<'b> {
         Some(plan)
     }
 
+    /// Lets the time go on until something happens by which decisions may change, or to when the
+    /// plan wants another one.
     fn go_on(&mut self, plan: &Plan, done: CarriedOut) {
         let cluster = &mut self.cluster;
         let soon = cluster.now() + Duration::from_secs(1);
-        let acted = matches!(done, CarriedOut::Pods | CarriedOut::PlanAgain);
-        let again = acted.then_some(soon);
         let wakes = plan.wake_at.map(|at| up(at).max(soon));
-        let next = Time::earliest(again, Time::earliest(cluster.next_happening(), wakes));
-        // What was written last is looked at once more before it ends.
-        let next = next.or((done == CarriedOut::Status).then_some(soon));
-        let Some(next) = next else {
-            return self.state = State::IsOver;
+        // A plan covers all that is known to be needed. What follows from its own actions can wait
+        // for what happens next, where that is not long.
+        let waits = cluster
+            .next_happening()
+            .is_some_and(|at| at <= soon + PATIENCE);
+        let again = match done {
+            CarriedOut::Pods | CarriedOut::PlanAgain => !waits,
+            // What was written last is looked at once more before it ends.
+            CarriedOut::Status => cluster.next_happening().is_none() && wakes.is_none(),
+            CarriedOut::Nothing => false,
         };
-        if next > self.horizon {
-            return self.state = State::TimeIsUp;
+        let wakes = Time::earliest(wakes, again.then_some(soon));
+        loop {
+            let next = Time::earliest(cluster.next_happening(), wakes);
+            let Some(next) = next else {
+                return self.state = State::IsOver;
+            };
+            if next > self.horizon {
+                return self.state = State::TimeIsUp;
+            }
+            let mut matters = wakes == Some(next);
+            for happening in cluster.go_on(next) {
+                self.ended = next;
+                matters |= self.kubelets.happen(cluster, happening);
+            }
+            self.record.look(cluster);
+            if matters {
+                return;
+            }
         }
-        for happening in cluster.go_on(next) {
-            self.ended = next;
-            self.kubelets.happen(cluster, happening);
-        }
-        self.record.look(cluster);
     }
 
     /// What came of it.
