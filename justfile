@@ -60,6 +60,10 @@ live-built-in *words: control-plane
 nodes *words:
     tests/nodes/rig/run.sh {{words}}
 
+# The page of a rehearsal in a headless browser; a word narrows the tests down: just browser time:: (needs chromium and chromedriver)
+browser *words:
+    tests/browser/run.sh {{words}}
+
 # How often two built-in controllers at once make a second pod on a node, in one rollout of 60 nodes: printed, not asserted.
 two-built-in: control-plane
     LIVE_CONTROLLER=built-in cargo test --release --features live --test live -- --test-threads=1 --nocapture two_rollout

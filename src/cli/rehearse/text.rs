@@ -6,7 +6,7 @@ use crate::cli::plan::{choice::some, table};
 
 use super::{
     clock::length,
-    report::{Report, SpreadReport, StageReport},
+    report::{Report, SpreadReport, StageReport, SupposedReport},
 };
 
 /// The most rows of stages and zones that are printed.
@@ -37,7 +37,8 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-fn after(seconds: u64) -> String {
+/// A number of seconds, for people.
+pub(super) fn after(seconds: u64) -> String {
     length(Duration::from_secs(seconds))
 }
 
@@ -64,14 +65,11 @@ fn heading(report: &Report, out: &mut String) {
     for spread in &report.supposed.ready_after {
         let _ = writeln!(out, "supposes: {}", ready(spread));
     }
-    let gone = after(report.supposed.gone_after);
-    let _ = writeln!(
-        out,
-        "supposes: a pod has ended {gone} after its delete, or after its grace period"
-    );
+    let _ = writeln!(out, "supposes: {}", gone(&report.supposed));
 }
 
-fn ready(spread: &SpreadReport) -> String {
+/// How long pods take to be ready.
+pub(super) fn ready(spread: &SpreadReport) -> String {
     let whose = match &spread.group {
         Some(group) => format!("a pod of {group}"),
         None => "a pod".to_owned(),
@@ -84,6 +82,12 @@ fn ready(spread: &SpreadReport) -> String {
             after(spread.median)
         ),
     }
+}
+
+/// How long pods take to be gone.
+pub(super) fn gone(supposed: &SupposedReport) -> String {
+    let gone = after(supposed.gone_after);
+    format!("a pod has ended {gone} after its delete, or after its grace period")
 }
 
 fn stages(report: &Report, out: &mut String) {
