@@ -36,6 +36,8 @@ class Chart {
     const bands = stages.map((stage, at) => this.band(stage, stages[at + 1]?.from ?? replay.end));
     const points = replay.series();
     this.cursor = element("div", "cursor");
+    this.names = { updated: element("span", "name"), unavailable: element("span", "name") };
+    this.most = {};
     place.append(
       this.track("stages", bands),
       this.plot("updated", points, bands, replay),
@@ -74,10 +76,10 @@ class Chart {
 
   // One line of its own height: a few unavailable nodes of thousands are to be seen.
   plot(name, points, bands, replay) {
-    const most = points.reduce((most, point) => Math.max(most, point[name]), 1);
+    const most = points.reduce((most, point) => Math.max(most, point[name]), 0);
     const svg = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none" });
     const x = (time) => (WIDE * this.share(time)).toFixed(2);
-    const y = (number) => (HIGH - (HIGH - HEADROOM) * (number / most)).toFixed(2);
+    const y = (number) => (HIGH - (HIGH - HEADROOM) * (number / Math.max(most, 1))).toFixed(2);
     bands.forEach((band, at) => {
       const wide = WIDE * this.share(band.until - band.from);
       const kind = at % 2 ? "band odd" : "band";
@@ -89,7 +91,8 @@ class Chart {
     svg.append(shape("path", { class: "area", d: `${line}V${HIGH}H0Z` }));
     svg.append(shape("path", { class: "line", d: line }));
     const plot = element("div", `plot ${name}`);
-    plot.append(svg, element("span", "name", `${name}, at most ${most}`));
+    this.most[name] = most;
+    plot.append(svg, this.names[name]);
     return plot;
   }
 
@@ -108,7 +111,10 @@ class Chart {
     });
   }
 
-  show(time) {
+  show(time, now) {
     this.cursor.style.left = `${100 * this.share(time)}%`;
+    for (const [name, place] of Object.entries(this.names)) {
+      place.textContent = `${name}: ${now[name]}, at most ${this.most[name]}`;
+    }
   }
 }

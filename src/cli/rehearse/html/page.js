@@ -41,7 +41,7 @@ class Page {
     const { time } = this.replay;
     this.grid.show(this.touched);
     this.touched.clear();
-    this.chart.show(time);
+    this.chart.show(time, this.replay.numbers(this.replay.counts));
     this.showClock(time);
     this.showCounts();
     this.showPast(time);

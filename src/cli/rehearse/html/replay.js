@@ -98,16 +98,16 @@ class Replay {
     return [begins, ...this.changes.filter((change) => change.node === node)];
   }
 
+  numbers(counts) {
+    const unavailable = counts.where(this.report.states, isUnavailable);
+    return { updated: counts.of(UPDATED), unavailable };
+  }
+
   // The numbers of the chart, one point for each time at which something changes.
   series() {
     const counts = new Counts();
     for (const node of this.report.nodes) counts.add(node.first, 1);
-    const states = this.report.states;
-    const point = (time) => ({
-      time,
-      updated: counts.of(UPDATED),
-      unavailable: counts.where(states, isUnavailable),
-    });
+    const point = (time) => ({ time, ...this.numbers(counts) });
     const points = [point(0)];
     for (const { time, from, to } of this.changes) {
       counts.add(from, -1);

@@ -17,6 +17,7 @@ const NAMED: usize = 30;
 pub fn head(report: &Report) -> String {
     let mut out = heading(report);
     figures(report, &mut out);
+    out.push_str("<div class=\"pair\">\n");
     out.push_str(&list(
         "assertions",
         "Assertions",
@@ -34,6 +35,7 @@ pub fn head(report: &Report) -> String {
     ));
     let notes = report.notes.iter().map(|note| Text(note).to_string());
     out.push_str(&list("notes", "Notes", notes));
+    out.push_str("</div>\n");
     out
 }
 
