@@ -33,7 +33,10 @@ fn its_policy_refuses_what_would_come_from_elsewhere() {
 fn without_a_script_the_figures_and_tables_are_there() {
     let rehearsed = failing();
     let browser = Browser::start();
-    browser.devtools("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    browser.devtools(
+        "Emulation.setScriptExecutionDisabled",
+        &json!({"value": true}),
+    );
     browser.open(&rehearsed.page, "");
     let text = browser.run("return document.body.innerText;", json!([]));
     let text = text.as_str().expect("text");
@@ -62,7 +65,15 @@ fn on_paper_are_the_time_the_cells_and_the_tables_on_white() {
             "document.querySelector('{selector}').checkVisibility()"
         ))
     };
-    for selector in ["#length", "#chart", "#grid", "#stages", "#events", "#not-updated", "#conditions"] {
+    for selector in [
+        "#length",
+        "#chart",
+        "#grid",
+        "#stages",
+        "#events",
+        "#not-updated",
+        "#conditions",
+    ] {
         assert_eq!(shown(selector), json!(true), "{selector}");
     }
     for selector in ["#slider", "#steps", "#find"] {

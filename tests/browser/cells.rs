@@ -6,7 +6,8 @@ use crate::{driver::key, look::Look, rehearsal::failing};
 
 /// Puts the focus before the cells, and goes on with the tabulator.
 fn enter(look: &Look) {
-    look.browser.run("document.getElementById('find').focus();", json!([]));
+    look.browser
+        .run("document.getElementById('find').focus();", json!([]));
     look.browser.press(key::TAB);
 }
 
@@ -36,7 +37,8 @@ fn a_cell_has_node_zone_and_state_for_its_name_and_arrows_lead_to_the_next() {
     assert_eq!(stops, json!(1));
     look.browser.press(key::HOME);
     let end = look.rehearsed.end();
-    look.browser.run("location.hash = `#t=${arguments[0]}`;", json!([end]));
+    look.browser
+        .run("location.hash = `#t=${arguments[0]}`;", json!([end]));
     look.browser.drawn();
     assert_eq!(look.browser.focused(), option(0, end));
 }
@@ -66,16 +68,28 @@ fn a_chosen_node_shows_what_it_goes_through() {
         look.browser.press(key::RIGHT);
     }
     look.browser.press(key::ENTER);
-    assert!(look.text("#node-name").starts_with(&*look.report().nodes[node].name));
+    assert!(
+        look.text("#node-name")
+            .starts_with(&*look.report().nodes[node].name)
+    );
     let shown = look.value(
         "[...document.querySelectorAll('#history li')]
            .map((item) => [Number(item.dataset.time), item.querySelector('.swatch').textContent])",
     );
     let mut expected = vec![json!([0, look.report().nodes[node].first])];
-    let changes = look.report().changes.iter().filter(|change| change.1 == node);
+    let changes = look
+        .report()
+        .changes
+        .iter()
+        .filter(|change| change.1 == node);
     expected.extend(changes.map(|(time, _, letter)| json!([time, letter])));
     assert_eq!(shown, Value::Array(expected));
-    let (last, ..) = *look.report().changes.iter().rfind(|c| c.1 == node).expect("one");
+    let (last, ..) = *look
+        .report()
+        .changes
+        .iter()
+        .rfind(|c| c.1 == node)
+        .expect("one");
     look.browser.click("#history li:last-child a");
     look.assert_shows(last);
 }

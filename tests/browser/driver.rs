@@ -82,7 +82,10 @@ impl Browser {
 
     /// What a script returns. `arguments` has what is handed to it.
     pub fn run(&self, script: &str, arguments: Value) -> Value {
-        self.post("/execute/sync", &json!({"script": script, "args": arguments}))
+        self.post(
+            "/execute/sync",
+            &json!({"script": script, "args": arguments}),
+        )
     }
 
     /// What a script hands to its one argument, a function, sooner or later.

@@ -27,7 +27,8 @@ impl Look {
 
     /// What an expression of the page comes to.
     pub fn value(&self, expression: &str) -> Value {
-        self.browser.run(&format!("return {expression};"), json!([]))
+        self.browser
+            .run(&format!("return {expression};"), json!([]))
     }
 
     /// The text of the first element of a selector, as it is shown.
@@ -82,7 +83,12 @@ impl Look {
         let states = &self.report().states;
         let state = states.iter().find(|state| state.letter == letter);
         let node = &self.report().nodes[node];
-        format!("{}, {}, {}", node.name, node.zone, state.expect("a state").meaning)
+        format!(
+            "{}, {}, {}",
+            node.name,
+            node.zone,
+            state.expect("a state").meaning
+        )
     }
 }
 

@@ -40,10 +40,14 @@ fn assert_touched(look: &Look, from: u64, to: u64) {
 fn a_step_touches_the_cells_that_change_and_no_other() {
     let look = Look::at(many(), "");
     assert_eq!(look.letters().len(), 5000);
-    look.browser.run("document.getElementById('slider').focus();", json!([]));
+    look.browser
+        .run("document.getElementById('slider').focus();", json!([]));
     let moments = look.rehearsed.moments();
     let middle = moments.len() / 2;
-    look.browser.run("location.hash = `#t=${arguments[0]}`;", json!([moments[middle]]));
+    look.browser.run(
+        "location.hash = `#t=${arguments[0]}`;",
+        json!([moments[middle]]),
+    );
     look.browser.drawn();
     for (from, key, to) in [
         (moments[middle], key::RIGHT, moments[middle + 1]),

@@ -55,8 +55,8 @@ impl Rehearsed {
     }
 }
 
-/// A canary and three zones, of which the second one fails, so that all nodes go back; one node is
-/// down, and one joins.
+/// A canary and three zones. Nodes of the second one fail, so that all go back; one node is down,
+/// and one joins.
 pub fn failing() -> Rehearsed {
     let control = json!({
         "daemonset-controller.io/canary": "3",
@@ -64,7 +64,7 @@ pub fn failing() -> Rehearsed {
         "daemonset-controller.io/order": "topology.kubernetes.io/zone",
         "daemonset-controller.io/on-failure": "rollback",
     });
-    let supposed = "--fail zone=b --not-ready 1 --join 1 --assert complete --assert unavailable<=5";
+    let supposed = "--fail nodes=node-0014,node-0015,node-0016 --not-ready 1 --join 1 --assert complete --assert unavailable<=5";
     rehearse(36, &control, &supposed.split(' ').collect::<Vec<_>>())
 }
 
@@ -76,7 +76,11 @@ pub fn many() -> Rehearsed {
 fn rehearse(nodes: usize, control: &Value, args: &[&str]) -> Rehearsed {
     let folder = TempDir::new().expect("a folder");
     let file = |name: &str| folder.path().join(name);
-    let (snapshot, wanted, page) = (file("snapshot.json"), file("wanted.json"), file("page.html"));
+    let (snapshot, wanted, page) = (
+        file("snapshot.json"),
+        file("wanted.json"),
+        file("page.html"),
+    );
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects(nodes)});
     fs::write(&snapshot, list.to_string()).expect("it is written");
     fs::write(&wanted, daemon_set("2", control).to_string()).expect("it is written");

@@ -24,10 +24,8 @@ fn letters_and_counts_are_those_of_the_report() {
     look.assert_shows(0);
     let (middle, end) = (look.rehearsed.middle(), look.rehearsed.end());
     for time in [middle, end, middle, 0, end] {
-        look.browser.run(
-            "location.hash = `#t=${arguments[0]}`;",
-            json!([time]),
-        );
+        look.browser
+            .run("location.hash = `#t=${arguments[0]}`;", json!([time]));
         look.browser.drawn();
         look.assert_shows(time);
     }
@@ -38,7 +36,8 @@ fn letters_and_counts_are_those_of_the_report() {
 #[test]
 fn keys_move_the_slider_from_change_to_change_and_from_stage_to_stage() {
     let look = Look::at(failing(), "");
-    look.browser.run("document.getElementById('slider').focus();", json!([]));
+    look.browser
+        .run("document.getElementById('slider').focus();", json!([]));
     let first = next(&look.rehearsed, 0, false);
     let second = next(&look.rehearsed, first, false);
     let stage = look.report().stages[1].from;
@@ -87,7 +86,8 @@ fn links_of_events_and_stages_move_it() {
     look.browser.click("#stages tr:nth-child(2) a");
     look.assert_shows(look.report().stages[1].from);
     // The same link once more, after the slider went elsewhere.
-    look.browser.run("document.getElementById('slider').focus();", json!([]));
+    look.browser
+        .run("document.getElementById('slider').focus();", json!([]));
     look.browser.press(key::HOME);
     look.browser.click("#stages tr:nth-child(2) a");
     look.assert_shows(look.report().stages[1].from);
@@ -101,7 +101,10 @@ fn the_address_tells_the_time_and_the_clock_too() {
     look.assert_shows(middle);
     let clock = look.text("#moment");
     let (hours, minutes, seconds) = (6 + middle / 3600, middle / 60 % 60, middle % 60);
-    assert_eq!(clock, format!("2026-11-21 {hours:02}:{minutes:02}:{seconds:02} UTC"));
+    assert_eq!(
+        clock,
+        format!("2026-11-21 {hours:02}:{minutes:02}:{seconds:02} UTC")
+    );
     // What is written into the address when the slider rests.
     let address = look.browser.run_until_done(
         "const [done] = arguments;
@@ -113,7 +116,8 @@ fn the_address_tells_the_time_and_the_clock_too() {
     assert!(look.time() < middle);
     for nonsense in ["#t=", "#t=-1", "#t=1e3", "#events"] {
         let time = look.time();
-        look.browser.run("location.hash = arguments[0];", json!([nonsense]));
+        look.browser
+            .run("location.hash = arguments[0];", json!([nonsense]));
         look.browser.drawn();
         assert_eq!(look.time(), time, "{nonsense}");
     }

@@ -6,6 +6,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 1000;
 const HIGH = 100;
 
+// A name in less than this share of the width would be a letter or two.
+const NARROW = 0.03;
+
 // Above the highest point there is room for the name of the line.
 const HEADROOM = 36;
 
@@ -65,10 +68,11 @@ class Chart {
   track(className, bands) {
     const track = element("div", className);
     for (const band of bands) {
-      const label = element("span", "", band.name);
+      const share = this.share(band.until - band.from);
+      const label = element("span", "", share < NARROW ? "" : band.name);
       label.title = `${band.name}, from ${lengthOf(band.from)} to ${lengthOf(band.until)}`;
       label.style.left = `${100 * this.share(band.from)}%`;
-      label.style.width = `${100 * this.share(band.until - band.from)}%`;
+      label.style.width = `${100 * share}%`;
       track.append(label);
     }
     return track;

@@ -93,7 +93,7 @@ class Grid {
     const states = this.replay.report.states;
     const unavailable = counts.where(states, isUnavailable);
     const letters = states.filter(({ letter }) => letter !== " " && counts.of(letter) > 0);
-    const parts = letters.map(({ letter }) => `${letter} ${counts.of(letter)}`);
+    const parts = letters.map(({ letter }) => `${letter}\u00a0${counts.of(letter)}`);
     line.textContent = `${nodes.length} nodes, ${unavailable} unavailable: ${parts.join("  ")}`;
   }
 

@@ -119,7 +119,12 @@ mod tests {
     #[test]
     fn a_table_without_rows_is_left_out() {
         assert_eq!(table("stages", "Stages", ["Begins"], []), "");
-        let one = table("stages", "Stages", ["Begins", "<"], [[Cell::At(90), Cell::Text("<")]]);
+        let one = table(
+            "stages",
+            "Stages",
+            ["Begins", "<"],
+            [[Cell::At(90), Cell::Text("<")]],
+        );
         assert!(one.contains("<a href=\"#t=90\">1m30s</a>"), "{one}");
         assert!(one.contains("<td>&lt;</td>"), "{one}");
     }

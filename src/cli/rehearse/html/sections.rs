@@ -50,7 +50,11 @@ fn heading(report: &Report) -> String {
         let _ = write!(
             out,
             "{} <code>{}</code> (number {}), ",
-            if target.is_new { "New revision" } else { "Revision" },
+            if target.is_new {
+                "New revision"
+            } else {
+                "Revision"
+            },
             Text(&target.revision),
             target.number
         );
@@ -84,7 +88,10 @@ fn figures(report: &Report, out: &mut String) {
         "<b>{}</b> before, <b>{}</b> at the end",
         figures.unavailable_before, figures.unavailable_at_end
     );
-    let pods = format!("<b>{}</b> created, <b>{}</b> deleted", figures.created, figures.deleted);
+    let pods = format!(
+        "<b>{}</b> created, <b>{}</b> deleted",
+        figures.created, figures.deleted
+    );
     let all = [
         ("Updated", of_nodes(figures.updated)),
         ("Most unavailable at once", peak),
@@ -161,7 +168,14 @@ fn stages(report: &Report) -> String {
             Cell::Number(stage.most_unavailable),
         ]
     });
-    let heading = ["Begins", "Takes", "Progress", "Stage", "Updated", "Most unavailable"];
+    let heading = [
+        "Begins",
+        "Takes",
+        "Progress",
+        "Stage",
+        "Updated",
+        "Most unavailable",
+    ];
     table("stages", "Stages", heading, rows)
 }
 
@@ -174,7 +188,12 @@ fn zones(report: &Report) -> String {
             Cell::At(zone.after),
         ]
     });
-    table("zones", "Zones", ["Zone", "Most unavailable at once", "After"], rows)
+    table(
+        "zones",
+        "Zones",
+        ["Zone", "Most unavailable at once", "After"],
+        rows,
+    )
 }
 
 fn conditions(report: &Report) -> String {
@@ -194,5 +213,9 @@ fn supposed(report: &Report) -> String {
     let supposed = &report.supposed;
     let ready = supposed.ready_after.iter().map(ready);
     let all = ready.chain([gone(supposed), format!("the seed is {}", supposed.seed)]);
-    list("supposed", "Supposed", all.map(|text| Text(&text).to_string()))
+    list(
+        "supposed",
+        "Supposed",
+        all.map(|text| Text(&text).to_string()),
+    )
 }
