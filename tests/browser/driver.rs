@@ -67,6 +67,8 @@ impl Browser {
             "goog:chromeOptions": {"args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1000",
             ]},
+            // A machine that is busy elsewhere is not what a test is about.
+            "timeouts": {"script": 300_000, "pageLoad": 300_000},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }}});
         let session = browser.ask("POST", "/session", &wanted);

@@ -8,28 +8,30 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# Package by package, what has to be there.
-declare -A packages=([chromium]=chromium [chromedriver]=chromium-driver)
+have() { command -v "$1" >/dev/null; }
 
-missing() { local what; for what in "${!packages[@]}"; do command -v "$what" >/dev/null || echo "$what"; done; }
+# The packages of what this machine lacks. chromedriver finds either browser by itself.
+lacks() {
+  have chromium || have google-chrome || echo chromium
+  have chromedriver || echo chromium-driver
+}
 
 install_missing() {
-  local what names=()
-  for what in $(missing); do names+=("${packages[$what]}"); done
-  ((${#names[@]})) || return 0
-  echo "installing ${names[*]}" >&2
-  apt-get install --yes --no-install-recommends "${names[@]}" >/dev/null ||
-    { apt-get update >/dev/null && apt-get install --yes --no-install-recommends "${names[@]}" >/dev/null; } || true
+  local packages
+  mapfile -t packages < <(lacks)
+  ((${#packages[@]})) || return 0
+  echo "installing ${packages[*]}" >&2
+  apt-get install --yes --no-install-recommends "${packages[@]}" >/dev/null ||
+    { apt-get update >/dev/null && apt-get install --yes --no-install-recommends "${packages[@]}" >/dev/null; }
 }
 
 if [[ ${1:-} == --install ]]; then
   shift
-  install_missing
+  install_missing || true
 fi
-lacking=$(missing)
+lacking=$(lacks)
 if [[ -n $lacking ]]; then
-  printf 'this machine cannot run a browser; it lacks:\n' >&2
-  for what in $lacking; do echo "$what (package ${packages[$what]})" >&2; done
+  printf 'this machine cannot run a browser; it lacks the packages:\n%s\n' "$lacking" >&2
   exit 1
 fi
 [[ ${1:-} != --can ]] || exit 0
