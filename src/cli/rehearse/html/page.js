@@ -14,7 +14,7 @@ class Page {
     this.began = Date.parse(report.began);
     this.replay = new Replay(report);
     this.touched = new Set();
-    this.chart = new Chart(byId("chart"), this.replay, (time) => this.seek(time));
+    this.chart = new Chart(byId("chart"), this.replay, (time) => this.goTo(time));
     this.grid = new Grid(byId("grid"), this.replay, (node) => this.choose(node));
     document.body.classList.add(this.grid.size);
     this.legend = this.drawLegend();
@@ -24,6 +24,12 @@ class Page {
     this.listen();
     for (const id of ["player", "nodes", "node"]) byId(id).hidden = false;
     this.seek(this.timeOfAddress() ?? 0);
+  }
+
+  // Goes where somebody wants to be, which ends the playing.
+  goTo(time) {
+    this.stop();
+    this.seek(time);
   }
 
   // Goes to a time; what follows from it is shown with the next frame, once for many changes.
@@ -113,14 +119,11 @@ class Page {
 
   step(what, way) {
     const times = what === "stage" ? this.replay.stageTimes : this.replay.moments;
-    this.seek(neighbour(times, this.replay.time, way));
+    this.goTo(neighbour(times, this.replay.time, way));
   }
 
   listen() {
-    this.slider.addEventListener("input", () => {
-      this.stop();
-      this.seek(Number(this.slider.value));
-    });
+    this.slider.addEventListener("input", () => this.goTo(Number(this.slider.value)));
     // A second is a small step in a day, so arrows go from change to change.
     const keys = {
       ArrowLeft: ["change", -1],
@@ -133,14 +136,11 @@ class Page {
     this.slider.addEventListener("keydown", (event) => {
       if (!Object.hasOwn(keys, event.key) || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      this.stop();
       this.step(...keys[event.key]);
     });
     for (const button of document.querySelectorAll("[data-step]")) {
-      button.addEventListener("click", () => {
-        this.stop();
-        this.step(button.dataset.step, Number(button.dataset.way));
-      });
+      const { step, way } = button.dataset;
+      button.addEventListener("click", () => this.step(step, Number(way)));
     }
     byId("play").addEventListener("click", () => (this.playing ? this.stop() : this.play()));
     byId("find").addEventListener("input", () => this.find());
@@ -163,15 +163,14 @@ class Page {
   listenToLinks() {
     const follow = () => {
       const time = this.timeOfAddress();
-      if (time !== undefined && time !== this.replay.time) this.seek(time);
+      if (time !== undefined && time !== this.replay.time) this.goTo(time);
     };
     window.addEventListener("hashchange", follow);
     document.addEventListener("click", (event) => {
       const link = event.target.closest('a[href^="#t="]');
       if (!link) return;
       event.preventDefault();
-      this.stop();
-      this.seek(Number(link.hash.slice("#t=".length)));
+      this.goTo(Number(link.hash.slice("#t=".length)));
     });
   }
 
