@@ -94,6 +94,19 @@ fn links_of_events_and_stages_move_it() {
 }
 
 #[test]
+fn a_click_on_the_chart_moves_it_to_what_is_below() {
+    let look = Look::at(failing(), "");
+    look.browser.click("#chart");
+    // The click is in the middle, as far as pixels have it.
+    let (time, middle) = (look.time(), look.rehearsed.end() / 2);
+    assert!(
+        time.abs_diff(middle) <= 1 + look.rehearsed.end() / 500,
+        "{time} s, not {middle} s"
+    );
+    look.assert_shows(time);
+}
+
+#[test]
 fn the_address_tells_the_time_and_the_clock_too() {
     let rehearsed = failing();
     let middle = rehearsed.middle();
