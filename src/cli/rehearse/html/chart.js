@@ -64,12 +64,12 @@ class Chart {
     return time / this.end;
   }
 
-  // The names of the stages, each as wide as it takes.
+  // The names of the stages, each as wide as it takes. There is no room for the prefix of a label.
   track(className, bands) {
     const track = element("div", className);
     for (const band of bands) {
       const share = this.share(band.until - band.from);
-      const label = element("span", "", share < NARROW ? "" : band.name);
+      const label = element("span", "", share < NARROW ? "" : band.name.replace(/\S+\//, ""));
       label.title = `${band.name}, from ${lengthOf(band.from)} to ${lengthOf(band.until)}`;
       label.style.left = `${100 * this.share(band.from)}%`;
       label.style.width = `${100 * share}%`;
