@@ -22,6 +22,7 @@ fn rollouts(c: &mut Criterion) {
         (1_000, json!("10%")),
         (5_000, json!("10%")),
         (5_000, json!(50)),
+        (5_000, json!(1)),
     ] {
         let mut live = fleet(nodes, true, true);
         let template = json!({"metadata": {"annotations": {"version": "2"}}});

@@ -128,8 +128,10 @@ impl Kubelets {
                         true => What::Gone,
                         false => What::Ended,
                     };
-                    let at = pod.deletion.unwrap_or(now).max(now);
-                    cluster.expect(at, happening(&pod, what));
+                    cluster.expect(
+                        self.ends(&pod).unwrap_or(now).max(now),
+                        happening(&pod, what),
+                    );
                 }
             } else if pod.phase.is_terminal() {
                 // The plan sees to it.
@@ -140,6 +142,12 @@ impl Kubelets {
                 self.start(cluster, &pod.name);
             }
         }
+    }
+
+    /// When the containers of a pod that terminates already have ended.
+    fn ends(&self, pod: &Pod) -> Option<Time> {
+        let grace = pod.detail.as_deref()?.deletion_grace_period?;
+        Some(pod.deletion_requested()? + self.gone_after(grace))
     }
 
     /// Whether the node's kubelet is there.

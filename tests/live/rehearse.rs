@@ -1,7 +1,7 @@
 //! Rehearsals on a real control plane: what is rehearsed against the cluster or a snapshot of it,
 //! with a person's own rights, is what then happens.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,7 +10,7 @@ use crate::budget::Judge;
 use crate::cluster::{Lab, SOON};
 use crate::commands::{json_of, run, run_as};
 use crate::controller::{Controller, built_in};
-use crate::failing::until_progressing;
+use crate::failing::{nodes_of, script, until_progressing};
 
 const ZONE: usize = 3;
 const NODES: usize = 3 * ZONE;
@@ -43,13 +43,21 @@ async fn scene() -> (Lab, Controller) {
     });
     let budget = json!({ "maxUnavailable": BUDGET });
     set["spec"]["updateStrategy"] = json!({ "type": "RollingUpdate", "rollingUpdate": budget });
+    // What nodes are made to do later is nothing to the pods of this template. And without a probe
+    // a pod would be ready between two crashes.
+    let template = &mut set["spec"]["template"];
+    template["metadata"]["annotations"] = json!({
+        (format!("{SCRIPT}crash-after")): "never", (format!("{SCRIPT}ready-after")): "3s",
+    });
+    template["spec"]["containers"][0]["readinessProbe"] = json!({ "tcpSocket": { "port": 80 } });
     lab.create(&set).await;
     lab.until_covered("agent", NODES as i32, SOON).await;
     until_progressing(&lab, "True", "Complete").await;
     (lab, controller)
 }
 
-/// The DaemonSet as somebody would apply it next: another image.
+/// The DaemonSet as somebody would apply it next: another image, whose pods do what their nodes
+/// say.
 async fn next_manifest(lab: &Lab, folder: &TempDir) -> PathBuf {
     let text = lab
         .kubectl_ok(&["get", "daemonset", "agent", "-o", "json"])
@@ -63,7 +71,9 @@ async fn next_manifest(lab: &Lab, folder: &TempDir) -> PathBuf {
         },
         "spec": stored["spec"],
     });
-    manifest["spec"]["template"]["spec"]["containers"][0]["image"] = json!("agent:2");
+    let template = &mut manifest["spec"]["template"];
+    template["spec"]["containers"][0]["image"] = json!("agent:2");
+    template["metadata"]["annotations"] = Value::Null;
     let file = folder.path().join("next.json");
     fs::write(&file, manifest.to_string()).expect("it is written");
     file
@@ -159,6 +169,100 @@ async fn a_rollout_goes_as_it_was_rehearsed() {
         worst.unavailable as u64,
         report["figures"]["mostUnavailable"]
     );
+    controller.expect_running();
+}
+
+/// Sets keys of rollout control.
+async fn annotate(lab: &Lab, keys: &[&str]) {
+    let mut words = vec!["annotate", "daemonset", "agent", "--overwrite"];
+    words.extend(keys);
+    lab.kubectl_ok(&words).await;
+}
+
+/// What the rehearsal of this manifest says, with more words.
+fn rehearsal(lab: &Lab, file: &str, more: &[&str]) -> Value {
+    let words = ["rehearse", "-f", file, "--gone-after", "2s"];
+    let (code, report) = json_of(lab, &[&words[..], more].concat());
+    assert_eq!(code, 0, "{report}");
+    report
+}
+
+/// The nodes that have the new image.
+async fn updated(lab: &Lab) -> BTreeSet<String> {
+    nodes_of(lab, "agent:2").await
+}
+
+/// The nodes that have the new revision at the end, whether or not it is well there.
+fn rehearsed_nodes(report: &Value) -> BTreeSet<String> {
+    let nodes = report["nodes"].as_array().expect("nodes").iter();
+    let new = nodes.filter(|node| node["last"] == "n" || node["last"] == "f");
+    let name = |node: &Value| node["name"].as_str().expect("a name").to_owned();
+    new.map(name).collect()
+}
+
+/// A hold, a zone that fails and pauses, and the way back: the rehearsal ends as the rollout does,
+/// with the new revision on the same nodes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_holds_fails_and_goes_back_was_rehearsed() {
+    if built_in() {
+        return; // it writes no conditions
+    }
+    let (lab, mut controller) = scene().await;
+    let folder = TempDir::new().expect("a folder");
+
+    annotate(&lab, &["daemonset-controller.io/hold=rollout"]).await;
+    let file = next_manifest(&lab, &folder).await;
+    let file = file.to_str().expect("text");
+    let held = rehearsal(&lab, file, &[]);
+    assert_eq!(held["ending"]["how"], "Waits", "{held}");
+    assert_eq!(held["figures"]["created"], 0);
+    lab.kubectl_ok(&["apply", "-f", file]).await;
+    until_progressing(&lab, "Unknown", "Paused").await;
+    assert_eq!(updated(&lab).await, rehearsed_nodes(&held));
+
+    // The second zone will fail.
+    for number in ZONE + 1..=2 * ZONE {
+        script(
+            &lab,
+            number,
+            &[("crash-after", json!("1ms")), ("ready-after", json!("1h"))],
+        )
+        .await;
+    }
+    let removed = [
+        "daemonset-controller.io/hold-",
+        "daemonset-controller.io/canary-",
+    ];
+    for (on_failure, reason) in [("pause", "AutoPaused"), ("rollback", "RolledBack")] {
+        let key = format!("daemonset-controller.io/on-failure={on_failure}");
+        // What is rehearsed has the keys that will be set, and what is set is what was rehearsed.
+        let mut manifest: Value =
+            serde_json::from_str(&fs::read_to_string(file).expect("a file")).expect("JSON");
+        let annotations = manifest["metadata"]["annotations"].as_object_mut();
+        let annotations = annotations.expect("annotations");
+        for (key, value) in [
+            ("hold", None),
+            ("canary", None),
+            ("on-failure", Some(on_failure)),
+        ] {
+            let key = format!("daemonset-controller.io/{key}");
+            annotations.remove(&key);
+            annotations.extend(value.map(|value| (key, json!(value))));
+        }
+        fs::write(file, manifest.to_string()).expect("it is written");
+        let report = rehearsal(&lab, file, &["--fail", "zone=b"]);
+        assert_eq!(report["ending"]["how"], "Stalled", "{report}");
+        let conditions = report["conditions"].as_array().expect("conditions").iter();
+        let reasons: Vec<&str> = conditions.filter_map(|c| c["reason"].as_str()).collect();
+        assert!(reasons.contains(&reason), "{reasons:?}");
+        annotate(&lab, &[&removed[..], &[&*key]].concat()).await;
+        until_progressing(&lab, "False", reason).await;
+        assert_eq!(
+            updated(&lab).await,
+            rehearsed_nodes(&report),
+            "{on_failure}"
+        );
+    }
     controller.expect_running();
 }
 

@@ -26,14 +26,19 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// Rehearses this template on what the API server holds.
 fn rehearsed(server: &World, annotations: Value, scenario: &Scenario) -> Rehearsal {
-    let mut cache = Cache::new(FeatureGates::default());
     let mut set = server.get("daemonsets", "web");
     let template = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
     json_patch::merge(&mut set, &template);
     set["metadata"]["generation"] = json!(99);
     // A server raises it with the template.
     set["metadata"]["annotations"][TEMPLATE_GENERATION] = json!("99");
-    observe(&mut cache, Kind::DaemonSet, &set);
+    rehearsed_with(server, &set, scenario)
+}
+
+/// Rehearses this DaemonSet on what else the API server holds.
+fn rehearsed_with(server: &World, set: &Value, scenario: &Scenario) -> Rehearsal {
+    let mut cache = Cache::new(FeatureGates::default());
+    observe(&mut cache, Kind::DaemonSet, set);
     for (kind, plural) in [
         (Kind::Node, "nodes"),
         (Kind::Revision, "controllerrevisions"),
@@ -188,6 +193,36 @@ async fn a_canary_bakes_and_zones_follow_as_they_were_rehearsed() {
         let lived = server.events(reason).len();
         let rehearsed = told.iter().filter(|r| **r == reason).count();
         assert_eq!(rehearsed > 0, lived > 0, "{reason}: {told:?}");
+    }
+}
+
+/// From wherever it stands: with pods that terminate, that start, and in the middle of a bake.
+#[tokio::test(start_paused = true)]
+async fn a_roll_under_way_goes_on_as_it_was_rehearsed() {
+    for after in [2, 7, 20, 60, 115, 250] {
+        let keys = json!({"canary": "2", "bake": "90s", "order": ZONE});
+        let (server, _running) = cluster(9, rolling(2, 0), keys).await;
+        change_with(
+            &server,
+            "2",
+            &[("ready-after", "8s"), ("terminate-after", "4s")],
+        );
+        seconds(after).await;
+        let set = server.get("daemonsets", "web");
+        let rehearsal = rehearsed_with(&server, &set, &scenario());
+        assert_eq!(rehearsal.ending, Ending::Complete);
+        let begin = server.elapsed();
+        let rehearsed = rehearsal.figures.duration.as_secs();
+        seconds(rehearsed + 60).await;
+        assert_rolled(&server, 9, "2");
+        let told = server.events("RolloutComplete");
+        assert_eq!(told.len(), 1, "{told:?}");
+        let (reason, at) = stages(&server, 0, begin).pop().expect("a stage");
+        assert_eq!(reason, "Complete");
+        assert!(
+            at.abs_diff(rehearsed) <= BOUND,
+            "{after}: {rehearsed} s, {at} s"
+        );
     }
 }
 
