@@ -6,6 +6,7 @@ use kube::core::{ObjectList, Request};
 
 use super::objects::Object;
 use crate::sim::api::Resource;
+use crate::sim::api::resource::ALL;
 use crate::sim::follow::Event;
 
 /// Namespace and name.
@@ -17,8 +18,14 @@ type Table = BTreeMap<String, BTreeMap<String, Object>>;
 /// The objects of some resources.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    /// By group and plural.
-    tables: BTreeMap<(&'static str, &'static str), Table>,
+    /// In the order of [`ALL`].
+    tables: [Table; ALL.len()],
+}
+
+/// The place of a resource among [`ALL`].
+fn place(resource: &Resource) -> usize {
+    let found = ALL.iter().position(|r| *r == resource);
+    found.expect("ALL has every resource")
 }
 
 /// An object's namespace and name.
@@ -41,20 +48,18 @@ impl World {
     }
 
     fn table(&mut self, resource: &Resource) -> &mut Table {
-        let key = (resource.group, resource.plural);
-        self.tables.entry(key).or_default()
+        &mut self.tables[place(resource)]
     }
 
     /// All objects of a resource, by namespace and name.
     pub fn all(&self, resource: &Resource) -> impl Iterator<Item = &Object> {
-        let table = self.tables.get(&(resource.group, resource.plural));
-        let spaces = table.into_iter().flat_map(BTreeMap::values);
+        let spaces = self.tables[place(resource)].values();
         spaces.flat_map(BTreeMap::values)
     }
 
     /// One object; `namespace` is empty for objects outside of namespaces.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Object> {
-        let table = self.tables.get(&(resource.group, resource.plural))?;
+        let table = &self.tables[place(resource)];
         table.get(namespace)?.get(name)
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::priority::PriorityClasses;
 use super::resource::Resource;
-use super::store::Store;
+use super::store::{Store, encoded};
 
 /// The time and the number of a request.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ impl Body {
     pub fn into_text(self) -> String {
         match self {
             Body::Made(Value::String(plain)) => plain,
-            Body::Made(object) => object.to_string(),
+            Body::Made(object) => encoded(&object),
             Body::Text(text) => text,
         }
     }

@@ -38,7 +38,7 @@ pub fn complete(resource: &Resource, object: &mut Value) {
 }
 
 /// As [`complete`], for an object whose spec is complete.
-fn complete_rest(resource: &Resource, object: &mut Value) {
+pub fn complete_rest(resource: &Resource, object: &mut Value) {
     metadata(object);
     match resource {
         r if *r == resource::PODS => pods::complete_status(object),

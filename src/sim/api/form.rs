@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::events;
 use super::resource::{self, Resource};
-use super::store::Store;
+use super::store::{Store, encoded};
 
 /// A stored object as the JSON of a list's item: without `kind` and `apiVersion`, in the form of
 /// this resource.
 pub fn item_text(store: &Store, resource: &Resource, object: &Value) -> Arc<str> {
     if *resource == resource::NEW_EVENTS {
-        events::to_new(object).to_string().into()
+        encoded(&events::to_new(object)).into()
     } else {
         store.text(object, resource)
     }

@@ -23,8 +23,8 @@ pub fn is_gated(pod: &Value) -> bool {
     gates.is_some_and(|gates| !gates.is_empty())
 }
 
-/// Sets a condition, in the place of the one of its type if there is one. Then completes the pod as
-/// any other write does.
+/// Sets a condition, in the place of the one of its type if there is one. Then completes the status
+/// as any other write does. The spec of the pod is complete.
 pub fn set_condition(pod: &mut Value, condition: Value) {
     match &mut pod["status"]["conditions"] {
         Value::Array(list) => match list.iter_mut().find(|c| c["type"] == condition["type"]) {
@@ -34,5 +34,5 @@ pub fn set_condition(pod: &mut Value, condition: Value) {
         none => *none = json!([condition]),
     }
     // Otherwise the next write would change the pod by completing it.
-    defaults::complete(&PODS, pod);
+    defaults::complete_rest(&PODS, pod);
 }
