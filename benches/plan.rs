@@ -63,6 +63,7 @@ fn fresh_plan(cluster: &mut Cluster) -> plan::Plan {
             evictions_refused: s.evictions_refused,
             unsettled: s.unsettled,
             tenure: s.tenure,
+            pods_as_of: s.pods_as_of,
             settings: s.settings,
         };
         plan::plan(&fresh, now)

@@ -274,6 +274,9 @@ impl Cache {
             }
             self.remove(kind, &key);
         }
+        if kind == Kind::Pod && self.pods_unwatched.is_some() {
+            self.pods_unwatched = Some(self.now);
+        }
         self.ledgers[kind as usize].sweep(&self.requests);
         self.interner.sweep();
         if !was_synced && self.is_synced() {

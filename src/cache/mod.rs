@@ -58,6 +58,8 @@ struct Entry {
     /// Whether its pods have been read consistently since it is known (see
     /// [`Cache::needs_pod_read`]).
     pods_read: bool,
+    /// When the last such read began that was completed.
+    pods_read_at: Option<Time>,
 }
 
 /// The state of the cluster, as far as it has been fed in.
@@ -84,6 +86,8 @@ pub struct Cache {
     young: YoungPods,
     dirty: BTreeSet<Key>,
     tenure: Tenure,
+    /// Since when no watch tells of pods; None while one does.
+    pods_unwatched: Option<Time>,
     now: Time,
 }
 
@@ -240,6 +244,7 @@ impl Cache {
             evictions_refused: &entry.evictions_refused,
             unsettled: &entry.unsettled,
             tenure: self.tenure,
+            pods_as_of: self.pods_as_of(key),
             settings,
         };
         Some(f(&snapshot))
@@ -334,6 +339,7 @@ impl Cache {
                     unsettled: UnsettledCreates::default(),
                     placed: BTreeMap::new(),
                     pods_read: read_at_start,
+                    pods_read_at: None,
                     daemon_set,
                 };
                 self.daemon_sets.insert(key, entry);

@@ -26,6 +26,21 @@ impl Cache {
         self.pod_read_due(key).is_some_and(|at| at <= now)
     }
 
+    /// A watch tells of pods from now on, or none does.
+    pub fn pods_watched(&mut self, is_watched: bool) {
+        self.pods_unwatched = match self.pods_unwatched {
+            _ if is_watched => None,
+            since => since.or(Some(self.now)),
+        };
+    }
+
+    /// The time as of which the pods of this DaemonSet are known; None while a watch tells of them.
+    pub(super) fn pods_as_of(&self, key: &Key) -> Option<Time> {
+        let since = self.pods_unwatched?;
+        let read = self.daemon_sets.get(key)?.pods_read_at;
+        Some(read.map_or(since, |read| read.max(since)))
+    }
+
     /// All pods may be stale: those of each DaemonSet must be read before it is planned for.
     pub fn mark_pods_stale(&mut self) {
         for entry in self.daemon_sets.values_mut() {
@@ -101,6 +116,7 @@ impl Cache {
             return;
         }
         entry.pods_read = true;
+        entry.pods_read_at = Some(now);
         let gone = self.pods.all_gone_by_answer(uid);
         let missed = gone.filter(|(_, _, since)| *since + REMEMBERED <= now);
         let missed: Vec<(Key, Uid)> = missed.map(|(k, u, _)| (k.clone(), u.clone())).collect();

@@ -106,6 +106,8 @@ pub struct Snapshot<'a> {
     pub unsettled: &'a UnsettledCreates,
     /// What is known of creates that other processes sent.
     pub tenure: Tenure,
+    /// The time as of which the pods are known; None while a watch tells of them.
+    pub pods_as_of: Option<Time>,
     /// What the operator chose.
     pub settings: Settings,
 }
@@ -141,6 +143,7 @@ impl<'a> Snapshot<'a> {
             evictions_refused: self.evictions_refused,
             unsettled: self.unsettled,
             tenure: self.tenure,
+            pods_as_of: self.pods_as_of,
             settings: self.settings,
         })
     }

@@ -12,7 +12,7 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
-    late_creates, names, short_lived,
+    late_creates, names, short_lived, unwatched,
 };
 
 /// A pod is not created: the draft has a hold that says why.
@@ -84,6 +84,13 @@ impl Draft {
             return self.hold(NodeHold {
                 pod: Some(pod.name.clone()),
                 ..NodeHold::new(&node.name, HoldRule::DeletePending)
+            });
+        }
+        if let Some(since) = unwatched::since(facts) {
+            self.wake(facts.now + unwatched::RETRY);
+            return self.hold(NodeHold {
+                since: Some(since),
+                ..NodeHold::new(&node.name, HoldRule::PodsNotWatched)
             });
         }
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);

@@ -112,6 +112,9 @@ pub enum HoldRule {
     /// The name of the next pod would follow from the last one, which is gone, and other
     /// controllers may have forgotten that.
     NameNotSettled,
+    /// No watch tells of pods, and they were not read either: another controller may have made the
+    /// node's next pod.
+    PodsNotWatched,
     /// A pod of this DaemonSet whose node cannot be read may be meant for this node.
     PodWithoutNode,
     /// A pod on the node could not be decoded: the node is left as it is.
@@ -166,6 +169,7 @@ impl HoldRule {
             HoldRule::DeletePending => "DeletePending",
             HoldRule::NameInUse => "NameInUse",
             HoldRule::NameNotSettled => "NameNotSettled",
+            HoldRule::PodsNotWatched => "PodsNotWatched",
             HoldRule::PodWithoutNode => "PodWithoutNode",
             HoldRule::UnreadablePod => "UnreadablePod",
             HoldRule::NodeGone => "NodeGone",
@@ -389,6 +393,11 @@ impl HoldRule {
             HoldRule::NameNotSettled => "no new pod yet: the last one went some seconds ago, and \
                                          another controller may name the next one after it"
                 .into(),
+            HoldRule::PodsNotWatched => {
+                "no new pod yet: the watch of pods has ended and they cannot \
+                                         be read, and another controller may have made one"
+                    .into()
+            }
             HoldRule::PodWithoutNode => "no new pod: a pod of this DaemonSet whose node cannot be \
                                          read may be meant for this node"
                 .into(),
@@ -456,6 +465,7 @@ impl HoldRule {
             HoldRule::DeletePending => "the API server tells what became of the delete",
             HoldRule::NameInUse => "that pod is gone",
             HoldRule::NameNotSettled => "every controller has forgotten that pod",
+            HoldRule::PodsNotWatched => "pods are watched again, or a read of them succeeds",
             HoldRule::PodWithoutNode => "that pod is gone or its node can be read",
             HoldRule::UnreadablePod => "that pod is gone or this build can decode it",
             HoldRule::NodeGone => "the pod garbage collector deletes them",

@@ -32,6 +32,7 @@ pub mod status;
 pub mod target;
 pub mod tolerations;
 mod ungates;
+pub mod unwatched;
 pub mod upkeep;
 pub mod whole;
 

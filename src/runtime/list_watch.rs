@@ -149,6 +149,9 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
 
     /// One request, or one line of a watch, and the pause that follows from it.
     async fn step(&mut self, state: LoopState<S::Stream>) -> LoopState<S::Stream> {
+        if !matches!(state, LoopState::Watching(_)) {
+            self.sink.watching(false);
+        }
         match state {
             LoopState::Unlisted => {
                 self.listing = true;
@@ -203,7 +206,8 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 let error = self.source.attempt("watch").short_lived();
                 if watching.has_news {
                     let version = watching.close();
-                    pause(self.retries.watch_cut_short(&error)).await;
+                    let time = self.retries.watch_cut_short(&error);
+                    self.pause(time).await;
                     return LoopState::Listed { version };
                 }
                 error
@@ -223,7 +227,8 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         };
         self.listing = false;
         self.sink.list_failed();
-        pause(self.retries.list_failed(&error)).await;
+        let time = self.retries.list_failed(&error);
+        self.pause(time).await;
         LoopState::Unlisted
     }
 
@@ -255,6 +260,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         match result {
             Ok(stream) => {
                 self.retries.watch_opened();
+                self.sink.watching(true);
                 self.line.clear();
                 let opened = Instant::now();
                 LoopState::Watching(Watching {
@@ -325,10 +331,18 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
 
     async fn watch_failed(&mut self, version: String, error: ReadError) -> LoopState<S::Stream> {
         let (time, next) = self.retries.watch_failed(&error);
-        pause(time).await;
+        self.pause(time).await;
         match next {
             Next::Watch => LoopState::Listed { version },
             Next::List => LoopState::Unlisted,
+        }
+    }
+
+    /// Waits that long without a watch, and for no time does not even yield.
+    async fn pause(&mut self, time: Duration) {
+        self.sink.watching(false);
+        if !time.is_zero() {
+            sleep(time).await;
         }
     }
 }
@@ -338,13 +352,6 @@ fn outcome<T>(result: &Result<T, ReadError>) -> &'static str {
     match result {
         Ok(_) => "ok",
         Err(error) => error.outcome(),
-    }
-}
-
-/// Waits that long, and for no time does not even yield.
-async fn pause(time: Duration) {
-    if !time.is_zero() {
-        sleep(time).await;
     }
 }
 

@@ -388,6 +388,12 @@ impl Sink for Feed {
         self.told();
     }
 
+    fn watching(&mut self, is_open: bool) {
+        if self.kind == Kind::Pod {
+            self.shared.feed(|cache| cache.pods_watched(is_open));
+        }
+    }
+
     fn seen(&mut self, version: &str) {
         let version = Version::parse(version);
         self.shared.advance(self.kind, |p| p.seen = version);

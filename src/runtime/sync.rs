@@ -16,7 +16,7 @@ use crate::{
         client::{Api, ApiError, paths},
     },
     model::{Conditions, DaemonSet, Key, Kind, Settings, Uid},
-    plan::{self, Event, LeftAlone, Plan, control::pause, hold::HoldRule, short_lived},
+    plan::{self, Event, LeftAlone, Plan, control::pause, hold::HoldRule, short_lived, unwatched},
     wire,
 };
 
@@ -110,8 +110,18 @@ impl Syncer {
         }
         self.settle_deletes(key).await;
         self.read_pods(key).await.map_err(|f| vec![f])?;
-        let begun = Instant::now();
-        let Some((ds, plan)) = self.plan(key) else {
+        let mut begun = Instant::now();
+        let mut planned = self.plan(key);
+        if let Some((ds, plan)) = &planned
+            && unwatched::waits_for_read(plan)
+        {
+            if let Err(failure) = self.list_pods(key, ds).await {
+                self.log_failures(key, &[failure]);
+            }
+            begun = Instant::now();
+            planned = self.plan(key);
+        }
+        let Some((ds, plan)) = planned else {
             return Ok(false);
         };
         self.log_left_alone(key, &plan);
@@ -280,7 +290,7 @@ impl Syncer {
     /// Reads the pods of a DaemonSet, consistently, where the cache may be stale about them.
     async fn read_pods(&self, key: &Key) -> Result<(), Failure> {
         let now = (self.shared.clock)();
-        let (uid, selector) = {
+        let ds = {
             let cache = self.shared.cache();
             let due = cache.pod_read_due(key);
             if let Some(at) = due.filter(|at| *at > now) {
@@ -288,16 +298,18 @@ impl Syncer {
                 self.shared.queue.add_at(key.clone(), at);
             }
             match cache.daemon_set(key) {
-                Some(ds) if due.is_some_and(|at| at <= now) => (
-                    ds.uid.clone(),
-                    ds.selector
-                        .as_ref()
-                        .map(ToString::to_string)
-                        .unwrap_or_default(),
-                ),
+                Some(ds) if due.is_some_and(|at| at <= now) => ds.clone(),
                 _ => return Ok(()),
             }
         };
+        self.list_pods(key, &ds).await
+    }
+
+    /// Reads the pods of a DaemonSet, consistently.
+    async fn list_pods(&self, key: &Key, ds: &DaemonSet) -> Result<(), Failure> {
+        let now = (self.shared.clock)();
+        let selector = ds.selector.as_ref().map(ToString::to_string);
+        let selector = selector.unwrap_or_default();
         let mut listed = BTreeSet::new();
         let take = |items: Vec<&RawValue>| {
             self.shared.queue.hear(key);
@@ -316,9 +328,9 @@ impl Syncer {
         let version = read.map_err(failed)?;
         let missing = self
             .carry_out
-            .read_missing_pods(key, &uid, version, &listed);
+            .read_missing_pods(key, &ds.uid, version, &listed);
         missing.await.map_err(failed)?;
-        self.shared.cache().pods_read(key, &uid, now);
+        self.shared.cache().pods_read(key, &ds.uid, now);
         Ok(())
     }
 

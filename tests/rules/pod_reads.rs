@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::keyed::set;
 use crate::support::*;
-use daemonset_controller::model::{Uid, Version};
+use daemonset_controller::model::{Tenure, Uid, Version};
 
 /// The watch has not told that the old one is gone; the list shows the new one alone.
 #[test]
@@ -24,4 +25,56 @@ fn the_successor_of_a_pod_that_a_list_no_longer_holds_is_no_duplicate_of_it() {
         }
         assert_eq!(cluster.plan().deletes.len(), deleted, "{version}");
     }
+}
+
+/// A node whose pod is to be made, in a controller whose watch of pods has just ended.
+fn unwatched() -> Cluster {
+    let mut cluster = Cluster::new(daemon_set(), [node("a")]);
+    cluster.cache.tick(now());
+    cluster.cache.pods_watched(false);
+    cluster
+}
+
+/// What the plan makes or holds so many seconds later.
+fn at(cluster: &mut Cluster, seconds: u64) -> Vec<String> {
+    cluster.now = later(seconds);
+    let plan = cluster.plan();
+    let holds = plan.holds.iter().map(|h| h.rule.as_str().to_owned());
+    creates(&plan).into_iter().chain(holds).collect()
+}
+
+const MADE: [&str; 1] = ["manage a NodeWithoutPod"];
+const HELD: [&str; 1] = ["PodsNotWatched"];
+
+#[test]
+fn no_pod_is_made_from_pods_of_which_no_watch_has_told_for_long() {
+    let mut cluster = unwatched();
+    assert_eq!(at(&mut cluster, 0), MADE, "watches end all the time");
+    assert_eq!(at(&mut cluster, 9), HELD);
+    let plan = cluster.plan();
+    assert_eq!(plan.holds[0].since, Some(now()));
+    assert_eq!(plan.wake_at, Some(later(10)), "it is tried again");
+    cluster.cache.pods_watched(true);
+    assert_eq!(at(&mut cluster, 9), MADE);
+}
+
+#[test]
+fn a_read_of_the_pods_does_for_a_moment_in_the_place_of_a_watch() {
+    let mut cluster = unwatched();
+    cluster.cache.pods_read(&key(), &DS_UID.into(), later(9));
+    assert_eq!(at(&mut cluster, 9), MADE);
+    assert_eq!(at(&mut cluster, 10), HELD);
+}
+
+#[test]
+fn where_only_a_leader_makes_pods_or_a_second_one_does_not_run_none_waits_for_a_watch() {
+    let mut cluster = unwatched();
+    cluster.cache.begin_tenure(Tenure {
+        elected: true,
+        seized: None,
+    });
+    assert_eq!(at(&mut cluster, 9), MADE);
+    let mut cluster = unwatched();
+    cluster.put(&set(&[("exclusive", "true")]).version(9));
+    assert_eq!(at(&mut cluster, 9), MADE);
 }

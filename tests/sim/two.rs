@@ -1,6 +1,7 @@
 //! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on
 //! a node.
 
+use daemonset_controller::sim::api::resource::PODS;
 use serde_json::json;
 
 use super::world::*;
@@ -86,5 +87,68 @@ async fn two_controllers_that_count_differently_do_not_fight_over_the_status() {
     );
     millis(200).await;
     assert_eq!(server.get("daemonsets", "web")["status"]["numberReady"], 2);
+    server.at_rest().await;
+}
+
+/// The watch of pods of `b` has ended, and its lists of all pods are not answered. Meanwhile the
+/// node's pod is replaced twice, and then there is to be a rolling update with surge, so that `b`
+/// would name a pod after the first one. With `reads` its other reads are answered.
+async fn watch_of_one_ends(server: &World, reads: bool) {
+    let is_list = move |c: &Entry| c.method == "GET" && c.target.is_some() && !c.is_watch();
+    let is_meant =
+        move |c: &Entry| &*c.client == "b" && is_list(c) && (!reads || c.path == "/api/v1/pods");
+    server.rule(usize::MAX, is_meant, Act::Hang);
+    server.server().expire(&PODS);
+    for _ in 0..2 {
+        let live = server.all("pods").into_iter().find(is_live);
+        let name = live.expect("a pod")["metadata"]["name"].clone();
+        let name = name.as_str().unwrap_or_default();
+        server.edit("pods", name, json!({"status": ready("Failed")}));
+        seconds(5).await;
+    }
+    server.edit(
+        "daemonsets",
+        "web",
+        json!({"spec": {
+            "updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"annotations": {"a": "2"}}},
+        }}),
+    );
+    seconds(5).await;
+}
+
+fn posts_of_b(server: &World) -> usize {
+    let is_post = |c: &Entry| &*c.client == "b" && c.is("POST", "/pods");
+    server.requests(is_post).len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_whose_watch_of_pods_ended_reads_them_before_it_makes_any() {
+    let server = world(1);
+    server.kubelet();
+    let _running = [start(&server, "a"), start(&server, "b")];
+    seconds(10).await;
+    watch_of_one_ends(&server, true).await;
+    server.at_rest().await;
+    server.assert_covered(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_cannot_read_pods_either_makes_none_until_it_can() {
+    let server = world(1);
+    server.kubelet();
+    let [a, _b] = [start(&server, "a"), start(&server, "b")];
+    seconds(10).await;
+    let before = posts_of_b(&server);
+    watch_of_one_ends(&server, false).await;
+    a.kill();
+    let live = server.all("pods").into_iter().find(is_live);
+    let name = live.expect("a pod")["metadata"]["name"].clone();
+    server.remove("pods", name.as_str().unwrap_or_default());
+    seconds(60).await;
+    assert_eq!(posts_of_b(&server), before);
+    server.server().clear_rules();
+    seconds(120).await;
+    server.assert_covered(1);
     server.at_rest().await;
 }

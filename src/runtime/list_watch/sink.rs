@@ -40,6 +40,8 @@ pub trait Sink: Send {
     fn deleted(&mut self, item: &RawValue);
     /// Everything up to this resourceVersion has been handed over.
     fn bookmark(&mut self, version: &str);
+    /// A watch is open: what happens is told from now on. Or none is, until the next one is open.
+    fn watching(&mut self, _is_open: bool) {}
     /// The event of this resourceVersion, and with it everything before it, has been handed over.
     fn seen(&mut self, _version: &str) {}
 }

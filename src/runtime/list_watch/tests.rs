@@ -1,6 +1,7 @@
 //! The loop against a script: no HTTP, no client.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -11,9 +12,9 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::runtime::read_error::Attempt;
 
-/// Writes down what the sink is given, a word or two for each call.
+/// Writes down what the sink is given, a word or two for each call, and whether a watch is open.
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<String>>>);
+pub(super) struct Log(Arc<Mutex<Vec<String>>>, Arc<AtomicBool>);
 
 impl Log {
     pub(super) fn write(&self, entry: impl Into<String>) {
@@ -51,6 +52,9 @@ impl Sink for Log {
     }
     fn bookmark(&mut self, version: &str) {
         self.write(format!("bookmark {version}"));
+    }
+    fn watching(&mut self, is_open: bool) {
+        self.1.store(is_open, Ordering::Relaxed);
     }
 }
 
@@ -450,7 +454,9 @@ async fn a_pause_is_not_spent_with_an_open_watch() {
             open: open.clone(),
         };
         let rng = StdRng::seed_from_u64(1);
-        let mut it = ListWatch::new(script, "Pod", Log::default(), rng);
+        let sink = Log::default();
+        let is_told_of = || sink.1.load(Ordering::Relaxed);
+        let mut it = ListWatch::new(script, "Pod", sink.clone(), rng);
         for _ in 0..4 {
             it.retries.watch_cut_short(&attempt("watch").short_lived());
         }
@@ -459,6 +465,7 @@ async fn a_pause_is_not_spent_with_an_open_watch() {
             state = it.step(state).await;
         }
         assert_eq!(Arc::strong_count(&open), 3, "the watch is open");
+        assert!(is_told_of());
         let mut step = std::pin::pin!(async {
             while matches!(state, LoopState::Watching(_)) {
                 state = it
@@ -469,5 +476,6 @@ async fn a_pause_is_not_spent_with_an_open_watch() {
         let moment = Instant::now() + Duration::from_millis(50);
         assert!(timeout_at(moment, &mut step).await.is_err(), "it pauses");
         assert_eq!(Arc::strong_count(&open), 2, "and the watch is closed");
+        assert!(!is_told_of(), "and the sink knows");
     }
 }

@@ -29,6 +29,7 @@ fn with(s: &Snapshot<'_>, daemon_set: &DaemonSet, gone_pods: &GonePods, now: Tim
             evictions_refused: s.evictions_refused,
             unsettled: s.unsettled,
             tenure: s.tenure,
+            pods_as_of: s.pods_as_of,
             settings: s.settings,
         },
         now,
