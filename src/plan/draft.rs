@@ -104,12 +104,13 @@ impl Draft {
                 ..NodeHold::new(&node.name, HoldRule::NameInUse)
             });
         }
-        let begun = || late_creates::begun_name(facts, node, here, gone_pods);
-        let next = match late_creates::free_name(facts, node, gone_pods).or_else(begun) {
-            Some(name) => names::Next::Name(name),
-            None => names::next(facts.ds(), &node.name, here, gone_pods, facts.now),
+        let next = || {
+            let next = names::next(facts.ds(), &node.name, here, gone_pods, facts.now);
+            late_creates::begun_until(facts, node, here, gone_pods, &next)
+                .map_or(next, names::Next::NotSettled)
         };
-        let base = match next {
+        let free = late_creates::free_name(facts, node, gone_pods).map(names::Next::Name);
+        let base = match free.unwrap_or_else(next) {
             names::Next::Name(name) => name,
             names::Next::NotSettled(until) => {
                 self.wake(until);

@@ -37,18 +37,20 @@ pub fn in_use<'a>(facts: &Facts<'_, '_>, node: &Node, here: &[&'a Pod]) -> Optio
         .max_by_key(|(_, end)| *end)
 }
 
-/// The name that follows from the pods of this node, those that others have forgotten among them,
-/// where a create of that name by this process may be under way. Whoever remembers those pods posts
-/// it, and a process whose creates fail for long must not begin with another name.
-pub fn begun_name(
+/// Until when a create by this process may be under way that has another name than `next`: the name
+/// that follows from the pods of this node where none of them is forgotten. Another process that
+/// has forgotten them makes a pod of the name `next`, and knows of no create.
+pub fn begun_until(
     facts: &Facts<'_, '_>,
     node: &Node,
     here: &[&Pod],
     gone_pods: &[GonePod],
-) -> Option<Str> {
-    let mut begun = facts.snapshot.unsettled.names(&node.name, facts.now);
+    next: &names::Next,
+) -> Option<Time> {
     let name = names::of_all(facts.ds(), &node.name, here, gone_pods, facts.now);
-    begun.any(|begun| *begun == name).then_some(name)
+    let until = facts.snapshot.unsettled.until(&node.name, &name);
+    let until = until.filter(|until| *until > facts.now);
+    until.filter(|_| *next != names::Next::Name(name))
 }
 
 /// The free name for the next pod on this node of which a create may be under way: of the two

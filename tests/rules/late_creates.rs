@@ -1,5 +1,6 @@
 //! Creates that may still be under way: what keeps them from making a second pod.
 
+use super::keyed::NONE;
 use crate::support::*;
 use daemonset_controller::model::{Kind, Str, Tenure};
 
@@ -196,29 +197,38 @@ fn a_name_that_a_former_leader_may_still_post_is_used_again_once_it_is_free() {
     assert_ne!(cluster.plan().creates[0].pod_name, first_name());
 }
 
-/// The answers to its creates were lost for longer than gone pods are remembered.
+/// The answers to its creates were lost for longer than gone pods are remembered: it must not go on
+/// with a name that others give up, and not begin with another one either.
 #[test]
-fn a_name_that_a_create_was_begun_with_stays_the_next_one_although_the_pod_before_it_is_forgotten()
-{
+fn where_a_create_was_begun_with_a_name_that_others_give_up_no_pod_is_made_while_it_is_under_way() {
     let before = pod(&first_name()).on("a").created(9).ready(9);
     let ended = before.terminating().phase("Succeeded").version(2);
     let mut cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
     let begun = cluster.plan().creates[0].pod_name.clone();
+    assert_ne!(begun, first_name());
     cluster.cache.deleted(Kind::Pod, &ended.raw());
-    for (after, unsettled) in [(1, true), (3, true), (9, true), (9, false)] {
-        if unsettled {
-            let at = later(after);
-            cluster
-                .cache
-                .create_unsettled(&key(), &"a".into(), &begun, at);
-        } else {
-            cluster = Cluster::new(daemon_set(), [node("a"), ended.clone()]);
-            cluster.cache.deleted(Kind::Pod, &ended.raw());
-        }
+    cluster.now = later(1);
+    cluster
+        .cache
+        .create_unsettled(&key(), &"a".into(), &begun, later(1));
+    assert_eq!(cluster.plan().creates[0].pod_name, begun, "all have it");
+    for after in [2, 9, LATEST] {
         cluster.now = later(after);
-        let name = cluster.plan().creates[0].pod_name.clone();
-        assert_eq!(name == begun, unsettled, "{after} s");
+        let plan = cluster.plan();
+        assert_eq!(creates(&plan), NONE, "{after} s");
+        assert_eq!(plan.holds[0].rule.as_str(), "NameNotSettled");
+        assert_eq!(plan.holds[0].until, Some(later(LATEST + 1)));
+        assert_eq!(plan.wake_at, Some(later(LATEST + 1)));
     }
+    cluster.now = later(LATEST + 1);
+    assert_eq!(cluster.plan().creates[0].pod_name, first_name());
+}
+
+#[test]
+fn a_create_that_was_begun_with_the_name_that_all_would_use_holds_nothing() {
+    let mut cluster = Cluster::new(daemon_set(), [node("a")]);
+    begun(&mut cluster, false, &first_name());
+    assert_eq!(cluster.plan().creates[0].pod_name, first_name());
 }
 
 /// Ended pods that stay are no reason to make the next ones faster: each successor is an attempt.
