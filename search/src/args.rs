@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::faults::{Fault, Faults};
 use crate::generate;
-use crate::history::{History, Scope};
+use crate::history::{Controllers, History, Scope};
 use crate::outcome::Outcome;
 use crate::report;
 use crate::run::{run, run_and};
@@ -71,6 +71,9 @@ struct ScopeArgs {
     /// which is counted apart
     #[arg(long, global = true)]
     late_writes: bool,
+    /// Only histories with these controllers: the seeds of others are passed over
+    #[arg(long, global = true)]
+    controllers: Option<Controllers>,
     /// Only these kinds of events, separated by commas
     #[arg(long, global = true, value_delimiter = ',')]
     only: Vec<Fault>,
@@ -100,6 +103,7 @@ impl ScopeArgs {
             steps: self.steps,
             faults,
             late_per_mille: if self.late_writes { 50 } else { 0 },
+            controllers: self.controllers,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::faults::Faults;
 use crate::step::{Millis, Step};
 
 /// The controllers of a history.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub enum Controllers {
     /// One.
     One,
@@ -37,6 +37,8 @@ pub struct Scope {
     pub faults: Faults,
     /// How many of a thousand writes of controllers take effect late, by minutes at most.
     pub late_per_mille: u32,
+    /// The controllers that histories must have; seeds with others are passed over.
+    pub controllers: Option<Controllers>,
 }
 
 impl Scope {
@@ -47,6 +49,7 @@ impl Scope {
             steps: 200,
             faults: Faults::usual(),
             late_per_mille: 0,
+            controllers: None,
         }
     }
 

@@ -45,6 +45,10 @@ pub fn soak(from: u64, until: Until, scope: &Scope, threads: usize, progress: bo
                 return;
             }
             let history = generate::history(seed, scope);
+            let mut wanted = scope.controllers.iter();
+            if wanted.any(|wanted| *wanted != history.controllers) {
+                continue;
+            }
             let outcome = run(&history);
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.add(&history, &outcome);
