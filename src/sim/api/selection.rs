@@ -57,8 +57,10 @@ impl Selection {
 
     /// Whether it selects the object.
     pub fn has(&self, object: &Value) -> bool {
-        self.in_scope(object)
-            && selector::matches(&self.labels, object)
-            && self.fields.matches(object)
+        let is_all = !self.narrowed && self.namespace.is_empty();
+        is_all
+            || self.in_scope(object)
+                && selector::matches(&self.labels, object)
+                && self.fields.matches(object)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::resource::{self, Resource};
@@ -20,6 +21,17 @@ pub enum Change {
     Modified,
     /// The object was removed.
     Deleted,
+}
+
+impl Change {
+    /// The word of a watch event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Added => "ADDED",
+            Change::Modified => "MODIFIED",
+            Change::Deleted => "DELETED",
+        }
+    }
 }
 
 /// One write, as the history keeps it.
@@ -40,6 +52,8 @@ pub struct Write {
     /// The number of its request in the log.
     pub request: usize,
     text: OnceLock<Arc<str>>,
+    /// By the change that a watch tells of.
+    lines: [OnceLock<Bytes>; 3],
 }
 
 impl Write {
@@ -48,6 +62,12 @@ impl Write {
     pub fn text(&self) -> Arc<str> {
         let text = self.text.get_or_init(|| encoded(&self.object).into());
         text.clone()
+    }
+
+    /// The line of a watch that tells of this write as of such a change. It is made once: watches
+    /// share it.
+    pub fn line(&self, told: Change, make: impl FnOnce() -> Bytes) -> Bytes {
+        self.lines[told as usize].get_or_init(make).clone()
     }
 }
 
@@ -202,6 +222,7 @@ impl Store {
             before,
             request,
             text: OnceLock::new(),
+            lines: Default::default(),
         });
         object
     }
@@ -231,12 +252,13 @@ impl Store {
             before,
             request,
             text: OnceLock::new(),
+            lines: Default::default(),
         });
         object
     }
 }
 
-/// An object as JSON. `to_string` of a value takes twice as long: it checks each piece of text again.
+/// An object as JSON. The `to_string` of a value takes longer: it checks each piece of text again.
 pub fn encoded(object: &Value) -> String {
     serde_json::to_string(object).expect("a value is JSON")
 }

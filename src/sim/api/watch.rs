@@ -19,7 +19,7 @@ use super::resource::{self, Resource};
 use super::selection::Selection;
 use super::state::Shared;
 use super::status::{ApiStatus, Result};
-use super::store::{Change, Store, Write};
+use super::store::{Change, Store, Write, encoded};
 use super::version::{invalid_version, version};
 
 /// How often a watch with bookmarks gets one.
@@ -320,32 +320,35 @@ impl Watch {
     fn event(&self, write: &Write) -> Option<Bytes> {
         let was = write.before.as_ref().is_some_and(|o| self.selection.has(o));
         let is = write.change != Change::Deleted && self.selection.has(&write.object);
-        let what = match (was, is) {
+        let told = match (was, is) {
             (false, false) => return None,
-            (false, true) => "ADDED",
-            (true, true) => "MODIFIED",
-            (true, false) if write.change == Change::Deleted => "DELETED",
+            (false, true) => Change::Added,
+            (true, true) => Change::Modified,
+            (true, false) if write.change == Change::Deleted => Change::Deleted,
             (true, false) => {
                 // The last state that was selected, with the version of this write.
                 let mut last = write.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = write.version.to_string().into();
-                return Some(Self::told("DELETED", &self.encode(&last)));
+                return Some(Self::told(Change::Deleted, &self.encode(&last)));
             }
         };
         // Events of the newer group are stored in the older form.
         Some(if *self.target.resource == resource::NEW_EVENTS {
-            Self::told(what, &self.encode(&write.object))
+            Self::told(told, &self.encode(&write.object))
         } else {
-            let text = named_text(self.target.resource, &write.text());
-            Self::told(what, &text)
+            write.line(told, || {
+                let text = named_text(self.target.resource, &write.text());
+                Self::told(told, &text)
+            })
         })
     }
 
     fn encode(&self, object: &Value) -> String {
-        shown(self.target.resource, object).to_string()
+        encoded(&shown(self.target.resource, object))
     }
 
-    fn told(what: &str, object: &str) -> Bytes {
+    fn told(change: Change, object: &str) -> Bytes {
+        let what = change.as_str();
         Bytes::from(format!("{{\"type\":\"{what}\",\"object\":{object}}}\n"))
     }
 
