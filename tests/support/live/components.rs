@@ -14,7 +14,7 @@ use super::configuration::kubeconfig_path;
 use super::process::{Process, scratch_dir};
 
 /// How long a component may take to come up on a busy machine.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(180);
 
 /// How a control plane differs from the usual one.
 #[derive(Debug, Clone, Copy, Default)]
