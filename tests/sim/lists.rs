@@ -132,6 +132,7 @@ async fn relists_that_come_late_or_fail_amid_two_hundred_and_fifty_creates_doubl
         Some(Act::Late(Duration::from_millis(700))),
         Some(Act::Fail),
     ] {
+        let fails = matches!(answer, Some(Act::Fail));
         let server = world(250);
         let slow = Act::Delay(Duration::from_millis(200));
         server.rule(usize::MAX, |c| c.is("POST", "/pods"), slow);
@@ -149,7 +150,9 @@ async fn relists_that_come_late_or_fail_amid_two_hundred_and_fifty_creates_doubl
             }
         }
         let made = server.covered().len();
-        assert!((1..250).contains(&made), "in the middle: {made}");
+        // Where neither a watch nor a list tells of pods, none is made.
+        let at_least = usize::from(!fails);
+        assert!((at_least..250).contains(&made), "in the middle: {made}");
         seconds(120).await;
         assert_eq!(codes(&server.posts()), [201; 250]);
         assert!(server.deletes().is_empty());
