@@ -1,5 +1,5 @@
-//! A headless browser, by the protocol that chromedriver speaks: <https://www.w3.org/TR/webdriver2/>.
-//! A command is one request, with JSON both ways.
+//! A headless browser, by the protocol that chromedriver speaks:
+//! <https://www.w3.org/TR/webdriver2/>. A command is one request, with JSON both ways.
 
 use std::{
     io::{BufRead, BufReader},
