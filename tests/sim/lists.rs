@@ -137,7 +137,8 @@ async fn relists_that_come_late_or_fail_amid_two_hundred_and_fifty_creates_doubl
         let slow = Act::Delay(Duration::from_millis(200));
         server.rule(usize::MAX, |c| c.is("POST", "/pods"), slow);
         let _running = start(&server, "a");
-        seconds(3).await;
+        // The creates have begun: without a watch of pods none would begin.
+        seconds(4).await;
         if let Some(act) = answer {
             let list = |c: &Entry| c.method == "GET" && c.path.starts_with("/api") && !c.is_watch();
             server.rule(12, list, act);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cli::plan::report::ObjectName,
     model::{Key, Str, Time},
     plan::Progress,
     rehearse::{
@@ -52,16 +53,6 @@ pub struct Report {
     pub nodes: Vec<NodeReport>,
     /// How their states change: seconds since the beginning, the index of the node, the letter.
     pub changes: Vec<(u64, usize, char)>,
-}
-
-/// Namespace and name.
-#[derive(Serialize, Deserialize, Clone, Debug)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ObjectName {
-    /// `metadata.namespace`.
-    pub namespace: String,
-    /// `metadata.name`.
-    pub name: String,
 }
 
 /// The revision that is rolled out.
