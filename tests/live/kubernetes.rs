@@ -18,6 +18,8 @@ pub const NEWEST: Kubernetes = Kubernetes(37);
 /// Memory limits of a running pod may shrink (KEP-1287); templates are stored without
 /// `creationTimestamp: null`; schedulers do not name taints in messages any more.
 pub const V1_34: Kubernetes = Kubernetes(34);
+/// Pods have `workloadRef`, of which later versions know nothing any more.
+pub const V1_35: Kubernetes = Kubernetes(35);
 /// The API server looks at the node before it takes a resize (admission plugin
 /// `PodResizeValidator`).
 pub const V1_36: Kubernetes = Kubernetes(36);
@@ -38,6 +40,15 @@ impl Kubernetes {
         match self {
             _ if self >= V1_34 => revision.to_owned(),
             _ => revision.replace(newer, older),
+        }
+    }
+
+    /// Fields of DaemonSets that the newest does not have any more: they were alpha.
+    pub fn withdrawn(self) -> &'static [&'static str] {
+        if self == V1_35 {
+            &["spec.template.spec.workloadRef"]
+        } else {
+            &[]
         }
     }
 

@@ -156,8 +156,9 @@ const NEWER_FIELDS: [&str; 9] = [
     "/resourceClaims",
 ];
 /// Fields with rules of their own in newer versions.
-const NEWER_RULES: [&str; 6] = [
+const NEWER_RULES: [&str; 7] = [
     "/containers/0/restartPolicy",
+    "/initContainers/1/restartPolicyRules",
     "/resizePolicy",
     "/matchLabelKeys",
     "/hostUsers",
