@@ -1,7 +1,7 @@
 //! Two controllers at once, without a leader, one of them blind for minutes: never two live pods on
 //! a node.
 
-use daemonset_controller::sim::api::resource::PODS;
+use daemonset_controller::sim::api::resource::{DAEMON_SETS, PODS};
 use serde_json::json;
 
 use super::world::*;
@@ -106,14 +106,15 @@ async fn watch_of_one_ends(server: &World, reads: bool) {
         server.edit("pods", name, json!({"status": ready("Failed")}));
         seconds(5).await;
     }
-    server.edit(
-        "daemonsets",
-        "web",
-        json!({"spec": {
-            "updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"annotations": {"a": "2"}}},
-        }}),
-    );
+    let surging = json!({"maxSurge": 1, "maxUnavailable": 0});
+    let rollout = json!({"spec": {
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": surging},
+        "template": {"metadata": {"annotations": {"a": "2"}}},
+    }});
+    let cluster = server.cluster.borrow();
+    let patched = cluster.patch(&DAEMON_SETS, "default", "web", &rollout);
+    patched.expect("a rollout begins");
+    drop(cluster);
     seconds(5).await;
 }
 
