@@ -111,10 +111,11 @@ async fn watch_of_one_ends(server: &World, reads: bool) {
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": surging},
         "template": {"metadata": {"annotations": {"a": "2"}}},
     }});
-    let cluster = server.cluster.borrow();
-    let patched = cluster.patch(&DAEMON_SETS, "default", "web", &rollout);
+    let patched = {
+        let cluster = server.cluster.borrow();
+        cluster.patch(&DAEMON_SETS, "default", "web", &rollout)
+    };
     patched.expect("a rollout begins");
-    drop(cluster);
     seconds(5).await;
 }
 
