@@ -64,7 +64,7 @@ pub fn failing() -> Rehearsed {
         "daemonset-controller.io/order": "topology.kubernetes.io/zone",
         "daemonset-controller.io/on-failure": "rollback",
     });
-    let supposed = "--fail nodes=node-0014,node-0015,node-0016 --not-ready 1 --join 1 --assert complete --assert unavailable<=5";
+    let supposed = "--fail nodes=node-0014,node-0015,node-0016 --not-ready 1 --join 1 --assert complete --assert unavailable<=6";
     rehearse(36, &control, &supposed.split(' ').collect::<Vec<_>>())
 }
 
