@@ -7,7 +7,8 @@
 //! revision than the canary has; or if no node of an earlier group of `order` is without it.
 //! Nothing is held while no other revision is stable: none completed after the current one, and no
 //! live pod is of one. All nodes are held while more nodes fail than are tolerated, and after a
-//! verdict no pod of the revision is made at all ([`failing`](super::failing)).
+//! verdict no pod of the revision is made at all ([`failing`](super::failing)). Then all nodes go
+//! to the stable revision, those too that had neither; what has it keeps it.
 //!
 //! A controller is charged for what it must have known: all states of the DaemonSet since then have
 //! to hold the node.
@@ -57,10 +58,6 @@ impl Promise for Gates {
     }
 }
 
-fn pod_is_made(step: &Step<'_>) -> bool {
-    step.write.before.is_none()
-}
-
 fn created(step: &Step<'_>, request: &Entry, pod: &Value, past: &Past) -> Option<String> {
     let view = View::new(step, request, pod, past)?;
     (view.is_current(hash(pod)) && view.holds(target(pod), text(pod, "uid"))).then(|| {
@@ -87,7 +84,7 @@ fn deleted(step: &Step<'_>, request: &Entry, pod: &Value, past: &Past) -> Option
 enum Held<'a> {
     /// All of them are.
     All,
-    /// All of them are, and none has the current revision again.
+    /// All of them go back: none has the current revision again.
     Back,
     /// Those outside of the canary are.
     Canary(&'a Canary),
@@ -107,6 +104,10 @@ struct View<'a> {
     current: &'a str,
     /// The stages that are recorded on it.
     released: BTreeSet<String>,
+    /// Whether the request makes a pod.
+    is_made: bool,
+    /// Whether the pod is of the one revision that nodes go back to.
+    is_stable: bool,
 }
 
 impl<'a> View<'a> {
@@ -134,13 +135,12 @@ impl<'a> View<'a> {
             since,
             time: step.time(since),
         };
-        let is_made = pod_is_made(step);
         let held = |set: &'a Set| {
             let control = set.read.as_ref()?.control.as_deref()?;
             if judged.is_paused(set) {
                 return Some((set, Held::All));
             }
-            if is_made && judged.is_back(set) {
+            if judged.is_back(set) {
                 return Some((set, Held::Back));
             }
             Some((set, held(control, current, is_known, &released)?))
@@ -154,8 +154,28 @@ impl<'a> View<'a> {
             revisions,
             current,
             released,
+            is_made: step.write.before.is_none(),
+            is_stable: false,
         };
-        view.has_stable().then_some(view)
+        let is_stable = view.is_stable(hash(pod));
+        view.has_stable().then_some(View { is_stable, ..view })
+    }
+
+    /// Whether this is the hash of the revision that nodes go back to, beyond doubt: of the others
+    /// it completed last, and no pod is of a third one.
+    fn is_stable(&self, of: &str) -> bool {
+        let others: Vec<_> = self.others().copied().collect();
+        let newest = newest_completed(&others);
+        let mut alike = others.iter().filter(|r| hash(r) == of);
+        let mut pods = self.past.pods(self.owner);
+        newest.is_some()
+            && alike.any(|r| completed(r) == newest)
+            && pods.all(|pod| pod.hash == of || self.is_current(&pod.hash))
+    }
+
+    /// The revisions but the current one.
+    fn others(&self) -> impl Iterator<Item = &&'a Arc<Value>> {
+        self.revisions.iter().filter(|r| hash(r) != self.current)
     }
 
     /// Whether another revision than the current one is stable.
@@ -188,15 +208,17 @@ impl<'a> View<'a> {
 
     /// Whether each state holds the node. `but` is the UID of a pod that does not count.
     fn holds(&self, node: &str, but: &str) -> bool {
+        let is_held_back = self.is_made || self.is_stable;
         let mut all = self.sets.iter();
         if all.all(|(_, held)| matches!(held, Held::Back)) {
-            return !node.is_empty();
+            return is_held_back && !node.is_empty();
         }
         if node.is_empty() || self.has_current(node, but) {
             return false;
         }
         self.sets.iter().all(|(set, held)| match held {
-            Held::All | Held::Back => true,
+            Held::All => true,
+            Held::Back => is_held_back,
             Held::Canary(canary) => !self.may_be_in(canary, set, node),
             Held::Order(order) => !self.may_follow(order, set, node),
         })

@@ -27,23 +27,23 @@ fn pod_of(hash: &str, name: &str, node: &str) -> Value {
 fn staged(name: &str, value: &str) -> Story {
     let mut story = Story::new().with_daemon_set(key(name, value));
     story.put(&NODES, node("m"), None);
-    let template = json!({
-        "$patch": "replace", "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "old"}]},
-    });
-    let labels = json!({"app": "web", "controller-revision-hash": "old"});
     let state = json!({"state.daemonset-controller.io/completed": "2026-01-01T00:00:00Z"});
-    story.put(
-        &CONTROLLER_REVISIONS,
-        json!({
-            "metadata": {
-                "namespace": "d", "name": "old", "uid": "old", "labels": labels, "annotations": state,
-                "ownerReferences": owned("ds"),
-            },
-            "data": {"spec": {"template": template}}, "revision": 0,
-        }),
-        None,
-    );
+    story.put(&CONTROLLER_REVISIONS, older_revision("old", state), None);
     story
+}
+
+fn older_revision(hash: &str, state: Value) -> Value {
+    let template = json!({
+        "$patch": "replace", "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": hash}]},
+    });
+    let labels = json!({"app": "web", "controller-revision-hash": hash});
+    json!({
+        "metadata": {
+            "namespace": "d", "name": hash, "uid": hash, "labels": labels, "annotations": state,
+            "ownerReferences": owned("ds"),
+        },
+        "data": {"spec": {"template": template}}, "revision": 0,
+    })
 }
 
 impl Story {
@@ -205,6 +205,31 @@ fn by_table() {
         let found = story.history();
         assert_eq!(found.contains(&"S8"), broken, "{what}: {found:?}");
     }
+}
+
+/// All nodes go back to the stable revision: a node in the middle of an earlier change as well,
+/// although its group has not had its turn.
+#[test]
+fn on_the_way_back_only_what_has_the_stable_revision_keeps_it() {
+    let back = |pods: &[&str], goes: &str| {
+        let mut story = staged("order", "pool=m>n").with_daemon_set(key("on-failure", "rollback"));
+        story.put(
+            &CONTROLLER_REVISIONS,
+            older_revision("third", json!({})),
+            None,
+        );
+        story = story
+            .recorded("started", "1970-01-01T00:00:01Z")
+            .recorded("verdict", r#"{"when": "1970-01-01T00:00:02Z"}"#);
+        for (hash, at) in pods.iter().zip(["n", "m"]) {
+            story = story.there(pod_of(hash, hash, at));
+        }
+        story.deleted(goes).history().contains(&"S8")
+    };
+    assert!(!back(&["third"], "third"));
+    assert!(back(&["old"], "old"));
+    assert!(!back(&["old", "third"], "third"));
+    assert!(!back(&["new", "old"], "new"));
 }
 
 /// None completed: the revision of a pod that lives is the stable one.
