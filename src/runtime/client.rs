@@ -1,7 +1,11 @@
 //! Makes the clients: the address of the API server, the credentials, and the timeouts.
 //!
 //! Watches, writes, the Lease and reviews have a client each, with connections of its own, so that
-//! none waits behind another.
+//! none waits behind another: a watch that is not read takes room on its connection only.
+
+mod http2;
+mod opening;
+mod unprocessed;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,9 +13,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use hyper_util::client::legacy::connect::HttpConnector;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::BoxError;
 
 use crate::apply::client::{error::chain, fence::Fence};
 
@@ -67,15 +73,9 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
         .trim_end_matches('/')
         .to_owned();
     let client = |fence: Option<&Fence>| {
-        let builder = ClientBuilder::try_from(config.clone());
-        let client = match fence {
-            // The client's buffer comes on top of the fence.
-            Some(fence) => builder.map(|builder| builder.with_layer(fence).build()),
-            None => builder.map(ClientBuilder::build),
-        };
-        client.map_err(|error| StartError::Configuration {
+        client(&config, fence).map_err(|error| StartError::Configuration {
             server: server.clone(),
-            why: chain(&error),
+            why: chain(&*error),
         })
     };
     let in_pod = kubeconfig_file(access).is_none();
@@ -89,6 +89,21 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
             .filter(|namespace| !in_pod && namespace != "default"),
         server,
     })
+}
+
+/// A client with connections of its own.
+fn client(config: &Config, fence: Option<&Fence>) -> Result<Client, BoxError> {
+    if !http2::is_for(config) {
+        let builder = ClientBuilder::try_from(config.clone())?;
+        return Ok(match fence {
+            // The client's buffer comes on top of the fence.
+            Some(fence) => builder.with_layer(fence).build(),
+            None => builder.build(),
+        });
+    }
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    http2::client(config, connector, fence)
 }
 
 fn with_our_rules(mut config: Config) -> Config {

@@ -1,0 +1,110 @@
+//! The connection of a client over HTTP/2, which all of its calls share. Over HTTP/1.1 each call in
+//! flight has one of its own, and an API server spends a sixth of its work in a burst of creates on
+//! their handshakes. A server that has only HTTP/1.1 gets that.
+//!
+//! kube's own builder speaks HTTP/1.1 only, and is used where this one cannot stand in for it.
+
+use std::env;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy::{self, connect::Connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::{Body, ClientBuilder, ConfigExt};
+use kube::{Client, Config};
+use tower::{BoxError, Service, ServiceBuilder};
+
+use super::opening::OpeningLayer;
+use super::unprocessed::UnprocessedLayer;
+use crate::apply::client::fence::Fence;
+
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tests;
+
+/// A connection on which nothing was read for so long is asked whether it lives, and is given up
+/// when no answer comes for as long again. So one that has gone silent is noticed within 20 s.
+const PING: Duration = Duration::from_secs(10);
+
+/// A variable that client-go obeys too: set to anything, HTTP/2 is not used.
+const OFF: &str = "DISABLE_HTTP2";
+
+/// Whether [`client`] may stand in for kube's own: over TLS, without a proxy, and without a plugin
+/// whose certificate may end before the process.
+pub fn is_for(config: &Config) -> bool {
+    let is_off = env::var_os(OFF).is_some_and(|value| !value.is_empty());
+    let is_tls = config.cluster_url.scheme() == Some(&Scheme::HTTPS);
+    let is_plain = config.proxy_url.is_none() && config.auth_info.exec.is_none();
+    is_tls && is_plain && !is_off
+}
+
+/// A client of the API server of `config`, over connections that `connector` makes. Its writes pass
+/// `fence`, those too that are sent again.
+pub fn client<C>(config: &Config, connector: C, fence: Option<&Fence>) -> Result<Client, BoxError>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+    C::Response: Connection + Read + Write + Send + Unpin + 'static,
+{
+    let service = service(config, connector)?;
+    let builder = ClientBuilder::new(service, config.default_namespace.clone());
+    let builder = builder.with_layer(&OpeningLayer);
+    Ok(match fence {
+        Some(fence) => builder
+            .with_layer(fence)
+            .with_layer(&UnprocessedLayer)
+            .build(),
+        None => builder.with_layer(&UnprocessedLayer).build(),
+    })
+}
+
+/// Sends requests to the API server of `config`, as its user, over connections that `connector`
+/// makes. It fails where the configuration has a certificate or a name that cannot be used.
+pub fn service<C>(
+    config: &Config,
+    connector: C,
+) -> Result<
+    impl Service<Request<Body>, Response = Response<Incoming>, Error = BoxError, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static,
+    BoxError,
+>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+    C::Response: Connection + Read + Write + Send + Unpin + 'static,
+{
+    let tls = HttpsConnectorBuilder::new()
+        .with_tls_config(config.rustls_client_config()?)
+        .https_only();
+    let tls = match &config.tls_server_name {
+        Some(name) => {
+            let name = name.clone().try_into()?;
+            tls.with_server_name_resolver(FixedServerNameResolver::new(name))
+        }
+        None => tls,
+    };
+    let mut connector = TimeoutConnector::new(tls.enable_all_versions().wrap_connector(connector));
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_reset_reader_on_write(config.reset_reader_on_write);
+    let client = legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
+        .http2_keep_alive_while_idle(true)
+        .build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(client);
+    Ok(service)
+}
