@@ -29,6 +29,7 @@ mod access;
 mod canary;
 mod commands;
 mod conditions;
+mod connections;
 mod coverage;
 mod crashes;
 mod defaults;

@@ -55,7 +55,8 @@ pub async fn until_rolled_out(lab: &Lab, image: &str) {
     until_all_rolled_out(lab, NODES, image).await;
 }
 
-async fn until_all_rolled_out(lab: &Lab, nodes: usize, image: &str) {
+/// The same on so many nodes.
+pub async fn until_all_rolled_out(lab: &Lab, nodes: usize, image: &str) {
     let said = lab
         .kubectl_ok(&["rollout", "status", "daemonset/agent", "--timeout=60s"])
         .await;

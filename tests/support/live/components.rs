@@ -32,6 +32,8 @@ pub struct Options {
     /// pods get service accounts, the Service `kubernetes` leads to the API server, and the node
     /// lifecycle controller waits 15 seconds.
     pub real_nodes: Option<Ipv4Addr>,
+    /// One request over HTTP/2 in fifty, of all users, ends its connection: the most there can be.
+    pub goaway: bool,
 }
 
 /// Where the processes of one control plane have their binaries, files and ports.
@@ -43,6 +45,7 @@ pub struct Site {
     /// Address and port of the API server.
     pub api: SocketAddrV4,
     real_nodes: Option<Ipv4Addr>,
+    goaway: bool,
     etcd_port: u16,
     etcd_peer_port: u16,
 }
@@ -53,6 +56,7 @@ impl Site {
     pub fn new(name: &str, options: Options) -> Self {
         Self {
             real_nodes: options.real_nodes,
+            goaway: options.goaway,
             binaries: RwLock::new(binaries::find(binaries::asked().as_deref())),
             dir: scratch_dir(name),
             api: SocketAddrV4::new(
@@ -113,6 +117,9 @@ impl Site {
                 // takes off, and pods would wait for their service account.
                 "--disable-admission-plugins=TaintNodesByCondition,ServiceAccount",
             ]);
+        }
+        if self.goaway {
+            command.arg("--goaway-chance=0.02");
         }
         Process::spawn(
             "kube-apiserver",
