@@ -221,8 +221,7 @@ pub struct RunArgs {
     )]
     pub burst: u16,
 
-    /// How many calls to the API server are under way at most, watches aside; each takes a
-    /// connection
+    /// How many calls to the API server are under way at most, watches aside
     #[arg(
         long,
         value_name = "N",
