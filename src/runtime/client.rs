@@ -3,7 +3,7 @@
 //! Watches, writes, the Lease and reviews have a client each, with connections of its own, so that
 //! none waits behind another: a watch that is not read takes room on its connection only.
 
-mod http2;
+mod connection;
 mod opening;
 mod unprocessed;
 
@@ -22,6 +22,7 @@ use tower::BoxError;
 use crate::apply::client::{error::chain, fence::Fence};
 
 use super::error::StartError;
+use connection::{PING, Protocol};
 
 /// The User-Agent of every request.
 pub const AGENT: &str = concat!("daemonset-controller/", env!("CARGO_PKG_VERSION"));
@@ -72,18 +73,18 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
         .to_string()
         .trim_end_matches('/')
         .to_owned();
-    let client = |fence: Option<&Fence>| {
-        client(&config, fence).map_err(|error| StartError::Configuration {
+    let client = |protocol, fence: Option<&Fence>| {
+        client(&config, protocol, fence).map_err(|error| StartError::Configuration {
             server: server.clone(),
             why: chain(&*error),
         })
     };
     let in_pod = kubeconfig_file(access).is_none();
     Ok(Clients {
-        watches: client(None)?,
-        writes: client(fence)?,
-        lease: client(None)?,
-        reviews: client(None)?,
+        watches: client(Protocol::Http1, None)?,
+        writes: client(Protocol::Http2, fence)?,
+        lease: client(Protocol::Http2, None)?,
+        reviews: client(Protocol::Http2, None)?,
         pod_namespace: in_pod.then(|| config.default_namespace.clone()),
         context_namespace: Some(config.default_namespace.clone())
             .filter(|namespace| !in_pod && namespace != "default"),
@@ -92,8 +93,8 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
 }
 
 /// A client with connections of its own.
-fn client(config: &Config, fence: Option<&Fence>) -> Result<Client, BoxError> {
-    if !http2::is_for(config) {
+fn client(config: &Config, protocol: Protocol, fence: Option<&Fence>) -> Result<Client, BoxError> {
+    if !connection::is_for(config) {
         let builder = ClientBuilder::try_from(config.clone())?;
         return Ok(match fence {
             // The client's buffer comes on top of the fence.
@@ -103,7 +104,13 @@ fn client(config: &Config, fence: Option<&Fence>) -> Result<Client, BoxError> {
     }
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
-    http2::client(config, connector, fence)
+    // A connection that has gone silent is noticed by the kernel within 20 s, whoever waits on it.
+    connector.set_keepalive(Some(PING));
+    connector.set_keepalive_interval(Some(PING / 2));
+    connector.set_keepalive_retries(Some(2));
+    #[cfg(target_os = "linux")]
+    connector.set_tcp_user_timeout(Some(2 * PING));
+    connection::client(config, connector, protocol, fence)
 }
 
 fn with_our_rules(mut config: Config) -> Config {

@@ -1,6 +1,6 @@
-//! The connection of a client over HTTP/2, which all of its calls share. Over HTTP/1.1 each call in
-//! flight has one of its own, and an API server spends a sixth of its work in a burst of creates on
-//! their handshakes. A server that has only HTTP/1.1 gets that.
+//! The connections of a client: one over HTTP/2 which all of its calls share, or over HTTP/1.1 one
+//! for each call in flight. An API server spends a sixth of its work in a burst of creates on the
+//! handshakes of the latter. A server that has only HTTP/1.1 gets that.
 //!
 //! kube's own builder speaks HTTP/1.1 only, and is used where this one cannot stand in for it.
 
@@ -30,7 +30,7 @@ mod tests;
 
 /// A connection on which nothing was read for so long is asked whether it lives, and is given up
 /// when no answer comes for as long again. So one that has gone silent is noticed within 20 s.
-const PING: Duration = Duration::from_secs(10);
+pub const PING: Duration = Duration::from_secs(10);
 
 /// A variable that client-go obeys too: set to anything, HTTP/2 is not used.
 const OFF: &str = "DISABLE_HTTP2";
@@ -44,15 +44,36 @@ pub fn is_for(config: &Config) -> bool {
     is_tls && is_plain && !is_off
 }
 
+/// What a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// HTTP/1.1: what a server sends is read when somebody asks for it. A watch in a burst is then
+    /// read many events at a time.
+    Http1,
+    /// HTTP/2 where the server has it: calls share a connection, which is read at once.
+    Http2,
+}
+
 /// A client of the API server of `config`, over connections that `connector` makes. Its writes pass
 /// `fence`, those too that are sent again.
-pub fn client<C>(config: &Config, connector: C, fence: Option<&Fence>) -> Result<Client, BoxError>
+pub fn client<C>(
+    config: &Config,
+    connector: C,
+    protocol: Protocol,
+    fence: Option<&Fence>,
+) -> Result<Client, BoxError>
 where
     C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
 {
-    let service = service(config, connector)?;
+    let service = service(config, connector, protocol)?;
     let builder = ClientBuilder::new(service, config.default_namespace.clone());
+    if protocol == Protocol::Http1 {
+        return Ok(match fence {
+            Some(fence) => builder.with_layer(fence).build(),
+            None => builder.build(),
+        });
+    }
     let builder = builder.with_layer(&OpeningLayer);
     Ok(match fence {
         Some(fence) => builder
@@ -65,9 +86,10 @@ where
 
 /// Sends requests to the API server of `config`, as its user, over connections that `connector`
 /// makes. It fails where the configuration has a certificate or a name that cannot be used.
-pub fn service<C>(
+fn service<C>(
     config: &Config,
     connector: C,
+    protocol: Protocol,
 ) -> Result<
     impl Service<Request<Body>, Response = Response<Incoming>, Error = BoxError, Future: Send + 'static>
     + Clone
@@ -89,7 +111,11 @@ where
         }
         None => tls,
     };
-    let mut connector = TimeoutConnector::new(tls.enable_all_versions().wrap_connector(connector));
+    let connector = match protocol {
+        Protocol::Http1 => tls.enable_http1().wrap_connector(connector),
+        Protocol::Http2 => tls.enable_all_versions().wrap_connector(connector),
+    };
+    let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_reset_reader_on_write(config.reset_reader_on_write);

@@ -10,7 +10,10 @@ use kube::Client;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, sleep};
 
-use super::server::{Fate, Server};
+use super::{
+    Protocol,
+    server::{Fate, Server},
+};
 use crate::apply::client::{api::Api, error::ApiError, fence::Fence};
 use crate::model::Time;
 
@@ -18,7 +21,7 @@ use crate::model::Time;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn client(server: &Server) -> Client {
-    super::client(&server.config(), server.connector(), None).expect("a client")
+    super::client(&server.config(), server.connector(), Protocol::Http2, None).expect("a client")
 }
 
 fn api(server: &Server, in_flight: usize) -> Api {
@@ -94,7 +97,12 @@ async fn what_is_sent_again_has_to_pass_the_fence_again() {
         move || fence.close()
     };
     let server = Server::telling([Fate::GoesAway(1)], close);
-    let client = super::client(&server.config(), server.connector(), Some(&fence));
+    let client = super::client(
+        &server.config(),
+        server.connector(),
+        Protocol::Http2,
+        Some(&fence),
+    );
     let api = Api::new(client.expect("a client"), 8, PATIENCE);
     let results = post_all(&api, &names(8)).await;
     assert!(results.iter().any(Result::is_err));
