@@ -104,6 +104,8 @@ fn client(config: &Config, protocol: Protocol, fence: Option<&Fence>) -> Result<
     }
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
+    // The frames of a call are small, and would wait for the answer to those before them.
+    connector.set_nodelay(true);
     // A connection that has gone silent is noticed by the kernel within 20 s, whoever waits on it.
     connector.set_keepalive(Some(PING));
     connector.set_keepalive_interval(Some(PING / 2));
