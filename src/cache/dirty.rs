@@ -29,7 +29,11 @@ impl Cache {
         after: &HashMap<Key, Verdict>,
     ) {
         let came_or_went = before.is_empty() != after.is_empty();
-        let has_pods = self.nodes.pods_at(id) > 0;
+        // Whether it may be the DaemonSet's pod that is there.
+        let concerns = |pod: (&Key, &Pod), key: &Key, entry: &Entry| match &pod.1.controller {
+            Controller::Uid(owner) => *owner == entry.daemon_set.uid,
+            Controller::None | Controller::Unreadable => pod.0.namespace == key.namespace,
+        };
         let keys: Vec<Key> = self
             .daemon_sets
             .iter()
@@ -45,12 +49,7 @@ impl Cache {
                     return a != b;
                 }
                 a.or(b).is_some_and(|(runs, _)| runs)
-                    || has_pods
-                        && self
-                            .pods
-                            .around(&entry.daemon_set.uid, &key.namespace)
-                            .iter()
-                            .any(|p| p.node == Some(id))
+                    || self.pods.on(id).any(|pod| concerns(pod, key, entry))
             })
             .map(|(key, _)| key.clone())
             .collect();

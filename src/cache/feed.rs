@@ -253,7 +253,7 @@ impl Cache {
             Kind::Revision => self
                 .revisions
                 .iter()
-                .map(|(k, r)| (k.clone(), r.uid.clone(), r.version))
+                .map(|(k, r)| (k, r.uid.clone(), r.version))
                 .collect(),
             Kind::Pod => self
                 .pods

@@ -4,6 +4,7 @@
 //! and asks for dirty DaemonSets. Feeding the same state twice, or late, does nothing.
 
 mod appeared;
+mod by_namespace;
 mod defaults;
 mod dirty;
 mod feed;
@@ -31,6 +32,7 @@ use crate::{
 };
 
 use appeared::AppearedPods;
+use by_namespace::ByNamespace;
 use defaults::eligibility;
 use dirty::matches;
 use ledger::{Ledger, Requests};
@@ -74,8 +76,7 @@ pub struct Cache {
     daemon_sets: HashMap<Key, Entry>,
     /// UID of a DaemonSet to its namespace and name.
     by_uid: HashMap<Uid, Key>,
-    /// Namespace and name to revision.
-    revisions: HashMap<Key, Revision>,
+    revisions: ByNamespace<Revision>,
     /// Kind and namespace of objects of which not even the name could be read, until the next list
     /// of their kind.
     nameless: BTreeSet<(Kind, Option<Str>)>,
@@ -171,13 +172,11 @@ impl Cache {
     /// Whether the DaemonSet has a pod on this node, or pinned to it, that is not among `seen`. A
     /// pod that is terminal and terminating does not count.
     pub fn has_other_pod(&self, key: &Key, node: &str, seen: &[Uid]) -> bool {
-        let id = self.nodes.id(node);
-        let pods = self.daemon_set(key).map(|ds| self.pods.of(&ds.uid));
-        let here = pods
-            .into_iter()
-            .flatten()
-            .filter(|p| id.is_some() && p.node == id);
-        here.filter(|p| !p.is_terminal_and_terminating())
+        let (Some(ds), Some(id)) = (self.daemon_set(key), self.nodes.id(node)) else {
+            return false;
+        };
+        let here = self.pods.on(id).map(|(_, pod)| pod);
+        here.filter(|p| p.controller.is(&ds.uid) && !p.is_terminal_and_terminating())
             .any(|p| !seen.contains(&p.uid))
     }
 
@@ -210,16 +209,10 @@ impl Cache {
                 || namespaced && namespace.as_ref().is_none_or(|n| *n == key.namespace)
         });
         let blind = blind.map(|(kind, _)| *kind);
-        let mut revisions: Vec<&Revision> = self
-            .revisions
-            .iter()
-            .filter(|(k, r)| {
-                k.namespace == key.namespace
-                    && (r.controller.is(uid) || !matches!(r.controller, Controller::Uid(_)))
-            })
-            .map(|(_, r)| r)
+        let revisions = self.revisions.of_namespace(&key.namespace);
+        let revisions = revisions
+            .filter(|r| r.controller.is(uid) || !matches!(r.controller, Controller::Uid(_)))
             .collect();
-        revisions.sort_by(|a, b| a.name.cmp(&b.name));
         let named = |name: &str| Key {
             namespace: key.namespace.clone(),
             name: name.into(),
@@ -232,7 +225,7 @@ impl Cache {
             revisions,
             gone_pods: &entry.gone_pods,
             find_pod: &|name| self.pods.get(&named(name)),
-            revision_exists: &|name| self.revisions.contains_key(&named(name)),
+            revision_exists: &|name| self.revisions.get(&named(name)).is_some(),
             verdicts: &entry.verdicts,
             placed: entry
                 .placed
@@ -398,6 +391,7 @@ impl Cache {
 
     fn put_pod(&mut self, key: Key, mut pod: Pod, node: Option<&str>) {
         pod.node = node.map(|n| self.nodes.point(n));
+        self.share_owner(&mut pod);
         let new = pod.clone();
         let old = self.pods.put(key.clone(), pod);
         self.note_pod(&new, false);
@@ -423,6 +417,15 @@ impl Cache {
             }
         }
         self.mark_owner(&key, &new.controller, &new.labels);
+    }
+
+    /// All pods of a DaemonSet share the text of its UID.
+    fn share_owner(&self, pod: &mut Pod) {
+        if let Controller::Uid(uid) = &mut pod.controller
+            && let Some((shared, _)) = self.by_uid.get_key_value(uid)
+        {
+            *uid = shared.clone();
+        }
     }
 
     /// Remembers a pod for the name of the next one on its node: that it is gone, or that it is

@@ -1,8 +1,9 @@
-//! Rows of pods, by name and by owner, in a slab: a plan walks a DaemonSet's pods without hashing.
+//! Rows of pods, by name, by owner and by node, in a slab: a plan walks a DaemonSet's pods without
+//! hashing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Controller, Key, Pod, Str, Time, Uid};
+use crate::model::{Controller, Key, NodeId, Pod, Str, Time, Uid};
 
 /// The list that a pod is in.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +26,9 @@ impl Owner {
     }
 }
 
+/// No row.
+const NONE: u32 = u32::MAX;
+
 #[derive(Clone, Debug)]
 struct Row {
     key: Key,
@@ -36,6 +40,17 @@ struct Row {
     gone_by_answer: Option<Time>,
     /// The row's place in its owner's list.
     position: u32,
+    /// The rows before and after it of those with the same node, or [`NONE`]. A list that is linked
+    /// costs no allocation for each node.
+    before: u32,
+    after: u32,
+}
+
+impl Row {
+    /// Whether a delete of ours is not settled yet.
+    fn is_going(&self) -> bool {
+        self.pending || self.gone_by_answer.is_some()
+    }
 }
 
 /// All pods that may concern a DaemonSet.
@@ -45,6 +60,10 @@ pub struct Pods {
     free: Vec<u32>,
     by_key: HashMap<Key, u32>,
     by_owner: HashMap<Owner, Vec<u32>>,
+    /// For each slot of a node the first of its rows, or [`NONE`].
+    by_node: Vec<u32>,
+    /// The rows whose delete is not settled. They are few, and each sync asks for them.
+    going: BTreeSet<u32>,
 }
 
 impl Pods {
@@ -84,7 +103,16 @@ impl Pods {
 
     /// The pods that this DaemonSet controls.
     pub fn of(&self, uid: &Uid) -> impl Iterator<Item = &Pod> {
-        self.owned(uid).map(|r| &r.pod)
+        let list = self.by_owner.get(&Owner::Uid(uid.clone()));
+        list.into_iter().flatten().map(|&i| &self.row(i).pod)
+    }
+
+    /// The pods that are on a node or pinned to it, whoever owns them.
+    pub fn on(&self, node: NodeId) -> impl Iterator<Item = (&Key, &Pod)> {
+        let first = self.by_node.get(node.index()).copied();
+        let some = |at: u32| (at != NONE).then_some(at);
+        let rows = std::iter::successors(first.and_then(some), move |at| some(self.row(*at).after));
+        rows.map(|at| self.row(at)).map(|row| (&row.key, &row.pod))
     }
 
     /// Puts a state in, and returns the one before. A pending delete stays pending.
@@ -101,7 +129,16 @@ impl Pods {
         if row.pod.controller == pod.controller {
             (row.pending, row.gone_by_answer) = (pending, gone);
             pod.terminating |= pending || gone.is_some();
-            return Some(std::mem::replace(&mut row.pod, pod));
+            let has_moved = row.pod.node != pod.node;
+            if has_moved {
+                self.unlink(at);
+            }
+            let old = std::mem::replace(&mut self.row_mut(at).pod, pod);
+            if has_moved {
+                self.link(at);
+            }
+            self.note_going(at);
+            return Some(old);
         }
         let old = self.remove(&key);
         self.insert(key, pod, pending);
@@ -127,12 +164,18 @@ impl Pods {
             pending,
             gone_by_answer: None,
             position,
+            before: NONE,
+            after: NONE,
         });
+        self.link(at);
+        self.note_going(at);
     }
 
     /// Takes a pod out.
     pub fn remove(&mut self, key: &Key) -> Option<Pod> {
         let at = self.by_key.remove(key)?;
+        self.unlink(at);
+        self.going.remove(&at);
         let row = self.rows[at as usize].take().expect("indexed rows exist");
         self.free.push(at);
         let owner = Owner::of(&row.pod, &row.key.namespace);
@@ -164,6 +207,7 @@ impl Pods {
         if !row.pod.terminating {
             row.pending = true;
             row.pod.terminating = true;
+            self.note_going(at);
         }
         true
     }
@@ -180,6 +224,7 @@ impl Pods {
             row.pending = false;
             row.gone_by_answer.get_or_insert(now);
             row.pod.terminating = true;
+            self.note_going(at);
         }
         unseen
     }
@@ -193,13 +238,14 @@ impl Pods {
         if row.pending && row.pod.uid == *uid {
             row.pending = false;
             row.pod.terminating = false;
+            self.note_going(at);
         }
     }
 
     /// The pods of this owner that are gone by an answer, with the time of the answer.
     pub fn all_gone_by_answer(&self, uid: &Uid) -> impl Iterator<Item = (&Key, &Uid, Time)> {
-        self.owned(uid)
-            .filter_map(|r| Some((&r.key, &r.pod.uid, r.gone_by_answer?)))
+        let own = self.going().filter(|r| r.pod.controller.is(uid));
+        own.filter_map(|r| Some((&r.key, &r.pod.uid, r.gone_by_answer?)))
     }
 
     /// The pods of this owner with a pending delete, and those of its namespace that nobody owns.
@@ -208,21 +254,62 @@ impl Pods {
         namespace: &Str,
         uid: &Uid,
     ) -> impl Iterator<Item = (&'a Key, &'a Pod)> {
-        let nobodys = self.listed(Owner::Nobody(namespace.clone()));
-        let all = self.owned(uid).chain(nobodys);
-        all.filter(|r| r.pending).map(|r| (&r.key, &r.pod))
+        let around = move |r: &&Row| match &r.pod.controller {
+            Controller::Uid(owner) => owner == uid,
+            Controller::None => r.key.namespace == *namespace,
+            Controller::Unreadable => false,
+        };
+        let pending = self.going().filter(|r| r.pending);
+        pending.filter(around).map(|r| (&r.key, &r.pod))
     }
 
-    fn owned(&self, uid: &Uid) -> impl Iterator<Item = &Row> {
-        self.listed(Owner::Uid(uid.clone()))
+    fn going(&self) -> impl Iterator<Item = &Row> {
+        self.going.iter().map(|&at| self.row(at))
     }
 
-    fn listed(&self, owner: Owner) -> impl Iterator<Item = &Row> + use<'_> {
-        let list = self.by_owner.get(&owner);
-        list.into_iter().flatten().map(|&i| self.row(i))
+    /// Notes whether the row's delete is not settled.
+    fn note_going(&mut self, at: u32) {
+        if self.row(at).is_going() {
+            self.going.insert(at);
+        } else {
+            self.going.remove(&at);
+        }
+    }
+
+    /// Puts a row first in the list of its node.
+    fn link(&mut self, at: u32) {
+        let Some(node) = self.row(at).pod.node else {
+            return;
+        };
+        if self.by_node.len() <= node.index() {
+            self.by_node.resize(node.index() + 1, NONE);
+        }
+        let first = std::mem::replace(&mut self.by_node[node.index()], at);
+        if first != NONE {
+            self.row_mut(first).before = at;
+        }
+        let row = self.row_mut(at);
+        (row.before, row.after) = (NONE, first);
+    }
+
+    /// Takes a row out of the list of its node.
+    fn unlink(&mut self, at: u32) {
+        let row = self.row(at);
+        let (Some(node), before, after) = (row.pod.node, row.before, row.after) else {
+            return;
+        };
+        match before {
+            NONE => self.by_node[node.index()] = after,
+            before => self.row_mut(before).after = after,
+        }
+        if after != NONE {
+            self.row_mut(after).before = before;
+        }
     }
 
     fn row(&self, at: u32) -> &Row {
+        #[cfg(test)]
+        tests::visited();
         self.rows[at as usize].as_ref().expect("indexed rows exist")
     }
 
@@ -230,3 +317,6 @@ impl Pods {
         self.rows[at as usize].as_mut().expect("indexed rows exist")
     }
 }
+
+#[cfg(test)]
+mod tests;

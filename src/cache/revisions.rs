@@ -53,11 +53,9 @@ impl Cache {
             return;
         }
         let uid = &entry.daemon_set.uid;
-        let own = |k: &Key, r: &Revision| {
-            k.namespace == key.namespace && r.readable && r.controller.is(uid)
-        };
-        let own = self.revisions.iter().filter(|(k, r)| own(k, r));
-        let own: Vec<&Revision> = own.map(|(_, r)| r).collect();
+        let all = self.revisions.of_namespace(&key.namespace);
+        let own = all.filter(|r| r.readable && r.controller.is(uid));
+        let own: Vec<&Revision> = own.collect();
         entry
             .placed
             .retain(|uid, _| own.iter().any(|r| r.uid == *uid));
