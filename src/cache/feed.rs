@@ -236,55 +236,6 @@ impl Cache {
         self.ledgers[kind as usize].list_dropped(&mut self.requests);
     }
 
-    /// The list is complete, and as of `version`: objects that it does not hold, and that are not
-    /// newer, are gone.
-    pub fn list_completed(&mut self, kind: Kind, version: Version) {
-        let rows: Vec<(Key, Uid, Version)> = match kind {
-            Kind::DaemonSet => self
-                .daemon_sets
-                .iter()
-                .map(|(k, e)| (k.clone(), e.daemon_set.uid.clone(), e.daemon_set.version))
-                .collect(),
-            Kind::Node => self
-                .nodes
-                .iter()
-                .map(|(_, n)| (Key::new("", n.name.clone()), n.uid.clone(), n.version))
-                .collect(),
-            Kind::Revision => self
-                .revisions
-                .iter()
-                .map(|(k, r)| (k, r.uid.clone(), r.version))
-                .collect(),
-            Kind::Pod => self
-                .pods
-                .iter()
-                .map(|(k, p)| (k.clone(), p.uid.clone(), p.version))
-                .collect(),
-        };
-        let was_synced = self.is_synced();
-        let ledger = &mut self.ledgers[kind as usize];
-        let gone = ledger.list_completed(
-            version,
-            rows.iter().map(|(k, _, v)| (k, *v)),
-            &mut self.requests,
-        );
-        for key in gone {
-            if let Some((uid, _)) = self.known(kind, &key) {
-                self.ledgers[kind as usize].bury(uid, true, &self.requests);
-            }
-            self.remove(kind, &key);
-        }
-        if kind == Kind::Pod && self.pods_unwatched.is_some() {
-            self.pods_unwatched = Some(self.now);
-        }
-        self.ledgers[kind as usize].sweep(&self.requests);
-        self.interner.sweep();
-        if !was_synced && self.is_synced() {
-            let all = self.daemon_sets();
-            self.dirty.extend(all);
-        }
-    }
-
     fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Row>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
         match kind {

@@ -1,9 +1,11 @@
 //! Which state of an object is the newer one, whether it comes from a list, a watch, or the answer
 //! to a write of ours. No object goes back in time.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Key, Uid, Version};
+use crate::model::{Key, Time, Uid, Version};
+
+use super::listed::ListedKeys;
 
 /// A request (or a list) in flight. Its answer may be as old as its beginning.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
@@ -52,8 +54,12 @@ pub struct Ledger {
     tombstones: HashMap<Uid, Tombstone>,
     /// Set while a list is being read.
     list: Option<Listing>,
+    /// Set while it is settled what the last list did not hold.
+    settling: Option<Settling>,
     /// The last list that completed.
     last_list: Option<Completed>,
+    /// Whether it was settled what a list did not hold.
+    is_synced: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +72,17 @@ struct Completed {
 #[derive(Clone, Debug)]
 struct Listing {
     ticket: Ticket,
-    seen: HashSet<Key>,
+    seen: ListedKeys,
+}
+
+#[derive(Clone, Debug)]
+struct Settling {
+    version: Version,
+    seen: ListedKeys,
+    /// When the list was complete.
+    ended: Time,
+    /// Where the next step begins; None where only `seen` is left to be forgotten.
+    next: Option<usize>,
 }
 
 /// What to do with a state of an object.
@@ -129,8 +145,10 @@ impl Ledger {
         self.list_dropped(requests);
         self.list = Some(Listing {
             ticket: requests.begin(),
-            seen: HashSet::new(),
+            seen: ListedKeys::default(),
         });
+        // What it did not settle is a matter of this list.
+        self.settling = None;
     }
 
     /// The list holds this object.
@@ -147,15 +165,10 @@ impl Ledger {
         }
     }
 
-    /// The list is complete. Of `rows`, returns those that it does not hold and that are not newer.
-    pub fn list_completed<'a>(
-        &mut self,
-        version: Version,
-        rows: impl Iterator<Item = (&'a Key, Version)>,
-        requests: &mut Requests,
-    ) -> Vec<Key> {
+    /// The list is complete at `now`, and it is to be settled what it did not hold.
+    pub fn list_ended(&mut self, version: Version, now: Time, requests: &mut Requests) {
         let Some(list) = self.list.take() else {
-            return Vec::new();
+            return;
         };
         requests.end(list.ticket);
         self.last_list = Some(Completed {
@@ -169,22 +182,50 @@ impl Ledger {
         {
             tombstone.confirmed = true;
         }
-        let mut gone: Vec<Key> = rows
-            .filter(|(key, had)| *had <= version && !list.seen.contains(key))
-            .map(|(key, _)| key.clone())
-            .collect();
-        gone.sort();
-        gone
+        self.settling = Some(Settling {
+            version,
+            seen: list.seen,
+            ended: now,
+            next: Some(0),
+        });
     }
 
-    /// Whether a first list has completed.
+    /// Whether it is not settled yet what the last list did not hold.
+    pub fn is_settling(&self) -> bool {
+        self.settling.is_some()
+    }
+
+    /// Where the next step of settling begins in the rows; None where all rows are settled.
+    pub fn settles_from(&self) -> Option<usize> {
+        self.settling.as_ref()?.next
+    }
+
+    /// Whether the list did not hold this object, which is not newer: it is gone.
+    pub fn is_absent(&self, key: &Key, had: Version) -> bool {
+        let settling = self.settling.as_ref();
+        settling.is_some_and(|list| had <= list.version && !list.seen.contains(key))
+    }
+
+    /// A step was taken, and the next one begins here; None after the last row. Forgets about
+    /// `most` keys of the list then. Returns when the list was complete, once that is all.
+    pub fn settled_to(&mut self, next: Option<usize>, most: usize) -> Option<Time> {
+        let settling = self.settling.as_mut()?;
+        settling.next = next;
+        if next.is_some() || !settling.seen.forget(most) {
+            return None;
+        }
+        self.is_synced = true;
+        self.settling.take().map(|settling| settling.ended)
+    }
+
+    /// Whether a first list has completed, and what it did not hold is settled.
     pub fn is_synced(&self) -> bool {
-        self.last_list.is_some()
+        self.is_synced
     }
 
     /// Whether a first list has begun: it may lack an object that is created from now on.
     pub fn has_begun(&self) -> bool {
-        self.is_synced() || self.list.is_some()
+        self.last_list.is_some() || self.list.is_some()
     }
 
     /// Forgets deletions that nothing in flight can contradict any more.
@@ -256,7 +297,7 @@ mod tests {
         let early = requests.begin();
         assert!(!ledger.predates_list(Version(5), &requests), "no list yet");
         ledger.list_began(&mut requests);
-        ledger.list_completed(Version(9), std::iter::empty(), &mut requests);
+        ledger.list_ended(Version(9), Time::default(), &mut requests);
         let late = requests.begin();
         assert!(ledger.predates_list(Version(9), &requests));
         assert!(!ledger.predates_list(Version(10), &requests));
@@ -281,7 +322,7 @@ mod tests {
             "the watch may lag and tell of it again"
         );
         ledger.list_began(&mut requests);
-        ledger.list_completed(Version(9), std::iter::empty(), &mut requests);
+        ledger.list_ended(Version(9), Time::default(), &mut requests);
         ledger.sweep(&requests);
         assert_eq!(ledger.tombstones(), 0);
     }
@@ -293,11 +334,12 @@ mod tests {
         let (a, b, c) = (Key::new("n", "a"), Key::new("n", "b"), Key::new("n", "c"));
         ledger.list_began(&mut requests);
         ledger.listed(a.clone());
+        ledger.list_ended(Version(10), Time::default(), &mut requests);
         let rows = [(&a, Version(1)), (&b, Version(10)), (&c, Version(11))];
-        assert_eq!(
-            ledger.list_completed(Version(10), rows.into_iter(), &mut requests),
-            [b]
-        );
+        let gone = rows.map(|(key, had)| ledger.is_absent(key, had));
+        assert_eq!(gone, [false, true, false]);
+        assert!(!ledger.is_synced(), "it is not settled yet");
+        assert_eq!(ledger.settled_to(None, 10), Some(Time::default()));
         assert!(ledger.is_synced());
     }
 }

@@ -9,11 +9,13 @@ mod defaults;
 mod dirty;
 mod feed;
 mod ledger;
+mod listed;
 mod node_back;
 mod outcomes;
 mod pod_reads;
 mod pods;
 mod revisions;
+mod settle;
 mod short_lived;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

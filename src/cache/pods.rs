@@ -1,7 +1,10 @@
 //! Rows of pods, by name, by owner and by node, in a slab: a plan walks a DaemonSet's pods without
 //! hashing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
 
 use crate::model::{Controller, Key, NodeId, Pod, Str, Time, Uid};
 
@@ -72,9 +75,16 @@ impl Pods {
         self.by_key.get(key).map(|&i| &self.row(i).pod)
     }
 
-    /// All pods, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Pod)> {
-        self.rows.iter().flatten().map(|r| (&r.key, &r.pod))
+    /// How many rows there are, free ones included.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The pods in these rows, as far as there are so many.
+    pub fn within(&self, rows: Range<usize>) -> impl Iterator<Item = (&Key, &Pod)> {
+        let rows = rows.start..rows.end.min(self.rows.len());
+        let rows = self.rows.get(rows).unwrap_or_default();
+        rows.iter().flatten().map(|r| (&r.key, &r.pod))
     }
 
     /// The number of pods.

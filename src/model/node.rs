@@ -1,6 +1,6 @@
 //! Nodes in numbered slots, so that facts about each node are plain vectors in a plan.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{Existing, Labels, NodeDetail, Str, Taint, Time, Uid, Version};
 
@@ -184,6 +184,13 @@ impl Nodes {
             .map(NodeId)
             .zip(&self.slots)
             .filter_map(|(id, s)| Some((id, s.node.as_ref()?)))
+    }
+
+    /// The nodes that exist in these slots, as far as there are so many.
+    pub fn within(&self, slots: Range<usize>) -> impl Iterator<Item = &Node> {
+        let slots = slots.start..slots.end.min(self.slots.len());
+        let slots = self.slots.get(slots).unwrap_or_default();
+        slots.iter().filter_map(|slot| slot.node.as_ref())
     }
 
     /// One more than the largest index of a slot: the length of vectors with an entry for each

@@ -39,6 +39,9 @@ use crate::runtime::read_error::{ReadError, undecodable};
 /// A watch that has lived this long is in order: backoff starts anew and errors are over.
 const SETTLED: Duration = Duration::from_secs(5);
 
+/// The time between two steps of settling what a list lacked.
+const SETTLE_PAUSE: Duration = Duration::from_millis(1);
+
 /// How long after its timeout a watch that has not ended counts as dead.
 const IDLE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -221,7 +224,12 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         let result = self.source.page(next).await;
         self.sink.asked(Verb::List, outcome(&result));
         let error = match result.as_deref().map(|body| self.take_page(body)) {
-            Ok(Ok(state)) => return state,
+            Ok(Ok(state)) => {
+                if !self.listing {
+                    self.settle().await;
+                }
+                return state;
+            }
             Ok(Err(what)) => self.source.attempt("list").unreadable(&what),
             Err(error) => error.clone(),
         };
@@ -251,6 +259,13 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 LoopState::Listed { version }
             }
         })
+    }
+
+    /// Lets the sink settle what the list lacked, with time in between for all others.
+    async fn settle(&mut self) {
+        while !self.sink.settle() {
+            sleep(SETTLE_PAUSE).await;
+        }
     }
 
     async fn open(&mut self, version: String) -> LoopState<S::Stream> {

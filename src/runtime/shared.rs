@@ -311,7 +311,13 @@ pub struct Feed {
     pub shared: Arc<Shared>,
     /// When the list that is being read began.
     began: Instant,
+    /// The version of the last list that was complete.
+    version: Version,
 }
+
+/// How many objects are looked at with the cache locked, to settle what a list lacked: about a
+/// millisecond.
+pub const SETTLE_STEP: usize = 4096;
 
 impl Feed {
     /// A sink that feeds the cache of `shared` with objects of this kind.
@@ -320,6 +326,7 @@ impl Feed {
             kind,
             shared,
             began: Instant::now(),
+            version: Version::default(),
         }
     }
 
@@ -358,15 +365,24 @@ impl Sink for Feed {
     }
 
     fn list_completed(&mut self, version: &str) {
-        self.shared
-            .feed(|cache| cache.list_completed(self.kind, Version::parse(version)));
-        let monitor = &self.shared.monitor;
-        monitor.watched(self.kind, |w, _| w.listed = true);
-        let began = self.began;
-        self.shared.advance(self.kind, |p| {
-            p.listed = Some(began);
-            p.seen = Version::parse(version);
-        });
+        self.version = Version::parse(version);
+        let (kind, version) = (self.kind, self.version);
+        self.shared.feed(|cache| cache.list_ended(kind, version));
+    }
+
+    fn settle(&mut self) -> bool {
+        let kind = self.kind;
+        let is_settled = self.shared.feed(|cache| cache.settle(kind, SETTLE_STEP));
+        if is_settled {
+            let monitor = &self.shared.monitor;
+            monitor.watched(kind, |w, _| w.listed = true);
+            let (began, version) = (self.began, self.version);
+            self.shared.advance(kind, |p| {
+                p.listed = Some(began);
+                p.seen = version;
+            });
+        }
+        is_settled
     }
 
     fn list_failed(&mut self) {

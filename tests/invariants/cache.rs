@@ -59,6 +59,8 @@ enum Feed {
         read: Option<(u64, Vec<Object>)>,
         told: usize,
     },
+    /// The list was of this version, and it is being settled what it lacked.
+    Settle { version: u64 },
     Watch {
         /// Position in the server's log.
         next: usize,
@@ -212,17 +214,24 @@ impl Run {
                         .expect("it decodes");
                     return Ok(());
                 }
-                *version
+                let version = *version;
+                self.cache.list_ended(self.kind, Version(version));
+                version
             }
+            Feed::Settle { version } => *version,
         };
         let before = self.rows();
-        self.cache.list_completed(self.kind, Version(completed));
+        let is_settled = self.cache.settle(self.kind, 1);
         let after = self.rows();
         for (key, (uid, version)) in before {
             prop_assert!(
                 version.0 <= completed || after.get(&key) == Some(&(uid, version)),
                 "a list of version {completed} took {key} of version {version}"
             );
+        }
+        if !is_settled {
+            self.feed = Feed::Settle { version: completed };
+            return Ok(());
         }
         let next = self.api.log.iter().position(|e| e.version > completed);
         self.feed = Feed::Watch {
@@ -272,7 +281,7 @@ impl Run {
             self.answer(request);
             self.check()?;
         }
-        while matches!(self.feed, Feed::List { .. }) {
+        while !matches!(self.feed, Feed::Watch { .. }) {
             self.next()?;
             self.check()?;
         }

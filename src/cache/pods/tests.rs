@@ -98,7 +98,7 @@ fn the_rows_of_each_node_and_those_that_are_going_are_found_after_any_history() 
             _ => pods.delete_settled(&key, &uid),
         }
         let mut expected: BTreeMap<u32, Vec<&Key>> = BTreeMap::new();
-        for (key, pod) in pods.iter() {
+        for (key, pod) in pods.within(0..pods.rows()) {
             if let Some(node) = pod.node {
                 expected.entry(node.0).or_default().push(key);
             }

@@ -32,6 +32,11 @@ pub trait Sink: Send {
     fn listed(&mut self, item: &RawValue);
     /// The list is complete. It holds what the API server had at this resourceVersion.
     fn list_completed(&mut self, version: &str);
+    /// Settles some of what the list lacked. True when all of it is settled: then a watch is
+    /// opened.
+    fn settle(&mut self) -> bool {
+        true
+    }
     /// The list broke off: it says nothing about objects that were not listed.
     fn list_failed(&mut self);
     /// An object was added or modified.
