@@ -1,16 +1,23 @@
 //! A large cluster in a cache, and what happens to the pods of one of its DaemonSets.
 
+use std::time::Duration;
+
 use daemonset_controller::{
     cache::{Cache, Row},
     model::{
         Controller, FeatureGates, Interner, Key, Kind, Labels, Node, Pod, PodPhase, Readiness,
-        Settings, Str, Time, Uid, Version,
+        Settings, Snapshot, Str, Time, Uid, Version,
     },
-    plan::{Create, Plan},
+    plan::{self, Create, Plan},
+    runtime::shared::SETTLE_STEP,
 };
 use serde_json::{json, value::RawValue};
 
-use crate::support::{fleet::node_text, revision, template};
+use crate::{
+    BURST,
+    support::{fleet::node_text, revision, template},
+    timed,
+};
 
 /// The nodes, and the DaemonSets that have a pod on each of them.
 pub struct Fleet {
@@ -117,15 +124,27 @@ impl Fleet {
         self.cache.observe(kind, &raw(text)).expect("it decodes");
     }
 
-    /// What the controller decides now.
+    /// What a sync decides now.
     pub fn plan(&mut self, daemon_set: usize) -> Plan {
         let now = self.now;
-        let plan = self
-            .cache
-            .snapshot(&key(daemon_set), Settings::default(), |s| {
-                daemonset_controller::plan::plan(s, now)
-            });
-        plan.expect("the DaemonSet is there")
+        self.snapshot(daemon_set, |s| plan::for_sync(s, now, BURST))
+    }
+
+    /// What the whole plan of people is now.
+    pub fn whole_plan(&mut self, daemon_set: usize) -> Plan {
+        let now = self.now;
+        self.snapshot(daemon_set, |s| plan::plan(s, now))
+    }
+
+    /// How many rows a plan looks at.
+    pub fn rows(&mut self, daemon_set: usize) -> usize {
+        self.snapshot(daemon_set, Snapshot::rows)
+    }
+
+    fn snapshot<R>(&mut self, daemon_set: usize, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+        let key = key(daemon_set);
+        let snapshot = self.cache.snapshot(&key, Settings::default(), f);
+        snapshot.expect("the DaemonSet is there")
     }
 
     /// The answer to a create.
@@ -206,9 +225,17 @@ impl Fleet {
         self.list(Kind::Pod);
     }
 
-    /// The list of pods is complete.
-    pub fn relist_completed(&mut self) {
-        self.complete(Kind::Pod);
+    /// The list of pods is complete: settles absence in steps, and returns how long the longest
+    /// took.
+    pub fn relist_completed(&mut self) -> Duration {
+        self.version += 1;
+        let (mut is_settled, mut longest) = (false, Duration::ZERO);
+        self.cache.list_ended(Kind::Pod, Version(self.version));
+        while !is_settled {
+            let (done, took) = timed(|| self.cache.settle(Kind::Pod, SETTLE_STEP));
+            (is_settled, longest) = (done, longest.max(took));
+        }
+        longest
     }
 }
 

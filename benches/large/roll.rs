@@ -7,19 +7,24 @@ use std::{
     time::Duration,
 };
 
-use daemonset_controller::model::{Key, Kind, Pod, Str, Uid};
+use daemonset_controller::{
+    model::{Key, Kind, Pod, Str, Uid},
+    runtime::pace,
+};
 
 use crate::{
     BURST,
     fleet::{Fleet, key},
-    row, timed,
+    is_dear, row, timed,
 };
 
 /// How long a call takes while many are in flight: an API server on two cores took 1,160 a second.
 const CALL: u64 = 862;
-/// How long a pod takes to go, and to become ready.
-const GO: u64 = 5_000_000;
-const START: u64 = 5_000_000;
+
+/// How long a pod takes to go, or to become ready: 3 to 7 s, another time for each.
+fn kubelet(number: u64) -> u64 {
+    3_000_000 + number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 4_000_000
+}
 
 /// What a kubelet does at a time.
 enum Event {
@@ -40,7 +45,6 @@ pub fn roll(fleet: &mut Fleet) {
     };
     let (mut now, mut planning, mut longest) = (0, Duration::ZERO, Duration::ZERO);
     let (mut syncs, mut plans, mut deleted) = (0, 0, 0);
-    let mut pace = crate::pace(fleet);
     loop {
         while let Some(Reverse((at, _))) = due.peek()
             && *at <= now
@@ -56,7 +60,7 @@ pub fn roll(fleet: &mut Fleet) {
         fleet.now = start + Duration::from_micros(now);
         fleet.cache.take_dirty();
         let begun = now;
-        let (plan, took) = timed(|| crate::decide(fleet, 0));
+        let (plan, took) = timed(|| fleet.plan(0));
         syncs += 1;
         plans += 1;
         planning += took;
@@ -67,7 +71,7 @@ pub fn roll(fleet: &mut Fleet) {
             fleet.cache.delete_pending(&pod, &delete.pod.uid);
             now += CALL;
             let gone = Event::Gone(pod, delete.pod.uid.clone());
-            schedule(now + GO, gone, &mut due, &mut events);
+            schedule(now + kubelet(now), gone, &mut due, &mut events);
             deleted += 1;
         }
         for create in plan.creates.iter().take(BURST) {
@@ -84,10 +88,10 @@ pub fn roll(fleet: &mut Fleet) {
             now += CALL;
             let pod = fleet.created(0, create);
             let ready = Event::Ready(Box::new(pod), create.node.clone());
-            schedule(now + START, ready, &mut due, &mut events);
+            schedule(now + kubelet(now), ready, &mut due, &mut events);
         }
-        if acts && crate::plans_again(fleet) {
-            let (_, took) = timed(|| crate::decide(fleet, 0));
+        if acts && !is_dear(fleet, 0) {
+            let (_, took) = timed(|| fleet.plan(0));
             planning += took;
             plans += 1;
             longest = longest.max(took);
@@ -99,8 +103,8 @@ pub fn roll(fleet: &mut Fleet) {
             continue;
         };
         let next = if acts { now } else { (*next).max(now) };
-        now = next.max(begun + pace);
-        pace = crate::pace(fleet);
+        let gap = pace::gap(fleet.rows(0)).as_micros();
+        now = next.max(begun + u64::try_from(gap).expect("less than a second"));
     }
     println!(
         "a roll: {deleted} pods replaced in {} s, {syncs} syncs",

@@ -153,7 +153,8 @@ impl CarryOut {
         let first = Batch::new(job.plan, |phase| !is_rollout(phase), self.burst);
         let left = self.burst.saturating_sub(first.calls());
         let rollout = Batch::new(job.plan, is_rollout, left);
-        outcome.again |= first.is_cut() || rollout.is_cut();
+        let is_cut = first.is_cut() || job.plan.creates_left > 0;
+        outcome.again |= is_cut || rollout.is_cut();
         if first.is_empty() && rollout.is_empty() {
             return;
         }
@@ -167,9 +168,8 @@ impl CarryOut {
             }
         };
         let mut window = Window::new(self.max_in_flight);
-        let cut = first.is_cut();
         let completion = self.batch(job, first, &manifests, &mut window, outcome);
-        if completion.await == Completion::Complete && !cut {
+        if completion.await == Completion::Complete && !is_cut {
             self.batch(job, rollout, &manifests, &mut window, outcome)
                 .await;
         }

@@ -73,6 +73,10 @@ pub struct GonePods(HashMap<Str, Vec<GonePod>>);
 impl GonePods {
     /// The last pods on this node; empty once a newer pod was seen there.
     pub fn on(&self, node: &str) -> &[GonePod] {
+        // Nearly all plans leave here.
+        if self.0.is_empty() {
+            return &[];
+        }
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 

@@ -119,6 +119,11 @@ impl<'a> Snapshot<'a> {
         placed.find(|placed| *placed.uid == revision.uid)
     }
 
+    /// How many rows a plan looks at.
+    pub fn rows(&self) -> usize {
+        self.nodes.slots() + self.pods.len()
+    }
+
     /// Lends the same snapshot of a DaemonSet without rollout control, as the built-in controller
     /// sees it. `verdicts` are those on all nodes for its template, none of them excluded.
     pub fn without_control<R>(&self, verdicts: &Verdicts, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {

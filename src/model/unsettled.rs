@@ -40,6 +40,11 @@ impl UnsettledCreates {
         names.find(|(other, _)| **other == *name).map(|(_, at)| *at)
     }
 
+    /// Whether there is no such create for this node.
+    pub fn is_none_on(&self, node: &str) -> bool {
+        self.0.is_empty() || !self.0.contains_key(node)
+    }
+
     /// The node is gone.
     pub fn forget(&mut self, node: &str) {
         self.0.remove(node);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{BackoffChange, Denial, Node, NodeId, Pod, Str, Time, Uid};
+use crate::model::{BackoffChange, Denial, Node, NodeId, Nodes, Pod, Str, Time, Uid};
 
 use super::{
     action::{
@@ -12,7 +12,11 @@ use super::{
     facts::Facts,
     hold::HoldRule,
     holds::{Holds, NodeHold},
-    late_creates, names, short_lived, unwatched,
+    late_creates,
+    later::{self, FreshNodes},
+    names,
+    node_group::NAMED,
+    short_lived, unwatched,
 };
 
 /// A pod is not created: the draft has a hold that says why.
@@ -24,6 +28,8 @@ pub struct Held;
 pub struct Draft {
     /// Pods to create.
     pub creates: Vec<Create>,
+    /// Nodes that get a pod too, but not in the sync for which the plan is made.
+    pub later: Vec<NodeId>,
     /// Pods to resize.
     pub resizes: Vec<Resize>,
     /// Pods whose gate is to be removed.
@@ -42,15 +48,21 @@ pub struct Draft {
     pub in_backoff: HashSet<NodeId>,
     /// Whether deletes of the rollout are evictions.
     evicts: bool,
+    /// The creates that may be left for later; None where all are worked out.
+    fresh: Option<FreshNodes>,
+    /// Whether the plan is made for one sync.
+    is_for_sync: bool,
 }
 
 impl Draft {
     /// An empty draft that collects its holds in `holds`. With `evicts` the deletes of the rollout
-    /// are evictions.
-    pub fn new(holds: Holds, evicts: bool) -> Self {
+    /// are evictions. With `most` the plan is for one sync, which makes at most so many pods.
+    pub fn new(holds: Holds, evicts: bool, most: Option<usize>) -> Self {
         Draft {
             holds,
             evicts,
+            fresh: most.map(FreshNodes::new),
+            is_for_sync: most.is_some(),
             ..Draft::default()
         }
     }
@@ -93,6 +105,43 @@ impl Draft {
                 ..NodeHold::new(&node.name, HoldRule::PodsNotWatched)
             });
         }
+        if let Some(fresh) = &mut self.fresh
+            && here.is_empty()
+            && (phase, &cause) == (ActionPhase::Manage, &CreateCause::NodeWithoutPod)
+            && later::is_fresh(facts, node)
+        {
+            fresh.add(facts, id, node);
+            return Ok(());
+        }
+        self.name_and_create(facts, id, node, phase, cause)
+    }
+
+    /// Works out the creates that one sync can reach, of those that may be left for later.
+    pub fn work_out_creates(&mut self, facts: &Facts<'_, '_>) {
+        let Some(fresh) = self.fresh.take() else {
+            return;
+        };
+        let (first, later) = fresh.finish();
+        self.later = later;
+        for id in first {
+            if let Some(node) = facts.snapshot.nodes.get(id) {
+                let cause = CreateCause::NodeWithoutPod;
+                let phase = ActionPhase::Manage;
+                let _: Result<(), Held> = self.name_and_create(facts, id, node, phase, cause);
+            }
+        }
+    }
+
+    /// Creates a pod on the node, if its name allows that.
+    fn name_and_create(
+        &mut self,
+        facts: &Facts<'_, '_>,
+        id: NodeId,
+        node: &Node,
+        phase: ActionPhase,
+        cause: CreateCause,
+    ) -> Result<(), Held> {
+        let here = facts.by_node.on(id);
         let gone_pods = facts.snapshot.gone_pods.on(&node.name);
         // A pod that is on its way out is not waited for: the next one has another name. But a
         // create of its name may be under way.
@@ -172,6 +221,17 @@ impl Draft {
         });
     }
 
+    /// How many of the nodes that wait for their turn are named.
+    pub fn turns(&self, facts: &Facts<'_, '_>) -> usize {
+        // A refused eviction is held on each of them.
+        let needs_all = facts.evicts() && !facts.snapshot.evictions_refused.is_empty();
+        if self.is_for_sync && !needs_all {
+            NAMED
+        } else {
+            usize::MAX
+        }
+    }
+
     /// Plans again at this time at the latest.
     pub fn wake(&mut self, at: Time) {
         self.wake_at = Time::earliest(self.wake_at, Some(at));
@@ -184,14 +244,15 @@ impl Draft {
 
     /// Creates that the API server denied the last time are tried again, and held until one is
     /// accepted.
-    pub fn hold_denied(&mut self, denied: Option<&Denial>) {
+    pub fn hold_denied(&mut self, nodes: &Nodes, denied: Option<&Denial>) {
         let Some(Denial { since, message }) = denied else {
             return;
         };
-        for create in &self.creates {
+        let made = self.creates.iter().map(|create| &create.node);
+        for node in made.chain(self.later.iter().map(|id| nodes.name(*id))) {
             self.holds.on_node(NodeHold {
                 since: Some(*since),
-                ..NodeHold::new(&create.node, HoldRule::CreatesDenied(message.clone()))
+                ..NodeHold::new(node, HoldRule::CreatesDenied(message.clone()))
             });
         }
     }

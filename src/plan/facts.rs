@@ -41,6 +41,8 @@ pub struct Facts<'s, 'a> {
     pub gated: bool,
     /// Whether a pod that may run has no readable node, so that it may be on any.
     pub stray: bool,
+    /// Whether a pod that the DaemonSet controls has no readable node.
+    pub homeless: bool,
     /// Nodes whose first pod name is held by a pod of this DaemonSet with no readable node.
     pub named: HashSet<NodeId>,
     /// The deprecated template generation as its label is written.
@@ -79,6 +81,10 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             surging: ds.update_strategy.allows_surge() && !ds.is_exclusive(),
             gated: pods.iter().any(|pod| pod.gated),
             stray: pods.iter().any(|pod| pod.node.is_none() && pod.may_run()),
+            homeless: snapshot
+                .pods
+                .iter()
+                .any(|pod| pod.node.is_none() && pod.controller.is(&ds.uid)),
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
         }
     }

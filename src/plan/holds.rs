@@ -113,15 +113,14 @@ impl Holds {
         }
     }
 
-    /// A rule holds something on these nodes, which wait for their turn: the first few are the
-    /// next.
-    pub fn in_turn(&mut self, rule: HoldRule, nodes: &[Str]) {
-        if nodes.is_empty() {
+    /// A rule holds something on so many nodes, which wait for their turn: these are the next.
+    pub fn in_turn(&mut self, rule: HoldRule, nodes: &[Str], count: usize) {
+        if count == 0 {
             return;
         }
         self.by_rule.push(Hold {
             rule: rule.clone(),
-            nodes: Some(NodeGroup::in_turn(nodes)),
+            nodes: Some(NodeGroup::in_turn(nodes, count)),
             since: None,
             until: None,
         });

@@ -19,6 +19,7 @@ pub mod facts;
 pub mod hold;
 pub mod holds;
 pub mod late_creates;
+mod later;
 pub mod leaving;
 pub mod left_alone;
 pub mod names;
@@ -75,16 +76,31 @@ use rollout::blocked::Blockers;
 ///
 /// The plan covers all that is known to be needed: whoever carries it out applies `--burst`.
 pub fn plan(snapshot: &Snapshot<'_>, now: Time) -> Plan {
-    make(snapshot, now, Holds::default(), Blockers::default()).plan
+    make(snapshot, now, Holds::default(), Blockers::default(), None).plan
+}
+
+/// The plan that [`plan`] makes, for one sync that carries out at most `burst` creates: it counts
+/// those that the sync does not reach, and names the next few of the nodes that wait for their
+/// turn. Nothing else is different.
+pub fn for_sync(snapshot: &Snapshot<'_>, now: Time, burst: usize) -> Plan {
+    let (holds, blockers) = (Holds::default(), Blockers::default());
+    make(snapshot, now, holds, blockers, Some(burst)).plan
 }
 
 /// The plan that [`plan`] makes, by the same rules, with one value a node where a plan has one
 /// value a rule.
 pub fn in_detail(snapshot: &Snapshot<'_>, now: Time) -> DetailedPlan {
-    make(snapshot, now, Holds::in_detail(), Blockers::in_detail())
+    let (holds, blockers) = (Holds::in_detail(), Blockers::in_detail());
+    make(snapshot, now, holds, blockers, None)
 }
 
-fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers) -> DetailedPlan {
+fn make(
+    snapshot: &Snapshot<'_>,
+    now: Time,
+    holds: Holds,
+    mut blockers: Blockers,
+    most: Option<usize>,
+) -> DetailedPlan {
     let ds = snapshot.daemon_set;
     let selector = match left_alone::check(snapshot) {
         Ok(selector) => selector,
@@ -122,7 +138,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         facts.back = Some(failing.ids().collect());
     }
     facts.classes = Classes::find(snapshot, &history, &old);
-    let mut draft = Draft::new(holds, facts.evicts());
+    let mut draft = Draft::new(holds, facts.evicts(), most);
     upkeep::plan(&facts, &mut draft);
     let counted = status::plan(&facts);
     let rollout = rollout::plan(&facts, &counted.status, &mut blockers, &mut draft);
@@ -134,7 +150,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
     resize::plan(&facts, rules.is_held(), &mut draft);
     ungates::plan(&facts, &mut draft);
     draft.sort();
-    draft.hold_denied(snapshot.creates_denied);
+    draft.hold_denied(snapshot.nodes, snapshot.creates_denied);
     eviction::hold_tried(&facts, &mut draft);
     let last_bake = rules.last_bake(&facts, counted.complete);
     let (holds, each_hold) = draft.holds.finish();
@@ -200,6 +216,7 @@ fn make(snapshot: &Snapshot<'_>, now: Time, holds: Holds, mut blockers: Blockers
         relabels,
         claims,
         creates: draft.creates,
+        creates_left: draft.later.len(),
         older_templates,
         deletes: draft.deletes,
         resizes: draft.resizes,

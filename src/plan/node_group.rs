@@ -23,17 +23,21 @@ impl NodeGroup {
         }
     }
 
-    /// Nodes that wait for their turn, the next first.
-    pub fn in_turn(nodes: &[Str]) -> Self {
+    /// Nodes that wait for their turn, the next first: `count` nodes, of which these are the first.
+    pub fn in_turn(first: &[Str], count: usize) -> Self {
         NodeGroup {
-            count: nodes.len(),
-            first: nodes.iter().take(NAMED).cloned().collect(),
+            count,
+            first: first.iter().take(NAMED).cloned().collect(),
         }
     }
 
     /// One more node; the first few are those with the lowest names.
     pub fn add(&mut self, node: &Str) {
         self.count += 1;
+        // Nearly all nodes of a large group leave here.
+        if self.first.len() == NAMED && self.first.last().is_some_and(|last| last <= node) {
+            return;
+        }
         let at = self.first.partition_point(|n| n < node);
         if at < NAMED {
             self.first.insert(at, node.clone());
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn a_turn_is_kept() {
         let nodes: Vec<Str> = ["z", "a", "m"].map(Into::into).into();
-        let group = NodeGroup::in_turn(&nodes);
+        let group = NodeGroup::in_turn(&nodes, nodes.len());
         assert_eq!((group.count, group.first), (3, nodes));
     }
 }

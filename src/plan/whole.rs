@@ -35,6 +35,8 @@ pub struct Plan {
     pub claims: Claims,
     /// Pods to create, by node name; at most one a node.
     pub creates: Vec<Create>,
+    /// How many more pods there are to create: a plan for one sync has only those that it reaches.
+    pub creates_left: usize,
     /// The templates of the older revisions that creates are of, by hash.
     pub older_templates: Vec<(Str, Arc<Template>)>,
     /// Pods to delete, by node name, then pod name.

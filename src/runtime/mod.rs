@@ -11,6 +11,7 @@ pub mod leading;
 pub mod lease;
 pub mod list_watch;
 pub mod monitor;
+pub mod pace;
 pub mod pulse;
 pub mod queue;
 pub mod read_error;

@@ -162,6 +162,16 @@ impl<K: Ord + Clone> Queue<K> {
         self.lock().state.hear(key, Instant::now());
     }
 
+    /// The work on a key is dear: it begins again `gap` after it began, at the earliest.
+    pub fn rest(&self, key: &K, gap: Duration) {
+        self.lock().state.rest(key, gap);
+    }
+
+    /// Whether a key in processing is due again when the work on it has ended.
+    pub fn is_due_again(&self, key: &K) -> bool {
+        self.lock().state.is_due_again(key)
+    }
+
     /// Drops the key's place in the queue and its backoff.
     pub fn forget(&self, key: &K) {
         self.lock().state.forget(key);

@@ -23,6 +23,7 @@ use super::{
     lease::{Candidate, LeaderElection, Standing},
     list_watch::{self, Resource},
     monitor::{Monitor, Weight},
+    pace::SYNC_GAP,
     queue::Queue,
     rollout_defaults::{self, DefaultsFile},
     shared::{Clock, Feed, Shared},
@@ -34,10 +35,6 @@ pub const GRACE: Duration = Duration::from_secs(10);
 
 /// The timeout of a request. Webhooks may take 30 s.
 const PATIENCE: Duration = Duration::from_secs(35);
-
-/// The least time between the beginnings of two syncs of one DaemonSet: the changes of a burst of
-/// events are planned once.
-const SYNC_GAP: Duration = Duration::from_millis(20);
 
 /// The time after which a sync gives its worker to the next one, because the API server is slow to
 /// answer it.

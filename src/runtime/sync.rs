@@ -20,7 +20,7 @@ use crate::{
     wire,
 };
 
-use super::{monitor::Synced, queue::Outcome, shared::Shared, status::Written};
+use super::{monitor::Synced, pace, queue::Outcome, shared::Shared, status::Written};
 
 /// How long after an eviction was refused the next plan lets others go, with so many pods refused
 /// by now. Other nodes wait, so it is short; but a budget may refuse all of them, and then each try
@@ -29,6 +29,14 @@ fn after_refusal(refused: usize) -> Duration {
     let refused = u32::try_from(refused).unwrap_or(u32::MAX);
     let pause = Duration::from_millis(5).saturating_mul(refused);
     pause.clamp(Duration::from_millis(200), Duration::from_secs(30))
+}
+
+/// A plan and what it was made for.
+struct Planned {
+    ds: DaemonSet,
+    plan: Plan,
+    /// How many rows it looked at.
+    rows: usize,
 }
 
 /// Syncs DaemonSets; shared by all workers.
@@ -112,7 +120,7 @@ impl Syncer {
         self.read_pods(key).await.map_err(|f| vec![f])?;
         let mut begun = Instant::now();
         let mut planned = self.plan(key);
-        if let Some((ds, plan)) = &planned
+        if let Some(Planned { ds, plan, .. }) = &planned
             && unwatched::waits_for_read(plan)
         {
             if let Err(failure) = self.list_pods(key, ds).await {
@@ -121,22 +129,23 @@ impl Syncer {
             begun = Instant::now();
             planned = self.plan(key);
         }
-        let Some((ds, plan)) = planned else {
+        let Some(planned) = planned else {
             return Ok(false);
         };
-        self.log_left_alone(key, &plan);
-        self.tell_of_short_lived_pods(key, &ds, &plan);
-        self.tell_of_pause(key, &ds, &plan);
+        let (ds, plan) = (&planned.ds, &planned.plan);
+        self.log_left_alone(key, plan);
+        self.tell_of_short_lived_pods(key, ds, plan);
+        self.tell_of_pause(key, ds, plan);
         if plan.left_alone.is_none() && plan.is_settled() {
             self.shared.monitor.carried_out(key, false);
             let conflict = self
-                .status(key, &ds, &plan, true)
+                .status(key, ds, plan, true)
                 .await
                 .map_err(|f| vec![f])?;
             return Ok(conflict || self.has_pending_deletes(key));
         }
         self.shared.queue.hear(key);
-        let outcome = self.carry_out.run(key, &ds, &plan, begun).await;
+        let outcome = self.carry_out.run(key, ds, plan, begun).await;
         self.shared.queue.hear(key);
         let refused = outcome.creates_refused;
         self.shared.monitor.carried_out(key, refused);
@@ -154,8 +163,10 @@ impl Syncer {
         let mut again = outcome.again;
         let observed = outcome.revision_known;
         let was_complete = plan.revision_ops.set_completed.is_some();
+        let leaves_status = observed && self.leaves_status(key, &planned);
         if (observed || outcome.revisions_refused)
-            && let Some((ds, mut plan)) = self.plan(key)
+            && !leaves_status
+            && let Some(Planned { ds, mut plan, .. }) = self.plan(key)
         {
             // The cache has the answers to what was carried out. A rollout that is complete only
             // now is told of and recorded by the next plan, which sees by the conditions that it
@@ -183,15 +194,29 @@ impl Syncer {
         !self.shared.cache().pending_deletes(key).is_empty()
     }
 
-    fn plan(&self, key: &Key) -> Option<(DaemonSet, Plan)> {
+    fn plan(&self, key: &Key) -> Option<Planned> {
         let now = (self.shared.clock)();
+        let burst = self.carry_out.burst;
         let planned = self.shared.cache().snapshot(key, self.settings, |s| {
-            (s.daemon_set.clone(), plan::plan(s, now))
+            let plan = plan::for_sync(s, now, burst);
+            (s.daemon_set.clone(), plan, s.rows())
         });
-        if let Some((ds, plan)) = &planned {
-            self.shared.monitor.planned(key, ds, plan, now);
-        }
-        planned
+        let (ds, plan, rows) = planned?;
+        self.shared.monitor.planned(key, &ds, &plan, now);
+        self.shared.queue.rest(key, pace::gap(rows));
+        Some(Planned { ds, plan, rows })
+    }
+
+    /// Whether the next sync writes the status that follows from what this one has done. Where plans
+    /// are dear the answers do not get one of their own, as the next sync is due already.
+    fn leaves_status(&self, key: &Key, planned: &Planned) -> bool {
+        let Planned { ds, plan, rows } = planned;
+        let is_acknowledged = ds.status.observed_generation == ds.generation;
+        let creates_revision = plan.revision.as_ref().is_none_or(|r| r.create);
+        pace::is_dear(*rows)
+            && is_acknowledged
+            && !creates_revision
+            && self.shared.queue.is_due_again(key)
     }
 
     /// Writes the status and the conditions of this plan, without its generation unless that is

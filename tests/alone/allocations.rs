@@ -6,7 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use daemonset_controller::model::Kind;
+use daemonset_controller::{model::Kind, plan};
 use serde_json::{json, value::RawValue};
 use support::{
     NEW, Object,
@@ -53,6 +53,23 @@ fn a_settled_plan_allocates_a_tenth_of_what_the_built_in_controller_does() {
             "{count} allocations at {nodes} nodes: something allocates for each of them"
         );
     }
+}
+
+/// What one sync cannot carry out is counted, and not worked out.
+#[test]
+fn a_plan_of_a_first_cover_for_one_sync_allocates_as_often_in_a_large_cluster_as_in_a_small_one() {
+    let [small, middle, large] = [1_000, 10_000, 65_000].map(|nodes| {
+        let mut cluster = fleet(nodes, false, false);
+        let now = cluster.now;
+        let mut plan = || cluster.snapshot(|s| plan::for_sync(s, now, 250));
+        assert_eq!(plan().creates_left, nodes - 250);
+        let info = allocation_counter::measure(|| drop(plan()));
+        assert!(info.count_total > 250, "nothing is being counted");
+        info.count_total
+    });
+    // What grows does so by doubling.
+    assert!(middle < small + 10, "{small}, then {middle}");
+    assert!(large < small + 20, "{small}, then {large}");
 }
 
 /// A pod of the fleet whose container was restarted so many times, in a later state.

@@ -25,6 +25,7 @@ mod every_reason;
 mod evictions;
 mod exclusive;
 mod failing;
+mod for_sync;
 mod held;
 mod json;
 mod limits;

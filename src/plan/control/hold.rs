@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{DaemonSet, HoldScope, NodeId, Str};
+use crate::model::{DaemonSet, HoldScope, NodeId, Nodes, Str};
 
 use crate::plan::{
     action::{ActionPhase, DeleteCause, Event, EventType},
@@ -114,7 +114,7 @@ pub fn rollout(facts: &Facts<'_, '_>, gate: &Gate, draft: &mut Draft) {
 
 /// With `hold: all` the draft keeps only the deletes of pods that must leave their node; each other
 /// action becomes a hold.
-pub fn all(scope: Option<HoldScope>, draft: &mut Draft) {
+pub fn all(scope: Option<HoldScope>, all_nodes: &Nodes, draft: &mut Draft) {
     if scope != Some(HoldScope::All) {
         return;
     }
@@ -141,6 +141,10 @@ pub fn all(scope: Option<HoldScope>, draft: &mut Draft) {
             let hold = NodeHold::new(&create.node, HoldRule::AllHeldByAnnotation);
             draft.holds.on_node(hold);
         }
+    }
+    for id in std::mem::take(&mut draft.later) {
+        let hold = NodeHold::new(all_nodes.name(id), HoldRule::AllHeldByAnnotation);
+        draft.holds.on_node(hold);
     }
     // Events and backoffs are of the pods that would have been deleted.
     draft.events.clear();

@@ -311,7 +311,7 @@ impl<'s> Rules<'s> {
             hold::rollout(facts, gate, draft);
         }
         if let Gate::Held(_) = gate {
-            hold::all(control.hold, draft);
+            hold::all(control.hold, facts.snapshot.nodes, draft);
         }
         draft.events.extend(hold::event(facts.ds()));
     }

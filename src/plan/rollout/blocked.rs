@@ -97,28 +97,35 @@ impl Blockers {
     }
 
     /// One more node.
-    pub(super) fn add(&mut self, block: NodeBlock) {
-        let NodeBlock {
+    pub(super) fn add(&mut self, node: &Str, why: Why<'_>) {
+        let Why {
             reason,
             since,
             until,
             ..
-        } = block;
+        } = why;
         match self.by_reason.iter_mut().find(|b| b.reason == reason) {
             Some(known) => {
-                known.nodes.add(&block.node);
+                known.nodes.add(node);
                 known.since = Time::earliest(known.since, since);
                 known.until = Time::earliest(known.until, until);
             }
             None => self.by_reason.push(BlockedBy {
                 reason,
-                nodes: NodeGroup::of(&block.node),
+                nodes: NodeGroup::of(node),
                 since,
                 until,
             }),
         }
         if let Some(each) = &mut self.each {
-            each.push(block);
+            each.push(NodeBlock {
+                node: node.clone(),
+                pod: why.pod.map(|pod| pod.name.clone()),
+                reason,
+                since,
+                until,
+                message: why.message,
+            });
         }
     }
 
@@ -138,17 +145,24 @@ impl Blockers {
     }
 }
 
+/// Why a node counts, borrowed: in a large cluster most nodes may count for a while.
+pub(super) struct Why<'a> {
+    pod: Option<&'a Pod>,
+    pub reason: BlockReason,
+    since: Option<Time>,
+    until: Option<Time>,
+    message: Option<String>,
+}
+
 /// Why this node counts: because of `pod`, or where that is None, because of what is or is not
 /// there. Messages cost texts; they are read only where `in_detail`.
-pub(super) fn why(
-    facts: &Facts<'_, '_>,
+pub(super) fn why<'a>(
+    facts: &Facts<'_, 'a>,
     id: NodeId,
-    name: &Str,
-    pod: Option<&Pod>,
+    pod: Option<&'a Pod>,
     in_detail: bool,
-) -> NodeBlock {
-    let mut block = NodeBlock {
-        node: name.clone(),
+) -> Why<'a> {
+    let mut why = Why {
         pod: None,
         reason: BlockReason::NoPod,
         since: None,
@@ -157,10 +171,10 @@ pub(super) fn why(
     };
     let pod = match pod.map_or_else(|| the_one(facts, id), |pod| Ok(Some(pod))) {
         Ok(Some(pod)) => pod,
-        Ok(None) => return block,
+        Ok(None) => return why,
         Err(Several) => {
-            block.reason = BlockReason::SeveralPods;
-            return block;
+            why.reason = BlockReason::SeveralPods;
+            return why;
         }
     };
     let node = facts.snapshot.nodes.get(id);
@@ -170,12 +184,12 @@ pub(super) fn why(
         pod_state::outline
     };
     let described = describe(pod, node, facts.ds().min_ready_seconds, facts.now);
-    block.pod = Some(pod.name.clone());
-    block.reason = BlockReason::Pod(described.state);
-    block.since = described.since;
-    block.until = described.until;
-    block.message = described.message;
-    block
+    why.pod = Some(pod);
+    why.reason = BlockReason::Pod(described.state);
+    why.since = described.since;
+    why.until = described.until;
+    why.message = described.message;
+    why
 }
 
 /// A node has several pods of one kind.

@@ -114,7 +114,8 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
 
     /// Whether upkeep deletes this pod.
     pub fn is_going(&self, pod: &Pod) -> bool {
-        self.going.contains(&pod.uid)
+        // Nearly all plans leave here.
+        !self.going.is_empty() && self.going.contains(&pod.uid)
     }
 
     /// Whether a pod is available as upkeep leaves it.
@@ -214,11 +215,11 @@ impl<'f, 's, 'a: 's> Census<'f, 's, 'a> {
     /// This node counts against the budget because of this pod, or because of what is or is not
     /// there.
     pub fn blocks(&mut self, id: NodeId, node: &'a Str, pod: Option<&'a Pod>) {
-        let mut block = blocked::why(self.facts, id, node, pod, self.blockers.is_in_detail());
+        let mut why = blocked::why(self.facts, id, pod, self.blockers.is_in_detail());
         if pod.is_some_and(|p| self.is_going(p)) {
-            block.reason = BlockReason::BeingReplaced;
+            why.reason = BlockReason::BeingReplaced;
         }
-        self.blockers.add(block);
+        self.blockers.add(node, why);
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Rollout {
     /// available pod of the revision that they are to have.
     pub exempt: usize,
     /// The nodes whose available old pods wait for the budget, in the order in which they will be
-    /// taken.
+    /// taken; in a plan for one sync only the first few.
     pub next: Vec<Str>,
     /// What counts against the budget besides this plan's own replacements, and why.
     pub blocked_by: Vec<BlockedBy>,

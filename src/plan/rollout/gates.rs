@@ -1,13 +1,17 @@
 //! How many candidates may go now. A gate only takes away: none adds a disruption.
 
-use crate::model::{IntOrPercent, Str};
+use crate::model::IntOrPercent;
 
 use crate::plan::{
     control::exempt::{Exempt, TooMany},
     hold::HoldRule,
 };
 
-use super::{census::Candidate, counts::Rollout, order};
+use super::{
+    census::Candidate,
+    counts::Rollout,
+    order::{self, Turns},
+};
 
 /// `rollingUpdate.maxUnavailable` and `maxSurge` as counts of nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,16 +96,17 @@ impl Gate {
         }
     }
 
-    /// The old pods that are not available and go now, and the nodes of those that wait. `room` is
-    /// how many more nodes may be disrupted.
+    /// The old pods that are not available and go now, and the nodes of those that wait, of which
+    /// so many are named. `room` is how many more nodes may be disrupted.
     pub fn unavailable(
         self,
         waiting: Vec<Candidate<'_>>,
         room: usize,
-    ) -> (Vec<Candidate<'_>>, Vec<Str>) {
+        named: usize,
+    ) -> (Vec<Candidate<'_>>, Turns) {
         match self {
-            Gate::Upstream => (waiting, Vec::new()),
-            Gate::Strict | Gate::Shut(_) => split(waiting, self.room(room)),
+            Gate::Upstream => (waiting, Turns::default()),
+            Gate::Strict | Gate::Shut(_) => order::split(waiting, self.room(room), named),
         }
     }
 
@@ -130,14 +135,6 @@ pub fn max_surge(rollout: &Rollout) -> usize {
 /// than there are beyond the desired number.
 pub fn too_few_available(available: usize, desired: usize) -> usize {
     available.saturating_sub(desired)
-}
-
-/// The candidates that go now, and the nodes of those that wait, both in the order of their turn.
-pub fn split(mut candidates: Vec<Candidate<'_>>, allowed: usize) -> (Vec<Candidate<'_>>, Vec<Str>) {
-    order::oldest_first(&mut candidates);
-    let later = candidates.split_off(allowed.min(candidates.len()));
-    let later = later.into_iter().map(|c| c.node.clone()).collect();
-    (candidates, later)
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ pub fn limit(
     let room = most.saturating_sub(in_flight(facts, &removals));
     let held = removals.split_off(room.min(removals.len()));
     let nodes: Vec<Str> = held.iter().map(|delete| delete.node.clone()).collect();
-    draft.holds.in_turn(HoldRule::RemovalBudget, &nodes);
+    draft
+        .holds
+        .in_turn(HoldRule::RemovalBudget, &nodes, nodes.len());
     eviction::hold_later(facts, &nodes, draft);
     draft.deletes.extend(removals);
     let ids = nodes

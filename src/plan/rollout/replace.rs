@@ -6,6 +6,7 @@ use super::{
     census::{Candidate, Census, Pair, delete},
     counts::Rollout,
     gates::{self, Gate},
+    order,
 };
 
 /// Unavailable old pods go at once, or as the gate allows, and available ones as `maxUnavailable`
@@ -71,14 +72,15 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     }
     let in_flight = rollout.unavailable - waiting.len();
     let room = rollout.max_unavailable.saturating_sub(in_flight);
-    let (due, mut next) = gate.unavailable(waiting, room);
+    let named = draft.turns(census.facts);
+    let (due, mut turns) = gate.unavailable(waiting, room, named);
     let room = gate.room(gates::max_unavailable(rollout));
-    let (now, later) = gates::split(candidates, room);
-    next.extend(later);
+    let (now, later) = order::split(candidates, room, named);
+    turns.extend(later);
     let rule = gate.rule(HoldRule::MaxUnavailable);
-    draft.holds.in_turn(rule, &next);
-    eviction::hold_later(census.facts, &next, draft);
-    rollout.next = next;
+    draft.holds.in_turn(rule, &turns.next, turns.count);
+    eviction::hold_later(census.facts, &turns.next, draft);
+    rollout.next = turns.next;
     for candidate in due {
         delete(
             census,

@@ -15,6 +15,7 @@ use super::{
     census::{Candidate, Census, Pair, delete},
     counts::Rollout,
     gates::{self, Gate},
+    order,
 };
 
 /// Unavailable old pods get a pod beside them at once, or as the gate allows, and available ones as
@@ -118,21 +119,24 @@ pub fn plan(census: &mut Census<'_, '_, '_>, gate: Gate, draft: &mut Draft, roll
     // Exempt nodes are wanted and not counted.
     let wanted = rollout.desired.saturating_sub(exempt);
     let spare = gates::too_few_available(available, wanted);
-    let (now, later) = gates::split(misplaced, spare);
-    draft.holds.in_turn(HoldRule::TooFewAvailable, &later);
-    eviction::hold_later(facts, &later, draft);
+    let named = draft.turns(facts);
+    let (now, later) = order::split(misplaced, spare, named);
+    draft
+        .holds
+        .in_turn(HoldRule::TooFewAvailable, &later.next, later.count);
+    eviction::hold_later(facts, &later.next, draft);
     for candidate in now {
         delete(census, &candidate, DeleteCause::Misplaced, draft, rollout);
     }
     let room = gates::max_surge(rollout);
     let allowed = gate.available_beside(room, waiting.len());
-    let (due, mut next) = gate.unavailable(waiting, room);
-    let (now, later) = gates::split(candidates, allowed);
-    next.extend(later);
+    let (due, mut turns) = gate.unavailable(waiting, room, named);
+    let (now, later) = order::split(candidates, allowed, named);
+    turns.extend(later);
     let rule = gate.rule(HoldRule::MaxSurge);
-    draft.holds.in_turn(rule, &next);
-    eviction::hold_later(facts, &next, draft);
-    rollout.next = next;
+    draft.holds.in_turn(rule, &turns.next, turns.count);
+    eviction::hold_later(facts, &turns.next, draft);
+    rollout.next = turns.next;
     let taken: HashSet<NodeId> = draft.creates.iter().map(|c| c.node_id).collect();
     let due = due.into_iter().map(|c| (c, CreateCause::OldUnavailable));
     let now = now.into_iter().map(|c| (c, CreateCause::Outdated));

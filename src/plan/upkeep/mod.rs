@@ -45,6 +45,7 @@ pub fn plan(facts: &Facts<'_, '_>, draft: &mut Draft) {
         }
         plan_node(facts, id, node, draft, &mut events);
     }
+    draft.work_out_creates(facts);
     plan_gone_nodes(facts, draft);
     events.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
     draft.events.extend(events.into_iter().map(|(_, _, e)| e));

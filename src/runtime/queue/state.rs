@@ -141,6 +141,21 @@ impl<K: Ord + Clone> State<K> {
         Some(key)
     }
 
+    /// The work on a key is dear: it begins again `gap` after it began, at the earliest. Without
+    /// effect for a key that is not in processing.
+    pub fn rest(&mut self, key: &K, gap: Duration) {
+        if let Some(entry) = self.keys.get_mut(key)
+            && let Some(work) = entry.work
+        {
+            entry.rested = entry.rested.max(Some(work.begun + gap));
+        }
+    }
+
+    /// Whether a key in processing is due again.
+    pub fn is_due_again(&self, key: &K) -> bool {
+        self.keys.get(key).is_some_and(|e| e.again.is_some())
+    }
+
     /// The work on a key has ended. Without effect for a key that is not in processing.
     pub fn done(&mut self, key: &K, outcome: Outcome, now: Instant) {
         let Some(entry) = self.keys.get_mut(key).filter(|entry| entry.work.is_some()) else {
