@@ -17,6 +17,8 @@ mod source;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
+mod settle_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

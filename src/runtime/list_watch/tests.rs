@@ -71,14 +71,21 @@ pub(super) enum Step {
     End,
 }
 
-struct Script {
+pub(super) struct Script {
     answers: VecDeque<Answer>,
     log: Log,
     /// Each open watch has a clone of it.
     open: Arc<()>,
 }
 
-struct Lines(VecDeque<Step>, #[expect(dead_code)] Arc<()>);
+pub(super) struct Lines(VecDeque<Step>, #[expect(dead_code)] Arc<()>);
+
+impl Script {
+    pub(super) fn new(answers: VecDeque<Answer>, log: Log) -> Script {
+        let open = Arc::default();
+        Script { answers, log, open }
+    }
+}
 
 impl Source for Script {
     type Stream = Lines;
@@ -138,11 +145,7 @@ impl Stream for Lines {
 /// took.
 async fn play(answers: Vec<Answer>) -> (Vec<String>, Duration) {
     let log = Log::default();
-    let script = Script {
-        answers: answers.into(),
-        log: log.clone(),
-        open: Arc::default(),
-    };
+    let script = Script::new(answers.into(), log.clone());
     let mut it = ListWatch::new(script, "Pod", log.clone(), StdRng::seed_from_u64(1));
     let start = Instant::now();
     let mut state = LoopState::Unlisted;

@@ -65,6 +65,33 @@ fn a_key_in_processing_is_not_given_out_and_comes_again_if_it_was_added() {
 }
 
 #[test]
+fn work_that_is_dear_begins_again_after_its_gap_whenever_it_was_added() {
+    let (mut queue, t) = state();
+    queue.add(1, t, t);
+    assert_eq!(queue.take(t), Some(1));
+    queue.add(1, at(t, 1), at(t, 1));
+    queue.rest(&1, Duration::from_millis(260));
+    assert!(queue.is_due_again(&1));
+    queue.done(&1, Outcome::Ok, at(t, 40));
+    assert_eq!(queue.next_at(), Some(at(t, 260)));
+    queue.add(1, at(t, 50), at(t, 50));
+    assert_eq!(queue.take(at(t, 259)), None);
+    assert_eq!(queue.take(at(t, 260)), Some(1));
+    assert!(!queue.is_due_again(&1));
+}
+
+#[test]
+fn a_gap_is_no_matter_of_other_keys_or_of_keys_that_nobody_works_on() {
+    let (mut queue, t) = state();
+    queue.rest(&1, Duration::from_secs(1));
+    queue.add(1, t, t);
+    queue.add(2, t, t);
+    assert_eq!(queue.take(t), Some(1));
+    queue.rest(&1, Duration::from_secs(1));
+    assert_eq!(queue.take(t), Some(2));
+}
+
+#[test]
 fn backoff_is_per_key_grows_and_is_set_back_by_success() {
     let (mut queue, t) = state();
     let (mut now, mut last) = (t, Duration::ZERO);
