@@ -207,8 +207,8 @@ impl Syncer {
         Some(Planned { ds, plan, rows })
     }
 
-    /// Whether the next sync writes the status that follows from what this one has done. Where plans
-    /// are dear the answers do not get one of their own, as the next sync is due already.
+    /// Whether the next sync writes the status that follows from what this one has done. Where
+    /// plans are dear this one makes no second plan for it, as the next sync is due already.
     fn leaves_status(&self, key: &Key, planned: &Planned) -> bool {
         let Planned { ds, plan, rows } = planned;
         let is_acknowledged = ds.status.observed_generation == ds.generation;
