@@ -72,6 +72,10 @@ two-built-in: control-plane
 bench-live *args: control-plane
     cargo bench --features live --bench live -- {{args}}
 
+# What 65,000 nodes cost besides the calls: just bench-large, or just bench-large --nodes 10000 --daemon-sets 5
+bench-large *args:
+    cargo bench --bench large -- {{args}}
+
 # The chart and deploy/: linted, rendered, compared, bad values refused, alerts tested (needs Go, once).
 chart:
     .ci/chart
