@@ -62,10 +62,24 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
         now: Time,
     ) -> Self {
         let ds = snapshot.daemon_set;
-        let untargeted = pods
-            .iter()
-            .filter(|p| p.node.is_none() && !p.is_terminal_and_terminating())
-            .copied();
+        // One look at each pod: in a large cluster the looks are what a plan costs.
+        let mut gated = false;
+        let mut without_node: Vec<&Pod> = Vec::new();
+        for pod in pods {
+            gated |= pod.gated;
+            if pod.node.is_none() {
+                without_node.push(pod);
+            }
+        }
+        let is_homeless = |pod: &&Pod| pod.node.is_none() && pod.controller.is(&ds.uid);
+        // Pods that are released are not among those that count.
+        let all_count = pods.len() == snapshot.pods.len();
+        let homeless = without_node.iter().any(is_homeless)
+            || !all_count && snapshot.pods.iter().any(is_homeless);
+        let stray = without_node.iter().any(|pod| pod.may_run());
+        let untargeted = without_node
+            .into_iter()
+            .filter(|p| !p.is_terminal_and_terminating());
         let targets = Targets::new(&history.current, snapshot.verdicts, assignment);
         Facts {
             snapshot,
@@ -79,12 +93,9 @@ impl<'s, 'a: 's> Facts<'s, 'a> {
             classes: Classes::default(),
             template_generation: ds.template_generation.map(|g| g.to_string()),
             surging: ds.update_strategy.allows_surge() && !ds.is_exclusive(),
-            gated: pods.iter().any(|pod| pod.gated),
-            stray: pods.iter().any(|pod| pod.node.is_none() && pod.may_run()),
-            homeless: snapshot
-                .pods
-                .iter()
-                .any(|pod| pod.node.is_none() && pod.controller.is(&ds.uid)),
+            gated,
+            stray,
+            homeless,
             named: names::nodes_named_by(ds, snapshot.nodes, untargeted),
         }
     }
