@@ -1,13 +1,11 @@
 //! The controller's connections to a real API server: calls share one over HTTP/2, and a server
 //! that closes it at random costs and doubles nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::audit::{self, count_writes};
+use crate::audit::count_writes;
 use crate::cluster::{Lab, SOON};
 use crate::control_plane::Options;
 use crate::controller::{Controller, built_in};
@@ -56,14 +54,14 @@ async fn closed_connections_cost_and_double_no_create_and_no_delete() {
     if built_in() {
         return;
     }
-    let entries = audit::read(&lab.plane.audit_log(), "controller");
+    let entries = lab.plane.audit("controller");
     let refused: Vec<_> = entries
         .iter()
         .filter(|entry| entry.writes() && entry.response_status.code >= 400)
         .map(|entry| (entry.kind(), entry.response_status.code))
         .collect();
     assert!(refused.is_empty(), "{refused:?}");
-    let counts: BTreeMap<_, _> = count_writes(&entries);
+    let counts = count_writes(&entries);
     assert_eq!((counts["create pods"], counts["delete pods"]), (400, 200));
     let log = controller.process.output();
     assert!(!log.contains("not a result of an error"), "{log}");
