@@ -30,6 +30,7 @@ mod hold;
 mod hunt;
 mod known_gap;
 mod lag;
+mod large;
 mod late_writes;
 mod leaving;
 mod left_alone;
