@@ -39,6 +39,10 @@ fn main() {
         "the first plan of a roll",
         least(|| drop(black_box(fleet.plan(0)))),
     );
+    row(
+        "the same, whole",
+        least(|| drop(black_box(fleet.whole_plan(0)))),
+    );
     roll::roll(&mut fleet);
 }
 
@@ -70,6 +74,10 @@ fn cover(fleet: &mut Fleet) {
     row(
         "the first plan of a cover",
         least(|| drop(black_box(fleet.plan(new)))),
+    );
+    row(
+        "the same, whole",
+        least(|| drop(black_box(fleet.whole_plan(new)))),
     );
     let (mut planning, mut asking, mut plans, mut made) = (Duration::ZERO, Duration::ZERO, 0, 0);
     loop {
