@@ -138,7 +138,7 @@ impl Fleet {
 
     /// How many rows a plan looks at.
     pub fn rows(&mut self, daemon_set: usize) -> usize {
-        self.snapshot(daemon_set, Snapshot::rows)
+        self.snapshot(daemon_set, |s| s.rows())
     }
 
     fn snapshot<R>(&mut self, daemon_set: usize, f: impl FnOnce(&Snapshot<'_>) -> R) -> R {
