@@ -492,5 +492,5 @@ fn is_terminating_pod(answer: &[u8]) -> bool {
 
 /// Which object an answer holds, and in which version.
 pub(super) fn identity_of(answer: &[u8]) -> Option<Identity> {
-    identity(serde_json::from_slice(answer).ok()?)
+    identity(serde_json::from_slice::<&RawValue>(answer).ok()?)
 }

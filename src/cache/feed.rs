@@ -1,10 +1,8 @@
-//! How the cache is fed: objects as JSON, by a list, by a watch, or as the answer to a request.
-
-use serde_json::value::RawValue;
+//! How the cache is fed: objects as they were sent, by a list, by a watch, or as the answer to a request.
 
 use crate::{
     model::{DaemonSet, Key, Kind, Node, Pod, Revision, Str, Uid, Version},
-    wire::{self, DecodeError},
+    wire::{self, DecodeError, Encoded},
 };
 
 use super::{Cache, ledger::Admission};
@@ -85,17 +83,24 @@ impl Cache {
     ///
     /// An object that does not decode is not gone: what can be read of it is kept, and its place
     /// counts as taken. The error is for the log.
-    pub fn observe(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
-        self.take(kind, raw, How::News)
+    pub fn observe<'a>(
+        &mut self,
+        kind: Kind,
+        raw: impl Into<Encoded<'a>>,
+    ) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw.into(), How::News)
     }
 
     /// As [`Cache::observe`], for a pod that holds a name we wanted: it is kept, whichever its
     /// owner.
-    pub fn observe_holder(&mut self, raw: &RawValue) -> Result<(), Box<DecodeError>> {
-        self.take(Kind::Pod, raw, How::Holder)
+    pub fn observe_holder<'a>(
+        &mut self,
+        raw: impl Into<Encoded<'a>>,
+    ) -> Result<(), Box<DecodeError>> {
+        self.take(Kind::Pod, raw.into(), How::Holder)
     }
 
-    fn take(&mut self, kind: Kind, raw: &RawValue, how: How) -> Result<(), Box<DecodeError>> {
+    fn take(&mut self, kind: Kind, raw: Encoded<'_>, how: How) -> Result<(), Box<DecodeError>> {
         if let Some(wire::Identity { key, uid, version }) = wire::identity(raw)
             && self.is_known(kind, &key, &uid, version)
         {
@@ -179,7 +184,7 @@ impl Cache {
     }
 
     /// A watch told that an object was deleted.
-    pub fn deleted(&mut self, kind: Kind, raw: &RawValue) {
+    pub fn deleted<'a>(&mut self, kind: Kind, raw: impl Into<Encoded<'a>>) {
         // Without a name and UID the cache cannot tell which object is gone; the next list will.
         if let Some(wire::Identity { key, uid, .. }) = wire::identity(raw) {
             self.deleted_row(kind, &key, &uid);
@@ -227,8 +232,12 @@ impl Cache {
     }
 
     /// The list holds this object.
-    pub fn listed(&mut self, kind: Kind, raw: &RawValue) -> Result<(), Box<DecodeError>> {
-        self.take(kind, raw, How::Listed)
+    pub fn listed<'a>(
+        &mut self,
+        kind: Kind,
+        raw: impl Into<Encoded<'a>>,
+    ) -> Result<(), Box<DecodeError>> {
+        self.take(kind, raw.into(), How::Listed)
     }
 
     /// The list broke off: it says nothing about objects that it did not hold.
@@ -236,7 +245,7 @@ impl Cache {
         self.ledgers[kind as usize].list_dropped(&mut self.requests);
     }
 
-    fn decode(&mut self, kind: Kind, raw: &RawValue) -> (Option<Row>, Option<Box<DecodeError>>) {
+    fn decode(&mut self, kind: Kind, raw: Encoded<'_>) -> (Option<Row>, Option<Box<DecodeError>>) {
         let interner = &mut self.interner;
         match kind {
             Kind::DaemonSet => {

@@ -9,7 +9,7 @@ use crate::model::{
     Condition, ConditionStatus, ConditionType, Conditions, ListedCondition, StoredCondition, Str,
 };
 
-use super::partial::{self, leniently};
+use super::partial::{self, Lenient, Text, leniently};
 
 /// Reads the list. None where there is no entry. A value of another type is as good as none.
 pub fn decode(raw: Option<&RawValue>) -> Option<Arc<[StoredCondition]>> {
@@ -29,7 +29,7 @@ fn read(entry: &RawValue) -> Option<Condition> {
     let kind = ConditionType::ALL
         .into_iter()
         .find(|k| k.as_str() == kind.0)?;
-    let text = |raw| leniently::<String>(raw).map(Str::from).unwrap_or_default();
+    let text = |text: Lenient<Text<'_>>| text.0.map_or_else(Str::default, |text| text.0.into());
     let state = object.state();
     let is_defined = object.status.is_some_and(|s| s.0 == state.status.as_str());
     Some(Condition {

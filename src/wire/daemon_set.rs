@@ -12,8 +12,8 @@ use crate::model::{
 };
 
 use super::{
-    DecodeError, canonical, conditions, containers,
-    partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, SelectorRequirement, Text},
+    DecodeError, Encoded, canonical, conditions, containers,
+    partial::{self, Affinity, Map, Metadata, NodeSelectorTerm, Pairs, SelectorRequirement, Text},
     place,
     raw::RawObject,
     status::StatusObject,
@@ -96,7 +96,7 @@ struct TemplateObject<'a> {
 #[derive(Deserialize)]
 struct TemplateMetadata<'a> {
     #[serde(borrow)]
-    labels: Option<Map<'a>>,
+    labels: Option<Pairs<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -142,7 +142,11 @@ struct TolerationObject<'a> {
 /// An absent field reads as the API server's default where it has one. (An object from the API has
 /// a value there.) A malformed affinity term or generation annotation is no error, as in upstream.
 /// `control` is what its annotations alone ask for.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DaemonSet, Box<DecodeError>> {
+pub fn decode<'a>(
+    raw: impl Into<Encoded<'a>>,
+    interner: &mut Interner,
+) -> Result<DaemonSet, Box<DecodeError>> {
+    let raw = raw.into().json("DaemonSet")?;
     let fail = |e: serde_json::Error| DecodeError::at("DaemonSet", &e, raw);
     let object: DaemonSetObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let metadata = &object.metadata;

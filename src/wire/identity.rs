@@ -5,11 +5,10 @@
 use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::model::{Key, Uid, Version};
 
-use super::partial::Text;
+use super::{Encoded, partial::Text, protobuf::reader::Message};
 
 /// The identity of an object, and the version of one state of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,11 +22,17 @@ pub struct Identity {
 }
 
 /// Reads the identity. None where the name, UID or version cannot be read.
-pub fn identity(raw: &RawValue) -> Option<Identity> {
+pub fn identity<'a>(raw: impl Into<Encoded<'a>>) -> Option<Identity> {
     let mut found = Found::default();
-    // Once all fields are found, the rest is not read, which the deserializer takes for an error.
-    let object = Level::Object(&mut found);
-    let _ = object.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    match raw.into() {
+        Encoded::Json(raw) => {
+            // Once all fields are found, the rest is not read, which the deserializer takes for an
+            // error.
+            let object = Level::Object(&mut found);
+            let _ = object.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+        }
+        Encoded::Protobuf(message) => found.read(Message::new(message)),
+    }
     Some(Identity {
         key: Key::new(found.namespace.as_deref().unwrap_or(""), &*found.name?),
         uid: Uid::from(&*found.uid?),
@@ -43,7 +48,29 @@ struct Found<'a> {
     version: Option<Cow<'a, str>>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    /// Reads a message, up to what is malformed.
+    fn read(&mut self, object: Message<'a>) {
+        let metadata = object.find(1).unwrap_or_default();
+        for field in Message::new(metadata).map_while(Result::ok) {
+            let slot = match field.number {
+                1 => &mut self.name,
+                3 => &mut self.namespace,
+                5 => &mut self.uid,
+                6 => &mut self.version,
+                _ => continue,
+            };
+            // Go writes an empty text where there is none.
+            let text = field.text("").ok();
+            *slot = text
+                .filter(|t| !t.is_empty() || field.number == 3)
+                .map(Cow::Borrowed);
+            if self.is_complete() {
+                return;
+            }
+        }
+    }
+
     fn is_complete(&self) -> bool {
         self.namespace.is_some()
             && self.name.is_some()
@@ -109,10 +136,12 @@ impl<'a> Visitor<'a> for Level<'_, 'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
     fn of(text: &str) -> Option<Identity> {
-        identity(&RawValue::from_string(text.to_owned()).unwrap())
+        identity(&*RawValue::from_string(text.to_owned()).unwrap())
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The readable parts of an object that does not decode. Such an object is not gone.
 
+mod protobuf;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{Controller, Str, Uid, Version};
 
-use super::{partial, place, raw::RawObject};
+use super::{Encoded, partial, place, raw::RawObject};
 
 /// So many bytes of the decoder's error are kept. It quotes the value that it did not expect, which
 /// may be of any length, and may be a secret.
@@ -41,42 +43,71 @@ impl DecodeError {
 
     /// Reads name, UID, owner, node and version, each by itself. A part that cannot be read stays
     /// unknown.
-    pub fn new(kind: &'static str, why: impl ToString, raw: &RawValue) -> Box<DecodeError> {
-        let object = RawObject::parse(raw).unwrap_or_default();
-        let metadata = object
-            .get("metadata")
-            .and_then(|m| RawObject::parse(m).ok())
-            .unwrap_or_default();
-        let text = |key: &str| -> Option<Str> {
-            metadata
-                .read::<String>(key)
-                .ok()
-                .flatten()
-                .filter(|t| !t.is_empty())
-                .map(Str::from)
-        };
-        let controller = match metadata.read::<Vec<&RawValue>>("ownerReferences") {
-            Err(_) => Controller::Unreadable,
-            Ok(None) if object.has("metadata") => Controller::None,
-            Ok(None) => Controller::Unreadable,
-            Ok(Some(owners)) => {
-                let owners: Result<Vec<_>, _> = owners
-                    .iter()
-                    .map(|o| serde_json::from_str::<partial::OwnerReference<'_>>(o.get()))
-                    .collect();
-                owners.map_or(Controller::Unreadable, |o| partial::controller(&o))
-            }
+    pub fn new<'a>(
+        kind: &'static str,
+        why: impl ToString,
+        raw: impl Into<Encoded<'a>>,
+    ) -> Box<DecodeError> {
+        let parts = match raw.into() {
+            Encoded::Json(raw) => parts(raw),
+            Encoded::Protobuf(message) => protobuf::parts(message),
         };
         Box::new(DecodeError {
             kind,
             why: shortened(why.to_string(), SHOWN),
-            namespace: text("namespace"),
-            name: text("name"),
-            uid: text("uid").map(Uid),
-            version: text("resourceVersion").map_or(Version::default(), |v| Version::parse(&v)),
-            controller,
-            node: object.get("spec").and_then(node),
+            namespace: parts.namespace,
+            name: parts.name,
+            uid: parts.uid,
+            version: parts.version,
+            controller: parts.controller,
+            node: parts.node,
         })
+    }
+}
+
+/// The parts of an object that are read each by itself.
+struct Parts {
+    namespace: Option<Str>,
+    name: Option<Str>,
+    uid: Option<Uid>,
+    version: Version,
+    controller: Controller,
+    node: Option<Str>,
+}
+
+fn parts(raw: &RawValue) -> Parts {
+    let object = RawObject::parse(raw).unwrap_or_default();
+    let metadata = object
+        .get("metadata")
+        .and_then(|m| RawObject::parse(m).ok())
+        .unwrap_or_default();
+    let text = |key: &str| -> Option<Str> {
+        metadata
+            .read::<String>(key)
+            .ok()
+            .flatten()
+            .filter(|t| !t.is_empty())
+            .map(Str::from)
+    };
+    let controller = match metadata.read::<Vec<&RawValue>>("ownerReferences") {
+        Err(_) => Controller::Unreadable,
+        Ok(None) if object.has("metadata") => Controller::None,
+        Ok(None) => Controller::Unreadable,
+        Ok(Some(owners)) => {
+            let owners: Result<Vec<_>, _> = owners
+                .iter()
+                .map(|o| serde_json::from_str::<partial::OwnerReference<'_>>(o.get()))
+                .collect();
+            owners.map_or(Controller::Unreadable, |o| partial::controller(&o))
+        }
+    };
+    Parts {
+        namespace: text("namespace"),
+        name: text("name"),
+        uid: text("uid").map(Uid),
+        version: text("resourceVersion").map_or(Version::default(), |v| Version::parse(&v)),
+        controller,
+        node: object.get("spec").and_then(node),
     }
 }
 
@@ -114,7 +145,11 @@ mod tests {
     use super::*;
 
     fn lenient(text: &str) -> Box<DecodeError> {
-        DecodeError::new("Pod", "x", &RawValue::from_string(text.to_owned()).unwrap())
+        DecodeError::new(
+            "Pod",
+            "x",
+            &*RawValue::from_string(text.to_owned()).unwrap(),
+        )
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Objects as they are read from the API server and written to it.
 //!
 //! Partial types hold the fields that decisions need; all that must survive unread stays raw JSON.
+//! Pods and nodes are read in protobuf as well.
 
 pub mod body;
 pub mod canonical;
 pub mod conditions;
 pub mod containers;
 pub mod daemon_set;
+mod encoded;
 pub mod gates;
 mod identity;
 mod lenient;
@@ -21,5 +23,6 @@ pub mod raw;
 pub mod revision;
 mod status;
 
+pub use encoded::Encoded;
 pub use identity::{Identity, identity};
 pub use lenient::{DecodeError, shortened};

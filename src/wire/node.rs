@@ -1,5 +1,7 @@
 //! Reads nodes: what placement looks at strictly, what explains leniently.
 
+mod protobuf;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -9,29 +11,21 @@ use serde_json::value::RawValue;
 use crate::model::{ConditionStatus, Effect, Interner, Labels, Node, NodeDetail, Taint, Uid};
 
 use super::{
-    DecodeError,
-    partial::{Condition, Metadata, Text, condition, leniently, parse_time},
+    DecodeError, Encoded,
+    partial::{Condition, Lenient, Metadata, Text, condition, leniently},
     raw,
 };
 
-#[derive(Deserialize)]
+/// What is read of a node.
 struct NodeObject<'a> {
-    #[serde(borrow)]
     metadata: Metadata<'a>,
-    #[serde(borrow)]
-    spec: Option<Spec<'a>>,
-    /// Explains only: read it with [`leniently`].
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
+    taints: Vec<TaintObject<'a>>,
+    /// Each is read by itself. A malformed one is not known, and the node stays readable.
+    conditions: Vec<Condition<'a>>,
+    boot_id: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Spec<'a> {
-    #[serde(borrow)]
-    taints: Option<Vec<TaintObject<'a>>>,
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct TaintObject<'a> {
     #[serde(borrow)]
     key: Option<Text<'a>>,
@@ -41,26 +35,58 @@ struct TaintObject<'a> {
     effect: Option<Text<'a>>,
 }
 
+fn parse(raw: &RawValue) -> serde_json::Result<NodeObject<'_>> {
+    #[derive(Deserialize)]
+    struct Whole<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+        #[serde(borrow)]
+        spec: Option<Spec<'a>>,
+        #[serde(borrow)]
+        status: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Spec<'a> {
+        #[serde(borrow)]
+        taints: Option<Vec<TaintObject<'a>>>,
+    }
+    let whole: Whole<'_> = serde_json::from_str(raw.get())?;
+    // Both stand before the long lists of a node's status: addresses, images, volumes.
+    let find = |path: &[&str]| raw::find(whole.status?, path);
+    let conditions = leniently::<Vec<Lenient<_>>>(find(&["conditions"])).unwrap_or_default();
+    Ok(NodeObject {
+        taints: whole.spec.and_then(|s| s.taints).unwrap_or_default(),
+        conditions: conditions.into_iter().filter_map(|c| c.0).collect(),
+        boot_id: leniently(find(&["nodeInfo", "bootID"])),
+        metadata: whole.metadata,
+    })
+}
+
 /// Reads a node as the API has it.
 ///
 /// Fails where a field that placement looks at is malformed. [`from_error`] then has what could be
 /// read.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<DecodeError>> {
-    let object: NodeObject<'_> =
-        serde_json::from_str(raw.get()).map_err(|e| DecodeError::at("Node", &e, raw))?;
-    let detail = detail(&object.metadata, object.status);
-    let taints = object.spec.and_then(|s| s.taints).unwrap_or_default();
+pub fn decode<'a>(
+    raw: impl Into<Encoded<'a>>,
+    interner: &mut Interner,
+) -> Result<Node, Box<DecodeError>> {
+    let raw = raw.into();
+    let object = match raw {
+        Encoded::Json(raw) => parse(raw).map_err(|e| DecodeError::at("Node", &e, raw))?,
+        Encoded::Protobuf(message) => {
+            protobuf::read(message).map_err(|e| DecodeError::new("Node", e, raw))?
+        }
+    };
+    let metadata = &object.metadata;
+    let created = metadata.creation_timestamp.as_ref();
     Ok(Node {
-        name: interner.text(&object.metadata.name.0),
-        uid: object.metadata.uid(),
-        version: object.metadata.version(),
-        created: object
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .and_then(|t| t.0.parse().ok()),
-        labels: object.metadata.labels(interner),
-        taints: taints
+        name: interner.text(&metadata.name.0),
+        uid: metadata.uid(),
+        version: metadata.version(),
+        created: created.and_then(|stamp| stamp.time().ok()),
+        labels: metadata.labels(interner),
+        taints: object
+            .taints
             .iter()
             .map(|t| Taint {
                 key: interner.text(t.key.as_ref().map_or("", |k| &k.0)),
@@ -68,24 +94,16 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<Node, Box<Decod
                 effect: Effect::parse(t.effect.as_ref().map_or("", |e| &e.0)),
             })
             .collect(),
-        boot: boot(object.status),
+        boot: object.boot_id.as_ref().and_then(boot),
         readable: true,
-        detail,
+        detail: detail(metadata, &object.conditions),
     })
 }
 
-/// The detail of a node; None where there is nothing to explain. Each condition is read by itself.
-/// A malformed one is not known, and the node stays readable.
-fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<NodeDetail>> {
+/// The detail of a node; None where there is nothing to explain.
+fn detail(metadata: &Metadata<'_>, conditions: &[Condition<'_>]) -> Option<Arc<NodeDetail>> {
     let deletion = metadata.deletion_timestamp.as_ref();
-    // Conditions stand before the long lists of a node's status: addresses, images, volumes.
-    let conditions = status.and_then(|s| raw::find(s, &["conditions"]));
-    let conditions: Vec<Condition<'_>> = leniently::<Vec<&RawValue>>(conditions)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|raw| leniently(Some(raw)))
-        .collect();
-    let find = |kind: &str| condition(&conditions, kind);
+    let find = |kind: &str| condition(conditions, kind);
     let is_true = |c: &&Condition<'_>| c.status() == ConditionStatus::True;
     let is_false = |c: &&Condition<'_>| c.status() == ConditionStatus::False;
     let detail = NodeDetail {
@@ -98,14 +116,13 @@ fn detail(metadata: &Metadata<'_>, status: Option<&RawValue>) -> Option<Arc<Node
             .map(Condition::state),
         says_shutdown: find("Ready").filter(is_false).is_some_and(says_shutdown),
         terminating: deletion.is_some(),
-        deletion: deletion.and_then(|t| parse_time(&t.0).ok()),
+        deletion: deletion.and_then(|stamp| stamp.time().ok()),
     };
     (detail != NodeDetail::default()).then(|| Arc::new(detail))
 }
 
-/// The digest of the boot ID. It stands before the long list of images.
-fn boot(status: Option<&RawValue>) -> Option<u64> {
-    let id: Text<'_> = leniently(raw::find(status?, &["nodeInfo", "bootID"]))?;
+/// The digest of the boot ID.
+fn boot(id: &Text<'_>) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     id.0.hash(&mut hasher);
     (!id.0.is_empty()).then(|| hasher.finish())
@@ -114,8 +131,9 @@ fn boot(status: Option<&RawValue>) -> Option<u64> {
 /// Whether the kubelet's words for `Ready` are that the node is shutting down, among others or
 /// alone. Its documentation has them as the reason, and the kubelet writes them as the message.
 fn says_shutdown(ready: &Condition<'_>) -> bool {
-    let words = [ready.reason, ready.message].map(leniently::<Text<'_>>);
-    let mut words = words.into_iter().flatten();
+    let mut words = [&ready.reason, &ready.message]
+        .into_iter()
+        .flat_map(|w| &w.0);
     words.any(|text| text.0.contains("node is shutting down"))
 }
 

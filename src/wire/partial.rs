@@ -1,11 +1,16 @@
-//! The few fields of API objects that are parsed, borrowed from the JSON text.
+//! The few fields of API objects that are parsed, borrowed from the JSON text or from the message.
 //!
 //! All other fields are skipped, so that a new version of the API adds no cost and cannot break
 //! decoding.
 
-use std::{borrow::Cow, collections::BTreeMap};
+pub mod protobuf;
 
-use serde::{Deserialize, Deserializer};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::model::{
@@ -31,6 +36,83 @@ fn or_empty<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Cow<'a, str>, 
 /// A JSON object of strings.
 pub type Map<'a> = BTreeMap<Text<'a>, MapText<'a>>;
 
+/// Keys and values in the order in which they were read, where only some are looked at. Of several
+/// values of one key the last one counts.
+#[derive(Default)]
+pub struct Pairs<'a>(pub Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs<'de>, M::Error> {
+                let mut pairs = Pairs::default();
+                while let Some((key, value)) = map.next_entry::<Text<'de>, MapText<'de>>()? {
+                    pairs.0.push((key.0, value.0));
+                }
+                Ok(pairs)
+            }
+        }
+
+        from.deserialize_map(Each)
+    }
+}
+
+/// A value that only explains: one of another type is as good as none, and never an error.
+pub struct Lenient<T>(pub Option<T>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Lenient(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Lenient(leniently(Some(<&RawValue>::deserialize(from)?))))
+    }
+}
+
+/// A time, as it is written in JSON or in protobuf.
+pub enum Stamp<'a> {
+    Text(Cow<'a, str>),
+    /// Since the epoch.
+    Seconds(i64),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Stamp<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Text::deserialize(from).map(|text| Stamp::Text(text.0))
+    }
+}
+
+impl Stamp<'_> {
+    /// The time. Fails where it is none.
+    pub fn time(&self) -> Result<Time, String> {
+        match self {
+            Stamp::Text(text) => parse_time(text),
+            Stamp::Seconds(s @ ZERO_SECONDS..=LAST_SECONDS) => Ok(Time::from_secs(*s)),
+            Stamp::Seconds(seconds) => Err(format!("{seconds} s is no time")),
+        }
+    }
+
+    /// As [`Stamp::time`], where Go's zero time, which is also what null is read as, is not known.
+    pub fn known(&self) -> Result<Option<Time>, String> {
+        match self {
+            Stamp::Text(text) if text == ZERO_TIME => Ok(None),
+            Stamp::Seconds(ZERO_SECONDS) => Ok(None),
+            _ => self.time().map(Some),
+        }
+    }
+}
+
 /// `metadata`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,19 +127,17 @@ pub struct Metadata<'a> {
     pub resource_version: Option<Text<'a>>,
     pub generation: Option<i64>,
     #[serde(borrow)]
-    pub creation_timestamp: Option<Text<'a>>,
+    pub creation_timestamp: Option<Stamp<'a>>,
     #[serde(borrow)]
-    pub deletion_timestamp: Option<Text<'a>>,
-    /// Explains only: read it with [`leniently`].
+    pub deletion_timestamp: Option<Stamp<'a>>,
+    #[serde(default)]
+    pub deletion_grace_period_seconds: Lenient<u64>,
+    #[serde(borrow, default)]
+    pub finalizers: Lenient<Vec<Lenient<Text<'a>>>>,
     #[serde(borrow)]
-    pub deletion_grace_period_seconds: Option<&'a RawValue>,
-    /// Explains only: read it with [`leniently`].
+    pub labels: Option<Pairs<'a>>,
     #[serde(borrow)]
-    pub finalizers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub labels: Option<Map<'a>>,
-    #[serde(borrow)]
-    pub annotations: Option<Map<'a>>,
+    pub annotations: Option<Pairs<'a>>,
     #[serde(borrow)]
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
 }
@@ -85,16 +165,16 @@ impl Metadata<'_> {
 
     /// The value of an annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        let annotations = self.annotations.as_ref()?;
-        let text = annotations.iter().find(|(k, _)| k.0 == key);
-        text.map(|(_, text)| &*text.0)
+        let mut annotations = self.annotations.as_ref()?.0.iter().rev();
+        let text = annotations.find(|(k, _)| k == key);
+        text.map(|(_, text)| &**text)
     }
 
     /// `creationTimestamp`; the epoch where it is absent, as in a file that was written by hand.
     /// Fails where it is no time.
     pub fn created(&self) -> Result<Time, String> {
         match &self.creation_timestamp {
-            Some(t) => parse_time(&t.0),
+            Some(stamp) => stamp.time(),
             None => Ok(Time::from_secs(0)),
         }
     }
@@ -124,22 +204,26 @@ pub fn controller(owners: &[OwnerReference<'_>]) -> Controller {
 }
 
 /// A map of labels, shared with equal maps.
-pub fn labels(map: Option<&Map<'_>>, interner: &mut Interner) -> Labels {
-    let Some(map) = map else {
+pub fn labels(pairs: Option<&Pairs<'_>>, interner: &mut Interner) -> Labels {
+    let Some(Pairs(pairs)) = pairs else {
         return Labels::default();
     };
-    let labels = map
+    let labels = pairs
         .iter()
-        .map(|(k, v)| (interner.text(&k.0), interner.text(&v.0)))
+        .map(|(k, v)| (interner.text(k), interner.text(v)))
         .collect();
     interner.labels(labels)
 }
 
 /// Go's zero time.
-pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+const ZERO_SECONDS: i64 = -62_135_596_800;
+
+/// The end of the year 9999, beyond which the API has no times.
+const LAST_SECONDS: i64 = 253_402_300_799;
 
 /// Parses RFC 3339 as the API server writes it.
-pub fn parse_time(text: &str) -> Result<Time, String> {
+fn parse_time(text: &str) -> Result<Time, String> {
     text.parse().map_err(|_| format!("{text:?} is no time"))
 }
 
@@ -238,13 +322,11 @@ pub struct Condition<'a> {
     #[serde(borrow)]
     pub status: Option<Text<'a>>,
     #[serde(borrow)]
-    pub last_transition_time: Option<Text<'a>>,
-    /// Explains only: read it with [`leniently`].
-    #[serde(borrow)]
-    pub reason: Option<&'a RawValue>,
-    /// Explains only: read it with [`leniently`].
-    #[serde(borrow)]
-    pub message: Option<&'a RawValue>,
+    pub last_transition_time: Option<Stamp<'a>>,
+    #[serde(borrow, default)]
+    pub reason: Lenient<Text<'a>>,
+    #[serde(borrow, default)]
+    pub message: Lenient<Text<'a>>,
 }
 
 impl Condition<'_> {
@@ -253,14 +335,12 @@ impl Condition<'_> {
         ConditionStatus::parse(self.status.as_ref().map_or("", |s| &s.0))
     }
 
-    /// Go's zero time, which is also what null is read as, and a malformed time are not known.
+    /// Go's zero time and a malformed time are not known.
     pub fn state(&self) -> ConditionState {
         let since = self.last_transition_time.as_ref();
         ConditionState {
             status: self.status(),
-            since: since
-                .filter(|t| t.0 != ZERO_TIME)
-                .and_then(|t| parse_time(&t.0).ok()),
+            since: since.and_then(|stamp| stamp.known().ok().flatten()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Reads pods: what decides strictly, what explains leniently.
 
+mod protobuf;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -8,8 +10,8 @@ use crate::model::{
 };
 
 use super::{
-    DecodeError,
-    partial::{Affinity, Condition, Metadata, Text, ZERO_TIME, condition, parse_time},
+    DecodeError, Encoded,
+    partial::{Affinity, Condition, Lenient, Metadata, Stamp, Text, condition},
     pod_detail::{self, ContainerStatus, Explanations, each_leniently},
 };
 
@@ -25,7 +27,7 @@ struct PodObject<'a, S> {
     status: Option<PodStatus<'a, S>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Spec<'a> {
     #[serde(borrow)]
@@ -50,10 +52,10 @@ struct PodStatus<'a, S> {
     phase: Option<Text<'a>>,
     #[serde(borrow)]
     conditions: Option<Vec<Condition<'a>>>,
-    #[serde(borrow)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    reason: Lenient<Text<'a>>,
+    #[serde(borrow, default)]
+    message: Lenient<Text<'a>>,
     init_container_statuses: Option<S>,
     container_statuses: Option<S>,
 }
@@ -63,8 +65,8 @@ impl<S> Default for PodStatus<'_, S> {
         PodStatus {
             phase: None,
             conditions: None,
-            reason: None,
-            message: None,
+            reason: Lenient(None),
+            message: Lenient(None),
             init_container_statuses: None,
             container_statuses: None,
         }
@@ -110,9 +112,16 @@ pub struct DecodedPod {
 /// Reads a pod as the API has it.
 ///
 /// Fails where a field that decides is malformed. [`from_error`] then has what could be read.
-pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box<DecodeError>> {
+pub fn decode<'a>(
+    raw: impl Into<Encoded<'a>>,
+    interner: &mut Interner,
+) -> Result<DecodedPod, Box<DecodeError>> {
+    let raw = raw.into();
     let fail = |why: String| DecodeError::new("Pod", why, raw);
-    let object = parse(raw).map_err(|e| DecodeError::at("Pod", &e, raw))?;
+    let object = match raw {
+        Encoded::Json(raw) => parse(raw).map_err(|e| DecodeError::at("Pod", &e, raw))?,
+        Encoded::Protobuf(raw) => protobuf::read(raw).map_err(|e| fail(e.to_string()))?,
+    };
     let metadata = &object.metadata;
     let spec_node = object
         .spec
@@ -178,7 +187,7 @@ pub fn decode(raw: &RawValue, interner: &mut Interner) -> Result<DecodedPod, Box
             deletion: metadata
                 .deletion_timestamp
                 .as_ref()
-                .map(|t| parse_time(&t.0))
+                .map(Stamp::time)
                 .transpose()
                 .map_err(of("metadata.deletionTimestamp"))?,
             ended: phase.is_terminal() && metadata.deletion_timestamp.is_none(),
@@ -225,10 +234,8 @@ fn readiness(conditions: &[Condition<'_>]) -> Result<Readiness, String> {
     if ready.status.as_ref().is_none_or(|s| s.0 != "True") {
         return Ok(Readiness::NotReady);
     }
-    match &ready.last_transition_time {
-        // Null is read as Go's zero time.
-        None => Ok(Readiness::SinceUnknown),
-        Some(t) if t.0 == ZERO_TIME => Ok(Readiness::SinceUnknown),
-        Some(t) => parse_time(&t.0).map(Readiness::Since),
-    }
+    let since = ready.last_transition_time.as_ref().map(Stamp::known);
+    // Null is read as Go's zero time.
+    let since = since.transpose()?.flatten();
+    Ok(since.map_or(Readiness::SinceUnknown, Readiness::Since))
 }

@@ -1,65 +1,67 @@
 //! Reads what explains why a pod is not available. Each field is read by itself. A malformed one is
 //! not known, and the pod stays readable.
 
+pub mod protobuf;
+
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
-    ConditionStatus, Interner, PodDetail, Restarts, Str, Termination, Time, Unscheduled,
+    ConditionStatus, Interner, PodDetail, Restarts, Str, Termination, Unscheduled,
     WaitingContainer, pod_detail::cut,
 };
 
-use super::partial::{Condition, Metadata, Text, condition, leniently, parse_time};
+use super::partial::{Condition, Lenient, Metadata, Stamp, Text, condition, leniently};
 
 /// The part of `status` that only explains.
 pub struct Explanations<'a> {
-    pub reason: Option<&'a RawValue>,
-    pub message: Option<&'a RawValue>,
+    pub reason: Lenient<Text<'a>>,
+    pub message: Lenient<Text<'a>>,
     pub init_container_statuses: Vec<ContainerStatus<'a>>,
     pub container_statuses: Vec<ContainerStatus<'a>>,
 }
 
 /// One of `status.containerStatuses`. Any object is one.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ContainerStatus<'a> {
     #[serde(borrow)]
-    name: Option<&'a RawValue>,
+    name: Lenient<Text<'a>>,
+    restart_count: Lenient<u32>,
     #[serde(borrow)]
-    restart_count: Option<&'a RawValue>,
+    state: Lenient<ContainerState<'a>>,
     #[serde(borrow)]
-    state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    last_state: Option<&'a RawValue>,
+    last_state: Lenient<ContainerState<'a>>,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct ContainerState<'a> {
     #[serde(borrow)]
-    waiting: Option<&'a RawValue>,
+    waiting: Lenient<Waiting<'a>>,
     #[serde(borrow)]
-    terminated: Option<&'a RawValue>,
+    terminated: Lenient<Terminated<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Waiting<'a> {
     #[serde(borrow)]
-    reason: Option<&'a RawValue>,
+    reason: Lenient<Text<'a>>,
     #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    message: Lenient<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Terminated<'a> {
+    exit_code: Lenient<i32>,
     #[serde(borrow)]
-    exit_code: Option<&'a RawValue>,
+    reason: Lenient<Text<'a>>,
     #[serde(borrow)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finished_at: Option<&'a RawValue>,
+    finished_at: Lenient<Stamp<'a>>,
 }
 
 /// The detail of a pod; None where there is nothing to explain.
@@ -74,8 +76,8 @@ pub fn detail(
         unready: condition(conditions, "Ready")
             .filter(|c| c.status() != ConditionStatus::True)
             .map(Condition::state),
-        reason: some_text(explanations.reason, interner),
-        message: some_text(explanations.message, interner),
+        reason: some_text(&explanations.reason, interner),
+        message: some_text(&explanations.message, interner),
         ..PodDetail::default()
     };
     let mut waiting = Vec::new();
@@ -85,12 +87,11 @@ pub fn detail(
     }
     detail.waiting = waiting.into();
     if metadata.deletion_timestamp.is_some() {
-        let seconds = leniently::<u64>(metadata.deletion_grace_period_seconds);
+        let seconds = metadata.deletion_grace_period_seconds.0;
         detail.deletion_grace_period = seconds.map(Duration::from_secs);
-        detail.finalizers = leniently::<Vec<&RawValue>>(metadata.finalizers)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|raw| some_text(Some(raw), interner))
+        let finalizers = metadata.finalizers.0.iter().flatten();
+        detail.finalizers = finalizers
+            .filter_map(|finalizer| some_text(finalizer, interner))
             .collect();
     }
     (detail != PodDetail::default()).then(|| Arc::new(detail))
@@ -108,8 +109,8 @@ pub fn each_leniently(raw: &RawValue) -> Vec<ContainerStatus<'_>> {
 fn unscheduled(conditions: &[Condition<'_>], interner: &mut Interner) -> Option<Unscheduled> {
     let scheduled = condition(conditions, "PodScheduled")?;
     (scheduled.status() == ConditionStatus::False).then(|| Unscheduled {
-        reason: text(scheduled.reason, interner),
-        message: text(scheduled.message, interner),
+        reason: text(&scheduled.reason, interner),
+        message: text(&scheduled.message, interner),
         since: scheduled.state().since,
     })
 }
@@ -120,55 +121,51 @@ fn container(
     waiting: &mut Vec<WaitingContainer>,
     interner: &mut Interner,
 ) {
-    let state: ContainerState<'_> = leniently(status.state).unwrap_or_default();
-    let last: ContainerState<'_> = leniently(status.last_state).unwrap_or_default();
-    if let Some(w) = leniently::<Waiting<'_>>(state.waiting) {
+    let state = status.state.0.as_ref();
+    let last = status.last_state.0.as_ref();
+    if let Some(w) = state.and_then(|state| state.waiting.0.as_ref()) {
         waiting.push(WaitingContainer {
-            container: text(status.name, interner),
-            reason: text(w.reason, interner),
-            message: text(w.message, interner),
+            container: text(&status.name, interner),
+            reason: text(&w.reason, interner),
+            message: text(&w.message, interner),
         });
     }
-    let count = leniently::<u32>(status.restart_count).unwrap_or(0);
+    let count = status.restart_count.0.unwrap_or(0);
     if count > detail.restarts.as_ref().map_or(0, |r| r.count) {
         detail.restarts = Some(Restarts {
-            container: text(status.name, interner),
+            container: text(&status.name, interner),
             count,
         });
     }
     // An init container that is done has ended well, and that explains nothing.
-    for (terminated, even_well) in [(last.terminated, true), (state.terminated, false)] {
-        let Some(t) = leniently::<Terminated<'_>>(terminated) else {
+    for (ended, even_well) in [(last, true), (state, false)] {
+        let Some(t) = ended.and_then(|state| state.terminated.0.as_ref()) else {
             continue;
         };
-        let Some(exit_code) = leniently::<i32>(t.exit_code).filter(|c| even_well || *c != 0) else {
+        let Some(exit_code) = t.exit_code.0.filter(|c| even_well || *c != 0) else {
             continue;
         };
-        let finished = time(t.finished_at);
+        let finished = t.finished_at.0.as_ref().and_then(|at| at.time().ok());
         let known = detail.last_termination.as_ref();
         if known.is_none_or(|k| k.finished < finished) {
             detail.last_termination = Some(Termination {
-                container: text(status.name, interner),
+                container: text(&status.name, interner),
                 exit_code,
-                reason: text(t.reason, interner),
+                reason: text(&t.reason, interner),
                 finished,
             });
         }
     }
 }
 
-fn time(raw: Option<&RawValue>) -> Option<Time> {
-    parse_time(&leniently::<Text<'_>>(raw)?.0).ok()
-}
-
 /// A text, empty where it is not known.
-fn text(raw: Option<&RawValue>, interner: &mut Interner) -> Str {
-    interner.text(&cut(&leniently::<Text<'_>>(raw).map_or("".into(), |t| t.0)))
+fn text(text: &Lenient<Text<'_>>, interner: &mut Interner) -> Str {
+    interner.text(&cut(text.0.as_ref().map_or("", |text| &text.0)))
 }
 
 /// A text that says something.
-fn some_text(raw: Option<&RawValue>, interner: &mut Interner) -> Option<Str> {
-    let text = leniently::<Text<'_>>(raw).filter(|t| !t.0.is_empty())?;
+fn some_text(text: &Lenient<Text<'_>>, interner: &mut Interner) -> Option<Str> {
+    let text = text.0.as_ref().filter(|text| !text.0.is_empty())?;
     Some(interner.text(&cut(&text.0)))
 }
 
@@ -176,7 +173,7 @@ fn some_text(raw: Option<&RawValue>, interner: &mut Interner) -> Option<Str> {
 mod tests {
     use super::*;
     use crate::{
-        model::{Pod, pod_detail::TEXT_LIMIT},
+        model::{Pod, Time, pod_detail::TEXT_LIMIT},
         wire::pod::decode,
     };
 

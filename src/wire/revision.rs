@@ -10,7 +10,7 @@ use crate::model::{
     control::{APPROVED, CLOCK, COMPLETED, RELEASED, STARTED, VERDICT},
 };
 
-use super::{DecodeError, canonical, partial::Metadata, place};
+use super::{DecodeError, Encoded, canonical, partial::Metadata, place};
 
 #[derive(Deserialize)]
 struct RevisionObject<'a> {
@@ -22,10 +22,11 @@ struct RevisionObject<'a> {
 }
 
 /// Decodes a revision. Returns its namespace with it.
-pub fn decode(
-    raw: &RawValue,
+pub fn decode<'a>(
+    raw: impl Into<Encoded<'a>>,
     interner: &mut Interner,
 ) -> Result<(Str, Revision), Box<DecodeError>> {
+    let raw = raw.into().json("ControllerRevision")?;
     let fail = |e: serde_json::Error| DecodeError::at("ControllerRevision", &e, raw);
     let object: RevisionObject<'_> = serde_json::from_str(raw.get()).map_err(fail)?;
     let (data, without) = match object.data {

@@ -31,6 +31,7 @@ mod json;
 mod limits;
 mod obstacles;
 mod plans;
+mod protobuf;
 mod rehearsals;
 mod resources;
 mod robust;

@@ -208,7 +208,7 @@ impl Lists<'_> {
                     self.look_at_labels(item);
                 }
                 // An object that cannot be decoded still counts by its name: its place is taken.
-                if let Err(why) = self.cache.listed(kind, item) {
+                if let Err(why) = self.cache.listed(kind, *item) {
                     self.notes.push(why.to_string());
                 }
             }

@@ -178,7 +178,7 @@ mod tests {
             },
         });
         let text = object.to_string();
-        let raw = serde_json::from_str(&text).expect("JSON");
+        let raw: &serde_json::value::RawValue = serde_json::from_str(&text).expect("JSON");
         wire::daemon_set::decode(raw, &mut Interner::default()).expect("a DaemonSet")
     }
 

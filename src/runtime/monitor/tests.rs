@@ -102,7 +102,7 @@ fn daemon_set() -> DaemonSet {
     let json = r#"{"metadata": {"namespace": "default", "name": "web", "uid": "u", "resourceVersion": "1"},
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
             "metadata": {"labels": {"a": "b"}}, "spec": {}}}}"#;
-    let raw = serde_json::from_str(json).expect("JSON");
+    let raw: &serde_json::value::RawValue = serde_json::from_str(json).expect("JSON");
     wire::daemon_set::decode(raw, &mut Interner::default()).expect("a DaemonSet")
 }
 

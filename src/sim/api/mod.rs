@@ -31,6 +31,7 @@ pub mod path;
 mod pods;
 mod precondition;
 pub mod priority;
+pub mod protobuf;
 mod read;
 mod resize;
 pub mod resource;
