@@ -30,6 +30,7 @@ pub use shared::{LogFormat, SharedArgs, WhoBinds};
 pub use target::{Asked, Target};
 
 use crate::runtime::conflict::OnConflict;
+use crate::wire::Encoding;
 
 /// The Kubernetes DaemonSet controller, rebuilt: stock apps/v1 DaemonSets, safer and cheaper.
 #[derive(Parser, Clone, Debug)]
@@ -231,6 +232,16 @@ pub struct RunArgs {
     )]
     pub max_in_flight: u16,
 
+    /// The form in which pods and nodes are asked for; the other form is for looking for errors
+    #[arg(
+        long,
+        value_name = "MEDIA_TYPE",
+        env = "DAEMONSET_CONTROLLER_KUBE_API_CONTENT_TYPE",
+        value_enum,
+        default_value_t = ContentType::Protobuf
+    )]
+    pub kube_api_content_type: ContentType,
+
     /// The address at which /metrics, /healthz and /readyz are served
     #[arg(
         long,
@@ -275,6 +286,26 @@ pub enum WhenInConflict {
     StandBy,
     /// Say so, and go on
     Continue,
+}
+
+/// `--kube-api-content-type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ContentType {
+    /// Protobuf where the API server has it, else JSON
+    #[value(name = "application/vnd.kubernetes.protobuf")]
+    Protobuf,
+    /// JSON
+    #[value(name = "application/json")]
+    Json,
+}
+
+impl From<ContentType> for Encoding {
+    fn from(content_type: ContentType) -> Self {
+        match content_type {
+            ContentType::Protobuf => Encoding::Protobuf,
+            ContentType::Json => Encoding::Json,
+        }
+    }
 }
 
 impl From<WhenInConflict> for OnConflict {

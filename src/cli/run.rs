@@ -118,6 +118,7 @@ async fn start(args: &RunArgs) -> ExitCode {
         rollout_defaults: defaults,
         leader_election,
         on_conflict: args.on_conflict.into(),
+        encoding: args.kube_api_content_type.into(),
         seed: rand::random(),
     };
     tracing::info!(

@@ -164,8 +164,8 @@ impl Leading {
     async fn version_of(&self, path: &str) -> Option<Version> {
         let answer = self.api.get(&format!("{path}?limit=1")).await;
         let why = match answer {
-            Ok(json) => match serde_json::from_slice::<Page<'_>>(&json) {
-                Ok(page) => return Some(Version::parse(&page.metadata.resource_version)),
+            Ok(json) => match Page::read(&json) {
+                Ok(page) => return Some(Version::parse(&page.version)),
                 Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),

@@ -10,6 +10,9 @@
 //! was seen; only 410, or a watch that keeps failing, leads to another list. A request that failed
 //! is followed by a pause ([`retries`]). An error is logged once.
 
+mod event;
+mod framing;
+mod page;
 mod retries;
 mod sink;
 mod source;
@@ -29,14 +32,15 @@ use rand::rngs::StdRng;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
+pub use page::Page;
 pub use sink::{Resource, Sink};
-pub use source::{ApiSource, ApiStream, Page, PageMetadata, Read, Source, Stream};
+pub use source::{ApiSource, ApiStream, Read, Source, Stream};
 
+use event::{WatchEvent, decode_event, decode_frame};
 use retries::{Next, Retries};
-use source::{WatchEvent, decode_event, version_of};
 
 use crate::apply::client::verbs::Verb;
-use crate::runtime::read_error::{ReadError, undecodable};
+use crate::runtime::read_error::ReadError;
 
 /// A watch that has lived this long is in order: backoff starts anew and errors are over.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -96,7 +100,7 @@ pub struct ListWatch<S: Source, K> {
     retries: Retries,
     /// Whether a list has begun and not ended.
     listing: bool,
-    /// The line that is being read.
+    /// The line or the frame that is being read.
     line: Vec<u8>,
 }
 
@@ -152,7 +156,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         }
     }
 
-    /// One request, or one line of a watch, and the pause that follows from it.
+    /// One request, or one event of a watch, and the pause that follows from it.
     async fn step(&mut self, state: LoopState<S::Stream>) -> LoopState<S::Stream> {
         if !matches!(state, LoopState::Watching(_)) {
             self.sink.watching(false);
@@ -191,16 +195,18 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                     version: watching.version,
                 };
             }
-            Ok(Ok(Read::Line)) => match self.take_line(&mut watching.version) {
-                Ok(is_news) => {
-                    watching.has_news |= is_news;
-                    return LoopState::Watching(watching);
+            Ok(Ok(read @ (Read::Line | Read::Frame))) => {
+                match self.take(read, &mut watching.version) {
+                    Ok(is_news) => {
+                        watching.has_news |= is_news;
+                        return LoopState::Watching(watching);
+                    }
+                    Err(error) => error,
                 }
-                Err(error) => error,
-            },
+            }
             Ok(Ok(Read::TooLong)) => {
                 self.line = Vec::new();
-                self.lost("a line of a watch of more than 64 MiB")
+                self.lost("an event of a watch of more than 64 MiB")
             }
             Ok(Ok(Read::End)) if watching.settled => {
                 return LoopState::Listed {
@@ -243,13 +249,15 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
     }
 
     fn take_page(&mut self, body: &[u8]) -> Result<LoopState<S::Stream>, String> {
-        let page: Page<'_> = serde_json::from_slice(body).map_err(|error| undecodable(&error))?;
-        let next = page.metadata.next.filter(|next| !next.is_empty());
-        let version = page.metadata.resource_version;
+        let Page {
+            version,
+            next,
+            items,
+        } = Page::read(body)?;
         if next.is_none() && (version.is_empty() || version == "0") {
             return Err("a list without a resourceVersion".to_owned());
         }
-        for item in page.items.unwrap_or_default() {
+        for item in items {
             self.sink.listed(item);
         }
         Ok(match next {
@@ -293,22 +301,26 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         }
     }
 
-    /// Hands the line in the buffer to the sink and empties the buffer. True when it changes
-    /// `version`.
-    fn take_line(&mut self, version: &mut String) -> Result<bool, ReadError> {
+    /// Hands what was read to the sink and empties the buffer. True when it changes `version`.
+    fn take(&mut self, read: Read, version: &mut String) -> Result<bool, ReadError> {
         let line = std::mem::take(&mut self.line);
-        let result = self.take_event(&line, version);
+        let result = match read {
+            Read::Frame => self.take_event(decode_frame(&line), version),
+            // Blank lines are no events; some proxies send them to keep a connection open.
+            _ if line.trim_ascii().is_empty() => Ok(false),
+            _ => self.take_event(decode_event(&line), version),
+        };
         self.line = line;
         self.line.clear();
         result
     }
 
-    fn take_event(&mut self, line: &[u8], version: &mut String) -> Result<bool, ReadError> {
-        // Blank lines are no events; some proxies send them to keep a connection open.
-        if line.trim_ascii().is_empty() {
-            return Ok(false);
-        }
-        let object = match decode_event(line) {
+    fn take_event(
+        &mut self,
+        event: Result<WatchEvent<'_>, &'static str>,
+        version: &mut String,
+    ) -> Result<bool, ReadError> {
+        let object = match event {
             Ok(WatchEvent::Changed(object)) => {
                 self.sink.changed(object);
                 object
@@ -318,7 +330,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
                 object
             }
             Ok(WatchEvent::Bookmark(object)) => {
-                if let Some(version) = version_of(object) {
+                if let Some(version) = object.version() {
                     self.sink.bookmark(version);
                 }
                 object
@@ -328,7 +340,7 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
             }
             Err(what) => return Err(self.lost(what)),
         };
-        let Some(later) = version_of(object) else {
+        let Some(later) = object.version() else {
             return Ok(false);
         };
         let is_news = version != later;
@@ -338,8 +350,8 @@ impl<S: Source, K: Sink> ListWatch<S, K> {
         Ok(is_news)
     }
 
-    /// A line cannot be read. Its content is lost, and another watch may bring the same line: only
-    /// a list helps.
+    /// An event cannot be read. Its content is lost, and another watch may bring the same: only a
+    /// list helps.
     fn lost(&mut self, what: &str) -> ReadError {
         let attempt = self.source.attempt("watch");
         self.retries.report(&attempt.unreadable(what));

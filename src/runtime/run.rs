@@ -1,6 +1,7 @@
 //! The controller: watches fill the cache, workers sync DaemonSets that became dirty, and a signal
 //! ends it.
 
+use crate::wire::Encoding;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::Client;
@@ -68,6 +69,8 @@ pub struct ControllerOptions {
     pub leader_election: Option<LeaderElection>,
     /// What follows when another DaemonSet controller is active.
     pub on_conflict: OnConflict,
+    /// The form in which pods and nodes are asked for.
+    pub encoding: Encoding,
     /// The seed of all jitter. The same seed and the same answers make the same requests.
     pub seed: u64,
 }
@@ -162,7 +165,7 @@ pub async fn run(
     let again: BTreeMap<Kind, Arc<Notify>> = Kind::ALL.map(|kind| (kind, Arc::default())).into();
     let list = |kind: Kind| KindList {
         kind,
-        path: resource(kind, options.namespace.as_deref()).path,
+        path: resource(kind, options.namespace.as_deref(), options.encoding).path,
         again: again[&kind].clone(),
     };
     let reads = Api::new(connections.watches.clone(), Kind::ALL.len(), PATIENCE);
@@ -243,7 +246,7 @@ async fn watches(
     for kind in Kind::ALL {
         let feed = Feed::new(kind, shared.clone());
         let again = again[&kind].clone();
-        let resource = resource(kind, options.namespace.as_deref());
+        let resource = resource(kind, options.namespace.as_deref(), options.encoding);
         let seed = StdRng::from_rng(&mut rng);
         let (client, server) = (connections.watches.clone(), connections.server.clone());
         let shutdown = shutdown.clone();
@@ -265,7 +268,9 @@ async fn watches(
     while all.join_next().await.is_some() {}
 }
 
-fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
+/// What is listed and watched of a kind. DaemonSets and revisions are read as JSON, because their
+/// templates are kept as they are written.
+fn resource(kind: Kind, namespace: Option<&str>, encoding: Encoding) -> Resource {
     let (group, plural, page_size) = match kind {
         Kind::DaemonSet => ("/apis/apps/v1", "daemonsets", 100),
         Kind::Node => ("/api/v1", "nodes", 100),
@@ -281,6 +286,10 @@ fn resource(kind: Kind, namespace: Option<&str>) -> Resource {
         path,
         field_selector: None,
         page_size,
+        encoding: match kind {
+            Kind::DaemonSet | Kind::Revision => Encoding::Json,
+            Kind::Node | Kind::Pod => encoding,
+        },
     }
 }
 

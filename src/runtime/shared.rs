@@ -1,5 +1,6 @@
 //! The cache and the queue, as watches, workers and answers share them.
 
+use crate::wire::Encoded;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -189,8 +190,8 @@ impl Shared {
     fn observe(
         &self,
         kind: Kind,
-        raw: &RawValue,
-        f: impl FnOnce(&mut Cache, &RawValue) -> Result<(), Box<DecodeError>>,
+        raw: Encoded<'_>,
+        f: impl FnOnce(&mut Cache, Encoded<'_>) -> Result<(), Box<DecodeError>>,
     ) {
         if let Err(e) = self.feed(|cache| f(cache, raw)) {
             self.monitor.undecodable(kind);
@@ -223,11 +224,15 @@ impl Shared {
 
 impl Observer for Shared {
     fn observe(&self, kind: Kind, raw: &RawValue) {
-        Shared::observe(self, kind, raw, |cache, raw| cache.observe(kind, raw));
+        Shared::observe(self, kind, raw.into(), |cache, raw| {
+            cache.observe(kind, raw)
+        });
     }
 
     fn observe_holder(&self, raw: &RawValue) {
-        Shared::observe(self, Kind::Pod, raw, |cache, raw| cache.observe_holder(raw));
+        Shared::observe(self, Kind::Pod, raw.into(), |cache, raw| {
+            cache.observe_holder(raw)
+        });
     }
 
     fn gone(&self, kind: Kind, key: &Key, uid: &Uid) {
@@ -359,7 +364,7 @@ impl Sink for Feed {
         self.shared.feed(|cache| cache.list_began(self.kind));
     }
 
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         self.shared
             .observe(self.kind, item, |cache, raw| cache.listed(self.kind, raw));
     }
@@ -389,13 +394,13 @@ impl Sink for Feed {
         self.shared.feed(|cache| cache.list_failed(self.kind));
     }
 
-    fn changed(&mut self, item: &RawValue) {
+    fn changed(&mut self, item: Encoded<'_>) {
         self.told();
         self.shared
             .observe(self.kind, item, |cache, raw| cache.observe(self.kind, raw));
     }
 
-    fn deleted(&mut self, item: &RawValue) {
+    fn deleted(&mut self, item: Encoded<'_>) {
         self.told();
         self.shared.feed(|cache| cache.deleted(self.kind, item));
     }

@@ -6,6 +6,7 @@
 //! that stand for people, [`Cluster::create`] and the others, are made by no client: they take no
 //! time and are not in the log.
 
+use crate::wire::Encoding;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -216,6 +217,7 @@ impl Cluster {
             rollout_defaults: None,
             leader_election: None,
             on_conflict: OnConflict::StandBy,
+            encoding: Encoding::Protobuf,
             seed: 0,
         }
     }

@@ -13,13 +13,29 @@ pub enum Encoded<'a> {
     Protobuf(&'a [u8]),
 }
 
+/// The form of what the API server sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Encoding {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/vnd.kubernetes.protobuf`.
+    Protobuf,
+}
+
 impl<'a> Encoded<'a> {
+    /// The object, where it is JSON.
+    pub fn as_json(self) -> Option<&'a RawValue> {
+        match self {
+            Encoded::Json(raw) => Some(raw),
+            Encoded::Protobuf(_) => None,
+        }
+    }
+
     /// The object as JSON. Fails for any other form, of which objects of this kind have none here.
     pub(super) fn json(self, kind: &'static str) -> Result<&'a RawValue, Box<DecodeError>> {
-        match self {
-            Encoded::Json(raw) => Ok(raw),
-            Encoded::Protobuf(_) => Err(DecodeError::new(kind, "it is not read as protobuf", self)),
-        }
+        self.as_json()
+            .ok_or_else(|| DecodeError::new(kind, "it is not read as protobuf", self))
     }
 
     /// The resourceVersion, of an object that need not be readable otherwise.

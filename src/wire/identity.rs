@@ -60,11 +60,12 @@ impl<'a> Found<'a> {
                 6 => &mut self.version,
                 _ => continue,
             };
+            let Ok(text) = field.text("") else {
+                *self = Found::default();
+                return;
+            };
             // Go writes an empty text where there is none.
-            let text = field.text("").ok();
-            *slot = text
-                .filter(|t| !t.is_empty() || field.number == 3)
-                .map(Cow::Borrowed);
+            *slot = (!text.is_empty() || field.number == 3).then_some(Cow::Borrowed(text));
             if self.is_complete() {
                 return;
             }

@@ -23,6 +23,6 @@ pub mod raw;
 pub mod revision;
 mod status;
 
-pub use encoded::Encoded;
+pub use encoded::{Encoded, Encoding};
 pub use identity::{Identity, identity};
 pub use lenient::{DecodeError, shortened};

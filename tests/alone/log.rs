@@ -26,11 +26,11 @@ struct Nothing;
 
 impl Sink for Nothing {
     fn list_began(&mut self) {}
-    fn listed(&mut self, _: &RawValue) {}
+    fn listed(&mut self, _: Encoded<'_>) {}
     fn list_completed(&mut self, _: &str) {}
     fn list_failed(&mut self) {}
-    fn changed(&mut self, _: &RawValue) {}
-    fn deleted(&mut self, _: &RawValue) {}
+    fn changed(&mut self, _: Encoded<'_>) {}
+    fn deleted(&mut self, _: Encoded<'_>) {}
     fn bookmark(&mut self, _: &str) {}
 }
 

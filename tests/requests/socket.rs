@@ -24,17 +24,17 @@ impl Tell {
 
 impl Sink for Tell {
     fn list_began(&mut self) {}
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         self.say(format!("listed {item}"));
     }
     fn list_completed(&mut self, version: &str) {
         self.say(format!("completed {version}"));
     }
     fn list_failed(&mut self) {}
-    fn changed(&mut self, item: &RawValue) {
+    fn changed(&mut self, item: Encoded<'_>) {
         self.say(format!("changed {item}"));
     }
-    fn deleted(&mut self, _: &RawValue) {}
+    fn deleted(&mut self, _: Encoded<'_>) {}
     fn bookmark(&mut self, _: &str) {}
 }
 

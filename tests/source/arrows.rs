@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["model"]),
     ("cache", &["wire", "model", "plan::eligibility"]),
     ("rehearse", &["model", "wire", "plan", "cache"]),
-    ("apply/client", &["model"]),
+    ("apply/client", &["model", "wire::protobuf"]),
     ("apply", &["wire", "model", "plan"]),
     ("runtime", &["model", "wire", "plan", "cache", "apply"]),
     (

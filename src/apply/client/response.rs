@@ -8,9 +8,11 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use kube::client::Body;
 use kube::core::Status;
+use kube::core::response::StatusDetails;
 
 use super::error::{ApiError, Cause, chain};
 use super::fence::Fenced;
+use crate::wire::protobuf;
 
 /// Reads an answer to its end. Any HTTP code but 2xx is an error.
 pub(super) async fn read(response: Response<Body>) -> Result<Bytes, ApiError> {
@@ -79,11 +81,33 @@ fn refused(code: StatusCode, body: &[u8], retry_after: Option<Duration>) -> ApiE
 /// The reason of an error whose answer holds no Kubernetes `Status`.
 pub const NO_STATUS: &str = "NoStatus";
 
+/// The `Status` in an envelope of protobuf; None where there is something else. Of its details only
+/// the time to wait is read, because only lists and watches are answered so.
+pub fn status_in(envelope: protobuf::Envelope<'_>) -> Option<Status> {
+    let read = protobuf::Status::read(envelope).ok()?;
+    let details = StatusDetails {
+        name: String::new(),
+        group: String::new(),
+        kind: String::new(),
+        uid: String::new(),
+        causes: Vec::new(),
+        retry_after_seconds: read.retry_after_seconds,
+    };
+    Some(Status {
+        code: read.code,
+        details: Some(details),
+        ..Status::failure(read.message, read.reason)
+    })
+}
+
 /// The `Status` in the answer of an error. Of an answer without one, such as a proxy's, only the
 /// code is kept, because its text may be anything.
 pub fn status_of(code: StatusCode, body: &[u8]) -> Status {
-    let mut status = serde_json::from_slice::<Status>(body)
-        .ok()
+    let read = match protobuf::envelope(body) {
+        Ok(envelope) => status_in(envelope),
+        Err(_) => serde_json::from_slice::<Status>(body).ok(),
+    };
+    let mut status = read
         .filter(|status| !status.reason.is_empty() || !status.message.is_empty())
         .unwrap_or_else(|| Status::failure("", NO_STATUS));
     if status.code == 0 {

@@ -1,5 +1,6 @@
 //! The cluster as a command reaches it, with the rights of whoever calls.
 
+use crate::wire::{Encoded, Encoding};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,7 +23,6 @@ use crate::{
     runtime::{
         client::{self, Clients},
         list_watch::{ApiSource, Page, Resource, Source},
-        read_error::undecodable,
     },
     wire::body,
 };
@@ -163,6 +163,7 @@ impl Cluster {
             path: cluster::path(kind, namespace),
             field_selector: name.map(|name| format!("metadata.name={name}")),
             page_size: PAGE_SIZE,
+            encoding: Encoding::Json,
         };
         Ok(list_all(&self.clients, resource).await?)
     }
@@ -286,11 +287,11 @@ pub async fn list_all(clients: &Clients, resource: Resource) -> Result<Vec<Value
     loop {
         let failed = |error| PlanError::Cluster(Box::new(error));
         let body = source.page(next.as_deref()).await.map_err(failed)?;
-        let page: Page<'_> = serde_json::from_slice(&body)
-            .map_err(|why| failed(source.attempt("list").unreadable(&undecodable(&why))))?;
-        let read = page.items.into_iter().flatten();
+        let page =
+            Page::read(&body).map_err(|why| failed(source.attempt("list").unreadable(&why)))?;
+        let read = page.items.into_iter().filter_map(Encoded::as_json);
         items.extend(read.filter_map(|item| serde_json::from_str::<Value>(item.get()).ok()));
-        next = page.metadata.next.filter(|token| !token.is_empty());
+        next = page.next;
         if next.is_none() {
             return Ok(items);
         }

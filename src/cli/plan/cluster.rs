@@ -1,6 +1,7 @@
 //! Objects from the cluster: each kind is listed once, in pages, pods last, as the controller does
 //! at its start.
 
+use crate::wire::Encoding;
 use std::{collections::HashSet, time::Duration};
 
 use kube::Client;
@@ -15,7 +16,7 @@ use crate::{
     runtime::{
         client::{self, Access, Clients},
         list_watch::{ApiSource, Page, Resource, Source},
-        read_error::{ReadErrorKind, undecodable},
+        read_error::ReadErrorKind,
     },
     wire::protobuf,
 };
@@ -171,6 +172,7 @@ impl Lists<'_> {
             path: path(kind, namespace),
             field_selector: None,
             page_size: PAGE_SIZE,
+            encoding: Encoding::Json,
         };
         let mut source = ApiSource::new(self.client.clone(), self.server.clone(), resource);
         for _ in 0..ATTEMPTS {
@@ -199,22 +201,24 @@ impl Lists<'_> {
                 }
                 Err(error) => return Err(PlanError::Cluster(Box::new(error))),
             };
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(|why| {
-                let error = source.attempt("list").unreadable(&undecodable(&why));
+            let page = Page::read(&body).map_err(|why| {
+                let error = source.attempt("list").unreadable(&why);
                 PlanError::Cluster(Box::new(error))
             })?;
-            for item in page.items.iter().flatten() {
-                if kind == Kind::DaemonSet && self.choice.selects_by_labels() {
-                    self.look_at_labels(item);
+            for item in page.items {
+                if let (Kind::DaemonSet, true, Some(json)) =
+                    (kind, self.choice.selects_by_labels(), item.as_json())
+                {
+                    self.look_at_labels(json);
                 }
                 // An object that cannot be decoded still counts by its name: its place is taken.
-                if let Err(why) = self.cache.listed(kind, *item) {
+                if let Err(why) = self.cache.listed(kind, item) {
                     self.notes.push(why.to_string());
                 }
             }
-            next = page.metadata.next.filter(|token| !token.is_empty());
+            next = page.next;
             if next.is_none() {
-                let version = Version::parse(&page.metadata.resource_version);
+                let version = Version::parse(&page.version);
                 self.cache.list_completed(kind, version);
                 return Ok(true);
             }

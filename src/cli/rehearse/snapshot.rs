@@ -1,6 +1,7 @@
 //! `snapshot`: what a rehearsal is made from, as one list of objects that `rehearse`, `plan` and
 //! `explain` read.
 
+use crate::wire::Encoding;
 use std::{collections::BTreeSet, process::ExitCode};
 
 use serde_json::{Value, json};
@@ -181,6 +182,7 @@ async fn named(
         path,
         field_selector: None,
         page_size: PAGE_SIZE,
+        encoding: Encoding::Json,
     };
     let mut items = list_all(clients, resource).await?;
     for item in &mut items {

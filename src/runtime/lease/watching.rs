@@ -1,6 +1,7 @@
 //! The watch of the one Lease: a standby learns at once that it was released, a leader that it was
 //! taken over or deleted.
 
+use crate::wire::{Encoded, Encoding};
 use std::sync::Arc;
 
 use kube::Client;
@@ -14,7 +15,6 @@ use tokio::{
 use crate::{
     model::Version,
     runtime::list_watch::{self, Resource, Sink},
-    wire::raw,
 };
 
 use super::LeaseOptions;
@@ -41,6 +41,7 @@ pub fn watch(
         path: options.leases(),
         field_selector: Some(format!("metadata.name={}", options.name)),
         page_size: 0,
+        encoding: Encoding::Json,
     };
     let sink = LeaseSink {
         told,
@@ -72,7 +73,7 @@ impl Sink for LeaseSink {
         self.listed = false;
     }
 
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         self.listed = true;
         self.changed(item);
     }
@@ -85,13 +86,14 @@ impl Sink for LeaseSink {
 
     fn list_failed(&mut self) {}
 
-    fn changed(&mut self, item: &RawValue) {
-        self.tell(Noticed::Lease(item.to_owned()));
+    fn changed(&mut self, item: Encoded<'_>) {
+        if let Some(lease) = item.as_json() {
+            self.tell(Noticed::Lease(lease.to_owned()));
+        }
     }
 
-    fn deleted(&mut self, item: &RawValue) {
-        let version = raw::find(item, &["metadata", "resourceVersion"]);
-        let version = version.map(|v| Version::parse(v.get().trim_matches('"')));
+    fn deleted(&mut self, item: Encoded<'_>) {
+        let version = item.version().map(Version::parse);
         self.tell(Noticed::Gone(version.unwrap_or_default()));
     }
 

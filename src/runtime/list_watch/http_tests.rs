@@ -1,5 +1,6 @@
 //! The loop over kube's client, with a service in place of HTTP, and paused time.
 
+use crate::wire::Encoding;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -104,6 +105,7 @@ impl Stage {
                 kind: "Pod",
                 path: "/api/v1/pods".into(),
                 page_size: 2,
+                encoding: Encoding::Protobuf,
             },
             log.clone(),
             StdRng::seed_from_u64(7),

@@ -1,8 +1,7 @@
 //! What is listed and watched, and where its objects go.
 
-use serde_json::value::RawValue;
-
 use crate::apply::client::verbs::Verb;
+use crate::wire::{Encoded, Encoding};
 
 /// What is listed and watched.
 #[derive(Clone, Debug)]
@@ -15,6 +14,8 @@ pub struct Resource {
     pub field_selector: Option<String>,
     /// Objects in a page of a list; 0 reads the list in one piece.
     pub page_size: u32,
+    /// The form that is asked for. A server that does not have it may send JSON.
+    pub encoding: Encoding,
 }
 
 /// Takes what lists and watches bring. Called synchronously and in order; must not block.
@@ -29,7 +30,7 @@ pub trait Sink: Send {
     /// A list begins. What was known stays valid.
     fn list_began(&mut self);
     /// An object of the list, undecoded.
-    fn listed(&mut self, item: &RawValue);
+    fn listed(&mut self, item: Encoded<'_>);
     /// The list is complete. It holds what the API server had at this resourceVersion.
     fn list_completed(&mut self, version: &str);
     /// Settles some of what the list lacked. True when all of it is settled: then a watch is
@@ -40,9 +41,9 @@ pub trait Sink: Send {
     /// The list broke off: it says nothing about objects that were not listed.
     fn list_failed(&mut self);
     /// An object was added or modified.
-    fn changed(&mut self, item: &RawValue);
+    fn changed(&mut self, item: Encoded<'_>);
     /// An object was deleted. `item` is its last state, with the resourceVersion of the deletion.
-    fn deleted(&mut self, item: &RawValue);
+    fn deleted(&mut self, item: Encoded<'_>);
     /// Everything up to this resourceVersion has been handed over.
     fn bookmark(&mut self, version: &str);
     /// A watch is open: what happens is told from now on. Or none is, until the next one is open.

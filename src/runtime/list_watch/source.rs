@@ -8,19 +8,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::io::{AsyncBufRead, AsyncBufReadExt};
-use futures::poll;
+use futures::{TryStreamExt, poll};
+use http::header::ACCEPT;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use kube::core::Request;
 use kube::core::params::{ListParams, WatchParams};
-use kube::core::{Request, Status};
 use kube::{Client, Error};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Resource;
+use super::framing::Framing;
 use crate::apply::client::response::status_of;
 use crate::runtime::read_error::{Attempt, ReadError};
-use crate::wire::raw;
+use crate::wire::Encoding;
 
 /// The timeout of a page of a list, with its body.
 const PAGE_PATIENCE: Duration = Duration::from_secs(60);
@@ -33,16 +36,22 @@ const HEADERS_PATIENCE: Duration = Duration::from_secs(30);
 /// first event after a quiet time is taken at once.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// The longest line of a watch. The API server stores no object of more than a few MiB, which JSON
-/// makes a few times as long.
-pub const LONGEST_LINE: usize = 64 << 20;
+/// The longest line and the longest frame of a watch. The API server stores no object of more than
+/// a few MiB, which JSON makes a few times as long.
+pub const LONGEST_EVENT: usize = 64 << 20;
+
+/// What is accepted where protobuf is asked for. The answer's Content-Type, or its first bytes, tell
+/// which of the two it is.
+const PROTOBUF_OR_JSON: &str = "application/vnd.kubernetes.protobuf,application/json";
 
 /// What was read of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// A whole line is in the buffer.
     Line,
-    /// The line in the buffer goes on beyond [`LONGEST_LINE`].
+    /// A whole frame is in the buffer, with its length.
+    Frame,
+    /// What is in the buffer goes on beyond [`LONGEST_EVENT`].
     TooLong,
     /// The stream has ended.
     End,
@@ -71,7 +80,7 @@ pub trait Source: Send {
 
 /// An open watch.
 pub trait Stream: Send {
-    /// Appends to `line` up to the end of the current line. May be dropped and called again with
+    /// Appends to `line` up to the end of the current line or frame. May be dropped and called again with
     /// the same buffer without losing anything.
     fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, ReadError>> + Send;
 }
@@ -82,6 +91,7 @@ pub struct ApiSource {
     request: Request,
     field_selector: Option<String>,
     page_size: u32,
+    encoding: Encoding,
     server: String,
 }
 
@@ -93,8 +103,37 @@ impl ApiSource {
             request: Request::new(resource.path),
             field_selector: resource.field_selector,
             page_size: resource.page_size,
+            encoding: resource.encoding,
             server,
         }
+    }
+
+    /// Sends a request. An answer that is an error becomes one.
+    async fn send(&mut self, request: http::Request<Vec<u8>>) -> Result<Response<Body>, Error> {
+        let mut response = self.send_once(&request).await?;
+        if self.encoding == Encoding::Protobuf && response.status() == StatusCode::NOT_ACCEPTABLE {
+            tracing::debug!(
+                server = self.server,
+                "protobuf is not served; JSON is asked for"
+            );
+            self.encoding = Encoding::Json;
+            response = self.send_once(&request).await?;
+        }
+        let code = response.status();
+        if code.is_success() {
+            return Ok(response);
+        }
+        let body = response.into_body().collect_bytes().await?;
+        Err(Error::Api(status_of(code, &body).boxed()))
+    }
+
+    async fn send_once(&self, request: &http::Request<Vec<u8>>) -> Result<Response<Body>, Error> {
+        let mut request = request.clone().map(Body::from);
+        if self.encoding == Encoding::Protobuf {
+            let accept = HeaderValue::from_static(PROTOBUF_OR_JSON);
+            request.headers_mut().insert(ACCEPT, accept);
+        }
+        self.client.send(request).await
     }
 }
 
@@ -114,14 +153,8 @@ impl Source for ApiSource {
         let request = self.request.list(&params);
         let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
         let whole = async {
-            let response = self.client.send(request.map(Into::into)).await?;
-            let code = response.status();
-            let body = response.into_body().collect_bytes().await?;
-            if code.is_success() {
-                Ok(body)
-            } else {
-                Err(Error::Api(status_of(code, &body).boxed()))
-            }
+            let response = self.send(request).await?;
+            response.into_body().collect_bytes().await
         };
         match timeout(PAGE_PATIENCE, whole).await {
             Ok(result) => result.map_err(|error| attempt.failed(&error)),
@@ -138,9 +171,10 @@ impl Source for ApiSource {
         };
         let request = self.request.watch(&params, version);
         let request = request.map_err(|error| attempt.failed(&Error::BuildRequest(error)))?;
-        match timeout(HEADERS_PATIENCE, self.client.request_stream(request)).await {
-            Ok(Ok(reader)) => Ok(ApiStream {
-                reader: Box::new(reader),
+        match timeout(HEADERS_PATIENCE, self.send(request)).await {
+            Ok(Ok(response)) => Ok(ApiStream {
+                framing: Framing::of(response.headers()),
+                reader: Box::new(reader(response.into_body())),
                 attempt,
             }),
             Ok(Err(error)) => Err(attempt.failed(&error)),
@@ -160,29 +194,38 @@ impl Source for ApiSource {
 /// The open watch of an [`ApiSource`].
 pub struct ApiStream {
     reader: Box<dyn AsyncBufRead + Send + Unpin>,
+    framing: Framing,
     attempt: Attempt,
+}
+
+fn reader(body: Body) -> impl AsyncBufRead + Send + Unpin {
+    let pieces = body.into_data_stream().map_err(io::Error::other);
+    pieces.into_async_read()
 }
 
 impl Stream for ApiStream {
     async fn read(&mut self, line: &mut Vec<u8>) -> Result<Read, ReadError> {
         // A part of a line that was read stays in `line`. The first poll that finds nothing makes
         // the connection read, and the second sees whether there was more.
-        let mut begun = poll!(pin!(read_line(&mut *self.reader, line)));
+        let mut begun = poll!(pin!(read_event(&mut *self.reader, self.framing, line)));
         if begun.is_pending() {
             yield_now().await;
-            begun = poll!(pin!(read_line(&mut *self.reader, line)));
+            begun = poll!(pin!(read_event(&mut *self.reader, self.framing, line)));
         }
         let result = match begun {
             Poll::Ready(result) => result,
             Poll::Pending => {
                 sleep(GATHER).await;
-                read_line(&mut *self.reader, line).await
+                read_event(&mut *self.reader, self.framing, line).await
             }
         };
         match result {
-            // A rest without an end of line was cut off and means nothing.
-            Ok(()) if line.last() == Some(&b'\n') => Ok(Read::Line),
-            Ok(()) if line.len() > LONGEST_LINE => Ok(Read::TooLong),
+            // A rest without an end was cut off and means nothing.
+            Ok(()) if self.framing.is_whole(line) => Ok(match self.framing {
+                Framing::Lines => Read::Line,
+                Framing::Frames => Read::Frame,
+            }),
+            Ok(()) if self.framing.is_too_long(line) => Ok(Read::TooLong),
             Ok(()) => Ok(Read::End),
             // A connection that is cut is an ordinary end of a watch. The next request shows
             // whether more is wrong.
@@ -195,167 +238,28 @@ impl Stream for ApiStream {
     }
 }
 
-/// Appends to `line` up to the end of the line or of the stream, or until it is too long. What has
-/// been taken from the reader is in `line`, so that nothing is lost when this is dropped.
-async fn read_line(
+/// Appends to `event` up to the end of the event or of the stream, or until it is too long. What has
+/// been taken from the reader is in `event`, so that nothing is lost when this is dropped.
+async fn read_event(
     reader: &mut (dyn AsyncBufRead + Send + Unpin),
-    line: &mut Vec<u8>,
+    framing: Framing,
+    event: &mut Vec<u8>,
 ) -> io::Result<()> {
-    loop {
+    while !framing.is_whole(event) && !framing.is_too_long(event) {
         let piece = reader.fill_buf().await?;
         if piece.is_empty() {
             return Ok(());
         }
-        let end = piece.iter().position(|byte| *byte == b'\n');
-        let taken = end.map_or(piece.len(), |at| at + 1);
-        line.extend_from_slice(&piece[..taken]);
+        let taken = framing.takes(event, piece);
+        event.extend_from_slice(&piece[..taken]);
         reader.consume_unpin(taken);
-        if end.is_some() || line.len() > LONGEST_LINE {
-            return Ok(());
-        }
     }
-}
-
-/// A page of a list, items undecoded and borrowed from the body.
-#[derive(Debug, Deserialize)]
-pub struct Page<'a> {
-    /// `metadata` of the list.
-    pub metadata: PageMetadata,
-    /// `items`; absent or null where the page is empty.
-    #[serde(borrow, default)]
-    pub items: Option<Vec<&'a RawValue>>,
-}
-
-/// The fields of a list's metadata that are read.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PageMetadata {
-    /// `metadata.resourceVersion`: the version of the whole list.
-    #[serde(default)]
-    pub resource_version: String,
-    /// `metadata.continue`: the token of the next page; empty on the last page.
-    #[serde(default, rename = "continue")]
-    pub next: Option<String>,
-}
-
-/// A line of a watch, its object undecoded and borrowed from the line.
-#[derive(Debug)]
-pub(super) enum WatchEvent<'a> {
-    /// ADDED or MODIFIED.
-    Changed(&'a RawValue),
-    /// DELETED.
-    Deleted(&'a RawValue),
-    /// BOOKMARK.
-    Bookmark(&'a RawValue),
-    /// ERROR, or a bare `Status`.
-    Error(Box<Status>),
-}
-
-/// Decodes a line of a watch. The error says what is wrong with it, without quoting it.
-pub(super) fn decode_event(line: &[u8]) -> Result<WatchEvent<'_>, &'static str> {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(rename = "type", borrow)]
-        event: &'a str,
-        #[serde(borrow)]
-        object: &'a RawValue,
-    }
-    let status = |text: &[u8]| {
-        let status: Status =
-            serde_json::from_slice(text).map_err(|_| "an error that is no Status")?;
-        Ok(WatchEvent::Error(status.boxed()))
-    };
-    match serde_json::from_slice::<Line<'_>>(line) {
-        Ok(Line { event, object }) => match event {
-            "ADDED" | "MODIFIED" => Ok(WatchEvent::Changed(object)),
-            "DELETED" => Ok(WatchEvent::Deleted(object)),
-            "BOOKMARK" => Ok(WatchEvent::Bookmark(object)),
-            "ERROR" => status(object.get().as_bytes()),
-            _ => Err("a watch event of an unknown type"),
-        },
-        Err(_) => {
-            #[derive(Deserialize)]
-            struct Kind {
-                kind: String,
-            }
-            match serde_json::from_slice::<Kind>(line) {
-                Ok(Kind { kind }) if kind == "Status" => status(line),
-                _ => Err("a line that is no watch event"),
-            }
-        }
-    }
-}
-
-/// The resourceVersion of an object, which need not be readable otherwise.
-pub(super) fn version_of(object: &RawValue) -> Option<&str> {
-    let version = raw::find(object, &["metadata", "resourceVersion"])?;
-    let version = version.get().trim_matches('"');
-    // Also keeps out a version that would mean "any", or would need escaping in a URL.
-    (version != "0" && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
-        .then_some(version)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn raw(text: &str) -> &RawValue {
-        serde_json::from_str(text).expect("JSON")
-    }
-
-    #[test]
-    fn a_version_is_read_from_objects_that_nothing_else_can_be_read_from() {
-        assert_eq!(
-            version_of(raw(
-                r#"{"spec":7,"metadata":{"name":[],"resourceVersion":"12"}}"#
-            )),
-            Some("12")
-        );
-        assert_eq!(
-            version_of(raw(r#"{"metadata":{"resourceVersion":12}}"#)),
-            Some("12")
-        );
-        for none in [
-            r#"{}"#,
-            "7",
-            r#"{"metadata":7}"#,
-            r#"{"metadata":{"resourceVersion":""}}"#,
-        ] {
-            assert_eq!(version_of(raw(none)), None);
-        }
-        assert_eq!(
-            version_of(raw(r#"{"metadata":{"resourceVersion":"0"}}"#)),
-            None
-        );
-        assert_eq!(
-            version_of(raw(r#"{"metadata":{"resourceVersion":"1&x"}}"#)),
-            None
-        );
-    }
-
-    #[test]
-    fn a_line_is_read_in_either_order() {
-        assert!(matches!(
-            decode_event(br#"{"type":"ADDED","object":{}}"#),
-            Ok(WatchEvent::Changed(_))
-        ));
-        assert!(matches!(
-            decode_event(br#"{"object":{},"type":"DELETED"}"#),
-            Ok(WatchEvent::Deleted(_))
-        ));
-        assert!(
-            matches!(decode_event(br#"{"kind":"Status","code":410}"#), Ok(WatchEvent::Error(s)) if s.code == 410)
-        );
-        for bad in [
-            "",
-            "{",
-            "<html>",
-            r#"{"type":"NEW","object":{}}"#,
-            r#"{"type":"ERROR","object":7}"#,
-        ] {
-            assert!(decode_event(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_line_without_an_end_is_given_up() {
@@ -367,10 +271,16 @@ mod tests {
         let endless = futures::io::repeat(b' ');
         let mut stream = ApiStream {
             reader: Box::new(futures::io::BufReader::with_capacity(1 << 20, endless)),
+            framing: Framing::Lines,
             attempt,
         };
         let mut line = Vec::new();
         assert_eq!(stream.read(&mut line).await, Ok(Read::TooLong));
-        assert!(line.len() <= LONGEST_LINE + (1 << 20));
+        assert!(line.len() <= LONGEST_EVENT + (1 << 20));
+        // A frame says how long it is, and nothing of one that is too long is kept.
+        stream.framing = Framing::Frames;
+        let mut frame = Vec::new();
+        assert_eq!(stream.read(&mut frame).await, Ok(Read::TooLong));
+        assert_eq!(frame, b"    ");
     }
 }

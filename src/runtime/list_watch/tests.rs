@@ -35,7 +35,7 @@ impl Sink for Log {
     fn list_began(&mut self) {
         self.write("began");
     }
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         self.write(format!("listed {}", name(item)));
     }
     fn list_completed(&mut self, version: &str) {
@@ -44,10 +44,10 @@ impl Sink for Log {
     fn list_failed(&mut self) {
         self.write("failed");
     }
-    fn changed(&mut self, item: &RawValue) {
+    fn changed(&mut self, item: Encoded<'_>) {
         self.write(format!("changed {}", name(item)));
     }
-    fn deleted(&mut self, item: &RawValue) {
+    fn deleted(&mut self, item: Encoded<'_>) {
         self.write(format!("deleted {}", name(item)));
     }
     fn bookmark(&mut self, version: &str) {

@@ -1,6 +1,7 @@
 //! The parts of the server that verbs work on: the store, the source of randomness, and the moment
 //! of a request.
 
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 use super::priority::PriorityClasses;
+use super::protobuf;
 use super::resource::Resource;
 use super::store::{Store, encoded};
 
@@ -54,23 +56,35 @@ pub enum Body {
     Made(Value),
     /// JSON: stored objects, whose texts are kept.
     Text(String),
+    /// Protobuf, for who asks for it.
+    Protobuf(Bytes),
 }
 
 impl Body {
     /// The body as it is sent. A plain text is no JSON.
-    pub fn into_text(self) -> String {
+    pub fn into_bytes(self) -> Bytes {
         match self {
-            Body::Made(Value::String(plain)) => plain,
-            Body::Made(object) => encoded(&object),
-            Body::Text(text) => text,
+            Body::Made(Value::String(plain)) => plain.into(),
+            Body::Made(object) => encoded(&object).into(),
+            Body::Text(text) => text.into(),
+            Body::Protobuf(bytes) => bytes,
         }
     }
 
-    /// The object.
+    /// The media type, by which the form is told.
+    pub fn media_type(&self) -> &'static str {
+        match self {
+            Body::Made(_) | Body::Text(_) => "application/json",
+            Body::Protobuf(_) => protobuf::MEDIA_TYPE,
+        }
+    }
+
+    /// The object, of an answer that nobody asked for as protobuf.
     pub fn into_value(self) -> Value {
         match self {
             Body::Made(object) => object,
             Body::Text(text) => serde_json::from_str(&text).expect("it was written by this server"),
+            Body::Protobuf(_) => unreachable!("it was asked for as JSON"),
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Request<'a> {
     pub query: &'a Query,
     /// The header `Content-Type`.
     pub content_type: &'a str,
+    /// Whether the answer is to be in protobuf ([`protobuf::is_asked_for`](super::protobuf)).
+    pub in_protobuf: bool,
     /// The body, as sent.
     pub body: &'a [u8],
 }
@@ -41,9 +43,9 @@ pub fn answer(core: &mut Core, request: &Request<'_>, moment: &Moment) -> Result
         }
         (_, "binding" | "eviction") => Err(ApiStatus::not_allowed()),
         ("GET", "" | "status" | "resize") if is_one => {
-            read::get(&core.store, target, query).map(Answer::ok)
+            read::get(&core.store, target, query, request.in_protobuf).map(Answer::ok)
         }
-        ("GET", "") => read::list(&core.store, target, query).map(Answer::ok),
+        ("GET", "") => read::list(&core.store, target, query, request.in_protobuf).map(Answer::ok),
         ("POST", "") if !is_one && target.namespace.is_empty() == target.resource.namespaced => {
             Err(ApiStatus::not_allowed())
         }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, Response};
 use http_body::Frame;
 use kube::Client;
@@ -16,7 +17,8 @@ use kube::client::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::server::{ApiServer, Incoming, Reply};
+use super::incoming::Incoming;
+use super::server::{ApiServer, Reply};
 use crate::apply::client::fence::Fence;
 
 impl ApiServer {
@@ -63,27 +65,36 @@ impl Service<Request<Body>> for Connection {
 impl Connection {
     async fn serve(self, request: Request<Body>) -> io::Result<Response<Pieces>> {
         let (parts, body) = request.into_parts();
-        let header = parts.headers.get(http::header::CONTENT_TYPE);
+        let header = |name| {
+            let value = parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
         let incoming = Incoming {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or("").to_owned(),
-            content_type: header
-                .and_then(|h| h.to_str().ok())
-                .unwrap_or("")
-                .to_owned(),
+            content_type: header(CONTENT_TYPE),
+            accept: header(ACCEPT),
             body: body.collect_bytes().await.map_err(io::Error::other)?,
         };
-        let mut response = Response::builder().header("content-type", "application/json");
+        let mut response = Response::builder();
         let body = match self.server.serve(self.client, incoming).await {
             Reply::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
-            Reply::Lines(lines) => lines,
+            Reply::Watch(media_type, events) => {
+                response = response.header(CONTENT_TYPE, media_type);
+                events
+            }
             Reply::Object(code, object, retry_after) => {
-                response = response.status(code);
+                response = response
+                    .status(code)
+                    .header(CONTENT_TYPE, object.media_type());
                 if let Some(seconds) = retry_after {
                     response = response.header("retry-after", seconds);
                 }
-                let bytes = Bytes::from(object.into_text());
+                let bytes = object.into_bytes();
                 stream::once(async move { bytes }).boxed()
             }
         };

@@ -23,6 +23,7 @@ mod form;
 mod gated;
 mod grace;
 pub mod http;
+mod incoming;
 pub mod late;
 pub mod log;
 mod options;

@@ -14,6 +14,9 @@ const MAGIC: &[u8] = b"k8s\0";
 /// The media type of protobuf.
 pub const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
 
+/// The media type of a watch in protobuf.
+pub const WATCH_MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf;stream=watch";
+
 /// The schema of a kind that has protobuf here.
 fn schema_of(kind: &str) -> Option<Schema> {
     match kind {
@@ -26,6 +29,12 @@ fn schema_of(kind: &str) -> Option<Schema> {
 /// Whether objects of this kind have protobuf here.
 pub fn has(kind: &str) -> bool {
     schema_of(kind).is_some()
+}
+
+/// Whether an answer to this request is in protobuf: where it is accepted, and the kind has it here.
+/// The real server has it for all kinds.
+pub fn is_asked_for(accept: &str, method: &str, kind: &str) -> bool {
+    method == "GET" && accept.contains(MEDIA_TYPE) && has(kind)
 }
 
 /// The message of an object, without the envelope.
@@ -73,8 +82,8 @@ pub fn frame(event: &str, object: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), &message[..]].concat()
 }
 
-/// An object in the envelope that names its kind. Its version is always `v1` here.
-fn envelope(kind: &str, object: &[u8]) -> Vec<u8> {
+/// A message in the envelope that names its kind. Its version is always `v1` here.
+pub fn envelope(kind: &str, object: &[u8]) -> Vec<u8> {
     let mut type_meta = Vec::new();
     bytes(&mut type_meta, 1, b"v1");
     bytes(&mut type_meta, 2, kind.as_bytes());

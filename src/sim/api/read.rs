@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::core::Body;
 use super::form::{item_text, shown_text};
 use super::options::check_list;
 use super::path::{Query, Target};
+use super::protobuf;
 use super::resource::Resource;
 use super::selection::Selection;
 use super::status::{ApiStatus, Result};
@@ -17,7 +20,7 @@ use super::token;
 use super::version::{check_not_future, invalid_version, version};
 
 /// GET of one object.
-pub fn get(store: &Store, target: &Target, query: &Query) -> Result<String> {
+pub fn get(store: &Store, target: &Target, query: &Query, in_protobuf: bool) -> Result<Body> {
     let asked = query.get("resourceVersion");
     version(asked).map_err(|why| invalid_version(asked, &why))?;
     check_not_future(store, asked)?;
@@ -28,13 +31,18 @@ pub fn get(store: &Store, target: &Target, query: &Query) -> Result<String> {
         ..
     } = target;
     match store.get(resource, namespace, name) {
-        Some(object) => Ok(shown_text(store, resource, object)),
+        Some(object) if in_protobuf => {
+            let message = store.message(object, resource);
+            let enveloped = protobuf::envelope(resource.kind, &message);
+            Ok(Body::Protobuf(enveloped.into()))
+        }
+        Some(object) => Ok(Body::Text(shown_text(store, resource, object))),
         None => Err(ApiStatus::not_found(resource, name)),
     }
 }
 
 /// GET of a collection: a list, or one page of it.
-pub fn list(store: &Store, target: &Target, query: &Query) -> Result<String> {
+pub fn list(store: &Store, target: &Target, query: &Query, in_protobuf: bool) -> Result<Body> {
     let selection = Selection::new(target, query)?;
     check_list(query, false)?;
     let asked = query.get("resourceVersion");
@@ -77,12 +85,11 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<String> {
         .filter(|(key, _)| start.as_ref().is_none_or(|s| *key >= s))
         .filter(|(_, object)| selection.in_scope(object))
         .peekable();
-    let mut items: Vec<Arc<str>> = Vec::new();
+    let mut items: Vec<&Arc<Value>> = Vec::new();
     while items.len() < limit
         && let Some((_, object)) = rest.next()
     {
-        let text = || item_text(store, target.resource, object);
-        items.extend(selection.has(object).then(text));
+        items.extend(selection.has(object).then_some(object));
     }
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let Some((key, _)) = rest.peek() {
@@ -92,10 +99,20 @@ pub fn list(store: &Store, target: &Target, query: &Query) -> Result<String> {
         }
     }
     let (kind, version) = (target.resource.kind, target.resource.api_version());
+    if in_protobuf {
+        let message = |object: &&Arc<Value>| store.message(object, target.resource);
+        let items: Vec<Bytes> = items.iter().map(message).collect();
+        let items = items.iter().map(|item| &item[..]);
+        return Ok(Body::Protobuf(
+            protobuf::list(kind, &metadata, items).into(),
+        ));
+    }
+    let text = |object: &&Arc<Value>| item_text(store, target.resource, object);
+    let items: Vec<Arc<str>> = items.iter().map(text).collect();
     let items = items.join(",");
-    Ok(format!(
+    Ok(Body::Text(format!(
         "{{\"kind\":\"{kind}List\",\"apiVersion\":\"{version}\",\"metadata\":{metadata},\"items\":[{items}]}}"
-    ))
+    )))
 }
 
 fn rows_at<'a>(

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::core::{Body, Moment};
 use super::dispatch::{self, Request};
 use super::faults::{Act, Gate, Matches};
+use super::incoming::Incoming;
 use super::late::{Late, LateWrites, Told};
 use super::log::Entry;
 use super::path::{self, Query};
@@ -62,24 +63,10 @@ pub struct ApiServer {
 pub enum Reply {
     /// A code, a body, and `Retry-After` in seconds.
     Object(u16, Body, Option<u64>),
-    /// The lines of a watch, which ends with them.
-    Lines(BoxStream<'static, Bytes>),
+    /// The media type and the events of a watch, which ends with them.
+    Watch(&'static str, BoxStream<'static, Bytes>),
     /// The connection fails without an answer.
     Broken,
-}
-
-/// A request as it comes in.
-pub struct Incoming {
-    /// The HTTP method.
-    pub method: String,
-    /// The path of the URL.
-    pub path: String,
-    /// The query of the URL.
-    pub query: String,
-    /// The header `Content-Type`.
-    pub content_type: String,
-    /// The body, as sent.
-    pub body: Bytes,
 }
 
 impl ApiServer {
@@ -99,6 +86,7 @@ impl ApiServer {
                     target: &target,
                     query: &Query::default(),
                     content_type: "application/json",
+                    in_protobuf: false,
                     body: body.as_bytes(),
                 };
                 let moment = server.moment(usize::MAX);
@@ -274,9 +262,9 @@ impl ApiServer {
         match act {
             Some(Act::Hang) => std::future::pending().await,
             Some(Act::Fail) => return Reply::Broken,
-            Some(Act::Refuse(status)) => return self.refuse(number, &status, None),
+            Some(Act::Refuse(status)) => return self.refuse(number, &incoming, &status, None),
             Some(Act::RefuseFor(status, seconds)) => {
-                return self.refuse(number, &status, Some(seconds));
+                return self.refuse(number, &incoming, &status, Some(seconds));
             }
             Some(Act::Delay(time)) => sleep(time).await,
             Some(Act::Late(time)) => late = time,
@@ -290,7 +278,7 @@ impl ApiServer {
         }
         let code = match &reply {
             Reply::Object(code, ..) => *code,
-            Reply::Lines(_) => 200,
+            Reply::Watch(..) => 200,
             Reply::Broken => 0,
         };
         self.ended(number, code);
@@ -307,7 +295,7 @@ impl ApiServer {
         late: Late,
     ) -> Reply {
         if let Some(after) = late.effect(&Query::parse(&incoming.query)) {
-            let server = self.clone();
+            let (server, incoming) = (self.clone(), incoming.clone());
             tokio::spawn(async move {
                 sleep(LATENCY + after).await;
                 server.answer(client, incoming, number);
@@ -322,18 +310,25 @@ impl ApiServer {
             Told::TimedOut(after) => {
                 sleep(LATENCY + after).await;
                 let text = "request did not complete within requested timeout";
-                self.refuse(number, &ApiStatus::new(504, "Timeout", text), None)
+                let status = ApiStatus::new(504, "Timeout", text);
+                self.refuse(number, &incoming, &status, None)
             }
         }
     }
 
-    fn refuse(&self, number: usize, status: &ApiStatus, retry_after: Option<u64>) -> Reply {
+    fn refuse(
+        &self,
+        number: usize,
+        incoming: &Incoming,
+        status: &ApiStatus,
+        retry_after: Option<u64>,
+    ) -> Reply {
         self.ended(number, status.code);
         let mut object = status.to_json();
         if let Some(seconds) = retry_after {
             object["details"]["retryAfterSeconds"] = seconds.into();
         }
-        Reply::Object(status.code, object.into(), retry_after)
+        Reply::Object(status.code, incoming.status(object), retry_after)
     }
 
     fn note(&self, client: Arc<str>, incoming: &Incoming) -> (usize, Option<Act>) {
@@ -365,11 +360,12 @@ impl ApiServer {
     }
 
     fn answer(&self, client: Arc<str>, incoming: Incoming, number: usize) -> Reply {
-        match self.try_answer(client, incoming, number) {
+        match self.try_answer(client, &incoming, number) {
             Ok(reply) => reply,
             Err(status) => {
                 let retry_after = status.details["retryAfterSeconds"].as_u64();
-                Reply::Object(status.code, status.to_json().into(), retry_after)
+                let body = incoming.status(status.to_json());
+                Reply::Object(status.code, body, retry_after)
             }
         }
     }
@@ -377,10 +373,11 @@ impl ApiServer {
     fn try_answer(
         &self,
         client: Arc<str>,
-        incoming: Incoming,
+        incoming: &Incoming,
         number: usize,
     ) -> Result<Reply, ApiStatus> {
         let target = path::target(&incoming.path)?;
+        let in_protobuf = incoming.wants_protobuf(&target);
         let query = Query::parse(&incoming.query);
         if incoming.method == "GET"
             && target.subresource.is_empty()
@@ -394,14 +391,16 @@ impl ApiServer {
                 let seconds = seconds.map_or(random, i64::unsigned_abs);
                 Ok::<_, ApiStatus>((start, Duration::from_secs(seconds)))
             })?;
-            let watch = Watch::new(self.shared.clone(), client, target, &query, start, length);
-            return Ok(Reply::Lines(watch.lines()));
+            let start = (start, length, in_protobuf);
+            let watch = Watch::new(self.shared.clone(), client, target, &query, start);
+            return Ok(Reply::Watch(watch.media_type(), watch.events()));
         }
         let request = Request {
             method: &incoming.method,
             target: &target,
             query: &query,
             content_type: &incoming.content_type,
+            in_protobuf,
             body: &incoming.body,
         };
         let moment = self.moment(number);
@@ -431,6 +430,7 @@ impl ApiServer {
             target: &target,
             query: &Query::parse(query),
             content_type,
+            in_protobuf: false,
             body: &body,
         };
         let moment = self.moment(usize::MAX);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::protobuf;
 use super::resource::{self, Resource};
 
 /// Namespace (empty outside of namespaces) and name.
@@ -52,8 +53,11 @@ pub struct Write {
     /// The number of its request in the log.
     pub request: usize,
     text: OnceLock<Arc<str>>,
+    message: OnceLock<Bytes>,
     /// By the change that a watch tells of.
     lines: [OnceLock<Bytes>; 3],
+    /// The same in protobuf.
+    frames: [OnceLock<Bytes>; 3],
 }
 
 impl Write {
@@ -64,10 +68,21 @@ impl Write {
         text.clone()
     }
 
+    /// The object as a message of protobuf, encoded once as well.
+    pub fn message(&self) -> Bytes {
+        let encode = || protobuf::message(self.resource.kind, &self.object).into();
+        self.message.get_or_init(encode).clone()
+    }
+
     /// The line of a watch that tells of this write as of such a change. It is made once: watches
     /// share it.
     pub fn line(&self, told: Change, make: impl FnOnce() -> Bytes) -> Bytes {
         self.lines[told as usize].get_or_init(make).clone()
+    }
+
+    /// As [`Write::line`], the frame of a watch in protobuf.
+    pub fn frame(&self, told: Change, make: impl FnOnce() -> Bytes) -> Bytes {
+        self.frames[told as usize].get_or_init(make).clone()
     }
 }
 
@@ -128,14 +143,27 @@ impl Store {
 
     /// An object that is there, as JSON, as it is stored.
     pub fn text(&self, object: &Value, resource: &Resource) -> Arc<str> {
+        match self.write_of(object, resource) {
+            Some(write) => write.text(),
+            None => encoded(object).into(),
+        }
+    }
+
+    /// The same as a message of protobuf.
+    pub fn message(&self, object: &Value, resource: &Resource) -> Bytes {
+        match self.write_of(object, resource) {
+            Some(write) => write.message(),
+            None => protobuf::message(resource.kind, object).into(),
+        }
+    }
+
+    /// The write that made an object what it is.
+    fn write_of(&self, object: &Value, resource: &Resource) -> Option<&Write> {
         let version = object["metadata"]["resourceVersion"].as_str();
         let version: u64 = version.and_then(|v| v.parse().ok()).unwrap_or(0);
         let writes = &self.tables[table(resource)].writes;
         let at = writes.partition_point(|w| w.version < version);
-        match writes.get(at).filter(|w| w.version == version) {
-            Some(write) => write.text(),
-            None => encoded(object).into(),
-        }
+        writes.get(at).filter(|w| w.version == version)
     }
 
     /// All objects of a resource, by namespace and name.
@@ -222,7 +250,9 @@ impl Store {
             before,
             request,
             text: OnceLock::new(),
+            message: OnceLock::new(),
             lines: Default::default(),
+            frames: Default::default(),
         });
         object
     }
@@ -252,7 +282,9 @@ impl Store {
             before,
             request,
             text: OnceLock::new(),
+            message: OnceLock::new(),
             lines: Default::default(),
+            frames: Default::default(),
         });
         object
     }

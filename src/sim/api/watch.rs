@@ -1,4 +1,4 @@
-//! Watches: streams of lines, one for each event after a version.
+//! Watches: streams of lines or frames, one for each event after a version.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,11 +15,12 @@ use super::faults::Gate;
 use super::form::{named_text, shown};
 use super::options::check_list;
 use super::path::{Query, Target};
+use super::protobuf;
 use super::resource::{self, Resource};
 use super::selection::Selection;
 use super::state::Shared;
 use super::status::{ApiStatus, Result};
-use super::store::{Change, Store, Write, encoded};
+use super::store::{Change, Store, Write};
 use super::version::{invalid_version, version};
 
 /// How often a watch with bookmarks gets one.
@@ -37,7 +38,9 @@ pub struct Watch {
     selection: Selection,
     /// The version of the last event that was delivered.
     version: u64,
-    /// Lines to be sent, the last one first.
+    /// Whether events are frames of protobuf, or lines of JSON.
+    in_protobuf: bool,
+    /// Events to be sent, the last one first.
     ready: Vec<Bytes>,
     bookmarks: bool,
     next_bookmark: Instant,
@@ -150,7 +153,15 @@ fn empty(resource: &Resource) -> Value {
     }
 }
 
-fn line(event: &Value) -> Bytes {
+/// An event as it is sent. `kind` is that of its object.
+fn encode(event: &Value, kind: &str, in_protobuf: bool) -> Bytes {
+    if in_protobuf {
+        let object = match event["type"].as_str() {
+            Some("ERROR") => protobuf::status(&event["object"]),
+            _ => protobuf::enveloped(kind, &event["object"]),
+        };
+        return protobuf::frame(event["type"].as_str().unwrap_or_default(), &object).into();
+    }
     // Decoders that read an event as a stream need `type` before `object`.
     Bytes::from(format!(
         "{{\"type\":{},\"object\":{}}}\n",
@@ -159,17 +170,17 @@ fn line(event: &Value) -> Bytes {
 }
 
 impl Watch {
-    /// Opens a watch, which lasts for `length`.
+    /// Opens a watch, which lasts for `length`, and is in protobuf or not.
     pub fn new(
         shared: Shared,
         client: Arc<str>,
         target: Target,
         query: &Query,
-        start: Start,
-        length: Duration,
+        (start, length, in_protobuf): (Start, Duration, bool),
     ) -> Watch {
         let now = Instant::now();
-        let mut ready: Vec<Bytes> = start.initial.iter().map(line).collect();
+        let encode = |event| encode(event, target.resource.kind, in_protobuf);
+        let mut ready: Vec<Bytes> = start.initial.iter().map(encode).collect();
         ready.reverse();
         let mut watch = Watch {
             cuts: shared.with(|state| state.faults.cuts()),
@@ -178,6 +189,7 @@ impl Watch {
             target,
             selection: start.selection,
             version: start.version,
+            in_protobuf,
             ready,
             bookmarks: query.is("allowWatchBookmarks"),
             next_bookmark: now + BOOKMARKS,
@@ -201,11 +213,20 @@ impl Watch {
             .with(|state| what(&mut state.deliveries, client, resource, at));
     }
 
-    /// The lines of the watch; the stream ends with it.
-    pub fn lines(self) -> BoxStream<'static, Bytes> {
+    /// The media type of the answer.
+    pub fn media_type(&self) -> &'static str {
+        if self.in_protobuf {
+            protobuf::WATCH_MEDIA_TYPE
+        } else {
+            "application/json"
+        }
+    }
+
+    /// The events of the watch; the stream ends with it.
+    pub fn events(self) -> BoxStream<'static, Bytes> {
         stream::unfold(self, |mut watch| async move {
-            let line = watch.next().await?;
-            Some((line, watch))
+            let event = watch.next().await?;
+            Some((event, watch))
         })
         .boxed()
     }
@@ -214,8 +235,8 @@ impl Watch {
         let shared = self.shared.clone();
         let changes = shared.changes(self.target.resource);
         loop {
-            if let Some(line) = self.ready.pop() {
-                return Some(line);
+            if let Some(event) = self.ready.pop() {
+                return Some(event);
             }
             if self.ended {
                 return None;
@@ -237,7 +258,7 @@ impl Watch {
                 } else {
                     self.end + BOOKMARKS
                 };
-                return Some(line(&bookmark(&self.target, self.version, false)));
+                return Some(self.encode(&bookmark(&self.target, self.version, false)));
             }
             let mut wake = self.end;
             if self.bookmarks {
@@ -329,12 +350,20 @@ impl Watch {
                 // The last state that was selected, with the version of this write.
                 let mut last = write.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = write.version.to_string().into();
-                return Some(Self::told(Change::Deleted, &self.encode(&last)));
+                let last = shown(self.target.resource, &last);
+                return Some(self.encode(&json!({"type": "DELETED", "object": last})));
             }
         };
         // Events of the newer group are stored in the older form.
+        let kind = self.target.resource.kind;
         Some(if *self.target.resource == resource::NEW_EVENTS {
-            Self::told(told, &self.encode(&write.object))
+            let object = shown(self.target.resource, &write.object);
+            self.encode(&json!({"type": told.as_str(), "object": object}))
+        } else if self.in_protobuf {
+            write.frame(told, || {
+                let object = protobuf::envelope(kind, &write.message());
+                protobuf::frame(told.as_str(), &object).into()
+            })
         } else {
             write.line(told, || {
                 let text = named_text(self.target.resource, &write.text());
@@ -343,8 +372,8 @@ impl Watch {
         })
     }
 
-    fn encode(&self, object: &Value) -> String {
-        encoded(&shown(self.target.resource, object))
+    fn encode(&self, event: &Value) -> Bytes {
+        encode(event, self.target.resource.kind, self.in_protobuf)
     }
 
     fn told(change: Change, object: &str) -> Bytes {
@@ -359,7 +388,8 @@ impl Watch {
             .unwrap_or(self.version + 1);
         let why = format!("too old resource version: {} ({oldest})", self.version);
         let status = ApiStatus::expired(why);
-        self.ready = vec![line(&json!({"type": "ERROR", "object": status.to_json()}))];
+        let event = json!({"type": "ERROR", "object": status.to_json()});
+        self.ready = vec![self.encode(&event)];
         self.ended = true;
     }
 }

@@ -41,7 +41,7 @@ impl Sink for Recorder {
     fn list_began(&mut self) {
         self.count("began");
     }
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         self.count("listed");
         let is_good = item.get() == r#"{"metadata":{"name":"good"}}"#;
         self.0.lock().expect("seen").has_good |= is_good;
@@ -53,10 +53,10 @@ impl Sink for Recorder {
     fn list_failed(&mut self) {
         self.count("failed");
     }
-    fn changed(&mut self, _: &RawValue) {
+    fn changed(&mut self, _: Encoded<'_>) {
         self.count("changed");
     }
-    fn deleted(&mut self, _: &RawValue) {
+    fn deleted(&mut self, _: Encoded<'_>) {
         self.count("deleted");
     }
     fn bookmark(&mut self, version: &str) {

@@ -1,6 +1,7 @@
 //! Follows a rollout by watches: a new plan is made when something changed that concerns it, or at
 //! the time that the plan names. Nothing is polled.
 
+use crate::wire::{Encoded, Encoding};
 use std::{
     ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,7 +9,6 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::StdRng};
-use serde_json::value::RawValue;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -89,6 +89,7 @@ pub async fn follow(
             path: path(kind, namespace),
             field_selector: is_ours.then(|| format!("metadata.name={}", key.name)),
             page_size: PAGE_SIZE,
+            encoding: Encoding::Json,
         };
         let sink = Feed {
             kind,
@@ -178,11 +179,12 @@ impl Feed {
     }
 
     /// Takes in the DaemonSet itself: its conditions are no matter of the cache.
-    fn object(&self, item: Option<&RawValue>) {
+    fn object(&self, item: Option<Encoded<'_>>) {
         if self.kind != Kind::DaemonSet {
             return;
         }
-        let value = item.and_then(|item| serde_json::from_str(item.get()).ok());
+        let value = item.and_then(Encoded::as_json);
+        let value = value.and_then(|json| serde_json::from_str(json.get()).ok());
         self.known.seen().object = value.and_then(Object::new);
         self.known.changed.notify_one();
     }
@@ -206,7 +208,7 @@ impl Sink for Feed {
         self.feed(|cache| cache.list_began(self.kind));
     }
 
-    fn listed(&mut self, item: &RawValue) {
+    fn listed(&mut self, item: Encoded<'_>) {
         // What cannot be decoded keeps its place, as for the controller.
         self.feed(|cache| drop(cache.listed(self.kind, item)));
         self.object(Some(item));
@@ -221,12 +223,12 @@ impl Sink for Feed {
         self.feed(|cache| cache.list_failed(self.kind));
     }
 
-    fn changed(&mut self, item: &RawValue) {
+    fn changed(&mut self, item: Encoded<'_>) {
         self.feed(|cache| drop(cache.observe(self.kind, item)));
         self.object(Some(item));
     }
 
-    fn deleted(&mut self, item: &RawValue) {
+    fn deleted(&mut self, item: Encoded<'_>) {
         self.feed(|cache| cache.deleted(self.kind, item));
         self.object(None);
     }
