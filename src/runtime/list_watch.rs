@@ -20,6 +20,8 @@ mod source;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
+mod protobuf_tests;
+#[cfg(test)]
 mod settle_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! subscriber of logs belongs to the process: beside other tests, lines would be missing now and
 //! then.
 
+use daemonset_controller::wire::{Encoded, Encoding};
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -17,7 +18,6 @@ use kube::Client;
 use kube::client::Body;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -113,6 +113,7 @@ async fn a_problem_is_logged_once_another_one_once_and_their_end_once() {
         kind: "Pod",
         path: "/api/v1/pods".into(),
         page_size: 100,
+        encoding: Encoding::Json,
     };
     let client = Client::new(service, "default");
     let rng = StdRng::seed_from_u64(7);

@@ -120,6 +120,7 @@ impl Cluster {
             path: path.to_owned(),
             query: String::new(),
             content_type: kind.to_owned(),
+            accept: String::new(),
             body: Bytes::from(body.to_string()),
         };
         let answer = self.server.serve("test".into(), incoming);
@@ -371,6 +372,7 @@ async fn answer(
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or("").to_owned(),
         content_type: kind.to_owned(),
+        accept: String::new(),
         body: body
             .collect()
             .await
@@ -380,9 +382,9 @@ async fn answer(
     let response = Response::builder().header(CONTENT_TYPE, "application/json");
     let (code, pieces) = match server.serve("command".into(), incoming).await {
         Reply::Broken => return Err(std::io::ErrorKind::ConnectionReset.into()),
-        Reply::Lines(lines) => (200, lines),
+        Reply::Watch(_, lines) => (200, lines),
         Reply::Object(code, object, _) => {
-            let text = Bytes::from(object.into_text());
+            let text = object.into_bytes();
             (code, stream::once(async move { text }).boxed())
         }
     };

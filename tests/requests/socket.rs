@@ -1,5 +1,6 @@
 //! Lists and watches over a real socket, with kube's own client below them.
 
+use daemonset_controller::wire::{Encoded, Encoding};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use daemonset_controller::runtime::client::{Access, clients};
 use daemonset_controller::runtime::list_watch::{Resource, Sink, run};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -25,14 +25,14 @@ impl Tell {
 impl Sink for Tell {
     fn list_began(&mut self) {}
     fn listed(&mut self, item: Encoded<'_>) {
-        self.say(format!("listed {item}"));
+        self.say(format!("listed {}", item.as_json().expect("JSON")));
     }
     fn list_completed(&mut self, version: &str) {
         self.say(format!("completed {version}"));
     }
     fn list_failed(&mut self) {}
     fn changed(&mut self, item: Encoded<'_>) {
-        self.say(format!("changed {item}"));
+        self.say(format!("changed {}", item.as_json().expect("JSON")));
     }
     fn deleted(&mut self, _: Encoded<'_>) {}
     fn bookmark(&mut self, _: &str) {}
@@ -123,6 +123,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_line_is_taken_up_from_the_l
         kind: "Pod",
         path: "/api/v1/pods".into(),
         page_size: 100,
+        encoding: Encoding::Protobuf,
     };
     let rng = StdRng::seed_from_u64(1);
     let running = tokio::spawn(async move {

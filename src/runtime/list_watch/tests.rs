@@ -1,13 +1,12 @@
 //! The loop against a script: no HTTP, no client.
 
+use crate::wire::{self, Encoded};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rand::SeedableRng;
-
-use serde_json::value::RawValue;
 
 use super::*;
 use crate::runtime::read_error::Attempt;
@@ -26,8 +25,13 @@ impl Log {
     }
 }
 
-fn name(item: &RawValue) -> String {
-    let value: serde_json::Value = serde_json::from_str(item.get()).expect("JSON");
+fn name(item: Encoded<'_>) -> String {
+    if let Encoded::Protobuf(_) = item {
+        let name = wire::identity(item).map(|identity| identity.key.name);
+        return name.as_deref().unwrap_or("?").to_owned();
+    }
+    let json = item.as_json().expect("JSON").get();
+    let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
     value["metadata"]["name"].as_str().unwrap_or("?").to_owned()
 }
 

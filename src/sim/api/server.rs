@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::core::{Body, Moment};
 use super::dispatch::{self, Request};
 use super::faults::{Act, Gate, Matches};
-use super::incoming::Incoming;
+pub use super::incoming::Incoming;
 use super::late::{Late, LateWrites, Told};
 use super::log::Entry;
 use super::path::{self, Query};

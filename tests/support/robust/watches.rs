@@ -1,5 +1,6 @@
 //! Lists and watches, with the loop that reads them for the controller.
 
+use daemonset_controller::wire::Encoded;
 use std::{
     collections::BTreeMap,
     future::pending,
@@ -13,7 +14,6 @@ use daemonset_controller::runtime::{
     read_error::{Attempt, ReadError},
 };
 use rand::{SeedableRng, rngs::StdRng};
-use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
 /// What is listed where the bytes are no list, or a line of the watch cannot be read.
@@ -43,7 +43,9 @@ impl Sink for Recorder {
     }
     fn listed(&mut self, item: Encoded<'_>) {
         self.count("listed");
-        let is_good = item.get() == r#"{"metadata":{"name":"good"}}"#;
+        let is_good = item
+            .as_json()
+            .is_some_and(|json| json.get() == r#"{"metadata":{"name":"good"}}"#);
         self.0.lock().expect("seen").has_good |= is_good;
     }
     fn list_completed(&mut self, version: &str) {
