@@ -157,13 +157,13 @@ impl Damage {
 }
 
 /// What all checks begin with, by the place in [`TARGETS`].
-static SEEDS: LazyLock<Vec<Vec<String>>> =
+static SEEDS: LazyLock<Vec<Vec<Vec<u8>>>> =
     LazyLock::new(|| TARGETS.iter().map(|(name, _)| seeds::of(name)).collect());
 
 fn damaged(target: &str, at: &Index, damages: &[Damage]) {
     let number = TARGETS.iter().position(|(name, _)| *name == target);
     let seeds = &SEEDS[number.expect("a target")];
-    let mut bytes = seeds[at.index(seeds.len())].clone().into_bytes();
+    let mut bytes = seeds[at.index(seeds.len())].clone();
     damages.iter().for_each(|damage| damage.apply(&mut bytes));
     run(target, &bytes);
 }
@@ -189,6 +189,7 @@ mod recordings {
     one!(damaged_files "file" 60);
     one!(damaged_objects "object" 60);
     one!(damaged_patches "patch" 150);
+    one!(damaged_messages "protobuf" 60);
     one!(damaged_quantities "quantity" 1_000);
     one!(damaged_selectors "selector" 600);
     one!(damaged_state "state" 300);
@@ -240,7 +241,7 @@ proptest! {
 fn the_recordings_as_they_are() {
     for ((name, _), seeds) in TARGETS.iter().zip(SEEDS.iter()) {
         assert!(!seeds.is_empty(), "{name}");
-        seeds.iter().for_each(|seed| run(name, seed.as_bytes()));
+        seeds.iter().for_each(|seed| run(name, seed));
     }
     let Ok(folder) = std::env::var("WRITE_CORPUS") else {
         return;

@@ -17,12 +17,13 @@ mod watches;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of the fuzzers.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("annotation", texts::annotation),
     ("defaults", files::defaults),
     ("file", files::file),
     ("object", objects::object),
     ("patch", patches::patch),
+    ("protobuf", objects::message),
     ("quantity", texts::quantity),
     ("selector", texts::selector),
     ("state", texts::state),

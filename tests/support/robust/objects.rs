@@ -10,7 +10,7 @@ use daemonset_controller::{
     model::{FeatureGates, Key, Kind, Settings, Time, Version},
     plan::{self, explain::Explainer},
     wire::{
-        self, canonical, place, protobuf,
+        self, Encoded, canonical, place, protobuf,
         raw::{self, RawObject},
     },
 };
@@ -96,11 +96,26 @@ pub fn object(data: &[u8]) {
         return;
     };
     for kind in Kind::ALL {
-        as_kind(kind, object);
+        as_kind(kind, object.into());
     }
 }
 
-fn as_kind(kind: Kind, object: &RawValue) {
+/// Any bytes, as a message of each kind that is read in protobuf, as a list and as an event.
+pub fn message(data: &[u8]) {
+    for kind in [Kind::Node, Kind::Pod] {
+        as_kind(kind, Encoded::Protobuf(data));
+    }
+    if let Ok(list) = protobuf::list(data) {
+        let items = list.items.iter().map(|item| item.len());
+        assert!(items.sum::<usize>() < data.len());
+    }
+    if let Ok(event) = protobuf::event(data) {
+        assert!(event.event.len() + event.object.object.len() < data.len());
+        let _ = protobuf::Status::read(event.object);
+    }
+}
+
+fn as_kind(kind: Kind, object: Encoded<'_>) {
     let mut around = Around::new();
     let observed = around.0.observe(kind, object);
     let mut own = vec![wire::identity(object).map(|identity| identity.key)];

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use daemonset_controller::cli::files;
+use daemonset_controller::{cli::files, sim::api::protobuf};
 use serde_json::{Value, json};
 
 /// The recorded objects that more is made of; each is of a kind that is decoded.
@@ -132,9 +132,29 @@ fn watches() -> Vec<String> {
     told.collect()
 }
 
+/// Pods and nodes in protobuf: bare, in a list, and in an event.
+fn messages() -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    for object in objects() {
+        let object: Value = serde_json::from_str(&object).expect("JSON");
+        let kind = object["kind"].as_str().unwrap_or_default();
+        if !protobuf::has(kind) {
+            continue;
+        }
+        let message = protobuf::message(kind, &object);
+        let metadata = json!({"resourceVersion": "7"});
+        messages.push(protobuf::list(kind, &metadata, [&message[..], &message[..]]));
+        let frame = protobuf::frame("MODIFIED", &protobuf::envelope(kind, &message));
+        messages.push(frame[4..].to_vec());
+        messages.push(message);
+    }
+    messages
+}
+
 /// What the check of this name begins with.
-pub fn of(target: &str) -> Vec<String> {
-    match target {
+pub fn of(target: &str) -> Vec<Vec<u8>> {
+    let texts = match target {
+        "protobuf" => return messages(),
         "annotation" => values(""),
         "defaults" => DEFAULTS.map(str::to_owned).to_vec(),
         "file" => FILES.iter().map(|name| data(name)).collect(),
@@ -157,5 +177,6 @@ pub fn of(target: &str) -> Vec<String> {
         }
         "watch" => watches(),
         other => panic!("no target {other}"),
-    }
+    };
+    texts.into_iter().map(String::into_bytes).collect()
 }
