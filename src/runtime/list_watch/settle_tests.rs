@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, time::Duration};
 
 use rand::SeedableRng;
-use serde_json::value::RawValue;
 
 use super::{
     tests::{Answer, Log, Script},
     *,
 };
+use crate::wire::Encoded;
 
 /// Settles in so many steps.
 struct Steps {
@@ -18,7 +18,7 @@ struct Steps {
 
 impl Sink for Steps {
     fn list_began(&mut self) {}
-    fn listed(&mut self, _: &RawValue) {}
+    fn listed(&mut self, _: Encoded<'_>) {}
     fn list_completed(&mut self, _: &str) {
         self.log.write("completed");
     }
@@ -28,8 +28,8 @@ impl Sink for Steps {
         self.left == 0
     }
     fn list_failed(&mut self) {}
-    fn changed(&mut self, _: &RawValue) {}
-    fn deleted(&mut self, _: &RawValue) {}
+    fn changed(&mut self, _: Encoded<'_>) {}
+    fn deleted(&mut self, _: Encoded<'_>) {}
     fn bookmark(&mut self, _: &str) {}
 }
 

@@ -143,7 +143,11 @@ fn messages() -> Vec<Vec<u8>> {
         }
         let message = protobuf::message(kind, &object);
         let metadata = json!({"resourceVersion": "7"});
-        messages.push(protobuf::list(kind, &metadata, [&message[..], &message[..]]));
+        messages.push(protobuf::list(
+            kind,
+            &metadata,
+            [&message[..], &message[..]],
+        ));
         let frame = protobuf::frame("MODIFIED", &protobuf::envelope(kind, &message));
         messages.push(frame[4..].to_vec());
         messages.push(message);
