@@ -1,4 +1,5 @@
-//! How the cache is fed: objects as they were sent, by a list, by a watch, or as the answer to a request.
+//! How the cache is fed: objects as they were sent, by a list, by a watch, or as the answer to a
+//! request.
 
 use crate::{
     model::{DaemonSet, Key, Kind, Node, Pod, Revision, Str, Uid, Version},

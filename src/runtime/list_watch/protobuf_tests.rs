@@ -54,11 +54,11 @@ async fn play(answers: Vec<Answer>) -> (Vec<String>, Vec<String>) {
             let Some((code, media_type, body)) = next else {
                 return std::future::pending().await;
             };
-            let accept = request.headers()[ACCEPT].to_str().expect("a text");
+            let accept = request.headers().get(ACCEPT).map(|accept| accept.as_bytes());
             let form = match accept {
-                "application/vnd.kubernetes.protobuf,application/json" => "protobuf",
-                JSON => "JSON",
-                other => panic!("accepts {other}"),
+                Some(b"application/vnd.kubernetes.protobuf,application/json") => "protobuf",
+                None => "JSON",
+                Some(other) => panic!("accepts {other:?}"),
             };
             let query = request.uri().query().unwrap_or_default();
             let from = query

@@ -40,8 +40,8 @@ const GATHER: Duration = Duration::from_millis(20);
 /// a few MiB, which JSON makes a few times as long.
 pub const LONGEST_EVENT: usize = 64 << 20;
 
-/// What is accepted where protobuf is asked for. The answer's Content-Type, or its first bytes, tell
-/// which of the two it is.
+/// What is accepted where protobuf is asked for. The answer's Content-Type, or its first bytes,
+/// tell which of the two it is.
 const PROTOBUF_OR_JSON: &str = "application/vnd.kubernetes.protobuf,application/json";
 
 /// What was read of a watch.
@@ -80,8 +80,8 @@ pub trait Source: Send {
 
 /// An open watch.
 pub trait Stream: Send {
-    /// Appends to `line` up to the end of the current line or frame. May be dropped and called again with
-    /// the same buffer without losing anything.
+    /// Appends to `line` up to the end of the current line or frame. May be dropped and called
+    /// again with the same buffer without losing anything.
     fn read(&mut self, line: &mut Vec<u8>) -> impl Future<Output = Result<Read, ReadError>> + Send;
 }
 
@@ -238,8 +238,8 @@ impl Stream for ApiStream {
     }
 }
 
-/// Appends to `event` up to the end of the event or of the stream, or until it is too long. What has
-/// been taken from the reader is in `event`, so that nothing is lost when this is dropped.
+/// Appends to `event` up to the end of the event or of the stream, or until it is too long. What
+/// has been taken from the reader is in `event`, so that nothing is lost when this is dropped.
 async fn read_event(
     reader: &mut (dyn AsyncBufRead + Send + Unpin),
     framing: Framing,

@@ -31,8 +31,8 @@ pub fn has(kind: &str) -> bool {
     schema_of(kind).is_some()
 }
 
-/// Whether an answer to this request is in protobuf: where it is accepted, and the kind has it here.
-/// The real server has it for all kinds.
+/// Whether an answer to this request is in protobuf: where it is accepted, and the kind has it
+/// here. The real server has it for all kinds.
 pub fn is_asked_for(accept: &str, method: &str, kind: &str) -> bool {
     method == "GET" && accept.contains(MEDIA_TYPE) && has(kind)
 }
