@@ -54,7 +54,10 @@ async fn play(answers: Vec<Answer>) -> (Vec<String>, Vec<String>) {
             let Some((code, media_type, body)) = next else {
                 return std::future::pending().await;
             };
-            let accept = request.headers().get(ACCEPT).map(|accept| accept.as_bytes());
+            let accept = request
+                .headers()
+                .get(ACCEPT)
+                .map(|accept| accept.as_bytes());
             let form = match accept {
                 Some(b"application/vnd.kubernetes.protobuf,application/json") => "protobuf",
                 None => "JSON",

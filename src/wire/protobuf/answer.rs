@@ -116,7 +116,7 @@ pub fn event(frame: &[u8]) -> Result<Event<'_>> {
             1 => event = field.text("type")?,
             2 => {
                 object = field.message("object", |extension| {
-                    Ok(extension.find(1).map(envelope).transpose()?)
+                    extension.find(1).map(envelope).transpose()
                 })?;
             }
             _ => {}
