@@ -132,7 +132,9 @@ async fn every_verb_of_the_role_is_used_and_no_other_is_missed() {
     case.lab
         .until("all verbs are in the audit log", SOON, async || {
             let entries = case.lab.plane.audit(&case.user);
-            let used: BTreeSet<String> = entries.iter().map(|entry| entry.kind()).collect();
+            // `/version`, which opens a connection, needs no right: any answer does.
+            let of_objects = entries.iter().filter(|e| !e.object_ref.resource.is_empty());
+            let used: BTreeSet<String> = of_objects.map(|entry| entry.kind()).collect();
             same(used, all.clone())
         })
         .await;
