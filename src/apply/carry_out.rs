@@ -123,12 +123,19 @@ impl CarryOut {
     /// All steps in their order. `outcome` receives what does not stop them.
     async fn steps(&self, job: &Job<'_>, outcome: &mut Outcome) -> Result<(), Stop> {
         self.may_adopt(job).await?;
+        // A pod has to be ours before it gets the hash of the revision that stays.
+        let relabels = !job.plan.relabels.is_empty();
+        if relabels {
+            self.claims(job).await?;
+        }
         if let Err(stop) = self.revisions(job, outcome).await {
             self.tell_of_revisions(job, &stop, outcome);
             return Err(stop);
         }
         outcome.revision_known = true;
-        self.claims(job).await?;
+        if !relabels {
+            self.claims(job).await?;
+        }
         self.pods(job, outcome).await;
         self.gates(job, outcome).await;
         self.resizes(job, outcome).await;

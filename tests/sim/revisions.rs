@@ -228,3 +228,39 @@ async fn an_old_revision_that_was_let_go_a_moment_ago_is_not_deleted() {
     server.freeze("a", "controllerrevisions", false);
     server.at_rest().await;
 }
+
+/// As after an orphaned DaemonSet came back, and a crash once its new revision was made.
+#[tokio::test(start_paused = true)]
+async fn an_orphan_is_adopted_before_it_gets_the_hash_of_the_revision_that_stays() {
+    let server = world(3);
+    let running = start(&server, "a");
+    seconds(10).await;
+    drop(running);
+    let mut newer = ours(&server).remove(0);
+    let labels = json!({"app": "web", "controller-revision-hash": "newer"});
+    newer["metadata"] = json!({
+        "name": "web-newer", "namespace": "default", "labels": labels,
+        "ownerReferences": newer["metadata"]["ownerReferences"],
+    });
+    newer["revision"] = json!(2);
+    server.add("controllerrevisions", newer);
+    for mut pod in server.all("pods") {
+        pod["metadata"]["ownerReferences"] = json!([]);
+        server.put("pods", pod);
+    }
+    let _running = start(&server, "b");
+    seconds(10).await;
+    let patches = server.requests(|c| c.is("PATCH", "") && c.path.contains("/pods/"));
+    assert_eq!(
+        codes(&patches),
+        [200; 6],
+        "three are adopted, and then relabelled"
+    );
+    assert_eq!(ours(&server).len(), 1);
+    for pod in server.all("pods") {
+        assert_eq!(owner(&pod), UID);
+        let hash = &pod["metadata"]["labels"]["controller-revision-hash"];
+        assert_eq!(hash, "newer");
+    }
+    server.at_rest().await;
+}
