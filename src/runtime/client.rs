@@ -18,6 +18,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::BoxError;
+use tower::util::option_layer;
 
 use crate::apply::client::{error::chain, fence::Fence};
 
@@ -96,11 +97,8 @@ pub async fn clients(access: &Access, fence: Option<&Fence>) -> Result<Clients, 
 fn client(config: &Config, protocol: Protocol, fence: Option<&Fence>) -> Result<Client, BoxError> {
     if !connection::is_for(config) {
         let builder = ClientBuilder::try_from(config.clone())?;
-        return Ok(match fence {
-            // The client's buffer comes on top of the fence.
-            Some(fence) => builder.with_layer(fence).build(),
-            None => builder.build(),
-        });
+        // The client's buffer comes on top of the fence.
+        return Ok(builder.with_layer(&option_layer(fence.cloned())).build());
     }
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);

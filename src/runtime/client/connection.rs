@@ -17,10 +17,11 @@ use hyper_util::client::legacy::{self, connect::Connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::{Client, Config};
+use tower::util::option_layer;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::opening::OpeningLayer;
-use super::unprocessed::UnprocessedLayer;
+use super::unprocessed;
 use crate::apply::client::fence::Fence;
 
 #[cfg(test)]
@@ -68,20 +69,12 @@ where
 {
     let service = service(config, connector, protocol)?;
     let builder = ClientBuilder::new(service, config.default_namespace.clone());
-    if protocol == Protocol::Http1 {
-        return Ok(match fence {
-            Some(fence) => builder.with_layer(fence).build(),
-            None => builder.build(),
-        });
-    }
-    let builder = builder.with_layer(&OpeningLayer);
-    Ok(match fence {
-        Some(fence) => builder
-            .with_layer(fence)
-            .with_layer(&UnprocessedLayer)
-            .build(),
-        None => builder.with_layer(&UnprocessedLayer).build(),
-    })
+    let is_shared = protocol == Protocol::Http2;
+    let builder = builder
+        .with_layer(&option_layer(is_shared.then_some(OpeningLayer)))
+        .with_layer(&option_layer(fence.cloned()))
+        .with_layer(&option_layer(is_shared.then(unprocessed::layer)));
+    Ok(builder.build())
 }
 
 /// Sends requests to the API server of `config`, as its user, over connections that `connector`

@@ -80,11 +80,12 @@ impl Shared {
         }
     }
 
-    fn note<B, E>(&self, answer: &Result<Response<B>, E>) {
-        self.state().connection = match answer {
-            Ok(answer) if answer.version() == Version::HTTP_2 => Connection::Shared(Instant::now()),
-            Ok(_) => Connection::Single,
-            Err(_) => Connection::None,
+    /// Notes what a call was answered in; None where no answer came.
+    fn note(&self, answered: Option<Version>) {
+        self.state().connection = match answered {
+            Some(Version::HTTP_2) => Connection::Shared(Instant::now()),
+            Some(_) => Connection::Single,
+            None => Connection::None,
         };
     }
 
@@ -102,7 +103,7 @@ impl Shared {
         *probe.uri_mut() = http::Uri::from_static(PROBE);
         // What is wrong the call itself will tell.
         if let Ok(Ok(answer)) = timeout(PATIENCE, inner.call(probe)).await {
-            self.note(&Ok::<_, S::Error>(answer));
+            self.note(Some(answer.version()));
         }
         self.state().tries += 1;
     }
@@ -132,7 +133,7 @@ where
                 inner.ready().await?;
             }
             let answer = inner.call(request).await;
-            shared.note(&answer);
+            shared.note(answer.as_ref().ok().map(Response::version));
             answer
         })
     }

@@ -4,76 +4,53 @@
 //! failure is the caller's to judge.
 
 use std::error::Error;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::{Ready, ready};
 
 use h2::Reason;
 use http::{Request, Response};
 use kube::client::Body;
-use tower::{BoxError, Layer, Service, ServiceExt};
+use tower::BoxError;
+use tower::retry::{Policy, RetryLayer};
 
 /// How many times a request is sent at most. The next connection may be closed as well.
 const TRIES: usize = 10;
 
-/// Sends again what was not processed, by the client that it is put around.
+/// What of one request may be sent again.
 #[derive(Clone, Copy, Debug)]
-pub struct UnprocessedLayer;
-
-impl<S> Layer<S> for UnprocessedLayer {
-    type Service = Unprocessed<S>;
-
-    fn layer(&self, inner: S) -> Unprocessed<S> {
-        Unprocessed { inner }
-    }
+pub struct Unprocessed {
+    /// How many times more.
+    left: usize,
 }
 
-/// A client that sends again what was not processed.
-#[derive(Clone, Debug)]
-pub struct Unprocessed<S> {
-    inner: S,
+/// Sends again what was not processed, by the client that it is put around.
+pub fn layer() -> RetryLayer<Unprocessed> {
+    RetryLayer::new(Unprocessed { left: TRIES - 1 })
 }
 
-impl<S, B> Service<Request<Body>> for Unprocessed<S>
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: Send + 'static,
-{
-    type Response = Response<B>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+impl<B> Policy<Request<Body>, Response<B>, BoxError> for Unprocessed {
+    type Future = Ready<()>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
+    fn retry(
+        &mut self,
+        _: &mut Request<Body>,
+        answer: &mut Result<Response<B>, BoxError>,
+    ) -> Option<Ready<()>> {
+        let is_unprocessed = answer.as_ref().is_err_and(|e| is_unprocessed(&**e));
+        if !is_unprocessed || self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        Some(ready(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
-        Box::pin(async move {
-            let mut copy = copy_of(&request);
-            let mut answer = inner.call(request).await;
-            for _ in 1..TRIES {
-                let is_unprocessed = answer.as_ref().is_err_and(|e| is_unprocessed(&**e));
-                let Some(request) = copy.filter(|_| is_unprocessed) else {
-                    break;
-                };
-                copy = copy_of(&request);
-                answer = inner.ready().await?.call(request).await;
-            }
-            answer
-        })
+    /// None for a body that is a stream.
+    fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
+        let mut copy = Request::new(request.body().try_clone()?);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        Some(copy)
     }
-}
-
-/// The same request again. None for a body that is a stream.
-fn copy_of(request: &Request<Body>) -> Option<Request<Body>> {
-    let mut copy = Request::new(request.body().try_clone()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
 }
 
 fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
