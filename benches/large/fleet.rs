@@ -5,8 +5,8 @@ use std::time::Duration;
 use daemonset_controller::{
     cache::{Cache, Row},
     model::{
-        Controller, FeatureGates, Interner, Key, Kind, Labels, Node, Pod, PodPhase, Readiness,
-        Settings, Snapshot, Str, Time, Uid, Version,
+        Controller, FeatureGates, Interner, Key, Kind, Labels, Node, Pod, Readiness, Settings,
+        Snapshot, Str, Time, Uid, Version,
     },
     plan::{self, Create, Plan},
     runtime::shared::SETTLE_STEP,
@@ -155,24 +155,14 @@ impl Fleet {
             ("controller-revision-hash".into(), create.revision.clone()),
         ];
         let labels: Labels = labels.into_iter().collect();
+        let made = Uid::from(&*format!("made-{}", self.version));
         let pod = Pod {
-            name: create.pod_name.clone(),
-            uid: Uid::from(&*format!("made-{}", self.version)),
             version: Version(self.version),
             created: self.now,
             controller: Controller::Uid(Uid::from(&*uid(daemon_set))),
             labels: self.interner.labels(labels),
-            resources: None,
-            node: None,
             scheduled: true,
-            gated: false,
-            phase: PodPhase::Active,
-            readiness: Readiness::NotReady,
-            terminating: false,
-            deletion: None,
-            ended: false,
-            readable: true,
-            detail: None,
+            ..Pod::new(create.pod_name.clone(), made)
         };
         self.put(pod.clone(), &create.node);
         pod

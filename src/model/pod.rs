@@ -101,6 +101,29 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// A pod of which nothing is known but its name and UID: on no node, active, and not ready.
+    pub fn new(name: Str, uid: Uid) -> Pod {
+        Pod {
+            name,
+            uid,
+            version: Version::default(),
+            created: Time::default(),
+            controller: Controller::None,
+            labels: Labels::default(),
+            resources: None,
+            node: None,
+            scheduled: false,
+            gated: false,
+            phase: PodPhase::Active,
+            readiness: Readiness::NotReady,
+            terminating: false,
+            deletion: None,
+            ended: false,
+            readable: true,
+            detail: None,
+        }
+    }
+
     /// Neither terminating nor terminal. A node has at most one such pod of a DaemonSet, or two
     /// while the DaemonSet surges.
     pub fn is_live(&self) -> bool {

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     model::{
-        ConditionState, ConditionStatus, Conditions, Controller, Labels, Pod, PodDetail, PodPhase,
-        Readiness, Str, Template,
+        ConditionState, ConditionStatus, Conditions, Controller, Labels, Pod, PodDetail, Str,
+        Template,
     },
     plan::{Create, Delete, Plan},
     wire::conditions,
@@ -144,9 +144,6 @@ fn create(cluster: &mut Cluster, kubelets: &Kubelets, plan: &Plan, create: &Crea
         since: Some(now),
     };
     let pod = Pod {
-        name: create.pod_name.clone(),
-        uid,
-        version: Default::default(),
         created: now,
         controller: Controller::Uid(ds.uid.clone()),
         labels,
@@ -154,16 +151,11 @@ fn create(cluster: &mut Cluster, kubelets: &Kubelets, plan: &Plan, create: &Crea
         node: Some(create.node_id),
         scheduled: !create.gated,
         gated: create.gated,
-        phase: PodPhase::Active,
-        readiness: Readiness::NotReady,
-        terminating: false,
-        deletion: None,
-        ended: false,
-        readable: true,
         detail: Some(Arc::new(PodDetail {
             unready: Some(unready),
             ..PodDetail::default()
         })),
+        ..Pod::new(create.pod_name.clone(), uid)
     };
     cluster.put_pod(&create.node, pod);
     kubelets.start(cluster, &create.pod_name);

@@ -5,9 +5,7 @@ mod protobuf;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{
-    EXCLUSIVE_GATE, Interner, Labels, Pod, PodPhase, Readiness, Str, Time, resources::MARK,
-};
+use crate::model::{EXCLUSIVE_GATE, Interner, Pod, PodPhase, Readiness, Str, resources::MARK};
 
 use super::{
     DecodeError, Encoded,
@@ -205,23 +203,10 @@ pub fn from_error(e: &DecodeError) -> Option<DecodedPod> {
         namespace: e.namespace.clone()?,
         relevant: true,
         pod: Pod {
-            name: e.name.clone()?,
-            uid: e.uid.clone()?,
             version: e.version,
-            created: Time::from_secs(0),
             controller: e.controller.clone(),
-            labels: Labels::default(),
-            resources: None,
-            node: None,
-            scheduled: false,
-            gated: false,
-            phase: PodPhase::Active,
-            readiness: Readiness::NotReady,
-            terminating: false,
-            deletion: None,
-            ended: false,
             readable: false,
-            detail: None,
+            ..Pod::new(e.name.clone()?, e.uid.clone()?)
         },
         node: e.node.clone(),
     })

@@ -1,6 +1,6 @@
 use std::{cell::Cell, collections::BTreeMap};
 
-use crate::model::{Labels, PodPhase, Readiness, Version};
+use crate::model::Version;
 
 use super::*;
 
@@ -22,26 +22,14 @@ fn visits<R>(f: impl FnOnce() -> R) -> (R, usize) {
 
 fn pod(name: &Str, owner: usize, node: Option<u32>) -> Pod {
     Pod {
-        name: name.clone(),
-        uid: Uid(name.clone()),
         version: Version(1),
-        created: Time::default(),
         controller: match owner {
             0 => Controller::None,
             owner => Controller::Uid(Uid::from(&*owner.to_string())),
         },
-        labels: Labels::default(),
-        resources: None,
         node: node.map(NodeId),
         scheduled: node.is_some(),
-        gated: false,
-        phase: PodPhase::Active,
-        readiness: Readiness::NotReady,
-        terminating: false,
-        deletion: None,
-        ended: false,
-        readable: true,
-        detail: None,
+        ..Pod::new(name.clone(), Uid(name.clone()))
     }
 }
 
