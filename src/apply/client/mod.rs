@@ -6,7 +6,7 @@
 pub mod api;
 pub mod error;
 pub mod fence;
-mod pages;
+pub mod pages;
 pub mod paths;
 pub mod request;
 pub mod response;

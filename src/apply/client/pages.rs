@@ -10,20 +10,41 @@ use crate::model::Version;
 /// So many objects are read at a time.
 const PAGE: u32 = 500;
 
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMetadata,
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
+/// A page of a list as JSON, items undecoded and borrowed from the body.
+#[derive(Debug)]
+pub struct JsonPage<'a> {
+    /// `metadata.resourceVersion`: the version of the whole list; empty where there is none.
+    pub version: String,
+    /// `metadata.continue`: the token of the next page; None on the last page.
+    pub next: Option<String>,
+    /// The objects; none where `items` is absent or null.
+    pub items: Vec<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    #[serde(default)]
-    resource_version: String,
-    #[serde(rename = "continue")]
-    token: Option<String>,
+impl<'a> JsonPage<'a> {
+    /// Reads the body of an answer.
+    pub fn read(body: &'a [u8]) -> serde_json::Result<JsonPage<'a>> {
+        #[derive(Deserialize)]
+        struct List<'a> {
+            metadata: Metadata,
+            #[serde(borrow)]
+            items: Option<Vec<&'a RawValue>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Metadata {
+            #[serde(default)]
+            resource_version: String,
+            #[serde(rename = "continue")]
+            next: Option<String>,
+        }
+        let List { metadata, items } = serde_json::from_slice(body)?;
+        Ok(JsonPage {
+            version: metadata.resource_version,
+            next: metadata.next.filter(|next| !next.is_empty()),
+            items: items.unwrap_or_default(),
+        })
+    }
 }
 
 impl Api {
@@ -51,12 +72,11 @@ impl Api {
             let request = Request::new(collection).list(&params);
             let request = request.map_err(|e| ApiError::Transport(e.to_string()))?;
             let answer = self.get(&request.uri().to_string()).await?;
-            let page: Page<'_> =
-                serde_json::from_slice(&answer).map_err(|e| ApiError::Transport(e.to_string()))?;
-            take(page.items.unwrap_or_default()).map_err(ApiError::Transport)?;
-            continue_token = page.metadata.token.filter(|token| !token.is_empty());
+            let page = JsonPage::read(&answer).map_err(|e| ApiError::Transport(e.to_string()))?;
+            take(page.items).map_err(ApiError::Transport)?;
+            continue_token = page.next;
             if continue_token.is_none() {
-                return Ok(Version::parse(&page.metadata.resource_version));
+                return Ok(Version::parse(&page.version));
             }
         }
     }

@@ -1,8 +1,6 @@
 //! A page of a list: JSON or protobuf, which its first bytes tell.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::apply::client::pages::JsonPage;
 use crate::runtime::read_error::undecodable;
 use crate::wire::{Encoded, protobuf};
 
@@ -17,23 +15,6 @@ pub struct Page<'a> {
     pub items: Vec<Encoded<'a>>,
 }
 
-#[derive(Deserialize)]
-struct JsonPage<'a> {
-    metadata: PageMetadata,
-    /// Absent or null where the page is empty.
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    #[serde(default)]
-    resource_version: String,
-    #[serde(default, rename = "continue")]
-    next: Option<String>,
-}
-
 impl<'a> Page<'a> {
     /// Reads the body of an answer. The error says what is wrong with it, without quoting it.
     pub fn read(body: &'a [u8]) -> Result<Page<'a>, String> {
@@ -45,12 +26,11 @@ impl<'a> Page<'a> {
                 items: list.items.into_iter().map(Encoded::Protobuf).collect(),
             });
         }
-        let page: JsonPage<'_> = serde_json::from_slice(body).map_err(|e| undecodable(&e))?;
-        let items = page.items.unwrap_or_default();
+        let page = JsonPage::read(body).map_err(|e| undecodable(&e))?;
         Ok(Page {
-            version: page.metadata.resource_version,
-            next: page.metadata.next.filter(|next| !next.is_empty()),
-            items: items.into_iter().map(Encoded::Json).collect(),
+            version: page.version,
+            next: page.next,
+            items: page.items.into_iter().map(Encoded::Json).collect(),
         })
     }
 }
